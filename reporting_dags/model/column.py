@@ -1,0 +1,102 @@
+"""One column of a report: the provider's header, the Arrow type it is kept in, and what it means."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+MONEY = pa.decimal128(38, 18)
+"""Money and ratios are exact decimals: providers print doubles such as 0.036300000000000006."""
+
+
+class Kind(StrEnum):
+    """What a column is for; decides how it may be summed, checked and compared."""
+
+    DAY = "day"
+    IDENTITY = "identity"
+    MEASURE = "measure"
+    MONEY = "money"
+    RATIO = "ratio"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A declared column.
+
+    Attributes:
+        header: the provider's own name of it, as in the file's first line.
+        kind: what it is for.
+        type: the Arrow type it is kept in.
+        meaning: one line for the data dictionary.
+        unit: of the values: "USD", "impressions", "%"; empty for identities.
+        currency: ISO 4217 code, when every value of the column is in one currency. Money needs this or `currency_from`.
+        currency_from: header of the column that holds each row's currency.
+        aliases: other headers under which the provider may send it.
+        personal: whether it holds personal data (e-mail, IP, advertising or device id, fingerprint).
+    """
+
+    header: str
+    kind: Kind
+    type: pa.DataType
+    meaning: str = ""
+    unit: str = ""
+    currency: str | None = None
+    currency_from: str | None = None
+    aliases: tuple[str, ...] = ()
+    personal: bool = False
+
+    @property
+    def name(self) -> str:
+        """The column's name in Parquet: the provider's header in snake_case."""
+        return snake_case(self.header)
+
+
+def snake_case(header: str) -> str:
+    """`DT Publisher App ID` → `dt_publisher_app_id`; `extra_params.keys` → `extra_params_keys`."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", header)
+    return re.sub(r"[^0-9a-zA-Z]+", "_", spaced).strip("_").lower()
+
+
+def day(header: str, *, aliases: tuple[str, ...] = ()) -> Column:
+    """The provider's day column: it becomes the partition and is not repeated in the file."""
+    return Column(header=header, kind=Kind.DAY, type=pa.date32(), meaning="Day of the report", aliases=aliases)
+
+
+def identity(header: str, meaning: str, *, aliases: tuple[str, ...] = (), personal: bool = False) -> Column:
+    """A text that says what a row is about. Ids are text too: leading zeros and 64-bit values survive."""
+    return Column(
+        header=header, kind=Kind.IDENTITY, type=pa.string(), meaning=meaning, aliases=aliases, personal=personal
+    )
+
+
+def measure(header: str, meaning: str, *, unit: str, aliases: tuple[str, ...] = ()) -> Column:
+    """A count: a 64-bit integer that may be missing."""
+    return Column(header=header, kind=Kind.MEASURE, type=pa.int64(), meaning=meaning, unit=unit, aliases=aliases)
+
+
+def money(
+    header: str,
+    meaning: str,
+    *,
+    currency: str | None = None,
+    currency_from: str | None = None,
+    aliases: tuple[str, ...] = (),
+) -> Column:
+    """An amount, exact to 18 decimals, in one `currency` or in the one that each row names in `currency_from`."""
+    return Column(
+        header=header,
+        kind=Kind.MONEY,
+        type=MONEY,
+        meaning=meaning,
+        unit=currency or "",
+        currency=currency,
+        currency_from=currency_from,
+        aliases=aliases,
+    )
+
+
+def ratio(header: str, meaning: str, *, unit: str, aliases: tuple[str, ...] = ()) -> Column:
+    """A quotient that the provider worked out: kept as sent, never to be summed or averaged."""
+    return Column(header=header, kind=Kind.RATIO, type=MONEY, meaning=meaning, unit=unit, aliases=aliases)

@@ -1,0 +1,103 @@
+"""Days, stretches of days, and when a provider has them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """An unbroken stretch of days, both ends included."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"a window ends on {self.last}, before it begins on {self.first}")
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, date) and self.first <= day <= self.last
+
+    def __len__(self) -> int:
+        return (self.last - self.first).days + 1
+
+    def __str__(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first}...{self.last}"
+
+    @property
+    def days(self) -> list[date]:
+        """Every day of the window, oldest first."""
+        return [self.first + timedelta(days=n) for n in range(len(self))]
+
+
+def stretches(days: Iterable[date]) -> list[Window]:
+    """The unbroken stretches that `days` form, oldest first."""
+    found: list[Window] = []
+    for day in sorted(set(days)):
+        if found and found[-1].last + ONE_DAY == day:
+            found[-1] = Window(found[-1].first, day)
+        else:
+            found.append(Window(day, day))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """When a provider has the days of a report, and for how long.
+
+    Attributes:
+        timezone: IANA name of the zone in which the report's days begin and end.
+        published_after: time from the end of a day until its data is out.
+        restated_at: ages in days, counted from publication, at which a day is worth pulling again; empty if never.
+        first_day: the provider's own first day, where it has one.
+        reach_days: how many days back the provider serves, where it counts in days.
+        reach_months: how many months back the provider serves, where it counts in months.
+    """
+
+    timezone: str = "UTC"
+    published_after: timedelta = timedelta()
+    restated_at: tuple[int, ...] = ()
+    first_day: date | None = None
+    reach_days: int | None = None
+    reach_months: int | None = None
+
+    def today(self, now: datetime) -> date:
+        """The current day in the report's time zone."""
+        return now.astimezone(ZoneInfo(self.timezone)).date()
+
+    def published_at(self, day: date) -> datetime:
+        """When the data of `day` is out, in UTC; a day's length in its own zone (23, 24 or 25 hours) counts."""
+        ends = datetime.combine(day + ONE_DAY, time(), tzinfo=ZoneInfo(self.timezone))
+        return ends.astimezone(UTC) + self.published_after
+
+    def newest(self, now: datetime) -> date:
+        """The newest day whose data is out."""
+        day = self.today(now)
+        while self.published_at(day) > now:
+            day -= ONE_DAY
+        return day
+
+    def oldest(self, now: datetime) -> date:
+        """The oldest day that the provider still serves."""
+        today = self.today(now)
+        bounds = [self.first_day or date.min]
+        if self.reach_days is not None:
+            bounds.append(today - timedelta(days=self.reach_days))
+        if self.reach_months is not None:
+            bounds.append(today - relativedelta(months=self.reach_months))
+        return max(bounds)
+
+    def due(self, day: date, landed_at: datetime | None, now: datetime) -> bool:
+        """Whether `day` is worth asking for now: served and missing, or landed before an age at which it restates."""
+        if not self.oldest(now) <= day <= self.newest(now):
+            return False
+        if landed_at is None:
+            return True
+        out = self.published_at(day)
+        return any(landed_at < out + timedelta(days=age) <= now for age in self.restated_at)

@@ -1,0 +1,96 @@
+"""What can go wrong, in the words in which a user reads it.
+
+Every error that may end a day carries three things: the outcome that the day ends in, one line on what happened, and
+one line on what to do. They are raised where the fact is known and never hold a secret: a message is built from names,
+dates, codes and hosts, not from requests or addresses.
+"""
+
+from reporting_dags.model.outcome import Outcome
+
+
+class ReportingError(Exception):
+    """An error with an outcome for the day that met it.
+
+    Args:
+        message: what happened, one line.
+        advice: what the user can do about it, one line; may be empty.
+        request_id: the provider's id of the request, for its support desk, where there is one.
+    """
+
+    outcome: Outcome = Outcome.FAILED
+
+    def __init__(self, message: str, *, advice: str = "", request_id: str = "") -> None:
+        self.message = " ".join(message.split())
+        self.advice = " ".join(advice.split())
+        self.request_id = request_id
+        super().__init__(self.line)
+
+    @property
+    def line(self) -> str:
+        """The whole error as one line: what happened, the provider's request id, what to do."""
+        line = self.message
+        if self.request_id:
+            line += f" (request {self.request_id})"
+        if self.advice:
+            line += f". {self.advice}"
+        return line
+
+
+class DeclarationError(ReportingError):
+    """A report is declared wrongly; names the file, the report and the field. Raised while definitions load."""
+
+
+class SettingError(ReportingError):
+    """A setting is missing or malformed; names the variable."""
+
+    outcome = Outcome.DENIED
+
+
+class NotReady(ReportingError):
+    """The provider does not have the day yet; asking later is right."""
+
+    outcome = Outcome.NOT_READY
+
+
+class Partial(ReportingError):
+    """What arrived is not the whole answer, and can be shown not to be."""
+
+    outcome = Outcome.PARTIAL
+
+
+class Truncated(ReportingError):
+    """The provider itself says that it cut the answer."""
+
+    outcome = Outcome.TRUNCATED
+
+
+class Expired(ReportingError):
+    """The job, its download address or the day itself is past the provider's reach."""
+
+    outcome = Outcome.EXPIRED
+
+
+class Denied(ReportingError):
+    """Credentials, permissions or quota: nothing changes until a person or the clock changes it."""
+
+    outcome = Outcome.DENIED
+
+
+class Failed(ReportingError):
+    """The provider refused or garbled the request or the answer."""
+
+    outcome = Outcome.FAILED
+
+
+class DataError(ReportingError):
+    """The answer arrived whole but is not what the report declares: a column, a value, a day, a grain."""
+
+    outcome = Outcome.FAILED
+
+
+class StorageError(ReportingError):
+    """A data root, raw store or ledger cannot be read or written."""
+
+
+class LostClaim(ReportingError):
+    """Another run has taken this job over; what this one holds must not be written."""

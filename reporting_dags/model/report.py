@@ -1,0 +1,143 @@
+"""A report: one declaration of what is pulled from a provider, in what shape, and what makes a day of it whole."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Generic, NoReturn, TypeVar
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from reporting_dags.model.column import Column, Kind
+from reporting_dags.model.days import Calendar
+from reporting_dags.model.errors import DeclarationError
+
+QueryT_co = TypeVar("QueryT_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelimitedText:
+    """How a provider writes rows as text.
+
+    Attributes:
+        delimiter: between fields.
+        quoted: whether a field may stand in double quotes (RFC 4180).
+        multiline: whether a quoted field may hold a line break. Where it may not, rows are counted by lines.
+    """
+
+    delimiter: str = ","
+    quoted: bool = True
+    multiline: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Generic[QueryT_co]):
+    """One report. Wrong declarations raise `DeclarationError` here, so at load, naming file, report and field.
+
+    Attributes:
+        provider: first part of the asset key, and the file under `reports/` that declares it.
+        name: second part of the asset key.
+        query: what the provider is asked, in its own terms; opaque to everything but the provider.
+        columns: every column of the answer that is kept, the day column among them.
+        grain: headers whose values together are unique within a day; empty where a day is one row.
+        calendar: when days are out, for how long they are restated and served.
+        window_days: the most days that one query may cover.
+        text: how the answer is written.
+        description: what the report is, for the UI and the data dictionary.
+    """
+
+    provider: str
+    name: str
+    query: QueryT_co
+    columns: tuple[Column, ...]
+    grain: tuple[str, ...]
+    calendar: Calendar
+    window_days: int
+    text: DelimitedText = field(default_factory=DelimitedText)
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            self._refuse("columns", "has none")
+        names = [column.name for column in self.columns]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self._refuse("columns", f"{name} stands twice")
+        days = [column for column in self.columns if column.kind is Kind.DAY]
+        if len(days) != 1:
+            self._refuse("columns", f"needs exactly one day column, has {len(days)}")
+        for column in self.columns:
+            self._check_money(column)
+        headers = {column.header: column for column in self.columns}
+        for header in self.grain:
+            if header not in headers:
+                self._refuse("grain", f"{header!r} is no column of the report")
+            if headers[header].kind not in {Kind.IDENTITY, Kind.TIME}:
+                self._refuse("grain", f"{header!r} is a {headers[header].kind}, not an identity")
+        if self.window_days < 1:
+            self._refuse("window_days", f"is {self.window_days}; a query covers at least one day")
+        try:
+            ZoneInfo(self.calendar.timezone)
+        except (KeyError, ValueError, OSError):
+            self._refuse("calendar.timezone", f"{self.calendar.timezone!r} is no IANA time zone")
+
+    def _check_money(self, column: Column) -> None:
+        is_money = column.kind is Kind.MONEY
+        if is_money and (column.currency is None) == (column.currency_from is None):
+            self._refuse("columns", f"money column {column.header!r} needs either a currency or a currency column")
+        if is_money and not pa.types.is_decimal(column.type):
+            self._refuse("columns", f"money column {column.header!r} must be a decimal, is {column.type}")
+        source = column.currency_from
+        if source is not None and source not in {other.header for other in self.columns}:
+            self._refuse("columns", f"{column.header!r} takes its currency from {source!r}, which is no column")
+
+    def _refuse(self, field_name: str, why: str) -> NoReturn:
+        raise declaration_error(self.provider, self.name, field_name, why)
+
+    @property
+    def key(self) -> str:
+        """`provider/report`: the asset key, the dataset's folder, and the name in the ledger and in messages."""
+        return f"{self.provider}/{self.name}"
+
+    @property
+    def day_column(self) -> Column:
+        """The provider's day column."""
+        return next(column for column in self.columns if column.kind is Kind.DAY)
+
+    @property
+    def kept(self) -> tuple[Column, ...]:
+        """The columns of the Parquet file: all but the day, which is the partition."""
+        return tuple(column for column in self.columns if column.kind is not Kind.DAY)
+
+    @property
+    def grain_names(self) -> tuple[str, ...]:
+        """The grain in the file's column names, without the day."""
+        by_header = {column.header: column for column in self.kept}
+        return tuple(by_header[header].name for header in self.grain if header in by_header)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Parquet schema; each field carries its provider's header, kind, unit and currency as metadata."""
+        return pa.schema([_field(column) for column in self.kept])
+
+
+def _field(column: Column) -> pa.Field[pa.DataType]:
+    facts = {
+        "header": column.header,
+        "kind": column.kind.value,
+        "unit": column.unit,
+        "currency": column.currency or "",
+        "currency_from": column.currency_from or "",
+    }
+    return pa.field(column.name, column.type, metadata={key: value for key, value in facts.items() if value})
+
+
+def declaration_error(provider: str, name: str, field_name: str, why: str) -> DeclarationError:
+    """A `DeclarationError` that names the file, the report and the field."""
+    return DeclarationError(f"reports/{provider}.py: {provider}/{name}: {field_name}: {why}")
+
+
+def known_or_refuse(provider: str, name: str, field_name: str, asked: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `DeclarationError` for the first of `asked` that is not `known`, with the names that are."""
+    choices = tuple(known)
+    for item in asked:
+        if item not in choices:
+            raise declaration_error(provider, name, field_name, f"unknown {item!r}; known are {', '.join(choices)}")
