@@ -1,0 +1,64 @@
+"""The sandbox's own time: real time plus an offset, or frozen."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """The only time that the sandbox's rules look at: today, expiry, time to fill. Safe to use from several threads."""
+
+    def __init__(self, at: datetime | None = None, *, frozen: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._offset = timedelta()
+        self._frozen: datetime | None = None
+        if at is not None:
+            self.set(at)
+        if frozen:
+            self.freeze()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether time stands still."""
+        return self._frozen is not None
+
+    def now(self) -> datetime:
+        """The present moment in the sandbox, aware, in UTC."""
+        with self._lock:
+            return self._now()
+
+    def advance(self, seconds: float) -> datetime:
+        """Move by `seconds` (negative: back) and return the new moment; a frozen clock stays frozen."""
+        with self._lock:
+            return self._move(self._now() + timedelta(seconds=seconds))
+
+    def set(self, at: datetime) -> datetime:
+        """Move to `at`, which must be aware; a running clock runs on from there.
+
+        Raises:
+            ValueError: `at` has no time zone.
+        """
+        if at.tzinfo is None:
+            raise ValueError("the sandbox's clock needs a time zone")
+        with self._lock:
+            return self._move(at.astimezone(UTC))
+
+    def freeze(self) -> None:
+        """Let time stand still at the present moment."""
+        with self._lock:
+            self._frozen = self._now()
+
+    def thaw(self) -> None:
+        """Let time run on from where it stands."""
+        with self._lock:
+            at, self._frozen = self._now(), None
+            self._move(at)
+
+    def _now(self) -> datetime:
+        return self._frozen if self._frozen is not None else datetime.now(UTC) + self._offset
+
+    def _move(self, at: datetime) -> datetime:
+        if self._frozen is not None:
+            self._frozen = at
+        else:
+            self._offset = at - datetime.now(UTC)
+        return at

@@ -1,0 +1,153 @@
+"""What can be wrong inside a file that arrives whole."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+
+from reporting_dags.sandbox.faults import Fault
+from reporting_dags.sandbox.table import Table
+
+DAY = "Date"
+APP = "DT Publisher App ID"
+BOM = "\ufeff"
+# Stands for a bare quote until the rest of the file has been quoted as it should be.
+QUOTE = "\x02"
+
+
+def damaged(table: Table, faults: Sequence[Fault]) -> bytes:
+    """The file that `table` becomes under `faults`, in their order; a fault that finds no row to harm does nothing."""
+    for fault in faults:
+        _DAMAGE[fault.do](table, fault)
+    return table.as_csv().replace(QUOTE.encode(), b'"')
+
+
+def _harmed(table: Table, fault: Fault) -> list[int]:
+    """Where the rows of the fault's day are; every row when it names none."""
+    column = table.column(DAY)
+    if fault.day is None or column is None:
+        return list(range(len(table.rows)))
+    day = fault.day.isoformat()
+    return [n for n, row in enumerate(table.rows) if len(row) > column and row[column] == day]
+
+
+def _first(table: Table, fault: Fault) -> list[str]:
+    """The one row that the fault harms, or a throw-away when there is none."""
+    harmed = _harmed(table, fault)
+    return table.rows[harmed[0]] if harmed else [""] * len(table.header)
+
+
+def _duplicate_row(table: Table, fault: Fault) -> None:
+    harmed = _harmed(table, fault)
+    if harmed:
+        # Far from the first: neighbours would be the easier case.
+        table.rows.append(list(table.rows[harmed[0]]))
+
+
+def _wrong_day(table: Table, fault: Fault) -> None:
+    column = table.column(DAY)
+    if column is not None and _harmed(table, fault):
+        row = _first(table, fault)
+        after = date.fromisoformat(row[column]) + timedelta(days=1)
+        row[column] = str(fault["to"] or after.isoformat())
+
+
+def _drop_column(table: Table, fault: Fault) -> None:
+    column = table.column(fault["column"])
+    if column is not None:
+        for row in (table.header, *table.rows):
+            del row[column]
+
+
+def _rename_column(table: Table, fault: Fault) -> None:
+    column = table.column(fault["column"])
+    if column is not None:
+        table.header[column] = str(fault["to"])
+
+
+def _extra_column(table: Table, fault: Fault) -> None:
+    table.header.append(str(fault["column"]))
+    for row in table.rows:
+        row.append(str(fault["value"]))
+
+
+def _duplicate_header(table: Table, fault: Fault) -> None:
+    column = table.column(fault["column"]) if fault["column"] is not None else len(table.header) - 1
+    if column is not None:
+        for row in (table.header, *table.rows):
+            row.append(row[column])
+
+
+def _repeat_header(table: Table, _fault: Fault) -> None:
+    table.rows.insert(len(table.rows) // 2, list(table.header))
+
+
+def _bad_value(table: Table, fault: Fault) -> None:
+    column = table.column(fault["column"])
+    if column is not None:
+        _first(table, fault)[column] = str(fault["value"])
+
+
+def _bom(table: Table, _fault: Fault) -> None:
+    table.header[0] = BOM + table.header[0]
+
+
+def _latin1(table: Table, _fault: Fault) -> None:
+    table.encoding = "latin-1"
+
+
+def _nul(table: Table, fault: Fault) -> None:
+    column = table.column(fault["column"]) if fault["column"] is not None else 1 % len(table.header)
+    if column is not None:
+        row = _first(table, fault)
+        row[column] = f"{row[column][:2]}\0{row[column][2:]}"
+
+
+def _open_quote(table: Table, fault: Fault) -> None:
+    row = _first(table, fault)
+    row[-1] = QUOTE + row[-1]
+
+
+def _short_row(table: Table, fault: Fault) -> None:
+    del _first(table, fault)[-1]
+
+
+def _long_row(table: Table, fault: Fault) -> None:
+    _first(table, fault).append("1")
+
+
+def _header_only(table: Table, fault: Fault) -> None:
+    _without(table, set(_harmed(table, fault)))
+
+
+def _lose_app(table: Table, fault: Fault) -> None:
+    column = table.column(APP)
+    harmed = _harmed(table, fault)
+    if column is None or not harmed:
+        return
+    largest = Counter(table.rows[n][column] for n in harmed).most_common(1)[0][0]
+    app = str(fault["app"]) if fault["app"] is not None else largest
+    _without(table, {n for n in harmed if table.rows[n][column] == app})
+
+
+def _without(table: Table, gone: set[int]) -> None:
+    table.rows = [row for n, row in enumerate(table.rows) if n not in gone]
+
+
+_DAMAGE: Mapping[str, Callable[[Table, Fault], None]] = {
+    "duplicate_row": _duplicate_row,
+    "wrong_day": _wrong_day,
+    "drop_column": _drop_column,
+    "rename_column": _rename_column,
+    "extra_column": _extra_column,
+    "duplicate_header": _duplicate_header,
+    "repeat_header": _repeat_header,
+    "bad_value": _bad_value,
+    "bom": _bom,
+    "latin1": _latin1,
+    "nul": _nul,
+    "open_quote": _open_quote,
+    "short_row": _short_row,
+    "long_row": _long_row,
+    "header_only": _header_only,
+    "lose_app": _lose_app,
+}

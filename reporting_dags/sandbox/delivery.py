@@ -1,0 +1,112 @@
+"""How an answer reaches the client, or fails to: the faults of the way back."""
+
+import asyncio
+import gzip
+from http import HTTPStatus
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from reporting_dags.sandbox.faults import Fault
+from reporting_dags.sandbox.wire import Connection, Connections
+
+
+def replaced(fault: Fault) -> Response | None:
+    """The answer that takes the place of the honest one, or None if `fault` leaves that."""
+    match fault.do:
+        case "status":
+            body = fault["body"]
+            if isinstance(body, dict | list):
+                return JSONResponse(body, int(fault["status"]), dict(fault["headers"]))
+            return Response(str(body), int(fault["status"]), dict(fault["headers"]), "text/plain")
+        case "html":
+            return Response(str(fault["body"]), media_type="text/html")
+        case "redirect":
+            return Response(b"", int(fault["status"]), {"Location": str(fault["to"])})
+        case "empty" | "reset":
+            return Response(b"")
+        case _:
+            return None
+
+
+class Delivery(Response):
+    """An answer on a way that a fault has spoilt; only the parts of the way that HTTP itself forbids bypass uvicorn."""
+
+    def __init__(self, answer: Response, fault: Fault, connections: Connections) -> None:
+        super().__init__(bytes(answer.body), answer.status_code)
+        self.raw_headers = [pair for pair in answer.raw_headers if pair[0] != b"content-length"]
+        self._fault = fault
+        self._connections = connections
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+        """Deliver, as badly as the fault says."""
+        body = bytes(self.body)
+        connection = self._connections.of(tuple(scope["client"]))
+        match self._fault.do:
+            case "reset":
+                await connection.reset()
+            case "stall":
+                await self._stall(body, send)
+            case "drip":
+                await self._drip(body, send)
+            case "gzip":
+                await self._plain(gzip.compress(body), send, gzipped=True)
+            case "gzip_cut":
+                packed = gzip.compress(body)
+                await self._plain(packed[: self._kept(packed)], send, gzipped=True)
+            case _:
+                await self._cut(body, connection)
+
+    def _kept(self, body: bytes) -> int:
+        """How many bytes arrive: a share of them when `keep` is under 1, else that many."""
+        keep = float(self._fault["keep"])
+        return int(len(body) * keep) if keep < 1 else int(keep)
+
+    async def _start(self, send: Send, length: int, *, gzipped: bool = False) -> None:
+        headers = [*self.raw_headers, (b"content-length", str(length).encode())]
+        if gzipped:
+            headers.append((b"content-encoding", b"gzip"))
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+
+    async def _plain(self, body: bytes, send: Send, *, gzipped: bool = False) -> None:
+        await self._start(send, len(body), gzipped=gzipped)
+        await send({"type": "http.response.body", "body": body})
+
+    async def _stall(self, body: bytes, send: Send) -> None:
+        seconds = float(self._fault["seconds"])
+        if self._fault["at"] == "head":
+            await asyncio.sleep(seconds)
+            await self._plain(body, send)
+            return
+        half = len(body) // 2
+        await self._start(send, len(body))
+        await send({"type": "http.response.body", "body": body[:half], "more_body": True})
+        await asyncio.sleep(seconds)
+        await send({"type": "http.response.body", "body": body[half:]})
+
+    async def _drip(self, body: bytes, send: Send) -> None:
+        size = max(1, -(-len(body) // int(self._fault["pieces"])))
+        await self._start(send, len(body))
+        for start in range(0, len(body), size):
+            await send({"type": "http.response.body", "body": body[start : start + size], "more_body": True})
+            await asyncio.sleep(float(self._fault["pause"]))
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _cut(self, body: bytes, connection: Connection) -> None:
+        kept = body[: self._kept(body)]
+        match self._fault.do:
+            case "cut":
+                connection.write(self._head(f"content-length: {len(body)}") + kept)
+            case "cut_chunked":
+                chunk = f"{len(kept):x}\r\n".encode() + kept + b"\r\n" if kept else b""
+                connection.write(self._head("transfer-encoding: chunked") + chunk)
+            case _:
+                # At the end of a row, where nothing but the number of rows gives it away.
+                whole_rows = kept[: kept.rfind(b"\n") + 1]
+                connection.write(self._head("connection: close") + whole_rows)
+        await connection.close()
+
+    def _head(self, framing: str) -> bytes:
+        phrase = HTTPStatus(self.status_code).phrase
+        lines = [f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in self.raw_headers]
+        return "\r\n".join((f"HTTP/1.1 {self.status_code} {phrase}", *lines, framing, "", "")).encode("latin-1")

@@ -1,0 +1,128 @@
+"""The sandbox itself, running: for tests as a handle, for the command line as a process."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Generator, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from reporting_dags.sandbox.clock import Clock
+from reporting_dags.sandbox.control import Control, truth
+from reporting_dags.sandbox.digital_turbine.provider import DigitalTurbine
+from reporting_dags.sandbox.digital_turbine.settings import DtSettings
+from reporting_dags.sandbox.endpoint import Provider
+from reporting_dags.sandbox.exchange import Exchange
+from reporting_dags.sandbox.faults import Faults
+from reporting_dags.sandbox.log import Log
+from reporting_dags.sandbox.settings import Settings
+from reporting_dags.sandbox.wire import Connections
+
+START_SECONDS = 10
+
+
+class Sandbox:
+    """Everything that one sandbox is; `url` is its origin once it runs."""
+
+    def __init__(
+        self, *, seed: int, at: datetime | None = None, frozen: bool = False, dt: DtSettings | None = None
+    ) -> None:
+        self.url = ""
+        self.clock = Clock(at, frozen=frozen)
+        self.log = Log()
+        self.faults = Faults()
+        self.settings = Settings(dt=dt)
+        self.dt = DigitalTurbine(seed=seed, clock=self.clock, settings=lambda: self.settings.dt, faults=self.faults)
+        self._providers: Mapping[str, Provider] = {self.dt.name: self.dt}
+        for provider in self._providers.values():
+            points = {endpoint.point: endpoint.carries_out for endpoint in provider.endpoints}
+            self.faults.learn(points, provider.data_point)
+        self.connections = Connections()
+
+    @property
+    def credentials(self) -> Mapping[str, Any]:
+        """Digital Turbine's accounts by name (ordinary, other, revoked), each with client_id and client_secret."""
+        return self.dt.credentials
+
+    def truth(self, report: str, day: date | str, at: datetime | None = None) -> list[dict[str, str]]:
+        """The rows of `day` that an honest answer to the shipped `report` requested at `at` (None: now) holds, sorted.
+
+        Raises:
+            ValueError: There is no such report.
+        """
+        asked = date.fromisoformat(day) if isinstance(day, str) else day
+        return truth(self._providers, report, asked, at)
+
+    def app(self) -> Starlette:
+        """The whole as one ASGI application."""
+        exchange = Exchange(clock=self.clock, log=self.log, faults=self.faults, connections=self.connections)
+        control = Control(
+            clock=self.clock, log=self.log, faults=self.faults, settings=self.settings, providers=self._providers
+        )
+        endpoints = [endpoint for provider in self._providers.values() for endpoint in provider.endpoints]
+        routes = [*control.routes(), *[exchange.route(endpoint) for endpoint in endpoints], exchange.nowhere()]
+        return Starlette(routes=routes)
+
+
+@contextlib.contextmanager
+def running_sandbox(
+    seed: int = 7,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    at: datetime | None = None,
+    frozen: bool = False,
+    dt: DtSettings | None = None,
+) -> Generator[Sandbox]:
+    """A sandbox that answers on `host` until the block ends, from a thread of this process.
+
+    Args:
+        seed: What its data is made from.
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        at: The sandbox's time at the start; None is the real time.
+        frozen: Whether that time stands still.
+        dt: Digital Turbine's settings.
+
+    Raises:
+        OSError: The port is taken.
+        RuntimeError: The server does not come up.
+    """
+    sandbox = Sandbox(seed=seed, at=at, frozen=frozen, dt=dt)
+    listener = socket.create_server((host, port))
+    sandbox.url = f"http://{host}:{listener.getsockname()[1]}"
+    server = uvicorn.Server(
+        uvicorn.Config(
+            sandbox.app(),
+            http=sandbox.connections.protocol(),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            # The registry of connections goes by the client's real address.
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="sandbox", daemon=True)
+    thread.start()
+    try:
+        _wait_until_started(server, thread)
+        yield sandbox
+    finally:
+        server.should_exit = True
+        thread.join(timeout=START_SECONDS)
+        listener.close()
+
+
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the sandbox's server did not start")
+        time.sleep(0.005)
