@@ -1,0 +1,143 @@
+"""The checks that a day passes before it is published, as they are shown to the user."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reporting_dags.landing.dayfiles import DayFile
+from reporting_dags.landing.grain import twice
+from reporting_dags.landing.money import Sums
+from reporting_dags.landing.values import shortened
+from reporting_dags.model.errors import StorageError
+from reporting_dags.model.report import Report
+
+SCHEMA = "schema"
+GRAIN_UNIQUE = "grain_unique"
+DAY_AND_CURRENCY = "day_and_currency"
+ROWS_COMPLETE = "rows_complete"
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What one check found on one day.
+
+    Attributes:
+        name: one of the names of this module.
+        passed: whether the day may be published as far as this check goes.
+        detail: one line.
+        facts: what was counted.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+    facts: Mapping[str, int | float | str] = field(default_factory=dict[str, int | float | str])
+
+
+def schema(report: Report[Any], file: DayFile) -> CheckResult:
+    """Every value is of its column's type, and the finished file holds what was decoded.
+
+    Raises:
+        StorageError: the file reads back as something else than was written.
+        OSError: it cannot be read.
+    """
+    read_back(report, file)
+    facts = {"columns": len(report.kept), "rows": file.rows}
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for note in file.bad:
+        counts[note.column] += note.count
+        examples.setdefault(note.column, note.example)
+    if not counts:
+        return CheckResult(name=SCHEMA, passed=True, detail=f"{len(report.kept)} columns as declared", facts=facts)
+    types = {column.header: column.type for column in report.kept}
+    told = [
+        f"column {header!r}: {count} values are not {_plain(types[header])}"
+        + (f", such as {examples[header]!r}" if examples[header] else "")
+        for header, count in counts.items()
+    ]
+    return CheckResult(name=SCHEMA, passed=False, detail="; ".join(told), facts={**facts, "bad_values": counts.total()})
+
+
+def read_back(report: Report[Any], file: DayFile) -> None:
+    """Open the finished file and compare schema, rows and money with what was decoded.
+
+    Raises:
+        StorageError: they differ.
+        OSError: it cannot be read.
+    """
+    sums = Sums(report)
+    with pq.ParquetFile(file.path) as parquet:
+        same = parquet.schema_arrow.equals(report.schema, check_metadata=True)
+        rows = parquet.metadata.num_rows
+        if same and sums.names:
+            for batch in parquet.iter_batches(columns=sums.names):
+                sums.add(batch)
+    if not same or rows != file.rows or sums.as_decimals() != file.sums.as_decimals():
+        raise StorageError(
+            f"{report.key} {file.day}: the finished file reads back with {rows} of {file.rows} rows, or other values",
+            advice="Suspect the disk or memory of this machine",
+        )
+
+
+def grain_unique(report: Report[Any], file: DayFile) -> CheckResult:
+    """No two rows of the day share their grain.
+
+    Raises:
+        OSError: the finished file cannot be read.
+    """
+    by_name = {column.name: column for column in report.kept}
+    suspects = file.grain_twice()
+    found = twice(file.path, [by_name[name] for name in report.grain_names], suspects) if suspects.size else ""
+    facts = {"rows": file.rows}
+    if found:
+        return CheckResult(name=GRAIN_UNIQUE, passed=False, detail=found, facts=facts)
+    told = ", ".join(report.grain_names) or "the day"
+    return CheckResult(name=GRAIN_UNIQUE, passed=True, detail=f"unique by {told}", facts=facts)
+
+
+def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:
+    """Every row is of this day, and every currency is an ISO 4217 code."""
+    currencies = file.sums.currencies()
+    wrong = [currency for currency in currencies if not _CURRENCY.fullmatch(currency)]
+    facts = {"day": file.day.isoformat(), "currencies": ", ".join(shortened(each) for each in currencies[:10])}
+    if wrong:
+        sources = sorted({column.currency_from for column in report.kept if column.currency_from})
+        told = f"{', '.join(sources)} holds {shortened(wrong[0])!r}, which is no currency code such as USD"
+        return CheckResult(name=DAY_AND_CURRENCY, passed=False, detail=told, facts=facts)
+    told = f"rows of {file.day} alone" + (f", money in {facts['currencies']}" if currencies else "")
+    return CheckResult(name=DAY_AND_CURRENCY, passed=True, detail=told, facts=facts)
+
+
+def rows_complete(read: int | None, counted: int, expected: int | None) -> CheckResult:
+    """As many rows were decoded as the bytes hold, and as the provider said there are.
+
+    Args:
+        read: rows that the parser gave; None if it was not asked, the bytes being too few or too many already.
+        counted: rows that the bytes hold, counted without the parser.
+        expected: rows that the provider said there are, where it did.
+    """
+    facts = {"rows_in_bytes": counted}
+    facts |= {} if read is None else {"rows_decoded": read}
+    facts |= {} if expected is None else {"rows_expected": expected}
+    if expected is not None and counted != expected:
+        detail = f"the answer has {counted} rows, the provider said {expected}"
+    elif read is not None and read != counted:
+        detail = f"{read} rows decoded of the {counted} in the answer: an open quote, or a line break inside a value?"
+    else:
+        said = "" if expected is None else ", as many as the provider said"
+        return CheckResult(name=ROWS_COMPLETE, passed=True, detail=f"{counted} rows in the answer{said}", facts=facts)
+    return CheckResult(name=ROWS_COMPLETE, passed=False, detail=detail, facts=facts)
+
+
+def _plain(kind: pa.DataType) -> str:
+    if pa.types.is_integer(kind):
+        return "integers"
+    return f"decimals of {kind.precision - kind.scale} digits" if pa.types.is_decimal(kind) else "times"

@@ -1,0 +1,136 @@
+"""Decoded rows → one Parquet file a day, many days open at once, in bounded memory."""
+
+import contextlib
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reporting_dags.landing.decode import Note
+from reporting_dags.landing.hashing import Fingerprint, Hashes
+from reporting_dags.landing.money import Sums
+from reporting_dags.landing.split import Piece, Pieces
+from reporting_dags.model.report import Report
+
+# Smaller groups cost more time and bytes, larger ones memory (a row group a block: a third more time).
+_GROUP_ROWS = 128 << 10
+_GROUP_BYTES = 48 << 20
+_BUFFER_BYTES = 128 << 20
+
+
+class DayFile:
+    """One day on its way: rows held back until they make a row group, and what is known of all of them."""
+
+    def __init__(self, report: Report[Any], day: date, folder: Path) -> None:
+        self.day = day
+        # No name that a reader's glob over *.parquet could match, hidden folder or not.
+        self.path = folder / f"{day.isoformat()}.part"
+        self.rows = 0
+        self.waiting_rows = 0
+        self.waiting_bytes = 0
+        self.sums = Sums(report)
+        self.fingerprint = Fingerprint(report.schema)
+        self.bad: list[Note] = []
+        self.rounded: list[Note] = []
+        self._schema = report.schema
+        self._waiting: list[pa.RecordBatch] = []
+        self._grains: list[Hashes] = []
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, piece: Piece) -> None:
+        """Take in rows of this day."""
+        self.rows += piece.batch.num_rows
+        self.sums.add(piece.batch)
+        self.fingerprint.add(piece.rows)
+        self._grains.append(piece.grains)
+        self._waiting.append(piece.batch)
+        self.waiting_rows += piece.batch.num_rows
+        self.waiting_bytes += piece.batch.nbytes
+
+    def flush(self) -> None:
+        """Write the rows that wait, as one row group.
+
+        Raises:
+            OSError: the staging folder refuses.
+        """
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self.path, self._schema, compression="zstd", compression_level=1)
+        if self._waiting:
+            table = pa.Table.from_batches(self._waiting, self._schema)
+            self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self._waiting, self.waiting_rows, self.waiting_bytes = [], 0, 0
+
+    def finish(self) -> None:
+        """Write what waits and the file's end; a day without rows becomes a typed file without any.
+
+        Raises:
+            OSError: the staging folder refuses.
+        """
+        self.flush()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+    def abandon(self) -> None:
+        """Let go of everything; the file may be left half made."""
+        self._waiting = []
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with contextlib.suppress(OSError):
+                writer.close()
+
+    def grain_twice(self) -> Hashes:
+        """The grain hashes that several rows have, each once."""
+        if not self._grains:
+            return np.empty(0, dtype=np.uint64)
+        hashes = np.concatenate(self._grains)
+        self._grains = []
+        hashes.sort()
+        return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+
+
+class DayFiles:
+    """Every day that is wanted; a context that lets go of all of them."""
+
+    def __init__(self, report: Report[Any], days: Sequence[date], folder: Path) -> None:
+        self.read = 0
+        self._files = {day: DayFile(report, day, folder) for day in days}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.abandon()
+
+    def __getitem__(self, day: date) -> DayFile:
+        return self._files[day]
+
+    def add(self, pieces: Pieces) -> None:
+        """Take in rows of whatever days, and write what has grown enough.
+
+        Raises:
+            OSError: the staging folder refuses.
+        """
+        self.read += pieces.read
+        for note in pieces.bad:
+            self._files[note.day].bad.append(note)
+        for note in pieces.rounded:
+            self._files[note.day].rounded.append(note)
+        for piece in pieces.pieces:
+            self._files[piece.day].add(piece)
+        self._relieve()
+
+    def _relieve(self) -> None:
+        for file in self._files.values():
+            if file.waiting_rows >= _GROUP_ROWS or file.waiting_bytes >= _GROUP_BYTES:
+                file.flush()
+        waiting = sum(file.waiting_bytes for file in self._files.values())
+        while waiting > _BUFFER_BYTES:
+            largest = max(self._files.values(), key=lambda file: file.waiting_bytes)
+            waiting -= largest.waiting_bytes
+            largest.flush()

@@ -1,0 +1,170 @@
+"""Delimited text → batches of texts, by header name and never by position."""
+
+import codecs
+import csv
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import csv as pa_csv
+
+from reporting_dags.landing.survey import Survey, survey
+from reporting_dags.landing.values import shortened
+from reporting_dags.model.column import Column
+from reporting_dags.model.errors import DataError, Partial
+from reporting_dags.model.report import DelimitedText
+
+# A batch a block. Larger ones fall out of the processor's caches, smaller ones cost more calls than they save.
+_BLOCK_BYTES = 2 << 20
+_SHOWN_HEADERS = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One file of an answer.
+
+    Attributes:
+        path: the provider's bytes.
+        constants: header → value, for declared columns that the file itself does not have: what was asked, where one
+            file answers for one app. If the file does have the column, each of its rows must hold that value.
+    """
+
+    path: Path
+    constants: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class DelimitedPart:
+    """A part whose rows are lines: surveyed at once, parsed when `batches` is drawn.
+
+    Raises:
+        Partial: the file is empty, or ends inside a quoted field.
+        DataError: it is no such text, a declared column is missing, or a header stands twice.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, part: Part, text: DelimitedText, columns: Sequence[Column]) -> None:
+        self._part = part
+        self._text = text
+        self._columns = columns
+        self._survey: Survey = survey(part.path, text)
+        headers = _headers(part.path, text)
+        self._sources = {column.header: _source(column, headers, part.constants) for column in columns}
+        known = set(self._sources.values())
+        self._added = tuple(header for header in headers if header not in known)
+
+    @property
+    def records(self) -> int:
+        """Rows that the bytes hold, counted without the parser."""
+        return self._survey.records - 1
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know though the rows stand."""
+        found: list[str] = []
+        if self._added:
+            found.append(f"new columns, not landed: {shown(self._added)}")
+        if not self._survey.ended:
+            found.append("the answer does not end in a line break: nothing shows that its last value is whole")
+        return tuple(found)
+
+    def batches(self) -> Iterator[list[pa.StringArray]]:
+        """Every row as texts, in the order of the columns; an empty field is an empty text."""
+        try:
+            yield from self._parsed()
+        except pa.ArrowInvalid as error:
+            if "straddling" in str(error):
+                raise DataError(f"a row is longer than {_BLOCK_BYTES >> 20} MiB: an open quote?") from None
+            raise DataError(f"the rows cannot be parsed") from None
+
+    def _parsed(self) -> Iterator[list[pa.StringArray]]:
+        present = list(dict.fromkeys(name for name in self._sources.values() if name is not None))
+        refused: list[pa_csv.InvalidRow] = []
+        try:
+            reader = pa_csv.open_csv(
+                self._part.path,
+                # Rows are numbered only where they are read in turn; the streaming reader gains nothing from threads.
+                read_options=pa_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+                parse_options=pa_csv.ParseOptions(
+                    delimiter=self._text.delimiter,
+                    quote_char='"' if self._text.quoted else False,
+                    newlines_in_values=self._text.quoted and self._text.multiline,
+                    invalid_row_handler=functools.partial(_refuse, refused),
+                ),
+                convert_options=pa_csv.ConvertOptions(
+                    include_columns=present,
+                    column_types={name: pa.string() for name in present},
+                    strings_can_be_null=False,
+                    check_utf8=False,  # the survey did
+                ),
+            )
+            for batch in reader:
+                if batch.num_rows:
+                    yield [self._texts(column, batch) for column in self._columns]
+        except pa.ArrowInvalid as error:
+            if refused:
+                raise self._misshapen(refused[0]) from None
+            raise
+
+    def _texts(self, column: Column, batch: pa.RecordBatch) -> pa.StringArray:
+        source = self._sources[column.header]
+        constant = self._part.constants.get(column.header)
+        if source is None:
+            return pa.repeat(pa.scalar(constant, pa.string()), batch.num_rows)
+        texts = batch.column(source)
+        if constant is None:
+            return texts
+        for other in texts.unique().to_pylist():
+            if other != constant:
+                held = "another value" if column.personal else repr(shortened(other))
+                raise DataError(f"column {column.header!r} holds {held} in the answer for {constant!r}")
+        return texts
+
+    def _misshapen(self, row: pa_csv.InvalidRow) -> DataError | Partial:
+        if not self._survey.ended and self._survey.tail.endswith(row.text.encode()):
+            return Partial("the answer is cut off within its last row")
+        where = f"row {row.number} (the header is row 1)" if row.number is not None else "a row"
+        return DataError(f"{where} has {row.actual_columns} fields, the header {row.expected_columns}")
+
+
+def shown(headers: Sequence[str]) -> str:
+    """Headers as a list for a message, bounded however many there are."""
+    names = ", ".join(shortened(header) for header in headers[:_SHOWN_HEADERS])
+    return f"{names} and {len(headers) - _SHOWN_HEADERS} more" if len(headers) > _SHOWN_HEADERS else names
+
+
+def _refuse(refused: list[pa_csv.InvalidRow], row: pa_csv.InvalidRow) -> str:
+    refused.append(row)
+    return "error"
+
+
+def _headers(path: Path, text: DelimitedText) -> list[str]:
+    quoting = csv.QUOTE_MINIMAL if text.quoted else csv.QUOTE_NONE
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        # csv takes its lines lazily, so that only the header is read; lines that are blank are none for pyarrow either.
+        lines = (line for line in _lines(file.read(_BLOCK_BYTES)) if line.strip("\r\n"))
+        try:
+            headers = next(csv.reader(lines, delimiter=text.delimiter, quoting=quoting))
+        except (csv.Error, StopIteration) as error:
+            raise DataError("the header cannot be read") from error
+    for header in headers:
+        if headers.count(header) > 1:
+            raise DataError(f"header {shortened(header)!r} stands twice")
+    return headers
+
+
+def _lines(start: str) -> Iterator[str]:
+    return iter(start.removeprefix(codecs.BOM_UTF8.decode()).splitlines(keepends=True))
+
+
+def _source(column: Column, headers: Sequence[str], constants: Mapping[str, str]) -> str | None:
+    for name in (column.header, *column.aliases):
+        if name in headers:
+            return name
+    if column.header in constants:
+        return None
+    raise DataError(
+        f"column {column.header!r} is missing; the answer has {shown(headers)}",
+        advice="If the provider renamed it, add the new name to the column's aliases",
+    )

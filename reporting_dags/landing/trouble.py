@@ -1,0 +1,38 @@
+"""What storage complains of, as one line that a user can act on."""
+
+import errno
+import os
+import re
+
+from reporting_dags.model.errors import StorageError
+
+_CLOUD_REASON = re.compile(r"(?:AWS|Google Cloud|Azure) Error ([A-Z][A-Z_ ]+[A-Z])|google::cloud::Status\((\w+)")
+
+
+def storage_error(label: str, place: str, verb: str, error: BaseException, variable: str = "") -> StorageError:
+    """A `StorageError` such as "data root /x cannot be written: permission denied. Set REPORTING_DATA_URL …".
+
+    Args:
+        label: what the place is to the user: "data root".
+        place: path or address, without credentials or query.
+        verb: what was being done, as a participle: "written".
+        error: what the system or the object store raised. Its own text is not repeated: it may hold an address.
+        variable: the environment variable that names the place, where there is one.
+    """
+    advice = f"Set {variable} to a place that can be {verb}" if variable else ""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        advice = f"Free some space there{f', or set {variable} to another place' if variable else ''}"
+    return StorageError(f"{label} {place} cannot be {verb}: {_reason(error)}", advice=advice)
+
+
+def _reason(error: BaseException) -> str:
+    cloud = _CLOUD_REASON.search(str(error))
+    if cloud:
+        return (cloud.group(1) or cloud.group(2)).replace("_", " ").lower()
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno).lower()
+    # pyarrow raises plain OSErrors whose errno stands in the text alone.
+    number = re.search(r"\[errno (\d+)\]", str(error))
+    if number:
+        return os.strerror(int(number.group(1))).lower()
+    return type(error).__name__
