@@ -3,6 +3,8 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
+NO_ZONE = "the sandbox's clock needs a time zone"
+
 
 class Clock:
     """The only time that the sandbox's rules look at: today, expiry, time to fill. Safe to use from several threads."""
@@ -11,10 +13,8 @@ class Clock:
         self._lock = threading.Lock()
         self._offset = timedelta()
         self._frozen: datetime | None = None
-        if at is not None:
-            self.set(at)
-        if frozen:
-            self.freeze()
+        self._start = (at, frozen)
+        self.reset()
 
     @property
     def frozen(self) -> bool:
@@ -38,9 +38,20 @@ class Clock:
             ValueError: `at` has no time zone.
         """
         if at.tzinfo is None:
-            raise ValueError("the sandbox's clock needs a time zone")
+            raise ValueError(NO_ZONE)
         with self._lock:
             return self._move(at.astimezone(UTC))
+
+    def reset(self) -> None:
+        """Go back to how the clock was made."""
+        at, frozen = self._start
+        if at is not None and at.tzinfo is None:
+            raise ValueError(NO_ZONE)
+        with self._lock:
+            self._offset, self._frozen = timedelta(), None
+            moment = self._now() if at is None else at.astimezone(UTC)
+            self._frozen = moment if frozen else None
+            self._move(moment)
 
     def freeze(self) -> None:
         """Let time stand still at the present moment."""

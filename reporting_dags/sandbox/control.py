@@ -23,13 +23,21 @@ class Control:
     """The controls of one sandbox."""
 
     def __init__(
-        self, *, clock: Clock, log: Log, faults: Faults, settings: Settings, providers: Mapping[str, Provider]
+        self,
+        *,
+        clock: Clock,
+        log: Log,
+        faults: Faults,
+        settings: Settings,
+        providers: Mapping[str, Provider],
+        reset: Callable[[], None],
     ) -> None:
         self._clock = clock
         self._log = log
         self._faults = faults
         self._settings = settings
         self._providers = providers
+        self._reset = reset
 
     def routes(self) -> list[Route]:
         """Every control and its path."""
@@ -45,6 +53,7 @@ class Control:
             ("GET", "/settings", self._settings_told),
             ("POST", "/settings", self._settings_changed),
             ("GET", "/truth", self._truth_told),
+            ("POST", "/reset", self._reset_done),
         )
         return [Route(PREFIX + path, _answering_400(handler), methods=[method]) for method, path, handler in controls]
 
@@ -113,6 +122,10 @@ class Control:
         for provider, values in (await _body(request)).items():
             self._settings.change(provider, **values)
         return JSONResponse(self._settings.as_json())
+
+    async def _reset_done(self, _request: Request) -> Response:
+        self._reset()
+        return JSONResponse({})
 
     async def _truth_told(self, request: Request) -> Response:
         """The rows of `report` on `day` (YYYY-MM-DD), requested at `at` (ISO time; left out: now)."""

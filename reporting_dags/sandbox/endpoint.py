@@ -82,6 +82,10 @@ class Provider(Protocol):
         """What a client needs to be let in, by the name of the account."""
         ...
 
+    def reset(self) -> None:
+        """Forget every request that has been made."""
+        ...
+
     def truth(self, report: str, day: date, at: datetime | None = None) -> list[dict[str, str]]:
         """The rows of one day that an honest answer requested at `at` (None: now) would hold, as printed."""
         ...

@@ -49,6 +49,15 @@ class Sandbox:
         """Digital Turbine's accounts by name (ordinary, other, revoked), each with client_id and client_secret."""
         return self.dt.credentials
 
+    def reset(self) -> None:
+        """Be as at the start: clock, settings, no faults, an empty log, no token, file or query made."""
+        self.clock.reset()
+        self.settings.reset()
+        self.faults.clear()
+        self.log.clear()
+        for provider in self._providers.values():
+            provider.reset()
+
     def truth(self, report: str, day: date | str, at: datetime | None = None) -> list[dict[str, str]]:
         """The rows of `day` that an honest answer to the shipped `report` requested at `at` (None: now) holds, sorted.
 
@@ -62,7 +71,12 @@ class Sandbox:
         """The whole as one ASGI application."""
         exchange = Exchange(clock=self.clock, log=self.log, faults=self.faults, connections=self.connections)
         control = Control(
-            clock=self.clock, log=self.log, faults=self.faults, settings=self.settings, providers=self._providers
+            clock=self.clock,
+            log=self.log,
+            faults=self.faults,
+            settings=self.settings,
+            providers=self._providers,
+            reset=self.reset,
         )
         endpoints = [endpoint for provider in self._providers.values() for endpoint in provider.endpoints]
         routes = [*control.routes(), *[exchange.route(endpoint) for endpoint in endpoints], exchange.nowhere()]

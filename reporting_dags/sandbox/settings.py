@@ -12,7 +12,7 @@ class Settings:
 
     def __init__(self, *, dt: DtSettings | None = None) -> None:
         self._lock = threading.Lock()
-        self._dt = dt if dt is not None else DtSettings()
+        self._start = self._dt = dt if dt is not None else DtSettings()
 
     @property
     def dt(self) -> DtSettings:
@@ -34,6 +34,11 @@ class Settings:
             # JSON has no tuples.
             plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
             self._dt = replace(self._dt, **plain)
+
+    def reset(self) -> None:
+        """Go back to the settings at the start."""
+        with self._lock:
+            self._dt = self._start
 
     def as_json(self) -> dict[str, Any]:
         """Every provider's settings as JSON can carry them."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -39,11 +40,15 @@ class DigitalTurbine:
         self._clock = clock
         self._settings = settings
         self._faults = faults
-        secret = hashlib.sha256(f"sandbox {seed}".encode()).digest()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every token, query and file."""
+        secret = hashlib.sha256(f"sandbox {self._seed}".encode()).digest()
         self._tokens = Tokens(secret)
         self._quota = Quota()
         self._files = Files(Signer(secret))
-        self._ids = Random(f"{seed}|ids")
+        self._ids = Random(f"{self._seed}|ids")
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -163,7 +168,7 @@ class DigitalTurbine:
         response = self._error(429, settings.quota_error, f"Over {settings.daily_queries} queries a day")
         if settings.quota_retry_after:
             midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-            response.headers["Retry-After"] = str(int((midnight - now).total_seconds()) + 1)
+            response.headers["Retry-After"] = str(math.ceil((midnight - now).total_seconds()))
         return response
 
     def _error(self, status: int, code: str, description: str) -> JSONResponse:

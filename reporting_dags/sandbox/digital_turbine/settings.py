@@ -1,7 +1,7 @@
 """Digital Turbine's switches: every assumption (A) about what its documents leave open has one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -56,6 +56,12 @@ class DtSettings:
     line_end: str = _setting("\n", "DT8 A: how a line of the file ends")
 
     def __post_init__(self) -> None:
+        for one in fields(self):
+            value, kind = getattr(self, one.name), type(one.default)
+            allowed = (int, float) if kind is float else (kind,)
+            # A bool is an int to isinstance, but no number of anything.
+            if not isinstance(value, allowed) or isinstance(value, bool) is not (kind is bool):
+                raise ValueError(f"{one.name} is {kind.__name__}, not {value!r}")
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is one of {choices}, not {getattr(self, name)!r}")
