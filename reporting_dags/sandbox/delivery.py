@@ -41,10 +41,7 @@ class Delivery(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Deliver, as badly as the fault says."""
         body = bytes(self.body)
-        connection = self._connections.of(tuple(scope["client"]))
         match self._fault.do:
-            case "reset":
-                await connection.reset()
             case "stall":
                 await self._stall(body, send)
             case "drip":
@@ -55,7 +52,9 @@ class Delivery(Response):
                 packed = gzip.compress(body)
                 await self._plain(packed[: self._kept(packed)], send, gzipped=True)
             case _:
-                await self._cut(body, connection)
+                connection = self._connections.of(tuple(scope["client"]))
+                if connection is not None:
+                    await self._broken(body, connection)
 
     def _kept(self, body: bytes) -> int:
         """How many bytes arrive: a share of them when `keep` is under 1, else that many."""
@@ -92,7 +91,10 @@ class Delivery(Response):
             await asyncio.sleep(float(self._fault["pause"]))
         await send({"type": "http.response.body", "body": b""})
 
-    async def _cut(self, body: bytes, connection: Connection) -> None:
+    async def _broken(self, body: bytes, connection: Connection) -> None:
+        if self._fault.do == "reset":
+            await connection.reset()
+            return
         kept = body[: self._kept(body)]
         match self._fault.do:
             case "cut":

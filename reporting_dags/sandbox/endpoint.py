@@ -27,7 +27,6 @@ class Call:
     origin: str
     path: str
     query: Sequence[tuple[str, str]]
-    path_params: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
     now: datetime

@@ -54,7 +54,6 @@ class Exchange:
             origin=f"{request.url.scheme}://{request.url.netloc}",
             path=request.url.path,
             query=request.query_params.multi_items(),
-            path_params=request.path_params,
             headers={name.lower(): value for name, value in request.headers.items()},
             body=await request.body(),
             now=self._clock.now(),

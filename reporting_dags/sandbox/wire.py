@@ -44,9 +44,9 @@ class Connections:
     def __init__(self) -> None:
         self._open: dict[tuple[str, int], Connection] = {}
 
-    def of(self, client: tuple[str, int]) -> Connection:
-        """The connection of the client at that address."""
-        return self._open[client]
+    def of(self, client: tuple[str, int]) -> Connection | None:
+        """The connection of the client at that address; None when it has gone."""
+        return self._open.get(client)
 
     def protocol(self) -> type[asyncio.Protocol]:
         """A protocol for uvicorn that keeps this registry."""

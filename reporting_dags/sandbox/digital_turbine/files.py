@@ -8,11 +8,10 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from reporting_dags.sandbox import s3
-from reporting_dags.sandbox.digital_turbine.question import Question
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
-from reporting_dags.sandbox.endpoint import Call
+from reporting_dags.sandbox.endpoint import Call, Subject
 
-FOLDER = "/_s3/dt-reports/offerwall"
+BUCKET = "/_s3/dt-reports"
 
 
 @dataclass
@@ -20,7 +19,8 @@ class File:
     """A report that was asked for; `body` is fixed at that moment, shown or not."""
 
     id: str
-    question: Question
+    folder: str
+    subject: Subject
     requested: datetime
     body: bytes
     never: bool = False
@@ -29,7 +29,7 @@ class File:
     @property
     def path(self) -> str:
         """Where the file is on the sandbox's origin."""
-        return f"{FOLDER}/{self.id}.csv"
+        return f"{BUCKET}/{self.folder}/{self.id}.csv"
 
     def is_filled(self, now: datetime, settings: DtSettings) -> bool:
         """Whether a poll at `now` finds it filled."""

@@ -17,7 +17,7 @@ from reporting_dags.sandbox.digital_turbine import accounts, question
 from reporting_dags.sandbox.digital_turbine.accounts import ACCOUNTS, Account, Quota, Tokens
 from reporting_dags.sandbox.digital_turbine.answer import answer
 from reporting_dags.sandbox.digital_turbine.catalogue import APP, COUNTRY, DATE, DOCUMENTED_METRICS
-from reporting_dags.sandbox.digital_turbine.files import FOLDER, File, Files
+from reporting_dags.sandbox.digital_turbine.files import BUCKET, File, Files
 from reporting_dags.sandbox.digital_turbine.question import Question, RefusedError
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 from reporting_dags.sandbox.endpoint import Call, Endpoint, Subject
@@ -66,7 +66,7 @@ class DigitalTurbine:
             Endpoint(
                 "dt.file",
                 ("GET", "HEAD"),
-                FOLDER + "/{name}",
+                BUCKET + "/{folder}/{name}",
                 self._file,
                 subject=self._subject_of_file,
                 carries_out=frozenset({"never", "expired"}),
@@ -148,7 +148,8 @@ class DigitalTurbine:
         order = name if settings.row_order == "request" else ""
         table = answer(asked, seed=self._seed, at=call.now, settings=settings, order=order)
         body = damaged(table, self._faults.damage(self.data_point, asked.source, asked.first, asked.last))
-        file = File(name, asked, call.now, body, never=call.fault_is("never"))
+        subject = Subject(asked.source, asked.first, asked.last)
+        file = File(name, "offerwall", subject, call.now, body, never=call.fault_is("never"))
         url = self._files.put(file, origin=call.origin, host=call.headers.get("host", ""), settings=settings)
         if call.fault is not None and call.fault_is("bad_url"):
             url = call.fault["url"]
@@ -161,7 +162,7 @@ class DigitalTurbine:
 
     def _subject_of_file(self, call: Call) -> Subject | None:
         file = self._files.at(call.path)
-        return None if file is None else Subject(file.question.source, file.question.first, file.question.last)
+        return None if file is None else file.subject
 
     def _over_quota(self, now: datetime) -> Response:
         settings = self._settings()
