@@ -28,6 +28,11 @@ class DelimitedText:
     quoted: bool = True
     multiline: bool = False
 
+    @property
+    def suffix(self) -> str:
+        """Ending of the raw answer's file name."""
+        return ".tsv" if self.delimiter == "\t" else ".csv"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report(Generic[QueryT_co]):
@@ -119,7 +124,7 @@ class Report(Generic[QueryT_co]):
         return pa.schema([_field(column) for column in self.kept])
 
 
-def _field(column: Column) -> pa.Field[pa.DataType]:
+def _field(column: Column) -> "pa.Field[pa.DataType]":
     facts = {
         "header": column.header,
         "kind": column.kind.value,

@@ -1,0 +1,57 @@
+# Everything sets itself up: a virtual environment in .venv with the locked, hashed dependencies.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo ui test lint types defs lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(RUNTIME) ## bring the last 30 days of every report home from the provider sandbox, and print a table
+	@$(BIN)/python -m reporting_dags.cli demo
+
+ui: $(RUNTIME) ## open the Dagster UI on the instance that `make demo` filled, sandbox running
+	@$(BIN)/python -m reporting_dags.cli ui
+
+test: $(DEV) ## run the whole test suite
+	@$(BIN)/python -m pytest -n 2
+
+lint: $(DEV) ## ruff, and the layers of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+types: $(DEV) ## strict pyright
+	@$(BIN)/pyright
+
+defs: $(DEV) ## check that Dagster loads every definition
+	@$(BIN)/dg check defs
+
+lock: $(DEV) ## renew the hashed locks from pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile $(LOCK) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
+
+clean: ## remove the virtual environment, the local instance and its data
+	rm -rf $(VENV) .dagster data
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=") if sys.version_info < (3, 11) else 0'
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "setting up $(VENV)"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+$(DEV): requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "setting up $(VENV) for development"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(RUNTIME)

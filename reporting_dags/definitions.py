@@ -1,0 +1,33 @@
+"""Everything that Dagster loads."""
+
+import warnings
+
+import dagster as dg
+
+from reporting_dags.orchestration.assets import report_asset
+from reporting_dags.orchestration.home import ReportingHome, start_date
+from reporting_dags.orchestration.io_manager import ReportsIOManager
+from reporting_dags.orchestration.schedules import provider_schedules
+from reporting_dags.providers.digital_turbine.resource import OfferWallResource
+from reporting_dags.reports.catalog import all_reports
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """The reports' assets with their checks, schedules and resources; loads with no variable set."""
+    # Backfill policies and partitioned checks are in beta; saying so at every command helps no user.
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    start = start_date()
+    reports = all_reports()
+    home = ReportingHome()
+    return dg.Definitions(
+        assets=[report_asset(report, start) for report in reports],
+        schedules=provider_schedules(reports, start),
+        resources={
+            "home": home,
+            "reports": ReportsIOManager(home=home),
+            "dt_offer_wall": OfferWallResource(),
+        },
+        # A run mostly waits for a provider: a process for each step would double its cost.
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,133 @@
+"""The ledger's database: SQLite in a private file, or PostgreSQL; transactions that exclude each other."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+import tenacity
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
+
+from reporting_dags.jobs.owners import FileOwners, Owners, PostgresOwners, lock_number
+from reporting_dags.model.errors import StorageError
+
+T = TypeVar("T")
+FILE_NAME = "reporting_ledger.db"
+_LOCK_SECONDS = 30
+
+
+class Database:
+    """Runs functions in transactions that exclude each other across processes.
+
+    The work is small and rare (a few rows a job), so one writer at a time costs nothing, and what is read in a
+    transaction still holds when it writes.
+    """
+
+    def __init__(self, engine: sa.Engine, owners: Owners, *, where: str, lock_seconds: float) -> None:
+        self._engine = engine
+        self._where = where
+        self._seconds = lock_seconds
+        self.owners = owners
+
+    def create(self, metadata: sa.MetaData) -> None:
+        """Make the tables that are not there yet."""
+        self.run(metadata.create_all)
+
+    def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """The result of `work` in one transaction, tried again while the database is away.
+
+        Raises:
+            StorageError: the database stays locked, away, unwritable, or is no database.
+        """
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_lost_connection),
+            wait=tenacity.wait_exponential(multiplier=0.2, max=5),
+            stop=tenacity.stop_after_delay(self._seconds),
+            reraise=True,
+        )
+        try:
+            return retrying(lambda: self._once(work))
+        except DBAPIError as error:
+            raise self._translated(error) from None
+
+    def _once(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock_number("reporting_ledger"))))
+            return work(connection)
+
+    def _translated(self, error: DBAPIError) -> StorageError:
+        text = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
+        if "locked" in text:
+            return StorageError(
+                f"the ledger {self._where} stays locked by another process",
+                advice=f"It was waited for {self._seconds:.0f} s; find the process that holds it, then run again.",
+            )
+        if "not a database" in text or "malformed" in text:
+            return StorageError(
+                f"the ledger {self._where} is no SQLite database any more",
+                advice="Put it back from a backup, or move it away: days landed already stay as they are.",
+            )
+        return StorageError(
+            f"the ledger {self._where} cannot be used: {text}", advice="Nothing was lost; mend it, then run again."
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def open_database(postgres_url: str | None, home: Path, *, lock_seconds: float = _LOCK_SECONDS) -> Database:
+    """The database at `postgres_url`, else a private SQLite file in `home`.
+
+    Raises:
+        StorageError: the URL is malformed, or the folder is missing or cannot be written.
+    """
+    if postgres_url is None:
+        return _sqlite(home, lock_seconds)
+    try:
+        url = sa.make_url(postgres_url)
+    except ArgumentError:
+        raise StorageError("DAGSTER_POSTGRES_URL is no database URL", advice="postgresql://user@host/name") from None
+    if url.get_backend_name() == "postgresql":
+        url = url.set(drivername="postgresql+psycopg2")
+    engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    where = f"on PostgreSQL at {url.host or 'the local socket'}"
+    return Database(engine, PostgresOwners(engine), where=where, lock_seconds=lock_seconds)
+
+
+def _sqlite(home: Path, lock_seconds: float) -> Database:
+    path = home / FILE_NAME
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise StorageError(
+            f"the ledger {path} cannot be written: {error.strerror}",
+            advice="DAGSTER_HOME must be a folder that this process may write.",
+        ) from None
+    engine = sa.create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": lock_seconds}, poolclass=NullPool, hide_parameters=True
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return Database(engine, FileOwners(home / "reporting_owners"), where=str(path), lock_seconds=lock_seconds)
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    """Transactions begin where we say; what is deleted (signed URLs) is overwritten, not just unlinked."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA secure_delete = ON")
+
+
+def _begin(connection: Any) -> None:
+    """Take the write lock at once: a lock taken later could fail in the middle of a transaction."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _is_lost_connection(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated

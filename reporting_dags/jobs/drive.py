@@ -1,0 +1,199 @@
+"""Driving claimed jobs until their raw answers are safe: submit, look again at growing intervals, resend, download.
+
+One thread looks at all of a run's open jobs in turn, since waiting is all that they do. A job ends in one of two ways:
+its raw answer is in the raw store, or an error says why not. After an error that leaves the job worth continuing (still
+pending, broken off) it stays open in the ledger, and the next run goes on with it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import tenacity
+
+from reporting_dags.jobs.job import Job, JobState
+from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.landing.spool import Spool
+from reporting_dags.landing.store import Store, raw_key
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.errors import Expired, LostClaim, NotReady, Partial, ReportingError, StorageError
+from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Pending, Provider
+from reporting_dags.providers.http import Unavailable
+
+_DOWNLOADS = 3
+_GROWTH = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What bringing a report home works with.
+
+    Attributes:
+        provider: the client of the provider's API.
+        ledger: where jobs are remembered.
+        data: where days are published.
+        raw: where the provider's raw answers are kept.
+        scratch: a private local folder for files on their way.
+        clock: tells the time and waits.
+        run: the Dagster run on whose behalf this works.
+        log: takes one line on each step.
+    """
+
+    provider: Provider
+    ledger: Ledger
+    data: Store
+    raw: Store
+    scratch: Path
+    clock: Clock
+    run: str = ""
+    log: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """A job that has come as far as this run takes it; without an error its raw answer is kept."""
+
+    job: Job
+    error: ReportingError | None
+    waited: timedelta
+
+
+@dataclass(slots=True)
+class _Flight:
+    job: Job
+    began: datetime
+    deadline: datetime
+    interval: timedelta
+    look_at: datetime
+
+
+class Driver:
+    """Drives the jobs of one report."""
+
+    def __init__(self, bench: Bench, report: Report[Any]) -> None:
+        self._bench = bench
+        self._report = report
+        self._policy = bench.provider.policy
+
+    def drive(self, jobs: Sequence[Job]) -> Iterator[Driven]:
+        """Every job of `jobs` once, as it ends; at most `in_flight` of them are open at the provider at a time."""
+        waiting = deque(jobs)
+        flights: list[_Flight] = []
+        while waiting or flights:
+            while waiting and len(flights) < self._policy.in_flight:
+                flights.append(self._launch(waiting.popleft()))
+            flight = min(flights, key=lambda one: one.look_at)
+            self._bench.clock.sleep((flight.look_at - self._bench.clock.now()).total_seconds())
+            ended = self._step(flight)
+            if ended is not None:
+                flights.remove(flight)
+                yield ended
+
+    def _launch(self, job: Job) -> _Flight:
+        now = self._bench.clock.now()
+        return _Flight(job, now, now + self._policy.timeout, self._policy.first_poll, now)
+
+    def _step(self, flight: _Flight) -> Driven | None:
+        """Take the flight one step on; None while it is still under way."""
+        try:
+            if self._advance(flight):
+                return self._driven(flight, None)
+        except (LostClaim, StorageError):
+            raise
+        except (NotReady, Partial, Unavailable) as error:
+            return self._driven(flight, error)
+        except ReportingError as error:
+            self._bench.ledger.close(flight.job, error.outcome, error.line, self._bench.clock.now())
+            return self._driven(flight, error)
+        return None
+
+    def _driven(self, flight: _Flight, error: ReportingError | None) -> Driven:
+        return Driven(flight.job, error, self._bench.clock.now() - flight.began)
+
+    def _advance(self, flight: _Flight) -> bool:
+        """Submit, look at or download the flight's job; True once its raw answer is kept."""
+        if flight.job.state is JobState.DOWNLOADED:
+            return True
+        if flight.job.state is JobState.INTENDED:
+            self._submit(flight)
+            return False
+        try:
+            return self._look(flight)
+        except Expired:
+            if flight.job.resends:
+                raise
+            self._resend(flight, "its download address no longer serves")
+            return False
+
+    def _submit(self, flight: _Flight) -> None:
+        bench, job = self._bench, flight.job
+        handle = bench.provider.submit(self._report, job.request, lambda: self._spend(job))
+        flight.job = bench.ledger.submitted(job, handle, bench.clock.now())
+        flight.interval = self._policy.first_poll
+        flight.look_at = bench.clock.now()
+        bench.log(f"asked for {job.report} {job.request.window}: request {handle.id or 'without an id'}")
+
+    def _spend(self, job: Job) -> None:
+        bench = self._bench
+        bench.ledger.spend(job, bench.provider.quota, bench.provider.account, bench.clock.now())
+
+    def _look(self, flight: _Flight) -> bool:
+        bench, job = self._bench, flight.job
+        try:
+            state = bench.provider.poll(self._report, job.request, job.handle)
+        except Unavailable as error:
+            state = Pending(error.message)
+        if isinstance(state, Pending):
+            self._wait(flight, state)
+            return False
+        digest, size = self._download(job)
+        flight.job = bench.ledger.downloaded(job, raw_sha256=digest, raw_bytes=size, expected_rows=state.expected_rows)
+        bench.log(f"{job.report} {job.request.window}: {size} bytes of raw answer are kept")
+        return True
+
+    def _wait(self, flight: _Flight, state: Pending) -> None:
+        now, job, policy = self._bench.clock.now(), flight.job, self._policy
+        age = now - (job.submitted_at or now)
+        if policy.resend_after is not None and age >= policy.resend_after and not job.resends:
+            self._resend(flight, f"{state.reason} after {age}")
+            return
+        if now >= flight.deadline:
+            raise NotReady(
+                f"{job.report} {job.request.window}: {state.reason} after {policy.timeout}",
+                request_id=job.handle.id,
+                advice="The job stays open; the next run of these days goes on with it.",
+            )
+        self._bench.log(f"{job.report} {job.request.window}: {state.reason}")
+        flight.look_at = min(now + flight.interval, max(flight.deadline, now))
+        flight.interval = min(flight.interval * _GROWTH, policy.longest_poll)
+
+    def _resend(self, flight: _Flight, why: str) -> None:
+        self._bench.log(f"{flight.job.report} {flight.job.request.window}: {why}; asking once more")
+        flight.job = self._bench.ledger.resending(flight.job)
+        flight.look_at = self._bench.clock.now()
+
+    def _download(self, job: Job) -> tuple[str, int]:
+        """The sha256 and size of the raw answer, which is in the raw store when this returns."""
+        bench = self._bench
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((Partial, Unavailable)),
+            wait=tenacity.wait_exponential(multiplier=self._policy.first_poll.total_seconds(), max=60),
+            stop=tenacity.stop_after_attempt(_DOWNLOADS),
+            sleep=bench.clock.sleep,
+            reraise=True,
+        )
+        return retrying(lambda: self._download_once(job))
+
+    def _download_once(self, job: Job) -> tuple[str, int]:
+        bench = self._bench
+        with Spool(bench.scratch) as spool:
+            with bench.provider.download(self._report, job.request, job.handle) as chunks:
+                for chunk in chunks:
+                    spool.write(chunk)
+            raw = spool.finish()
+            bench.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.text.suffix))
+        return raw.sha256, raw.size

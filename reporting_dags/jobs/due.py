@@ -1,0 +1,23 @@
+"""Which days a report should be asked for now: reachable and missing, or due again by the plan of restatements."""
+
+from datetime import date, datetime
+from typing import Any
+
+from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.landing.store import Store, partition_key
+from reporting_dags.model.days import Window
+from reporting_dags.model.report import Report
+
+
+def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, now: datetime) -> list[date]:
+    """The due days of `report` from `since` on, oldest first.
+
+    A day counts as missing when the ledger has not landed it, or when its file is gone from the data root.
+    """
+    calendar = report.calendar
+    first, last = max(since, calendar.oldest(now)), calendar.newest(now)
+    if last < first:
+        return []
+    landed = ledger.days(report.key)
+    asked = {day: facts.asked_at for day, facts in landed.items() if data.exists(partition_key(report.key, day))}
+    return [day for day in Window(first, last).days if calendar.due(day, asked.get(day), now)]

@@ -1,0 +1,78 @@
+"""The nouns of the ledger: a job and how far it has come, who claims days, and what is kept of a landed day."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from reporting_dags.model.days import Window
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.providers.api import Handle, Request
+
+
+class JobState(StrEnum):
+    """How far a job has come."""
+
+    INTENDED = "intended"
+    SUBMITTED = "submitted"
+    DOWNLOADED = "downloaded"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One row of the ledger, as the run that holds it sees it."""
+
+    id: str
+    report: str
+    request: Request
+    state: JobState
+    fence: int
+    intended_at: datetime
+    submitted_at: datetime | None = None
+    resends: int = 0
+    handle: Handle = field(default_factory=Handle)
+    expected_rows: int | None = None
+    raw_sha256: str = ""
+    raw_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another run that is alive is bringing one of the days home."""
+
+    window: Window
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedFacts:
+    """What the ledger keeps of a landed day."""
+
+    day: date
+    outcome: Outcome
+    rows: int
+    size: int
+    fingerprint: str
+    raw_sha256: str
+    money: dict[str, dict[str, str]]
+    asked_at: datetime
+    landed_at: datetime
+
+    @property
+    def money_sums(self) -> dict[str, dict[str, Decimal]]:
+        """Sums by column and currency."""
+        return {
+            column: {currency: Decimal(text) for currency, text in sums.items()} for column, sums in self.money.items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimant:
+    """Who asks for days: a report of an account, on behalf of a run."""
+
+    report: str
+    account: str
+    fingerprint: str
+    owner: str
+    run: str

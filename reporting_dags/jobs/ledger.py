@@ -1,0 +1,294 @@
+"""The ledger: what was asked of a provider, what came of it, and which days have landed.
+
+An intent is written before a job is submitted and its handle after, so that a crash costs at most the one job whose
+handle was not yet saved. A job is taken up by the next run that wants one of its days; each taking raises its `fence`,
+and a run whose fence is old can write nothing more.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from reporting_dags.jobs import tables
+from reporting_dags.jobs.database import Database
+from reporting_dags.jobs.job import Busy, Claimant, Job, JobState, LandedFacts
+from reporting_dags.model.days import Window
+from reporting_dags.model.errors import Denied, LostClaim
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.providers.api import Handle, Quota, Request
+
+FRESH = timedelta(hours=24)
+"""An answer that was asked for longer ago than this, and never landed, is not taken up: the day is asked for again."""
+
+
+class Ledger:
+    """Jobs, calls and landed days, in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.owners = database.owners
+        database.create(tables.metadata)
+
+    def claim(
+        self,
+        who: Claimant,
+        days: Collection[date],
+        *,
+        plan: Callable[[Iterable[date]], list[Window]],
+        parts: Sequence[str],
+        now: datetime,
+    ) -> list[Job] | Busy:
+        """Hold `days` for a run: jobs left behind that cover some of them, and intents for the fewest windows besides.
+
+        Returns:
+            The jobs to finish, or `Busy` when a live run holds one of the days; then nothing is held.
+        """
+
+        def work(connection: sa.Connection) -> list[Job] | Busy:
+            rows = self._open_rows(connection, who.report)
+            touching = [row for row in rows if any(day in _window(row) for day in days)]
+            for row in touching:
+                if row.owner is not None and row.owner != who.owner and self.owners.alive(row.owner):
+                    return Busy(_window(row), row.run or "unknown")
+            kept: list[sa.Row[Any]] = []
+            for row in touching:
+                same = row.account == who.account and row.fingerprint == who.fingerprint and row.part in parts
+                reason = "another account, query or part is wanted now" if not same else _stale(row, now)
+                if reason:
+                    self._close(connection, row.id, row.fence, Outcome.EXPIRED, reason, now)
+                else:
+                    kept.append(row)
+            windows = _cover(days, {_window(row) for row in kept})
+            held = [self._take(connection, row, who) for row in kept if _window(row) in windows]
+            covered = {day for window in windows for day in window.days}
+            windows |= set(plan(day for day in days if day not in covered))
+            have = {(job.request.window, job.request.part) for job in held}
+            wanted = [(window, part) for window in windows for part in parts if (window, part) not in have]
+            held += [self._intend(connection, who, Request(window, part), now) for window, part in wanted]
+            return sorted(held, key=lambda job: (job.request.window, job.request.part))
+
+        return self._database.run(work)
+
+    def spend(self, job: Job, quota: Quota, account: str, now: datetime) -> None:
+        """Count one call for `job`; raises `Denied` with the time of reset when the quota of the UTC day is spent."""
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+        def work(connection: sa.Connection) -> None:
+            self._hold(connection, job)
+            table = tables.calls
+            spent = sa.select(sa.func.count()).where(
+                table.c.api == quota.api, table.c.account == account, table.c.at >= midnight
+            )
+            used = connection.scalar(spent) or 0
+            if quota.per_day is not None and used >= quota.per_day:
+                raise Denied(
+                    f"the quota of {quota.per_day} {quota.api} queries a day is spent",
+                    advice=f"It is renewed on {midnight + timedelta(days=1):%Y-%m-%d} at 00:00 UTC; run again then.",
+                )
+            connection.execute(table.insert().values(api=quota.api, account=account, job=job.id, at=now))
+
+        self._database.run(work)
+
+    def submitted(self, job: Job, handle: Handle, now: datetime) -> Job:
+        """Save the handle of a job that the provider has accepted."""
+        self._update(
+            job,
+            state=JobState.SUBMITTED,
+            submitted_at=now,
+            request_id=handle.id,
+            url=handle.url,
+            expires_at=handle.expires_at,
+        )
+        return replace(job, state=JobState.SUBMITTED, submitted_at=now, handle=handle)
+
+    def resending(self, job: Job) -> Job:
+        """Write the intent to submit a job again; its old handle is forgotten."""
+        self._update(job, state=JobState.INTENDED, url=None, expires_at=None, resends=job.resends + 1)
+        return replace(job, state=JobState.INTENDED, resends=job.resends + 1, handle=Handle(id=job.handle.id))
+
+    def downloaded(self, job: Job, *, raw_sha256: str, raw_bytes: int, expected_rows: int | None) -> Job:
+        """Save where the raw answer is kept. The signed address is of no more use and is forgotten."""
+        facts = {"raw_sha256": raw_sha256, "raw_bytes": raw_bytes, "expected_rows": expected_rows}
+        self._update(job, state=JobState.DOWNLOADED, url=None, expires_at=None, **facts)
+        return replace(
+            job,
+            state=JobState.DOWNLOADED,
+            handle=Handle(id=job.handle.id),
+            raw_sha256=raw_sha256,
+            raw_bytes=raw_bytes,
+            expected_rows=expected_rows,
+        )
+
+    def close(self, job: Job, outcome: Outcome, cause: str, now: datetime) -> None:
+        """End a job: landed, or given up. The signed address is forgotten."""
+        self._database.run(lambda connection: self._close(connection, job.id, job.fence, outcome, cause, now))
+
+    def hold(self, job: Job) -> None:
+        """Raise `LostClaim` unless this run still holds `job`."""
+        self._database.run(lambda connection: self._hold(connection, job))
+
+    def landed(self, job: Job, facts: LandedFacts) -> None:
+        """Record a day that lies at the data root now."""
+        table = tables.days
+        values = {
+            "job": job.id,
+            "outcome": facts.outcome.value,
+            "rows": facts.rows,
+            "bytes": facts.size,
+            "fingerprint": facts.fingerprint,
+            "raw_sha256": facts.raw_sha256,
+            "money": facts.money,
+            "asked_at": facts.asked_at,
+            "landed_at": facts.landed_at,
+        }
+
+        def work(connection: sa.Connection) -> None:
+            self._hold(connection, job)
+            same = (table.c.report == job.report) & (table.c.day == facts.day)
+            if connection.execute(table.update().where(same).values(values)).rowcount == 0:
+                connection.execute(table.insert().values(report=job.report, day=facts.day, **values))
+
+        self._database.run(work)
+
+    def days(self, report: str) -> dict[date, LandedFacts]:
+        """Every landed day of a report."""
+        table = tables.days
+        query = sa.select(table).where(table.c.report == report)
+        rows = self._database.run(lambda connection: connection.execute(query).all())
+        return {
+            row.day: LandedFacts(
+                day=row.day,
+                outcome=Outcome(row.outcome),
+                rows=row.rows,
+                size=row.bytes,
+                fingerprint=row.fingerprint,
+                raw_sha256=row.raw_sha256,
+                money=row.money,
+                asked_at=row.asked_at,
+                landed_at=row.landed_at,
+            )
+            for row in rows
+        }
+
+    def calls(self, *, job: str | None = None, report: str | None = None) -> int:
+        """Calls counted so far, of one job or of one report."""
+        table = tables.calls
+        query = sa.select(sa.func.count()).select_from(table)
+        if job is not None:
+            query = query.where(table.c.job == job)
+        if report is not None:
+            of_report = sa.select(tables.jobs.c.id).where(tables.jobs.c.report == report)
+            query = query.where(table.c.job.in_(of_report))
+        return self._database.run(lambda connection: connection.scalar(query)) or 0
+
+    def release(self, owner: str) -> None:
+        """Let go of every open job of `owner`: it stays open for the next run that wants its days."""
+        table = tables.jobs
+        mine = (table.c.owner == owner) & (table.c.state != JobState.CLOSED)
+        self._database.run(lambda connection: connection.execute(table.update().where(mine).values(owner=None)))
+
+    def _open_rows(self, connection: sa.Connection, report: str) -> Sequence[sa.Row[Any]]:
+        table = tables.jobs
+        query = sa.select(table).where(table.c.report == report, table.c.state != JobState.CLOSED)
+        return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
+
+    def _take(self, connection: sa.Connection, row: sa.Row[Any], who: Claimant) -> Job:
+        table = tables.jobs
+        values = {"owner": who.owner, "run": who.run, "fence": row.fence + 1}
+        connection.execute(table.update().where(table.c.id == row.id).values(values))
+        return Job(
+            id=row.id,
+            report=row.report,
+            request=Request(_window(row), row.part),
+            state=JobState(row.state),
+            fence=row.fence + 1,
+            intended_at=row.intended_at,
+            submitted_at=row.submitted_at,
+            resends=row.resends,
+            handle=Handle(id=row.request_id or "", url=row.url, expires_at=row.expires_at),
+            expected_rows=row.expected_rows,
+            raw_sha256=row.raw_sha256 or "",
+            raw_bytes=row.raw_bytes or 0,
+        )
+
+    def _intend(self, connection: sa.Connection, who: Claimant, request: Request, now: datetime) -> Job:
+        job = Job(id=uuid4().hex, report=who.report, request=request, state=JobState.INTENDED, fence=1, intended_at=now)
+        values = {
+            "id": job.id,
+            "report": who.report,
+            "account": who.account,
+            "fingerprint": who.fingerprint,
+            "first_day": request.window.first,
+            "last_day": request.window.last,
+            "part": request.part,
+            "state": job.state,
+            "owner": who.owner,
+            "run": who.run,
+            "fence": job.fence,
+            "resends": 0,
+            "intended_at": now,
+        }
+        connection.execute(tables.jobs.insert().values(values))
+        return job
+
+    def _update(self, job: Job, **values: object) -> None:
+        def work(connection: sa.Connection) -> None:
+            self._hold(connection, job)
+            connection.execute(tables.jobs.update().where(tables.jobs.c.id == job.id).values(values))
+
+        self._database.run(work)
+
+    def _hold(self, connection: sa.Connection, job: Job) -> None:
+        table = tables.jobs
+        row = connection.execute(
+            sa.select(table.c.fence, table.c.state, table.c.run).where(table.c.id == job.id)
+        ).first()
+        if row is None or row.fence != job.fence or row.state == JobState.CLOSED:
+            by = f"run {row.run}" if row is not None else "somebody who emptied the ledger"
+            raise LostClaim(
+                f"{job.report} {job.request.window} was taken over by {by} while this run was away",
+                advice="This run wrote nothing more; what the other one lands stands.",
+            )
+
+    def _close(
+        self, connection: sa.Connection, job_id: str, fence: int, outcome: Outcome, cause: str, now: datetime
+    ) -> None:
+        table = tables.jobs
+        mine = (table.c.id == job_id) & (table.c.fence == fence)
+        values = {
+            "state": JobState.CLOSED,
+            "owner": None,
+            "url": None,
+            "expires_at": None,
+            "closed_at": now,
+            "outcome": outcome.value,
+            "cause": cause,
+        }
+        connection.execute(table.update().where(mine).values(values))
+
+
+def _window(row: sa.Row[Any]) -> Window:
+    return Window(row.first_day, row.last_day)
+
+
+def _stale(row: sa.Row[Any], now: datetime) -> str:
+    asked = row.submitted_at or row.intended_at
+    return f"asked for on {asked:%Y-%m-%d %H:%M} UTC and never landed" if now - asked > FRESH else ""
+
+
+def _cover(days: Collection[date], windows: set[Window]) -> set[Window]:
+    """The windows worth taking up: greedily, the one that covers most days not covered yet."""
+    chosen: set[Window] = set()
+    left = set(days)
+    while left and windows:
+        best = max(windows, key=lambda window: (sum(day in window for day in left), window))
+        if not any(day in best for day in left):
+            break
+        chosen.add(best)
+        left -= set(best.days)
+        windows = windows - {best}
+    return chosen

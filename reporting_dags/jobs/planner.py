@@ -1,0 +1,48 @@
+"""Which days may be asked for, and the fewest windows that cover them."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from reporting_dags.model.days import Calendar, Window
+from reporting_dags.model.errors import Expired, NotReady, ReportingError
+
+
+def plan(days: Iterable[date], longest: int) -> list[Window]:
+    """The fewest windows of at most `longest` days that cover `days`, oldest first.
+
+    A window may span days that nobody asked for, when that saves a query; it never begins or ends on one. Taking the
+    oldest uncovered day and reaching as far as allowed is the least possible, because some window must hold that day.
+    """
+    windows: list[Window] = []
+    first: date | None = None
+    last: date | None = None
+    for day in sorted(set(days)):
+        if first is None or last is None:
+            first = last = day
+        elif day - first < timedelta(days=longest):
+            last = day
+        else:
+            windows.append(Window(first, last))
+            first = last = day
+    if first is not None and last is not None:
+        windows.append(Window(first, last))
+    return windows
+
+
+def refusal(calendar: Calendar, day: date, now: datetime) -> ReportingError | None:
+    """Why `day` cannot be asked for now, without asking; None when it can."""
+    if calendar.first_day is not None and day < calendar.first_day:
+        return Expired(
+            f"{day} is before the provider's first day, {calendar.first_day}",
+            advice=f"Ask for {calendar.first_day} or later.",
+        )
+    oldest = calendar.oldest(now)
+    if day < oldest:
+        return Expired(f"{day} is out of the provider's reach, which today goes back to {oldest}", advice="It is lost.")
+    published = calendar.published_at(day)
+    if published > now:
+        return NotReady(
+            f"{day} is not out yet: the provider publishes it on {published:%Y-%m-%d} at {published:%H:%M} UTC",
+            advice="Ask for it then.",
+        )
+    return None

@@ -1,0 +1,222 @@
+"""Bringing days home: the one way that every report takes, whatever its provider.
+
+Judge the days, claim them in the ledger, drive their jobs until the raw answers are kept, land the days, close the
+jobs. Everything that can be continued after a crash is: the ledger says how far each job had come.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from reporting_dags.jobs.drive import Bench, Driven, Driver
+from reporting_dags.jobs.job import Busy, Claimant, Job, LandedFacts
+from reporting_dags.jobs.planner import plan, refusal
+from reporting_dags.landing.land import CheckResult, LandedDay, Part, land
+from reporting_dags.landing.store import raw_key
+from reporting_dags.model.days import Window
+from reporting_dags.model.errors import LostClaim, NotReady, ReportingError, StorageError
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.report import Report
+
+_LONGEST_BUSY_LOOK = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How a day's answer was got; empty for a day that was never asked for."""
+
+    window: Window | None = None
+    request_ids: tuple[str, ...] = ()
+    raw_sha256: tuple[str, ...] = ()
+    raw_bytes: int = 0
+    calls_spent: int = 0
+    waited: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayResult:
+    """The end of one day: what landed, or why nothing did. One of `landed` and `error` is set."""
+
+    day: date
+    evidence: Evidence = field(default_factory=Evidence)
+    landed: LandedDay | None = None
+    error: ReportingError | None = None
+    checks: tuple[CheckResult, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the day ended."""
+        if self.landed is not None:
+            return self.landed.outcome
+        return self.error.outcome if self.error is not None else Outcome.FAILED
+
+
+def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[DayResult]:
+    """Bring `days` of `report` home; yields each day once, as soon as it has ended.
+
+    Raises:
+        StorageError: the ledger or a store cannot be used; what was bought stays for the next run.
+        LostClaim: another run took over.
+    """
+    now = bench.clock.now()
+    askable: list[date] = []
+    for day in sorted(set(days)):
+        error = refusal(report.calendar, day, now)
+        if error is None:
+            askable.append(day)
+        else:
+            yield DayResult(day=day, error=error)
+    if not askable:
+        return
+    owner = bench.ledger.owners.enter()
+    try:
+        jobs = _claim(bench, report, askable, owner)
+        if isinstance(jobs, ReportingError):
+            yield from (DayResult(day=day, error=jobs) for day in askable)
+        else:
+            yield from _bring_home(bench, report, askable, jobs)
+    finally:
+        try:
+            bench.ledger.release(owner)
+        finally:
+            bench.ledger.owners.leave(owner)
+
+
+def _claim(bench: Bench, report: Report[Any], days: list[date], owner: str) -> list[Job] | ReportingError:
+    """The jobs that bring `days` home, once no other live run holds one of the days."""
+    policy = bench.provider.policy
+    who = Claimant(
+        report=report.key,
+        account=bench.provider.account,
+        fingerprint=hashlib.sha256(repr(report.query).encode()).hexdigest(),
+        owner=owner,
+        run=bench.run,
+    )
+    deadline = bench.clock.now() + policy.timeout
+    told = False
+    while True:
+        found = bench.ledger.claim(
+            who,
+            days,
+            plan=lambda wanted: plan(wanted, report.window_days),
+            parts=bench.provider.parts(report),
+            now=bench.clock.now(),
+        )
+        if not isinstance(found, Busy):
+            return found
+        if bench.clock.now() >= deadline:
+            return NotReady(
+                f"run {found.run} is still bringing {report.key} {found.window} home",
+                advice="Run again when it has ended.",
+            )
+        if not told:
+            bench.log(f"run {found.run} is bringing {report.key} {found.window} home: waiting for it")
+            told = True
+        bench.clock.sleep(min(policy.first_poll.total_seconds(), _LONGEST_BUSY_LOOK))
+
+
+def _bring_home(bench: Bench, report: Report[Any], days: list[date], jobs: list[Job]) -> Iterator[DayResult]:
+    """Land each window as soon as every part of it is kept."""
+    parts_left = {window: sum(job.request.window == window for job in jobs) for window in _windows(jobs)}
+    ended: dict[Window, list[Driven]] = {window: [] for window in parts_left}
+    todo = set(days)
+    for driven in Driver(bench, report).drive(jobs):
+        window = driven.job.request.window
+        ended[window].append(driven)
+        if len(ended[window]) < parts_left[window]:
+            continue
+        mine = sorted(day for day in todo if day in window)
+        todo -= set(mine)
+        yield from _end_window(bench, report, window, mine, ended[window])
+
+
+def _windows(jobs: Sequence[Job]) -> set[Window]:
+    return {job.request.window for job in jobs}
+
+
+def _end_window(
+    bench: Bench, report: Report[Any], window: Window, days: list[date], parts: list[Driven]
+) -> Iterator[DayResult]:
+    evidence = _evidence(bench, window, parts)
+    error = next((driven.error for driven in parts if driven.error is not None), None)
+    if error is not None:
+        yield from (DayResult(day=day, error=error, evidence=evidence) for day in days)
+        return
+    jobs = [driven.job for driven in parts]
+    left = list(days)
+    bad = ""
+    try:
+        for result in _land(bench, report, window, days, jobs, evidence):
+            left.remove(result.day)
+            bad = bad or (result.error.line if result.error else "")
+            yield result
+    except (LostClaim, StorageError):
+        raise
+    except ReportingError as failure:
+        bad = failure.line
+        yield from (DayResult(day=day, error=failure, evidence=evidence) for day in left)
+    for job in jobs:
+        bench.ledger.close(job, Outcome.FAILED if bad else Outcome.DATA, bad, bench.clock.now())
+
+
+def _land(
+    bench: Bench, report: Report[Any], window: Window, days: list[date], jobs: list[Job], evidence: Evidence
+) -> Iterator[DayResult]:
+    expected = [job.expected_rows for job in jobs]
+    parts = [
+        Part(
+            path=bench.raw.fetch(raw_key(report.key, job.raw_sha256, report.text.suffix), bench.scratch),
+            constants=bench.provider.constants(job.request.part),
+        )
+        for job in jobs
+    ]
+    for result in land(
+        report,
+        parts,
+        window=window,
+        days=days,
+        store=bench.data,
+        expected_rows=None if None in expected else sum(rows or 0 for rows in expected),
+        before_publish=lambda _: _hold(bench, jobs),
+    ):
+        if not isinstance(result, LandedDay):
+            yield DayResult(day=result.day, error=result.error, checks=result.checks, evidence=evidence)
+            continue
+        bench.ledger.landed(jobs[0], _facts(bench, result, jobs, evidence))
+        yield DayResult(day=result.day, landed=result, checks=result.checks, evidence=evidence)
+
+
+def _hold(bench: Bench, jobs: list[Job]) -> None:
+    for job in jobs:
+        bench.ledger.hold(job)
+
+
+def _evidence(bench: Bench, window: Window, parts: list[Driven]) -> Evidence:
+    jobs = [driven.job for driven in parts]
+    return Evidence(
+        window=window,
+        request_ids=tuple(job.handle.id for job in jobs if job.handle.id),
+        raw_sha256=tuple(job.raw_sha256 for job in jobs if job.raw_sha256),
+        raw_bytes=sum(job.raw_bytes for job in jobs),
+        calls_spent=sum(bench.ledger.calls(job=job.id) for job in jobs),
+        waited=max((driven.waited for driven in parts), default=timedelta()),
+    )
+
+
+def _facts(bench: Bench, landed: LandedDay, jobs: list[Job], evidence: Evidence) -> LandedFacts:
+    return LandedFacts(
+        day=landed.day,
+        outcome=landed.outcome,
+        rows=landed.rows,
+        size=landed.size,
+        fingerprint=landed.fingerprint,
+        raw_sha256=",".join(evidence.raw_sha256),
+        money={
+            column: {currency: str(amount) for currency, amount in sums.items()}
+            for column, sums in landed.money.items()
+        },
+        asked_at=min(job.submitted_at or job.intended_at for job in jobs),
+        landed_at=bench.clock.now(),
+    )

@@ -1,0 +1,114 @@
+"""One declaration becomes one asset: daily-partitioned, its days recorded and checked one by one as they land.
+
+The asset has no output of its own to store: each day is published, and logged as a materialization, the moment that it
+is whole. So a run over a range keeps its good days when one is bad, and what it landed before a crash stays recorded.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.landing.land import CheckResult
+from reporting_dags.model.clock import SystemClock
+from reporting_dags.model.errors import ReportingError
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.checks import check_specs, summaries, volume_check
+from reporting_dags.orchestration.home import OpenHome, ReportingHome
+from reporting_dags.orchestration.record import column_schema, failure_line, record_day, warn
+from reporting_dags.providers.resource import ProviderResource
+
+
+def daily_partitions(report: Report[Any], start: date) -> dg.DailyPartitionsDefinition:
+    """The report's days from `start`, or from the provider's own first day if that is later.
+
+    The current day is a partition too, so that asking for it ends in one line that says when it will be out.
+    """
+    first = max(start, report.calendar.first_day or start)
+    return dg.DailyPartitionsDefinition(first.isoformat(), timezone=report.calendar.timezone, end_offset=1)
+
+
+def report_asset(report: Report[Any], start: date) -> dg.AssetsDefinition:
+    """The asset of `report`, whose resource is called as its provider."""
+    partitions = daily_partitions(report, start)
+
+    @dg.asset(
+        key=[report.provider, report.name],
+        description=report.description,
+        group_name=report.provider,
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=check_specs(report, partitions),
+        required_resource_keys={report.provider, "home"},
+        io_manager_key="reports",
+        output_required=False,
+        kinds={"parquet"},
+        pool=report.provider,
+        metadata={
+            "dagster/column_schema": column_schema(report),
+            "dagster/table_name": report.key.replace("/", "."),
+            "grain": ", ".join(("date", *report.grain_names)),
+            "timezone": report.calendar.timezone,
+            "published_after_day_end": str(report.calendar.published_after),
+            "restated_at_ages_in_days": ", ".join(str(age) for age in report.calendar.restated_at) or "never",
+        },
+    )
+    def materialize(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        yield from _bring_home(context, report)
+
+    return materialize
+
+
+def _bring_home(context: dg.AssetExecutionContext, report: Report[Any]) -> Iterator[dg.AssetCheckResult]:
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    resource: ProviderResource = getattr(context.resources, report.provider)
+    home: ReportingHome = context.resources.home
+    results: list[DayResult] = []
+    checks: dict[date, tuple[CheckResult, ...]] = {}
+    try:
+        with home.open(context.instance) as opened:
+            for result in _pull(context, report, resource, opened, days):
+                checks[result.day] = _checks(report, result, opened)
+                record_day(context, report, result, checks[result.day], opened.data)
+                results.append(result)
+    except ReportingError as error:
+        context.log.error("%s: %s", report.key, error.line)
+        raise dg.Failure(f"{report.key} {error.outcome}: {error.line}", allow_retries=False) from None
+    warn(context, report, results)
+    yield from summaries(dg.AssetKey([report.provider, report.name]), checks)
+    if any(result.error is not None for result in results):
+        raise dg.Failure(failure_line(report, results), allow_retries=False)
+
+
+def _pull(
+    context: dg.AssetExecutionContext,
+    report: Report[Any],
+    resource: ProviderResource,
+    opened: OpenHome,
+    days: list[date],
+) -> Iterator[DayResult]:
+    clock = SystemClock()
+    provider = resource.client(clock)
+    bench = Bench(
+        provider=provider,
+        ledger=opened.ledger,
+        data=opened.data,
+        raw=opened.raw,
+        scratch=opened.scratch,
+        clock=clock,
+        run=context.run_id,
+        log=context.log.info,
+    )
+    try:
+        yield from pull(bench, report, days)
+    finally:
+        provider.close()
+
+
+def _checks(report: Report[Any], result: DayResult, opened: OpenHome) -> tuple[CheckResult, ...]:
+    if result.landed is None:
+        return result.checks
+    return (*result.checks, volume_check(result.day, result.landed.rows, opened.ledger.days(report.key)))

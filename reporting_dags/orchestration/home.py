@@ -1,0 +1,104 @@
+"""Where reports come home to: the ledger, the data root and the raw store, as one Dagster resource."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from reporting_dags.jobs.database import open_database
+from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.landing.store import Store, open_store
+from reporting_dags.model.errors import SettingError, StorageError
+from reporting_dags.providers.resource import SECRET
+from reporting_dags.providers.settings import optional, setting
+
+PROJECT = Path(__file__).resolve().parents[2]
+DEFAULT_START = "2026-06-01"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHome:
+    """The opened places of one run."""
+
+    ledger: Ledger
+    data: Store
+    raw: Store
+    scratch: Path
+
+
+class ReportingHome(dg.ConfigurableResource[Any]):
+    """Ledger, Parquet datasets and raw answers. Opening it touches nothing of a provider."""
+
+    data_url: str | None = Field(
+        default=None,
+        description="Root of the Parquet datasets: a local path, s3://bucket/prefix or gs://bucket/prefix. "
+        "Unset: REPORTING_DATA_URL, else the folder `data` of the project.",
+    )
+    raw_url: str | None = Field(
+        default=None,
+        description="Where the providers' raw answers are kept. Unset: REPORTING_RAW_URL, else `raw` in DAGSTER_HOME.",
+    )
+    postgres_url: str | None = Field(
+        default=None,
+        description="PostgreSQL for the job ledger. Unset: DAGSTER_POSTGRES_URL, else SQLite in DAGSTER_HOME.",
+        json_schema_extra=SECRET,
+    )
+    folder: str | None = Field(
+        default=None,
+        description="Private local folder for the ledger and for files on their way. Unset: DAGSTER_HOME.",
+    )
+
+    @contextmanager
+    def open(self, instance: dg.DagsterInstance) -> Generator[OpenHome]:
+        """Open the places for one run.
+
+        Raises:
+            StorageError, SettingError: naming the place or the variable that is wrong.
+        """
+        folder = Path(optional(self.folder, "DAGSTER_HOME") or instance.root_directory)
+        scratch = folder / "reporting_spool"
+        try:
+            scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{folder} cannot be written: {error.strerror}", advice="DAGSTER_HOME must be a folder of this process."
+            ) from None
+        database = open_database(optional(self.postgres_url, "DAGSTER_POSTGRES_URL"), folder)
+        try:
+            yield OpenHome(
+                ledger=Ledger(database),
+                data=self.open_data(scratch),
+                raw=open_store(
+                    setting(self.raw_url, "REPORTING_RAW_URL", default=str(folder / "raw")),
+                    scratch=scratch,
+                    private=True,
+                    label="raw store",
+                    variable="REPORTING_RAW_URL",
+                ),
+                scratch=scratch,
+            )
+        finally:
+            database.close()
+
+    def open_data(self, scratch: Path) -> Store:
+        """The data root alone."""
+        return open_store(
+            setting(self.data_url, "REPORTING_DATA_URL", default=str(PROJECT / "data")),
+            scratch=scratch,
+            label="data root",
+            variable="REPORTING_DATA_URL",
+        )
+
+
+def start_date() -> date:
+    """First partition of every report; raises `SettingError` when REPORTING_START_DATE is no date."""
+    text = setting(None, "REPORTING_START_DATE", default=DEFAULT_START)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingError(f"REPORTING_START_DATE is {text!r}", advice="Give a date as YYYY-MM-DD.") from None

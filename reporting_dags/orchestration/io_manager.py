@@ -1,0 +1,53 @@
+"""Handing landed days to downstream assets, as a pandas DataFrame or a pyarrow Table by the parameter's annotation."""
+
+from datetime import date
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+
+from reporting_dags.landing.read import read_days, to_pandas
+from reporting_dags.model.errors import ReportingError
+from reporting_dags.orchestration.home import ReportingHome
+from reporting_dags.reports.catalog import all_reports
+
+
+class ReportsIOManager(dg.ConfigurableIOManager):
+    """Reads one day, or every day of a range, with a column `date` in front; decimals stay exact.
+
+    A day that has not landed is an error, so that a sum over a range is never silently short. Where gaps are fine, the
+    input says so: `dg.AssetIn(metadata={"allow_missing_partitions": True})`.
+    """
+
+    home: dg.ResourceDependency[ReportingHome]
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.Table:
+        """The days of the upstream report that the downstream partition maps to."""
+        key = "/".join(context.asset_key.path)
+        report = next((report for report in all_reports() if report.key == key), None)
+        if report is None:
+            raise dg.Failure(f"{key} is no report; this IO manager reads reports alone", allow_retries=False)
+        days = [date.fromisoformat(partition) for partition in context.asset_partition_keys]
+        metadata = context.definition_metadata or {}
+        try:
+            table = read_days(
+                self.home.open_data(Path(gettempdir())),
+                report.key,
+                report.schema,
+                days,
+                allow_missing=bool(metadata.get("allow_missing_partitions")),
+            )
+        except ReportingError as error:
+            raise dg.Failure(f"{key}: {error.line}", allow_retries=False) from None
+        wanted = context.dagster_type.typing_type
+        return table if wanted is pa.Table else to_pandas(table)
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:  # noqa: ARG002
+        """Refuse: reports land themselves, a day at a time."""
+        raise dg.Failure(
+            f"{'/'.join(context.asset_key.path)}: reports land themselves; give your asset another io_manager_key",
+            allow_retries=False,
+        )

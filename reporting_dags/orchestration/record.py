@@ -1,0 +1,102 @@
+"""Telling Dagster how each day ended: one materialization and its check results a day, one line a failure."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, cast
+
+import dagster as dg
+
+from reporting_dags.jobs.pull import DayResult
+from reporting_dags.landing.land import CheckResult, LandedDay
+from reporting_dags.landing.store import Store, partition_key
+from reporting_dags.model.column import Column
+from reporting_dags.model.days import stretches
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.checks import evaluation
+
+
+def record_day(
+    context: dg.AssetExecutionContext,
+    report: Report[Any],
+    result: DayResult,
+    checks: Sequence[CheckResult],
+    data: Store,
+) -> None:
+    """Log one day's materialization, if it landed, and its check results, under the day's own partition."""
+    key = dg.AssetKey([report.provider, report.name])
+    if result.landed is not None:
+        context.log_event(
+            dg.AssetMaterialization(
+                asset_key=key,
+                partition=result.day.isoformat(),
+                description=f"{result.landed.rows} rows, {result.outcome}",
+                metadata=_metadata(report, result, result.landed, data),
+                tags={"dagster/data_version": result.landed.fingerprint},
+            )
+        )
+    for check in checks:
+        # `log_event` records check evaluations at run time, though its annotation does not list them.
+        context.log_event(cast("dg.AssetObservation", evaluation(key, result.day, check)))
+    if result.error is not None:
+        context.log.error("%s %s %s: %s", report.key, result.day, result.outcome, result.error.line)
+
+
+def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: Store) -> dict[str, Any]:
+    evidence = result.evidence
+    location = f"{data.url}/{partition_key(report.key, result.day)}"
+    facts: dict[str, Any] = {
+        "dagster/partition_row_count": landed.rows,
+        "dagster/uri": location,
+        "dagster/table_name": report.key.replace("/", "."),
+        "outcome": str(result.outcome),
+        "rows": landed.rows,
+        "bytes": landed.size,
+        "provider_request_id": ", ".join(evidence.request_ids),
+        "raw_sha256": ", ".join(evidence.raw_sha256),
+        "raw_bytes": evidence.raw_bytes,
+        "window": str(evidence.window),
+        "window_calls_spent": evidence.calls_spent,
+        "seconds_waited": round(evidence.waited.total_seconds(), 3),
+    }
+    for column, sums in landed.money.items():
+        for currency, amount in sums.items():
+            facts[f"{column}_{currency.lower()}"] = float(amount)
+            facts[f"{column}_{currency.lower()}_exact"] = f"{amount.normalize():f}"
+    if landed.warnings:
+        facts["warnings"] = "; ".join(landed.warnings)
+    return facts
+
+
+def column_schema(report: Report[Any]) -> dg.TableSchema:
+    """The dataset's columns for Dagster's UI."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(column.name, type=str(column.type), description=_described(column)) for column in report.kept
+        ]
+    )
+
+
+def _described(column: Column) -> str:
+    unit = f" [{column.unit}]" if column.unit else ""
+    return f"{column.meaning or column.header}{unit}"
+
+
+def warn(context: dg.AssetExecutionContext, report: Report[Any], results: Sequence[DayResult]) -> None:
+    """One log line on the days that landed with warnings; each day's own stand in its metadata."""
+    warned = [(result.day, result.landed.warnings) for result in results if result.landed and result.landed.warnings]
+    if warned:
+        day, warnings = warned[0]
+        text = "%s: %d days landed with warnings, shown in their metadata; the first, %s: %s"
+        context.log.warning(text, report.key, len(warned), day, "; ".join(warnings))
+
+
+def failure_line(report: Report[Any], results: Sequence[DayResult]) -> str:
+    """One line on every day that did not come home: days of one cause together."""
+    bad = [result for result in results if result.error is not None]
+    causes: dict[str, list[date]] = {}
+    for result in bad:
+        text = f"{result.outcome}: {result.error.line.rstrip('.') if result.error else ''}"
+        causes.setdefault(text, []).append(result.day)
+    told = [f"{', '.join(str(stretch) for stretch in stretches(days))} {text}" for text, days in causes.items()]
+    of = f" ({len(bad)} of {len(results)} days)" if len(results) > 1 else ""
+    return f"{report.key}{of} {'; '.join(told)}"

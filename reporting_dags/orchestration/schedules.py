@@ -1,0 +1,70 @@
+"""One schedule a provider: shortly after its day is out, it asks for every day that is missing or due again."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+
+from reporting_dags.jobs.due import due_days
+from reporting_dags.jobs.planner import plan
+from reporting_dags.model.days import Window, stretches
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.home import ReportingHome
+
+_MARGIN = timedelta(minutes=5)
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+
+
+def provider_schedules(reports: Sequence[Report[Any]], start: date) -> list[dg.ScheduleDefinition]:
+    """A schedule for each provider of `reports`, in its reports' time zone."""
+    by_provider: defaultdict[str, list[Report[Any]]] = defaultdict(list)
+    for report in reports:
+        by_provider[report.provider].append(report)
+    return [_schedule(provider, mine, start) for provider, mine in by_provider.items()]
+
+
+def _schedule(provider: str, reports: list[Report[Any]], start: date) -> dg.ScheduleDefinition:
+    latest = max(reports, key=lambda report: report.calendar.published_after)
+    out = latest.calendar.published_after + _MARGIN
+    hours, minutes = divmod(int(out.total_seconds()) // 60 % (24 * 60), 60)
+
+    @dg.schedule(
+        name=f"{provider}_daily",
+        cron_schedule=f"{minutes} {hours} * * *",
+        execution_timezone=latest.calendar.timezone,
+        target=[dg.AssetKey([report.provider, report.name]) for report in reports],
+        description=f"Asks {provider} for every day that is missing or due again, once its newest day is out.",
+    )
+    def daily(context: dg.ScheduleEvaluationContext, home: ReportingHome) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        now = context.scheduled_execution_time
+        asked = False
+        with home.open(context.instance) as opened:
+            for report in reports:
+                days = due_days(report, since=start, ledger=opened.ledger, data=opened.data, now=now)
+                for window in unbroken(days, report.window_days):
+                    asked = True
+                    yield run_request(report, window, reason=f"schedule:{now:%Y-%m-%dT%H:%M}")
+        if not asked:
+            yield dg.SkipReason(f"every reachable day of {provider} is whole and none is due again")
+
+    return daily
+
+
+def unbroken(days: Sequence[date], longest: int) -> list[Window]:
+    """`days` as unbroken windows of at most `longest` days, oldest first: a run covers every day of its range."""
+    return [window for stretch in stretches(days) for window in plan(stretch.days, longest)]
+
+
+def run_request(report: Report[Any], window: Window, *, reason: str) -> dg.RunRequest:
+    """One run over `window`; `reason` tells requests for the same days apart."""
+    first, last = window.first.isoformat(), window.last.isoformat()
+    single = window.first == window.last
+    return dg.RunRequest(
+        run_key=f"{report.key}:{window}:{reason}",
+        asset_selection=[dg.AssetKey([report.provider, report.name])],
+        partition_key=first if single else None,
+        tags={} if single else {RANGE_START: first, RANGE_END: last},
+    )

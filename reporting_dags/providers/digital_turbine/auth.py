@@ -1,0 +1,89 @@
+"""Digital Turbine's access token (DT1 to DT3): fetched once, shared, refreshed once when it is refused."""
+
+from datetime import datetime, timedelta
+from threading import Lock
+
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.errors import Failed
+from reporting_dags.providers.api import Meter
+from reporting_dags.providers.digital_turbine.errors import refusal
+from reporting_dags.providers.http import Answer, Http
+
+_MARGIN = timedelta(seconds=60)
+
+
+class Session:
+    """Authorized calls to Digital Turbine's reporting APIs, for one pair of API keys."""
+
+    def __init__(self, http: Http, *, client_id: str, client_secret: str, clock: Clock) -> None:
+        self._http = http
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._clock = clock
+        self._lock = Lock()
+        self._token = ""
+        self._good_until: datetime | None = None
+        http.redactor.add(client_id)
+        http.redactor.add(client_secret)
+
+    @property
+    def http(self) -> Http:
+        """The unauthorized session underneath."""
+        return self._http
+
+    def post(self, path: str, *, params: dict[str, str] | None, body: object, meter: Meter) -> Answer:
+        """POST with a bearer token. A token that is refused is replaced once (DT3); `meter` counts every try.
+
+        Raises:
+            InvalidToken: refused with a fresh token too.
+            InvalidClient, InvalidRequest: the API keys are not accepted.
+        """
+        answer, used = self._post(path, params, body, meter)
+        if answer.status == 401:
+            self._forget(used)
+            answer, used = self._post(path, params, body, meter)
+        if answer.status == 401:
+            raise refusal(self._http.name, answer, self._http.redactor)
+        return answer
+
+    def _post(self, path: str, params: dict[str, str] | None, body: object, meter: Meter) -> tuple[Answer, str]:
+        used = ""
+
+        def headers() -> dict[str, str]:
+            nonlocal used
+            used = self._current()
+            return {"Authorization": f"Bearer {used}"}
+
+        answer = self._http.call("POST", path, headers=headers, params=params, body=body, before=meter)
+        return answer, used
+
+    def _forget(self, token: str) -> None:
+        with self._lock:
+            if self._token == token:
+                self._token = ""
+
+    def _current(self) -> str:
+        with self._lock:
+            now = self._clock.now()
+            if not self._token or (self._good_until is not None and now >= self._good_until):
+                self._token, lifetime = self._fetch()
+                self._good_until = now + max(lifetime - _MARGIN, lifetime / 2)
+                self._http.redactor.add(self._token)
+            return self._token
+
+    def _fetch(self) -> tuple[str, timedelta]:
+        body = {
+            "grant_type": "client_credentials",
+            "client_id": self._client_id,
+            "client_secret": self._client_secret,
+        }
+        answer = self._http.call("POST", "/auth/v1/token", body=body)
+        if answer.status != 200:
+            raise refusal(self._http.name, answer, self._http.redactor)
+        said = answer.json()
+        fields = said if isinstance(said, dict) else {}
+        token, kind, lifetime = (fields.get(key) for key in ("accessToken", "tokenType", "expiresIn"))
+        if not isinstance(token, str) or not token or str(kind).lower() != "bearer":
+            raise Failed(f"{self._http.name} answered the login without a bearer accessToken (DT1)")
+        seconds = lifetime if isinstance(lifetime, int | float) and lifetime > 0 else 3600
+        return token, timedelta(seconds=seconds)

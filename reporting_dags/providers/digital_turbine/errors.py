@@ -1,0 +1,66 @@
+"""Digital Turbine's documented error codes (DT2, DT3, OW6) as typed errors, each with what to do about it."""
+
+from reporting_dags.model.errors import Denied, Failed, ReportingError
+from reporting_dags.providers.http import Answer
+from reporting_dags.providers.redaction import Redactor
+
+
+class UnsupportedGrantType(Failed):
+    """400 `unsupported_grant_type`: our own request is wrong."""
+
+
+class InvalidRequest(Denied):
+    """400 `invalid_request`: credentials are missing from the request."""
+
+
+class InvalidClient(Denied):
+    """400 `invalid_client`: credentials are wrong, disabled or revoked."""
+
+
+class InvalidToken(Denied):
+    """401 `invalid_token`, still after a fresh token: the account is disabled."""
+
+
+class InvalidFormat(Failed):
+    """400 `invalid_format`: the file format is not supported."""
+
+
+class InvalidQuery(Failed):
+    """400 `invalid_query`: dates, dimensions or metrics that the API does not take."""
+
+
+class InvalidSource(Failed):
+    """400 `invalid_source`: the report's source is not one of the API's."""
+
+
+class UnknownError(Failed):
+    """An answer that the documents do not know."""
+
+
+_CODES: dict[str, tuple[type[ReportingError], str]] = {
+    "unsupported_grant_type": (UnsupportedGrantType, "This is a fault of reporting_dags: please report it."),
+    "invalid_request": (InvalidRequest, "Set DT_CLIENT_ID and DT_CLIENT_SECRET."),
+    "invalid_client": (
+        InvalidClient,
+        "Check DT_CLIENT_ID and DT_CLIENT_SECRET: wrong, disabled or revoked in the DT Console.",
+    ),
+    "invalid_token": (
+        InvalidToken,
+        "A fresh token was refused too: check in the DT Console that the account is enabled.",
+    ),
+    "invalid_format": (InvalidFormat, "This is a fault of reporting_dags: please report it."),
+    "invalid_query": (InvalidQuery, "Check the report's declaration: its metrics, splits, filters and days."),
+    "invalid_source": (InvalidSource, "Check the report's declaration: its source."),
+}
+
+
+def refusal(name: str, answer: Answer, redactor: Redactor) -> ReportingError:
+    """The typed error for an answer that is no success; carries the provider's own words, cleaned."""
+    said = answer.json()
+    fields = {str(key): value for key, value in said.items()} if isinstance(said, dict) else {}
+    code = str(fields.get("error", ""))
+    kind, advice = _CODES.get(code, (UnknownError, "If it lasts, ask Digital Turbine's support."))
+    words = next((str(fields[key]) for key in ("error_description", "description", "message") if fields.get(key)), "")
+    told = redactor.clean(f"{code} {words}".strip() or answer.body.decode("utf-8", "replace"), limit=200)
+    request_id = redactor.clean(str(fields.get("id", "")), limit=80)
+    return kind(f"{name} refused ({answer.status}): {told}", advice=advice, request_id=request_id)

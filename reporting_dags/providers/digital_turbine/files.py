@@ -1,0 +1,83 @@
+"""Digital Turbine's report files (DT4 to DT6): a signed address that stays empty until the report is in it."""
+
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+from reporting_dags.model.errors import Expired, Failed, Partial
+from reporting_dags.providers.api import Handle, Pending, Ready
+from reporting_dags.providers.download import Body, Downloads
+from reporting_dags.providers.http import LATER, Unavailable
+
+LIFETIME = timedelta(hours=3)
+_CODE = re.compile(rb"<Code>\s*(\w{1,60})\s*</Code>")
+
+
+def expiry(url: str, *, submitted_at: datetime) -> datetime:
+    """When the signed address stops working: read from it (DT6), else three hours after it was given (DT5)."""
+    query = {key.lower(): values[0] for key, values in parse_qs(urlsplit(url).query).items()}
+    try:
+        if "x-amz-date" in query:
+            signed = datetime.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            return signed + timedelta(seconds=int(query.get("x-amz-expires", LIFETIME.total_seconds())))
+        if "expires" in query:
+            return datetime.fromtimestamp(int(query["expires"]), UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return submitted_at + LIFETIME
+
+
+class ReportFiles:
+    """Polls and downloads signed files, with a session that has no credentials."""
+
+    def __init__(self, downloads: Downloads, *, name: str) -> None:
+        self._downloads = downloads
+        self._name = name
+
+    def poll(self, handle: Handle) -> Pending | Ready:
+        """Ask whether the file is filled. An empty 200 and a 404 both mean "not yet" (DT6, DT8).
+
+        Raises:
+            Expired: the address no longer serves (403).
+        """
+        with self._downloads.open(_url(handle)) as body:
+            return self._state(body, handle)
+
+    @contextmanager
+    def download(self, handle: Handle) -> Generator[Iterator[bytes]]:
+        """The bytes of the filled file.
+
+        Raises:
+            Expired: the address stopped serving before the download began.
+            Partial: the file broke off, or is empty after all.
+        """
+        with self._downloads.open(_url(handle)) as body:
+            if body.status != 200:
+                state = self._state(body, handle)
+                raise Partial(f"the file of {self._name} went back to {state!r} during the download", advice=LATER)
+            yield body.chunks()
+
+    def _state(self, body: Body, handle: Handle) -> Pending | Ready:
+        if body.status == 200:
+            return Ready() if body.length or body.head(1) else Pending("the report file is still empty")
+        if body.status == 404:
+            return Pending("the report file is not there yet")
+        if body.status == 403:
+            found = _CODE.search(body.head())
+            code = found.group(1).decode() if found else "no reason given"
+            raise Expired(
+                f"the download address of {self._name} no longer serves (403 {code})",
+                request_id=handle.id,
+                advice="The report has to be asked for again.",
+            )
+        if body.status >= 500 or body.status == 429:
+            raise Unavailable(f"the file of {self._name} answered {body.status}", request_id=handle.id, advice=LATER)
+        raise Failed(f"the file of {self._name} answered {body.status}", request_id=handle.id, advice=LATER)
+
+
+def _url(handle: Handle) -> str:
+    if handle.url is None:
+        raise Expired("the download address of the report is gone", request_id=handle.id)
+    return handle.url

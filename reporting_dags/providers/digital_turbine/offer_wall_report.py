@@ -1,0 +1,146 @@
+"""What Digital Turbine's Offer Wall API can be asked for (OW1 to OW5), and a declaration of it as a report.
+
+The known names come from the document; the names that only its metrics page lists are there too. A name that is in
+neither can still be declared, by giving a `Column` of one's own in place of the name.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from reporting_dags.model.column import Column, Kind, day, identity, measure, money, ratio
+from reporting_dags.model.days import Calendar, Window
+from reporting_dags.model.report import Report, declaration_error, known_or_refuse
+
+PROVIDER = "dt_offer_wall"
+SOURCES = ("performance", "event")
+MOST_DIMENSIONS = 5
+LONGEST_WINDOW_DAYS = 90
+
+
+def _by_header(*columns: Column) -> dict[str, Column]:
+    return {column.header: column for column in columns}
+
+
+METRICS = _by_header(
+    money("Publisher Revenue", "What the publisher earned", currency="USD"),
+    ratio("Publisher ARPU", "Publisher revenue by unique user", unit="USD per user"),
+    measure("Offer Impressions", "Offers shown", unit="impressions"),
+    measure("Offer Clicks", "Offers clicked", unit="clicks"),
+    measure("OFW Unique Users", "Different users of the wall; not additive over splits", unit="users"),
+    ratio("Avg. Offers per Container", "Offers shown by opened wall", unit="offers"),
+    ratio("Avg. Position", "Average position of an offer on the wall", unit="position"),
+    ratio("Container Fill Rate", "Walls that had offers to show", unit="ratio"),
+    ratio("Offer Completion Time", "Time from click to completion", unit="as the provider gives it"),
+    measure("OFW Container Impressions", "Walls opened", unit="impressions"),
+    measure("Offer Installs", "Installs after a click on an offer", unit="installs"),
+    measure("Offer Conversions", "Offers completed", unit="conversions"),
+)
+DIMENSIONS = _by_header(
+    day("Date"),
+    identity("DT Publisher App ID", "The publisher's app, as DT numbers it"),
+    identity("Country", "Country of the user, mostly an English name in capitals"),
+    identity("Campaign ID", "The advertiser's campaign"),
+    identity("Campaign Name", "Name of the campaign"),
+    identity("Publisher App Bundle", "Bundle or package name of the publisher's app"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Only rows whose `dimension` is one of `values` (names and values are case-sensitive, OW1)."""
+
+    dimension: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferWallQuery:
+    """The body of a report request, but for its dates (OW1)."""
+
+    source: str
+    metrics: tuple[str, ...]
+    splits: tuple[str, ...]
+    filters: tuple[Filter, ...] = ()
+
+    def body(self, window: Window) -> dict[str, object]:
+        """The JSON body for `window`; all five keys are mandatory, and both dates are included (OW1, OW5)."""
+        return {
+            "source": self.source,
+            "dateRange": {"start": window.first.isoformat(), "end": window.last.isoformat()},
+            "metrics": list(self.metrics),
+            "splits": list(self.splits),
+            "filters": [{"dimension": one.dimension, "values": list(one.values)} for one in self.filters],
+        }
+
+
+def offer_wall_report(
+    *,
+    name: str,
+    source: str,
+    splits: Sequence[str | Column],
+    metrics: Sequence[str | Column],
+    filters: Sequence[Filter] = (),
+    restated_at: tuple[int, ...] = (),
+    published_after: timedelta = timedelta(hours=12),
+    description: str = "",
+) -> Report[OfferWallQuery]:
+    """Declare an Offer Wall report.
+
+    Args:
+        name: of the asset: `dt_offer_wall/<name>`.
+        source: "performance" (attributed to click and impression, later restated) or "event" (billing) (OW2).
+        splits: dimensions, "Date" among them; five more at most (OW4).
+        metrics: at least one (OW1).
+        filters: rows to keep; none keeps all.
+        restated_at: ages in days at which a day is worth pulling again (OW7).
+        published_after: from the end of a day (UTC) until its data is out (OW7).
+        description: for the UI and the data dictionary.
+
+    Raises:
+        DeclarationError: naming file, report and field.
+    """
+    dimension_columns = _resolve(name, "splits", splits, DIMENSIONS)
+    metric_columns = _resolve(name, "metrics", metrics, METRICS)
+    known_or_refuse(PROVIDER, name, "source", [source], SOURCES)
+    if not metric_columns:
+        raise declaration_error(PROVIDER, name, "metrics", "is empty; a query needs at least one (OW1)")
+    if not any(column.kind is Kind.DAY for column in dimension_columns):
+        raise declaration_error(
+            PROVIDER, name, "splits", "'Date' is missing; without it days cannot be told apart (OW4)"
+        )
+    dimensions = [column for column in dimension_columns if column.kind is not Kind.DAY]
+    if len(dimensions) > MOST_DIMENSIONS:
+        why = f"has {len(dimensions)} dimensions beside Date; a query takes {MOST_DIMENSIONS} (OW4)"
+        raise declaration_error(PROVIDER, name, "splits", why)
+    known = [*DIMENSIONS, *(column.header for column in dimension_columns)]
+    known_or_refuse(PROVIDER, name, "filters", [one.dimension for one in filters], known)
+    for one in filters:
+        if not one.values:
+            raise declaration_error(PROVIDER, name, "filters", f"{one.dimension!r} has no values to keep")
+    return Report(
+        provider=PROVIDER,
+        name=name,
+        query=OfferWallQuery(
+            source=source,
+            metrics=tuple(column.header for column in metric_columns),
+            splits=tuple(column.header for column in dimension_columns),
+            filters=tuple(filters),
+        ),
+        columns=(*dimension_columns, *metric_columns),
+        grain=tuple(column.header for column in dimensions),
+        calendar=Calendar(
+            timezone="UTC",
+            published_after=published_after,
+            restated_at=restated_at,
+            first_day=date(2019, 6, 10),
+            reach_months=18,
+        ),
+        window_days=LONGEST_WINDOW_DAYS,
+        description=description,
+    )
+
+
+def _resolve(name: str, field: str, asked: Sequence[str | Column], known: Mapping[str, Column]) -> tuple[Column, ...]:
+    known_or_refuse(PROVIDER, name, field, [one for one in asked if isinstance(one, str)], known)
+    return tuple(known[one] if isinstance(one, str) else one for one in asked)

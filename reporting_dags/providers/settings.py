@@ -1,0 +1,35 @@
+"""Settings that users give as environment variables, read when a run needs them and never at import.
+
+A resource's own field wins. An unset variable is read through Dagster's `EnvVar`, late, because a field that is bound
+to an unset variable stops Dagster before the run exists, with a stack trace in place of one line.
+"""
+
+import dagster as dg
+
+from reporting_dags.model.errors import SettingError
+
+
+def optional(value: str | None, variable: str) -> str | None:
+    """`value`, else what the environment variable holds, else None; blanks count as unset."""
+    found = value if value is not None else dg.EnvVar(variable).get_value()
+    return (found or "").strip() or None
+
+
+def setting(value: str | None, variable: str, *, default: str | None = None, purpose: str = "") -> str:
+    """`value`, else the environment variable, else `default`; raises `SettingError` naming the variable."""
+    found = optional(value, variable) or default
+    if found is None:
+        raise SettingError(f"{variable} is not set{f': {purpose}' if purpose else ''}", advice=f"Set {variable}.")
+    return found
+
+
+def seconds(value: float | None, variable: str, *, default: float) -> float:
+    """A positive number of seconds; raises `SettingError` naming the variable."""
+    text = optional(None if value is None else str(value), variable)
+    try:
+        number = default if text is None else float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 < number < float("inf"):
+        raise SettingError(f"{variable} is {text!r}", advice="Give a number of seconds above 0.")
+    return number

