@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.landing.delimited import DelimitedPart, Part
 from reporting_dags.landing.hashing import Hashes, row_hashes
 from reporting_dags.landing.values import Mask, Typed, read_values, shortened
@@ -36,7 +37,7 @@ class OpenPart(Protocol):
         """What a user should know though the rows stand."""
         ...
 
-    def batches(self) -> Iterator[list[pa.StringArray]]:
+    def batches(self) -> Iterator[list[AnyArray]]:
         """Every row as texts, in the order of the columns."""
         ...
 
@@ -57,7 +58,7 @@ def _(text: DelimitedText, part: Part, columns: Sequence[Column]) -> OpenPart:
     return DelimitedPart(part, text, columns)
 
 
-def guarded(column: Column, texts: pa.StringArray) -> pa.StringArray:  # noqa: ARG001
+def guarded(column: Column, texts: AnyArray) -> AnyArray:  # noqa: ARG001
     """The texts of a personal column as they may be kept. All personal data passes here and nowhere else."""
     return texts
 
@@ -135,16 +136,16 @@ class _Decoder:
         self._day_place = report.columns.index(report.day_column)
         self._window = window
         self._wanted = np.array(sorted(ordinal_of(day) for day in days), dtype=np.int32)
-        self._known: dict[str | None, int] = {}
+        self._known: dict[str, int] = {}
 
-    def decoded(self, texts: list[pa.StringArray]) -> Decoded:
+    def decoded(self, texts: list[AnyArray]) -> Decoded:
         read = len(texts[0])
         days = self._days(texts[self._day_place])
         wanted = np.isin(days, self._wanted)
         if not wanted.all():
             days = days[wanted]
             texts = [column.filter(pa.array(wanted)) for column in texts]
-        values: list[pa.Array] = []
+        values: list[AnyArray] = []
         bad: list[Note] = []
         rounded: list[Note] = []
         for column, column_texts in zip(self._columns, texts, strict=True):
@@ -166,17 +167,18 @@ class _Decoder:
             rounded=tuple(rounded),
         )
 
-    def _typed(self, column: Column, texts: pa.StringArray) -> Typed:
+    def _typed(self, column: Column, texts: AnyArray) -> Typed:
         typed = read_values(texts, column.type)
         if not column.personal or not pa.types.is_string(column.type):
             return typed
         return Typed(guarded(column, typed.values), typed.bad, typed.rounded)
 
-    def _days(self, texts: pa.StringArray) -> npt.NDArray[np.int32]:
+    def _days(self, texts: AnyArray) -> npt.NDArray[np.int32]:
         encoded = texts.dictionary_encode()
         places = encoded.indices.to_numpy(zero_copy_only=False)
         ordinals: list[int] = []
         for place, text in enumerate(encoded.dictionary.to_pylist()):
+            text = text or ""  # noqa: PLW2901
             if text not in self._known:
                 self._known[text] = self._day(text, count=int(np.count_nonzero(places == place)))
             ordinals.append(self._known[text])
@@ -202,7 +204,7 @@ def _parsed_day(text: str) -> date | None:
         return None
 
 
-def _notes(column: Column, texts: pa.StringArray, days: npt.NDArray[np.int32], marked: Mask | None) -> list[Note]:
+def _notes(column: Column, texts: AnyArray, days: npt.NDArray[np.int32], marked: Mask | None) -> list[Note]:
     if marked is None or not marked.any():
         return []
     places = np.flatnonzero(marked)

@@ -1,15 +1,17 @@
 """Delimited text → batches of texts, by header name and never by position."""
 
-import codecs
 import csv
 import functools
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
+from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.landing.survey import Survey, survey
 from reporting_dags.landing.values import shortened
 from reporting_dags.model.column import Column
@@ -69,16 +71,18 @@ class DelimitedPart:
             found.append("the answer does not end in a line break: nothing shows that its last value is whole")
         return tuple(found)
 
-    def batches(self) -> Iterator[list[pa.StringArray]]:
+    def batches(self) -> Iterator[list[AnyArray]]:
         """Every row as texts, in the order of the columns; an empty field is an empty text."""
+        if self.records == 0:
+            return  # pyarrow takes a header without a line break for an empty file
         try:
             yield from self._parsed()
         except pa.ArrowInvalid as error:
             if "straddling" in str(error):
                 raise DataError(f"a row is longer than {_BLOCK_BYTES >> 20} MiB: an open quote?") from None
-            raise DataError(f"the rows cannot be parsed") from None
+            raise DataError("the rows cannot be parsed") from None
 
-    def _parsed(self) -> Iterator[list[pa.StringArray]]:
+    def _parsed(self) -> Iterator[list[AnyArray]]:
         present = list(dict.fromkeys(name for name in self._sources.values() if name is not None))
         refused: list[pa_csv.InvalidRow] = []
         try:
@@ -102,12 +106,12 @@ class DelimitedPart:
             for batch in reader:
                 if batch.num_rows:
                     yield [self._texts(column, batch) for column in self._columns]
-        except pa.ArrowInvalid as error:
+        except pa.ArrowInvalid:
             if refused:
                 raise self._misshapen(refused[0]) from None
             raise
 
-    def _texts(self, column: Column, batch: pa.RecordBatch) -> pa.StringArray:
+    def _texts(self, column: Column, batch: pa.RecordBatch) -> AnyArray:
         source = self._sources[column.header]
         constant = self._part.constants.get(column.header)
         if source is None:
@@ -117,7 +121,7 @@ class DelimitedPart:
             return texts
         for other in texts.unique().to_pylist():
             if other != constant:
-                held = "another value" if column.personal else repr(shortened(other))
+                held = "another value" if column.personal else repr(shortened(other or ""))
                 raise DataError(f"column {column.header!r} holds {held} in the answer for {constant!r}")
         return texts
 
@@ -134,7 +138,7 @@ def shown(headers: Sequence[str]) -> str:
     return f"{names} and {len(headers) - _SHOWN_HEADERS} more" if len(headers) > _SHOWN_HEADERS else names
 
 
-def _refuse(refused: list[pa_csv.InvalidRow], row: pa_csv.InvalidRow) -> str:
+def _refuse(refused: list[pa_csv.InvalidRow], row: pa_csv.InvalidRow) -> Literal["error"]:
     refused.append(row)
     return "error"
 
@@ -143,7 +147,7 @@ def _headers(path: Path, text: DelimitedText) -> list[str]:
     quoting = csv.QUOTE_MINIMAL if text.quoted else csv.QUOTE_NONE
     with path.open(encoding="utf-8-sig", newline="") as file:
         # csv takes its lines lazily, so that only the header is read; lines that are blank are none for pyarrow either.
-        lines = (line for line in _lines(file.read(_BLOCK_BYTES)) if line.strip("\r\n"))
+        lines = (line for line in io.StringIO(file.read(_BLOCK_BYTES), newline="") if line.strip("\r\n"))
         try:
             headers = next(csv.reader(lines, delimiter=text.delimiter, quoting=quoting))
         except (csv.Error, StopIteration) as error:
@@ -152,10 +156,6 @@ def _headers(path: Path, text: DelimitedText) -> list[str]:
         if headers.count(header) > 1:
             raise DataError(f"header {shortened(header)!r} stands twice")
     return headers
-
-
-def _lines(start: str) -> Iterator[str]:
-    return iter(start.removeprefix(codecs.BOM_UTF8.decode()).splitlines(keepends=True))
 
 
 def _source(column: Column, headers: Sequence[str], constants: Mapping[str, str]) -> str | None:

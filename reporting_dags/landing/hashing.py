@@ -9,13 +9,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reporting_dags.landing.arrow import AnyArray, lengths, viewed
+
 Hashes = npt.NDArray[np.uint64]
 
 _WORD = (1 << 64) - 1
 _SECOND = np.uint64(0x9E3779B97F4A7C15)
 
 
-def row_hashes(names: Sequence[str], columns: Sequence[pa.Array]) -> Hashes:
+def row_hashes(names: Sequence[str], columns: Sequence[AnyArray]) -> Hashes:
     """A number a row that depends on its values and on the columns' names and types, and on nothing else.
 
     Equal rows have equal numbers in every process and however rows are batched; unequal rows differ but for a chance
@@ -23,12 +25,12 @@ def row_hashes(names: Sequence[str], columns: Sequence[pa.Array]) -> Hashes:
     once, with their lengths beside them: one call a row costs less than one a value.
     """
     total = np.zeros(len(columns[0]) if columns else 0, dtype=np.uint64)
-    texts: list[pa.Array] = []
+    texts: list[AnyArray] = []
     for name, column in zip(names, columns, strict=True):
         if not _is_number(column.type):
             text = column if pa.types.is_string(column.type) else pc.cast(column, pa.string())
             texts.append(pc.cast(text, pa.binary()))
-            total += _lengths(text) * _seed(name, "length")
+            total += lengths(text).view(np.uint64) * _seed(name, "length")
             continue
         for place, word in enumerate(_words(column)):
             mixed = _mixed(word ^ _seed(name, str(column.type), place))
@@ -36,7 +38,7 @@ def row_hashes(names: Sequence[str], columns: Sequence[pa.Array]) -> Hashes:
                 mixed[~_valid(column)] = _seed(name, "null", place)
             total += mixed
     if texts:
-        joined = pc.binary_join_element_wise(*texts, b"", null_handling="replace", null_replacement=b"")
+        joined = pc.call_function("binary_join_element_wise", [*texts, pa.scalar(b"")], pc.JoinOptions("replace", ""))
         total += pd.util.hash_array(joined.to_numpy(zero_copy_only=False), categorize=False)
     return _mixed(total)
 
@@ -75,28 +77,22 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_timestamp(kind)
 
 
-def words_of(column: pa.Array) -> npt.NDArray[np.uint64]:
+def words_of(column: AnyArray) -> npt.NDArray[np.uint64]:
     """A fixed-width column's values as rows of 64-bit words, the least significant first; nulls hold anything."""
     width = column.type.bit_width // 64
-    data = column.buffers()[1]
-    held = np.frombuffer(data, dtype=np.uint64) if data is not None else np.empty(0, dtype=np.uint64)
+    held = viewed(column.buffers()[1], np.uint64)
     return held[column.offset * width : (column.offset + len(column)) * width].reshape(-1, width)
 
 
-def _words(column: pa.Array) -> list[Hashes]:
+def _words(column: AnyArray) -> list[Hashes]:
     if column.type.bit_width < 64:
         column = pc.cast(column, pa.int64())
     words = words_of(column)
     return [words[:, place] for place in range(words.shape[1])]
 
 
-def _valid(column: pa.Array) -> npt.NDArray[np.bool_]:
+def _valid(column: AnyArray) -> npt.NDArray[np.bool_]:
     return pc.is_valid(column).to_numpy(zero_copy_only=False)
-
-
-def _lengths(text: pa.Array) -> Hashes:
-    lengths = pc.fill_null(pc.binary_length(text), -1).to_numpy(zero_copy_only=False)
-    return lengths.astype(np.int64).view(np.uint64)
 
 
 def _seed(*what: str | int) -> np.uint64:

@@ -158,7 +158,7 @@ def _landed(
         file.finish()
         checks = (schema(report, file), grain_unique(report, file), day_and_currency(report, file), complete)
         size = file.path.stat().st_size
-    except OSError as error:
+    except (OSError, pa.ArrowException) as error:
         raise store.trouble("written", error) from error
     failed = [check for check in checks if not check.passed]
     if failed:

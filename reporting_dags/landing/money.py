@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.landing.hashing import words_of
 from reporting_dags.model.column import Column, Kind
 from reporting_dags.model.report import Report
@@ -48,13 +48,14 @@ class Sums:
             units[column.currency or ""] += _total(values)
             return
         codes = batch.column(source).dictionary_encode()
-        for place, currency in enumerate(codes.dictionary.to_pylist()):
-            mine = values if len(codes.dictionary) == 1 else values.filter(pc.equal(codes.indices, place))
+        places = codes.indices.to_numpy(zero_copy_only=False)
+        for place, currency in enumerate(_texts(codes.dictionary)):
+            mine = values if len(codes.dictionary) == 1 else values.filter(pa.array(places == place))
             units[currency] = units.get(currency, 0) + _total(mine)
 
     def as_decimals(self) -> Mapping[str, Mapping[str, Decimal]]:
         """Column name → currency → sum."""
-        scales = {column.name: column.type.scale for column in self._columns}
+        scales = {column.name: _scale(column) for column in self._columns}
         return {
             name: {currency: _decimal(units[currency], scales[name]) for currency in sorted(units)}
             for name, units in self._units.items()
@@ -65,7 +66,17 @@ class Sums:
         return sorted({currency for units in self._units.values() for currency in units})
 
 
-def _total(values: pa.Array) -> int:
+def _texts(values: AnyArray) -> list[str]:
+    return [value or "" for value in values.to_pylist()]
+
+
+def _scale(column: Column) -> int:
+    if not pa.types.is_decimal(column.type):
+        raise TypeError(f"money in {column.name} is {column.type}")
+    return column.type.scale
+
+
+def _total(values: AnyArray) -> int:
     # Arrow's own sum of decimals wraps round in silence past 38 digits.
     words = words_of(values.drop_null() if values.null_count else values)
     low, high = words[:, 0], words[:, 1].view(np.int64)

@@ -54,7 +54,8 @@ def _by_day(gathered: list[Decoded]) -> Pieces:
     days = np.concatenate([each.days for each in gathered])
     rows = np.concatenate([each.rows for each in gathered])
     grains = np.concatenate([each.grains for each in gathered])
-    batch = pa.concat_batches([each.batch for each in gathered])
+    whole = pa.Table.from_batches([each.batch for each in gathered]).combine_chunks().to_batches()
+    batch = whole[0] if whole else gathered[0].batch
     met = np.unique(days)
     pieces: list[Piece] = []
     for ordinal in met:
@@ -64,7 +65,7 @@ def _by_day(gathered: list[Decoded]) -> Pieces:
             continue
         places = np.flatnonzero(days == ordinal)
         # A copy, not a slice: a slice would keep the whole batch in memory for as long as it waits.
-        part = batch.take(pa.array(places))
+        part = batch.take(pa.array(places, pa.int64()))
         pieces.append(Piece(day=day, batch=part, rows=rows[places], grains=grains[places]))
     return Pieces(
         read=sum(each.read for each in gathered),

@@ -1,10 +1,12 @@
-"""A first look at an answer's bytes, independent of the parser: is it rows at all, and how many?"""
+"""A first look at an answer's bytes, independent of the parser: is it rows, and how many."""
 
 import codecs
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from reporting_dags.model.errors import DataError, Partial
 from reporting_dags.model.report import DelimitedText
@@ -101,7 +103,7 @@ class _Counter:
             self._last_break = int(places[-1])
         self._size += len(chunk)
 
-    def _outside_quotes(self, data: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def _outside_quotes(self, data: npt.NDArray[Any], places: npt.NDArray[Any]) -> npt.NDArray[Any]:
         quotes = np.flatnonzero(data == _QUOTE)
         inside = (np.searchsorted(quotes, places) + int(self.open_quote)) & 1
         self.open_quote ^= bool(quotes.size & 1)

@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reporting_dags.landing.arrow import AnyArray, lengths, matches, viewed
+
 Mask = npt.NDArray[np.bool_]
 
 _SHOWN_CHARACTERS = 40
@@ -32,7 +34,7 @@ class Typed:
         rounded: rows whose text says more than the type can hold, and were rounded to it.
     """
 
-    values: pa.Array
+    values: AnyArray
     bad: Mask | None = None
     rounded: Mask | None = None
 
@@ -42,7 +44,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…"
 
 
-def read_values(texts: pa.StringArray, kind: pa.DataType) -> Typed:
+def read_values(texts: AnyArray, kind: pa.DataType) -> Typed:
     """Read texts as `kind`: text as it stands, an integer, a decimal or a UTC timestamp. Nothing but "" is null.
 
     Raises:
@@ -60,24 +62,24 @@ def read_values(texts: pa.StringArray, kind: pa.DataType) -> Typed:
     raise NotImplementedError(f"columns of type {kind}")
 
 
-def _empty_to_null(texts: pa.StringArray) -> pa.StringArray:
-    empty = pc.equal(texts, "")
+def _empty_to_null(texts: AnyArray) -> AnyArray:
+    empty = pc.equal(texts, pa.scalar("", pa.string()))
     if not pc.any(empty).as_py():
         return texts
     return pc.if_else(empty, pa.scalar(None, pa.string()), texts)
 
 
-def _bytes_within(texts: pa.StringArray, low: bytes, high: bytes) -> bool:
+def _bytes_within(texts: AnyArray, low: bytes, high: bytes) -> bool:
     """Whether every byte lies between two. Arrow's own casts take `0x1F` for a number; this is what they do not say."""
-    data = texts.buffers()[2]
-    if data is None or len(texts) == 0:
+    if len(texts) == 0:
         return True
-    ends = np.frombuffer(texts.buffers()[1], dtype=np.int32)[[texts.offset, texts.offset + len(texts)]]
-    held = np.frombuffer(data, dtype=np.uint8)[ends[0] : ends[1]]
+    _, offsets, data = texts.buffers()
+    first, last = viewed(offsets, np.int32)[[texts.offset, texts.offset + len(texts)]]
+    held = viewed(data, np.uint8)[first:last]
     return held.size == 0 or (int(held.min()) >= low[0] and int(held.max()) <= high[0])
 
 
-def _one_by_one(texts: pa.StringArray, kind: pa.DataType, read: Callable[[str], tuple[object, bool]]) -> Typed:
+def _one_by_one(texts: AnyArray, kind: pa.DataType, read: Callable[[str], tuple[object, bool]]) -> Typed:
     """Let `read` say each text's value and whether it was rounded; a text that it refuses is bad."""
     values: list[object] = []
     bad, rounded = np.zeros(len(texts), dtype=np.bool_), np.zeros(len(texts), dtype=np.bool_)
@@ -92,7 +94,7 @@ def _one_by_one(texts: pa.StringArray, kind: pa.DataType, read: Callable[[str], 
     return Typed(pa.array(values, type=kind), bad, rounded)
 
 
-def _integers(texts: pa.StringArray, kind: pa.DataType) -> Typed:
+def _integers(texts: AnyArray, kind: pa.DataType) -> Typed:
     # Between "-" and "9" lie digits, ".", "/" and "-"; the cast refuses those that make no integer.
     if _bytes_within(texts, b"-", b"9"):
         try:
@@ -112,27 +114,24 @@ def _integers(texts: pa.StringArray, kind: pa.DataType) -> Typed:
     return _one_by_one(texts, kind, read)
 
 
-def _decimals(texts: pa.StringArray, kind: pa.Decimal128Type) -> Typed:
+def _decimals(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
     """Three ways, the first that can take a row: Arrow's cast, 256 bits and rounding, Python.
 
     Arrow's cast wraps round in silence: 123456789012345678901234567890.5 becomes 46509284486016680346.33…, and 1e30
     a number too. Only a text that cannot hold more integer digits than the type does may take that way.
     """
-    plain = _bytes_within(texts, b"+", b"9")
-    fits = pc.less_equal(pc.binary_length(texts), kind.precision - kind.scale)
-    if not plain:
-        fits = pc.and_(fits, pc.match_substring_regex(texts, r"^[0-9+.-]*$"))
-    fits = pc.fill_null(fits, True)
-    if pc.all(fits).as_py():
+    fits = lengths(texts) <= kind.precision - kind.scale
+    if not _bytes_within(texts, b"+", b"9"):
+        fits &= matches(texts, r"^[0-9+.-]*$")
+    if fits.all():
         return _decimals_short(texts, kind)
-    rest = pc.invert(fits)
-    short = _decimals_short(pc.if_else(fits, texts, pa.scalar(None, pa.string())), kind)
+    rest = pa.array(~fits)
+    short = _decimals_short(pc.if_else(pa.array(fits), texts, pa.scalar(None, pa.string())), kind)
     long = _decimals_long(texts.filter(rest), kind)
-    where = rest.to_numpy(zero_copy_only=False)
     return Typed(
         pc.replace_with_mask(short.values, rest, long.values),
-        _merged(short.bad, long.bad, where),
-        _merged(short.rounded, long.rounded, where),
+        _merged(short.bad, long.bad, ~fits),
+        _merged(short.rounded, long.rounded, ~fits),
     )
 
 
@@ -145,18 +144,18 @@ def _merged(base: Mask | None, chosen: Mask | None, where: Mask) -> Mask | None:
     return merged
 
 
-def _decimals_short(texts: pa.StringArray, kind: pa.Decimal128Type) -> Typed:
+def _decimals_short(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
     try:
         return Typed(pc.cast(texts, kind))
     except pa.ArrowInvalid:
         return _decimals_one_by_one(texts, kind)
 
 
-def _decimals_long(texts: pa.StringArray, kind: pa.Decimal128Type) -> Typed:
+def _decimals_long(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
     digits = kind.precision - kind.scale
     # At most 38 decimals after the exponent is applied, and too few integer digits to wrap 256 bits.
     simple = rf"^[+-]?[0-9]{{0,{min(digits, 38)}}}(\.[0-9]{{0,38}}|(\.[0-9]{{0,18}})?[eE]-(0?[0-9]|1[0-9]|20))?$"
-    if pc.all(pc.match_substring_regex(texts, simple)).as_py():
+    if matches(texts, simple).all():
         try:
             wide = pc.cast(texts, _WIDE)
             near = pc.round(wide, kind.scale, "half_to_even")
@@ -166,7 +165,7 @@ def _decimals_long(texts: pa.StringArray, kind: pa.Decimal128Type) -> Typed:
     return _decimals_one_by_one(texts, kind)
 
 
-def _decimals_one_by_one(texts: pa.StringArray, kind: pa.Decimal128Type) -> Typed:
+def _decimals_one_by_one(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
     digits, unit = kind.precision - kind.scale, Decimal((0, (1,), -kind.scale))
 
     def read(text: str) -> tuple[Decimal, bool]:
@@ -183,8 +182,8 @@ def _decimals_one_by_one(texts: pa.StringArray, kind: pa.Decimal128Type) -> Type
     return _one_by_one(texts, kind, read)
 
 
-def _times(texts: pa.StringArray, kind: pa.TimestampType) -> Typed:
-    ways: list[Callable[[], pa.Array]] = [
+def _times(texts: AnyArray, kind: pa.TimestampType) -> Typed:
+    ways: list[Callable[[], AnyArray]] = [
         # A text without a zone is UTC: the cast of a naive time takes it so.
         lambda: pc.cast(pc.cast(texts, pa.timestamp("us")), kind),
         lambda: pc.cast(pc.cast(texts, pa.timestamp("us", "UTC")), kind),

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from reporting_dags.landing.store import Store
@@ -14,7 +14,7 @@ _LEFT_OVER_SECONDS = 7 * 24 * 3600
 
 
 @contextlib.contextmanager
-def workspace(store: Store) -> Iterator[Path]:
+def workspace(store: Store) -> Generator[Path]:
     """A new private folder in the store's staging; removed with all that is in it, however the landing ends.
 
     Raises:

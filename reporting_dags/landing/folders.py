@@ -1,0 +1,28 @@
+"""Files and folders of this machine, and the keys under which stores hold files."""
+
+import os
+import re
+from pathlib import Path
+
+
+def checked_key(key: str) -> str:
+    """`key`, if it is a relative path that stays below its root; `ValueError` if not."""
+    if not re.fullmatch(r"[^/\0]+(/[^/\0]+)*", key) or {".", ".."} & set(key.split("/")):
+        raise ValueError(f"{key!r} is no key")
+    return key
+
+
+def private_folder(path: Path) -> None:
+    """Make `path`, or make it private: mode 0700."""
+    path.mkdir(mode=0o700, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
