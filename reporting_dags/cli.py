@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="reporting_da
 @app.command()
 def demo() -> None:
     """Bring the last 30 days of every report home from the provider sandbox; exits 0 only if every check passed."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         whole = run_demo(console)
     except ReportingError as error:

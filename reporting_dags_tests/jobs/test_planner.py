@@ -1,0 +1,63 @@
+"""The fewest windows, and days that are refused unasked."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reporting_dags.jobs.planner import plan, refusal
+from reporting_dags.model.errors import Expired, NotReady
+from reporting_dags.reports.dt_offer_wall import EVENT
+
+DAYS = st.sets(st.dates(date(2026, 1, 1), date(2026, 12, 31)), max_size=40)
+
+
+def least_possible(days: list[date], longest: int) -> int:
+    """By trying every way to group the sorted days, with memory."""
+    best = [0]
+    for end in range(1, len(days) + 1):
+        starts = [start for start in range(end) if (days[end - 1] - days[start]).days < longest]
+        best.append(1 + min(best[start] for start in starts))
+    return best[-1]
+
+
+@given(days=DAYS, longest=st.integers(1, 120))
+def test_windows_cover_every_day_within_the_limit_and_are_the_fewest(days: set[date], longest: int) -> None:
+    windows = plan(days, longest)
+    assert all(any(day in window for window in windows) for day in days)
+    assert all(len(window) <= longest for window in windows)
+    assert all(window.first in days and window.last in days for window in windows)
+    assert all(one.last < other.first for one, other in pairwise(windows))
+    assert len(windows) == least_possible(sorted(days), longest)
+
+
+def test_ow4_ninety_days_are_one_window() -> None:
+    first = date(2026, 8, 1)
+    days = [first + timedelta(days=n) for n in range(91)]
+    assert len(plan(days[:90], EVENT.window_days)) == 1
+    assert len(plan(days, EVENT.window_days)) == 2
+
+
+NOW = datetime(2026, 11, 20, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "kind", "says"),
+    [
+        (date(2019, 6, 9), Expired, "before the provider's first day, 2019-06-10"),
+        (date(2025, 5, 19), Expired, "reach, which today goes back to 2025-05-20"),
+        (date(2026, 11, 20), NotReady, "publishes it on 2026-11-21 at 12:00 UTC"),
+        (date(2027, 1, 1), NotReady, "publishes it on 2027-01-02 at 12:00 UTC"),
+    ],
+)
+def test_ow5_a_day_out_of_reach_or_not_out_yet_is_refused_in_one_line(day: date, kind: type, says: str) -> None:
+    error = refusal(EVENT.calendar, day, NOW)
+    assert isinstance(error, kind)
+    assert says in error.line
+
+
+def test_the_ends_of_the_reach_are_served() -> None:
+    assert refusal(EVENT.calendar, date(2025, 5, 20), NOW) is None
+    assert refusal(EVENT.calendar, date(2026, 11, 19), NOW) is None

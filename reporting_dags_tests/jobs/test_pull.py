@@ -1,0 +1,425 @@
+"""Days brought home from the sandbox: outcomes, resends, crashes and take-ups, on SQLite and PostgreSQL."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.landing.store import partition_key
+from reporting_dags.model.days import Window
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
+from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.conftest import NOON, SandboxClock
+
+MakeBench = Callable[..., Bench]
+DAYS = Window(date(2026, 11, 1), date(2026, 11, 5)).days
+
+
+class Killed(BaseException):
+    """What a SIGKILL does to a run, at a chosen place: nothing after it is executed but what the system does."""
+
+
+def outcomes(results: Sequence[DayResult]) -> dict[date, Outcome]:
+    return {result.day: result.outcome for result in results}
+
+
+def rows_of(bench: Bench, day: date, report: str = EVENT.key) -> list[tuple[Any, ...]]:
+    table = pq.read_table(bench.data.open(partition_key(report, day)))
+    return sorted(tuple(row.values()) for row in table.to_pylist())
+
+
+def truth_of(sandbox: Sandbox, day: date, report: str = EVENT.key) -> list[tuple[Any, ...]]:
+    return sorted(
+        (
+            row["DT Publisher App ID"],
+            row["Country"],
+            exactly(row["Publisher Revenue"]),
+            exactly(row["Publisher ARPU"]),
+            *(int(row[name]) if row[name] else None for name in ("Offer Impressions", "Offer Clicks")),
+            int(row["OFW Unique Users"]) if row["OFW Unique Users"] else None,
+        )
+        for row in sandbox.truth(report, day)
+    )
+
+
+def exactly(text: str) -> Decimal | None:
+    return Decimal(text).quantize(Decimal(1).scaleb(-18)) if text else None
+
+
+def check_truth(bench: Bench, sandbox: Sandbox, days: Sequence[date]) -> None:
+    for day in days:
+        assert sorted(rows_of(bench, day), key=repr) == sorted(truth_of(sandbox, day), key=repr), day
+
+
+def submits(sandbox: Sandbox) -> int:
+    return sandbox.log.count("dt.report", status=200)
+
+
+def test_days_come_home_exactly_with_one_query(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    bench = make_bench()
+    results = list(pull(bench, EVENT, DAYS))
+    assert {result.outcome for result in results} <= {Outcome.DATA, Outcome.EMPTY}
+    assert submits(sandbox) == 1
+    check_truth(bench, sandbox, DAYS)
+    assert results[0].evidence.calls_spent == 1
+    assert results[0].evidence.request_ids
+
+
+def test_running_a_day_again_asks_the_provider_again_and_replaces_it_whole(
+    sandbox: Sandbox, make_bench: MakeBench, clock: SandboxClock
+) -> None:
+    bench = make_bench()
+    day = date(2026, 11, 19)
+    list(pull(bench, PERFORMANCE, [day]))
+    before = rows_of(bench, day, PERFORMANCE.key)
+    clock.sleep(3 * 86400)
+    list(pull(make_bench("run-2"), PERFORMANCE, [day]))
+    after = rows_of(bench, day, PERFORMANCE.key)
+    assert submits(sandbox) == 2
+    assert before != after, "the sandbox restates performance"
+    assert sorted(after, key=repr) == sorted(truth_of(sandbox, day, PERFORMANCE.key), key=repr)
+
+
+def test_days_in_a_gap_that_nobody_asked_for_are_left_as_they_are(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    bench = make_bench()
+    list(pull(bench, EVENT, [DAYS[0], DAYS[3]]))
+    assert submits(sandbox) == 1
+    assert not bench.data.exists(partition_key(EVENT.key, DAYS[1]))
+
+
+def test_dt8_a_day_without_rows_is_a_typed_file_of_zero_rows(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    sandbox.settings.change("dt", empty_days=(DAYS[1].isoformat(),))
+    bench = make_bench()
+    assert outcomes(list(pull(bench, EVENT, DAYS)))[DAYS[1]] is Outcome.EMPTY
+    table = pq.read_table(bench.data.open(partition_key(EVENT.key, DAYS[1])))
+    assert table.num_rows == 0
+    assert table.schema.equals(EVENT.schema)
+
+
+def test_days_out_of_reach_fail_alone_and_unasked(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    ended = outcomes(list(pull(make_bench(), EVENT, [date(2019, 1, 1), date(2026, 11, 19), date(2026, 11, 20)])))
+    assert ended[date(2019, 1, 1)] is Outcome.EXPIRED
+    assert ended[date(2026, 11, 19)].publishes
+    assert ended[date(2026, 11, 20)] is Outcome.NOT_READY
+    (query,) = sandbox.log.entries("dt.report")
+    assert query.body["dateRange"] == {"start": "2026-11-19", "end": "2026-11-19"}
+
+
+def test_a_report_is_polled_at_growing_intervals(sandbox: Sandbox, make_bench: MakeBench, clock: SandboxClock) -> None:
+    sandbox.settings.change("dt", fill_seconds=300)
+    list(pull(make_bench(), EVENT, DAYS))
+    waits = [wait for wait in clock.slept if wait > 0]
+    assert waits[0] == pytest.approx(5, abs=0.1)
+    assert waits == sorted(waits)
+    assert max(waits) <= 60
+    assert sandbox.log.count("dt.file") < 20
+
+
+def test_dt5_a_report_still_pending_after_an_hour_is_asked_for_once_more(
+    sandbox: Sandbox, make_bench: MakeBench
+) -> None:
+    sandbox.faults.add("dt.report", do="never")
+    results = list(pull(make_bench(), EVENT, DAYS))
+    assert all(result.outcome.publishes for result in results)
+    first, second = sandbox.log.entries("dt.report", status=200)
+    assert timedelta(hours=1) <= second.at - first.at < timedelta(minutes=62)
+
+
+def test_a_report_that_is_never_ready_ends_not_ready_and_its_job_stays_open(
+    sandbox: Sandbox, make_bench: MakeBench
+) -> None:
+    sandbox.faults.add("dt.report", do="never", times=None)
+    results = list(pull(make_bench(), EVENT, DAYS))
+    assert set(outcomes(results).values()) == {Outcome.NOT_READY}
+    assert submits(sandbox) == 2
+    assert timedelta(hours=2) <= sandbox.clock.now() - NOON < timedelta(hours=2, minutes=2)
+
+
+def test_the_next_run_takes_up_a_job_that_was_not_ready(
+    sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall
+) -> None:
+    sandbox.settings.change("dt", fill_seconds=3000)
+    quick = make_bench()
+    offer_wall.policy = offer_wall.policy.__class__(
+        first_poll=timedelta(seconds=5), longest_poll=timedelta(seconds=60), timeout=timedelta(minutes=10)
+    )
+    assert set(outcomes(list(pull(quick, EVENT, DAYS))).values()) == {Outcome.NOT_READY}
+    sandbox.clock.advance(2500)
+    later = make_bench("run-2")
+    assert all(result.outcome.publishes for result in pull(later, EVENT, DAYS))
+    assert submits(sandbox) == 1
+    check_truth(later, sandbox, DAYS)
+
+
+def test_dt5_a_lost_address_costs_one_more_query_and_no_more(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    sandbox.faults.add("dt.file", do="expired", times=1)
+    assert all(result.outcome.publishes for result in pull(make_bench(), EVENT, DAYS))
+    assert submits(sandbox) == 2
+
+
+def test_an_address_that_never_serves_ends_expired(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    sandbox.faults.add("dt.file", do="expired", times=None)
+    assert set(outcomes(list(pull(make_bench(), EVENT, DAYS))).values()) == {Outcome.EXPIRED}
+    assert submits(sandbox) == 2
+
+
+@pytest.mark.parametrize("fault", ["cut", "cut_chunked", "gzip_cut", "reset"])
+def test_a_download_that_breaks_off_is_repeated_without_a_query(
+    sandbox: Sandbox, make_bench: MakeBench, fault: str
+) -> None:
+    sandbox.faults.add("dt.file", do=fault, times=2)
+    bench = make_bench()
+    assert all(result.outcome.publishes for result in pull(bench, EVENT, DAYS))
+    assert submits(sandbox) == 1
+    check_truth(bench, sandbox, DAYS)
+
+
+def test_a_download_that_always_breaks_off_is_partial_and_leaves_what_was_there(
+    sandbox: Sandbox, make_bench: MakeBench
+) -> None:
+    bench = make_bench()
+    list(pull(bench, EVENT, DAYS))
+    before = [bench.data.open(partition_key(EVENT.key, day)).read() for day in DAYS]
+    sandbox.faults.add("dt.file", do="cut_close", times=None)
+    assert set(outcomes(list(pull(make_bench("run-2"), EVENT, DAYS))).values()) == {Outcome.PARTIAL}
+    assert [bench.data.open(partition_key(EVENT.key, day)).read() for day in DAYS] == before
+    sandbox.faults.clear()
+    assert all(result.outcome.publishes for result in pull(make_bench("run-3"), EVENT, DAYS))
+    assert submits(sandbox) == 2, "the third run fetched the second one's file"
+
+
+def test_one_bad_day_fails_alone_and_once_mended_needs_one_query(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    sandbox.faults.add("dt.data", do="duplicate_row", day=DAYS[2])
+    bench = make_bench()
+    results = {result.day: result for result in pull(bench, EVENT, DAYS)}
+    assert results[DAYS[2]].outcome is Outcome.FAILED
+    assert results[DAYS[2]].error is not None
+    assert "grain" in results[DAYS[2]].error.line
+    assert [check.name for check in results[DAYS[2]].checks if not check.passed] == ["grain_unique"]
+    assert not bench.data.exists(partition_key(EVENT.key, DAYS[2]))
+    good = [day for day in DAYS if day != DAYS[2]]
+    check_truth(bench, sandbox, good)
+    sandbox.faults.clear()
+    list(pull(make_bench("run-2"), EVENT, [DAYS[2]]))
+    assert submits(sandbox) == 2
+    check_truth(bench, sandbox, [DAYS[2]])
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ({"do": "drop_column", "column": "Country"}, "Country"),
+        ({"do": "rename_column", "column": "Country", "to": "Land"}, "Country"),
+        ({"do": "duplicate_header"}, "twice"),
+        ({"do": "wrong_day", "day": DAYS[1], "to": "2026-12-24"}, "2026-12-24"),
+        ({"do": "open_quote", "day": DAYS[1]}, ""),
+        ({"do": "short_row", "day": DAYS[1]}, ""),
+        ({"do": "long_row", "day": DAYS[1]}, ""),
+        ({"do": "latin1", "day": DAYS[1]}, "UTF-8"),
+        ({"do": "nul", "day": DAYS[1]}, "NUL"),
+    ],
+)
+def test_an_answer_that_cannot_be_trusted_publishes_no_day_at_all(
+    sandbox: Sandbox, make_bench: MakeBench, fault: dict[str, Any], says: str
+) -> None:
+    sandbox.faults.add("dt.data", **fault)
+    bench = make_bench()
+    results = list(pull(bench, EVENT, DAYS))
+    assert {result.outcome for result in results} <= {Outcome.FAILED, Outcome.PARTIAL}
+    for result in results:
+        assert result.error is not None
+        assert says in result.error.line
+        assert not bench.data.exists(partition_key(EVENT.key, result.day))
+
+
+def test_html_in_place_of_the_file_publishes_nothing(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    sandbox.faults.add("dt.file", do="html", times=None)
+    assert set(outcomes(list(pull(make_bench(), EVENT, DAYS))).values()) <= {Outcome.FAILED, Outcome.PARTIAL}
+
+
+def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    sandbox.faults.add("dt.data", do="extra_column")
+    sandbox.faults.add("dt.data", do="bom")
+    bench = make_bench()
+    results = list(pull(bench, EVENT, DAYS))
+    assert all(result.landed and "Surprise" in " ".join(result.landed.warnings) for result in results)
+    check_truth(bench, sandbox, DAYS)
+
+
+def test_ow4_a_spent_quota_ends_denied_without_a_call(
+    sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall
+) -> None:
+    offer_wall.quota = offer_wall.quota.__class__(api="dt_offer_wall", per_day=1)
+    list(pull(make_bench(), EVENT, DAYS))
+    results = list(pull(make_bench("run-2"), EVENT, DAYS))
+    assert set(outcomes(results).values()) == {Outcome.DENIED}
+    assert results[0].error is not None
+    assert "renewed on 2026-11-21 at 00:00 UTC" in results[0].error.line
+    assert sandbox.log.count("dt.report") == 1
+    sandbox.clock.advance(12 * 3600)
+    assert all(result.outcome.publishes for result in pull(make_bench("run-3"), EVENT, DAYS))
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, *, after: bool = False, nth: int = 1) -> None:
+    """Let the nth call of `owner.name` end the run as a kill would, before or after its work."""
+    original = getattr(owner, name)
+    calls = 0
+
+    def dying(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == nth and not after:
+            raise Killed
+        result = original(*args, **kwargs)
+        if calls == nth:
+            raise Killed
+        return result
+
+    monkeypatch.setattr(owner, name, dying)
+
+
+def die(bench: Bench, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, **how: Any) -> None:
+    with monkeypatch.context() as patch:
+        kill_at(patch, owner, name, **how)
+        # A killed process releases nothing: its lock dies with it, its rows stay as they are.
+        patch.setattr(bench.ledger, "release", lambda owner: None)
+        with pytest.raises(Killed):
+            list(pull(bench, EVENT, DAYS))
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "how", "queries"),
+    [
+        ("provider", "submit", {}, 1),
+        ("provider", "submit", {"after": True}, 2),
+        ("ledger", "submitted", {}, 2),
+        ("ledger", "submitted", {"after": True}, 1),
+        ("provider", "poll", {}, 1),
+        ("provider", "poll", {"after": True}, 1),
+        ("provider", "download", {}, 1),
+        ("raw", "put", {}, 1),
+        ("raw", "put", {"after": True}, 1),
+        ("ledger", "downloaded", {}, 1),
+        ("ledger", "downloaded", {"after": True}, 1),
+        ("ledger", "hold", {"nth": 3}, 1),
+        ("data", "put", {"nth": 3}, 1),
+        ("data", "put", {"nth": 3, "after": True}, 1),
+        ("ledger", "landed", {"nth": 3}, 1),
+        ("ledger", "landed", {"nth": 5, "after": True}, 1),
+        ("ledger", "close", {}, 1),
+    ],
+)
+def test_a_run_killed_at_any_step_is_taken_up_and_ends_exact(
+    sandbox: Sandbox,
+    make_bench: MakeBench,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    name: str,
+    how: dict[str, Any],
+    queries: int,
+) -> None:
+    sandbox.settings.change("dt", fill_seconds=60)
+    bench = make_bench()
+    die(bench, monkeypatch, getattr(bench, place), name, **how)
+    again = make_bench("run-2")
+    results = list(pull(again, EVENT, DAYS))
+    assert all(result.outcome.publishes for result in results)
+    check_truth(again, sandbox, DAYS)
+    assert submits(sandbox) == queries, "only between a submit and its handle may one query be lost"
+
+
+def test_a_job_left_behind_serves_a_run_that_wants_only_some_of_its_days(
+    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench()
+    die(bench, monkeypatch, bench.ledger, "landed", nth=3)
+    again = make_bench("run-2")
+    assert set(outcomes(list(pull(again, EVENT, DAYS[2:])))) == set(DAYS[2:])
+    assert submits(sandbox) == 1
+    check_truth(again, sandbox, DAYS)
+
+
+def test_an_answer_left_for_a_day_is_not_taken_up(
+    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
+) -> None:
+    bench = make_bench()
+    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
+    clock.sleep(25 * 3600)
+    list(pull(make_bench("run-2"), EVENT, DAYS))
+    assert submits(sandbox) == 2
+
+
+def test_a_job_of_another_query_is_not_taken_up(
+    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench()
+    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
+    list(pull(make_bench("run-2"), PERFORMANCE, DAYS))
+    assert submits(sandbox) == 2
+
+
+def test_a_run_whose_job_was_taken_over_writes_nothing_more(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    stale = make_bench("stale")
+    results: Iterator[DayResult] = pull(stale, EVENT, DAYS)
+    first = next(results)
+    lost = stale.ledger.owners
+    for owner in list(getattr(lost, "_held")):  # noqa: B009 - the lock is lost, as with a connection that broke
+        lost.leave(owner)
+    winner = make_bench("winner")
+    assert all(result.outcome.publishes for result in pull(winner, EVENT, DAYS))
+    written = [winner.data.open(partition_key(EVENT.key, day)).read() for day in DAYS]
+    with pytest.raises(Exception, match="taken over by run winner"):
+        list(results)
+    assert first.outcome.publishes
+    assert [winner.data.open(partition_key(EVENT.key, day)).read() for day in DAYS] == written
+
+
+def test_a_second_run_waits_for_the_first_and_then_asks_for_itself(sandbox: Sandbox, make_bench: MakeBench) -> None:
+    first = pull(make_bench("first"), EVENT, DAYS)
+    next(first)
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        if "waiting for it" in line:
+            list(first)
+
+    second = list(pull(make_bench("second", tell), EVENT, DAYS))
+    assert all(result.outcome.publishes for result in second)
+    assert any("run first is bringing dt_offer_wall/event 2026-11-01...2026-11-05 home" in line for line in told)
+    assert submits(sandbox) == 2
+
+
+def test_a_run_that_never_ends_is_not_waited_for_for_ever(make_bench: MakeBench) -> None:
+    first = pull(make_bench("first"), EVENT, DAYS)
+    next(first)
+    results = list(pull(make_bench("second"), EVENT, DAYS[:1]))
+    assert set(outcomes(results).values()) == {Outcome.NOT_READY}
+    assert results[0].error is not None
+    assert "run first is still bringing" in results[0].error.line
+    list(first)
+
+
+def test_the_signed_address_is_forgotten_once_the_answer_is_kept(
+    sandbox: Sandbox, make_bench: MakeBench, tmp_path: Path, database_url: str | None
+) -> None:
+    if database_url is not None:
+        pytest.skip("about the bytes of the SQLite file")
+    sandbox.settings.change("dt", fill_polls=1)
+    states: list[bool] = []
+
+    def look(_: str) -> None:
+        states.append(b"X-Amz-Signature" in (tmp_path / "reporting_ledger.db").read_bytes())
+
+    list(pull(make_bench(log=look), EVENT, DAYS))
+    assert states[0], "while the job is open the ledger holds its address"
+    assert b"X-Amz-Signature" not in (tmp_path / "reporting_ledger.db").read_bytes()
+    assert (tmp_path / "reporting_ledger.db").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,65 @@
+"""The shipped declarations, and what a user may do wrong in one."""
+
+from typing import Any
+
+import pytest
+
+from reporting_dags.model.column import identity
+from reporting_dags.model.errors import DeclarationError
+from reporting_dags.providers.digital_turbine.offer_wall_report import Filter, offer_wall_report
+from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
+
+GOOD: dict[str, Any] = {
+    "name": "by_campaign",
+    "source": "event",
+    "splits": ("Date", "Campaign ID"),
+    "metrics": ("Publisher Revenue",),
+}
+
+
+def test_the_shipped_reports_are_those_of_the_contract() -> None:
+    assert {report.key for report in all_reports()} >= {"dt_offer_wall/performance", "dt_offer_wall/event"}
+    for report in (PERFORMANCE, EVENT):
+        assert report.schema.names == [
+            "dt_publisher_app_id",
+            "country",
+            "publisher_revenue",
+            "publisher_arpu",
+            "offer_impressions",
+            "offer_clicks",
+            "ofw_unique_users",
+        ]
+        assert report.window_days == 90
+        assert report.grain_names == ("dt_publisher_app_id", "country")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"metrics": ("Publisher Revenu",)}, "metrics: unknown 'Publisher Revenu'; known are Publisher Revenue"),
+        ({"metrics": ("publisher revenue",)}, "metrics: unknown 'publisher revenue'"),
+        ({"metrics": ()}, "metrics: is empty"),
+        ({"splits": ("Campaign ID",)}, "splits: 'Date' is missing"),
+        ({"splits": ("Date", "Region")}, "splits: unknown 'Region'"),
+        ({"source": "Event"}, "source: unknown 'Event'; known are performance, event"),
+        ({"filters": (Filter("Region", ("X",)),)}, "filters: unknown 'Region'"),
+        ({"filters": (Filter("Country", ()),)}, "filters: 'Country' has no values to keep"),
+        (
+            {"splits": ("Date", *(identity(f"D{n}", "d") for n in range(6)))},
+            "splits: has 6 dimensions beside Date; a query takes 5 (OW4)",
+        ),
+    ],
+)
+def test_ow1_to_ow4_a_wrong_offer_wall_report_fails_at_load_in_one_line(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        offer_wall_report(**{**GOOD, **change})
+    assert str(caught.value).startswith("reports/dt_offer_wall.py: dt_offer_wall/by_campaign: ")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_metric_that_no_document_names_can_be_declared_as_a_column() -> None:
+    report = offer_wall_report(**{**GOOD, "splits": ("Date", identity("Placement ID", "Placement"))})
+    assert report.query.splits == ("Date", "Placement ID")
+    assert report.schema.names == ["placement_id", "publisher_revenue"]
