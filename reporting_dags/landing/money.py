@@ -77,10 +77,11 @@ def _scale(column: Column) -> int:
 
 
 def _total(values: AnyArray) -> int:
-    # Arrow's own sum of decimals wraps round in silence past 38 digits.
+    # Arrow's own sum of decimals wraps round in silence past 38 digits. Halves of words cannot, below 2³¹ rows.
     words = words_of(values.drop_null() if values.null_count else values)
     low, high = words[:, 0], words[:, 1].view(np.int64)
-    return (int(high.sum()) << 64) + (int((low >> _HALF).sum()) << 32) + int((low & _LOW).sum())
+    upper = (int((high >> 32).sum()) << 32) + int((high & 0xFFFFFFFF).sum())
+    return (upper << 64) + (int((low >> _HALF).sum()) << 32) + int((low & _LOW).sum())
 
 
 def _decimal(units: int, scale: int) -> Decimal:

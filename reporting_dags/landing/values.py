@@ -21,7 +21,6 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"-?[0-9]{1,40}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(\.\d+)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 _EXACT = decimal.Context(prec=80, rounding=decimal.ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999)
-_WIDE = pa.decimal256(76, 38)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,54 +114,45 @@ def _integers(texts: AnyArray, kind: pa.DataType) -> Typed:
 
 
 def _decimals(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
-    """Three ways, the first that can take a row: Arrow's cast, 256 bits and rounding, Python.
+    """Arrow's cast for texts that it cannot get wrong, Python for the rest.
 
-    Arrow's cast wraps round in silence: 123456789012345678901234567890.5 becomes 46509284486016680346.33…, and 1e30
-    a number too. Only a text that cannot hold more integer digits than the type does may take that way.
+    The cast wraps round in silence: 123456789012345678901234567890.5 becomes 46509284486016680346.33…, and 1e30 a
+    number too. So it is given no text that could have more digits than the type. Rounding is Python's: Arrow's, in 256
+    bits, cuts 19999999999999.9999999999999999999 where it should round it up.
     """
-    fits = lengths(texts) <= kind.precision - kind.scale
-    if not _bytes_within(texts, b"+", b"9"):
-        fits &= matches(texts, r"^[0-9+.-]*$")
+    digits = kind.precision - kind.scale
+    fits = lengths(texts) <= digits
+    if not fits.all() or not _bytes_within(texts, b"+", b"9"):
+        # Here and above, every text keeps within the type's digits on both sides of its point.
+        half = kind.scale // 2
+        fits = matches(
+            texts,
+            rf"^[+-]?[0-9]{{0,{digits}}}(\.[0-9]{{0,{kind.scale}}}|(\.[0-9]{{0,{half}}})?[eE]-0?[0-{min(half, 9)}])?$",
+        )
     if fits.all():
-        return _decimals_short(texts, kind)
-    rest = pa.array(~fits)
-    short = _decimals_short(pc.if_else(pa.array(fits), texts, pa.scalar(None, pa.string())), kind)
-    long = _decimals_long(texts.filter(rest), kind)
+        return _decimals_cast(texts, kind)
+    odd = pa.array(~fits)
+    cast = _decimals_cast(pc.if_else(odd, pa.scalar(None, pa.string()), texts), kind)
+    read = _decimals_one_by_one(texts.filter(odd), kind)
     return Typed(
-        pc.replace_with_mask(short.values, rest, long.values),
-        _merged(short.bad, long.bad, ~fits),
-        _merged(short.rounded, long.rounded, ~fits),
+        pc.replace_with_mask(cast.values, odd, read.values),
+        _merged(cast.bad, read.bad, ~fits),
+        _merged(cast.rounded, read.rounded, ~fits),
     )
 
 
-def _merged(base: Mask | None, chosen: Mask | None, where: Mask) -> Mask | None:
-    if base is None and chosen is None:
-        return None
+def _merged(base: Mask | None, chosen: Mask | None, where: Mask) -> Mask:
     merged = np.zeros(len(where), dtype=np.bool_) if base is None else base
     if chosen is not None:
         merged[where] = chosen
     return merged
 
 
-def _decimals_short(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
+def _decimals_cast(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
     try:
         return Typed(pc.cast(texts, kind))
     except pa.ArrowInvalid:
         return _decimals_one_by_one(texts, kind)
-
-
-def _decimals_long(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
-    digits = kind.precision - kind.scale
-    # At most 38 decimals after the exponent is applied, and too few integer digits to wrap 256 bits.
-    simple = rf"^[+-]?[0-9]{{0,{min(digits, 38)}}}(\.[0-9]{{0,38}}|(\.[0-9]{{0,18}})?[eE]-(0?[0-9]|1[0-9]|20))?$"
-    if matches(texts, simple).all():
-        try:
-            wide = pc.cast(texts, _WIDE)
-            near = pc.round(wide, kind.scale, "half_to_even")
-            return Typed(pc.cast(near, kind), None, pc.not_equal(near, wide).to_numpy(zero_copy_only=False))
-        except pa.ArrowInvalid:
-            pass
-    return _decimals_one_by_one(texts, kind)
 
 
 def _decimals_one_by_one(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:

@@ -1,0 +1,280 @@
+"""A day's partition is absent, or exactly one complete, verified answer."""
+
+import stat
+import threading
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from reporting_dags.landing.land import LandedDay, RefusedDay, land
+from reporting_dags.landing.store import open_store
+from reporting_dags.model.column import Column, Kind, day, identity, measure, money
+from reporting_dags.model.errors import DataError, Partial, StorageError
+from reporting_dags.model.outcome import Outcome
+from reporting_dags_tests.landing.answers import COLUMNS, FIRST, HEADER, SECOND, THIRD, WINDOW, Bench, report, rows
+
+CHECKS = ["schema", "grain_unique", "day_and_currency", "rows_complete"]
+
+
+def test_a_day_lands_whole_with_its_facts(bench: Bench) -> None:
+    answer = rows("2026-11-01,007,US,3,0.036300000000000006,1", "2026-11-01,9223372036854775808,NA,,,")
+    landed = bench.landed(answer, expected=2)
+    assert (landed.outcome, landed.rows, landed.size) == (Outcome.DATA, 2, bench.path().stat().st_size)
+    assert landed.money == {"revenue": {"USD": Decimal("0.036300000000000006")}}
+    assert [(check.name, check.passed) for check in landed.checks] == [(name, True) for name in CHECKS]
+    assert landed.warnings == ()
+    assert bench.rows()[0] == {
+        "app_id": "007",
+        "country": "US",
+        "clicks": 3,
+        "revenue": Decimal("0.036300000000000006"),
+        "arpu": Decimal(1),
+    }
+    assert bench.rows()[1] == {
+        "app_id": "9223372036854775808",
+        "country": "NA",
+        "clicks": None,
+        "revenue": None,
+        "arpu": None,
+    }
+    with pq.ParquetFile(bench.path()) as file:
+        assert file.schema_arrow.equals(report().schema, check_metadata=True)
+
+
+@pytest.mark.parametrize("header", [HEADER, f"{HEADER}\n", f"\ufeff{HEADER}\r\n"])
+def test_a_header_alone_is_a_report_without_rows_dt8(bench: Bench, header: str) -> None:
+    results = bench.land(header, days=WINDOW.days, expected=0)
+    assert [(each.day, isinstance(each, LandedDay) and each.outcome) for each in results] == [
+        (each, Outcome.EMPTY) for each in WINDOW.days
+    ]
+    with pq.ParquetFile(bench.path(THIRD)) as file:
+        assert file.metadata.num_rows == 0
+        assert file.schema_arrow.equals(report().schema, check_metadata=True)
+    first = results[0]
+    assert isinstance(first, LandedDay)
+    assert first.money == {"revenue": {"USD": Decimal(0)}}
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b" \r\n", b"\xef\xbb\xbf"])
+def test_an_empty_body_is_never_a_report_dt8(bench: Bench, body: bytes) -> None:
+    with pytest.raises(Partial, match="empty answer"):
+        bench.land(body)
+    assert not bench.path().exists()
+
+
+def test_an_answer_of_no_files_publishes_nothing(bench: Bench) -> None:
+    with pytest.raises(Partial, match="empty answer"):
+        bench.land()
+
+
+def test_a_day_asked_without_rows_is_published_empty_beside_one_with_rows(bench: Bench) -> None:
+    first, second = bench.land(rows("2026-11-02,1,US,1,1,1"), days=[SECOND, FIRST])
+    assert isinstance(first, LandedDay)
+    assert isinstance(second, LandedDay)
+    assert [(first.day, first.outcome), (second.day, second.outcome)] == [
+        (FIRST, Outcome.EMPTY),
+        (SECOND, Outcome.DATA),
+    ]
+
+
+def test_rows_of_days_that_were_not_wanted_are_counted_and_dropped(bench: Bench) -> None:
+    answer = rows("2026-11-01,1,US,1,1,1", "2026-11-02,1,US,bad,1,1", "2026-11-03,1,US,1,1,1")
+    landed = bench.land(answer, days=[FIRST, THIRD], expected=3)
+    assert [each.day for each in landed if isinstance(each, LandedDay)] == [FIRST, THIRD]
+    assert not bench.path(SECOND).exists()
+    assert landed[0].checks[3].facts == {"rows_in_bytes": 3, "rows_decoded": 3, "rows_expected": 3}
+
+
+def test_a_row_of_a_day_outside_the_window_refutes_the_answer(bench: Bench) -> None:
+    answer = rows("2026-11-01,1,US,1,1,1", "2026-11-04,1,US,1,1,1", "2026-11-04,2,US,1,1,1")
+    with pytest.raises(DataError, match=r"rows of 2026-11-04 \(2 or more\) in the answer for 2026-11-01...2026-11-03"):
+        bench.land(answer)
+    assert not bench.path().exists()
+    assert bench.leftovers() == []
+
+
+def test_a_day_outside_the_window_cannot_be_wanted(bench: Bench) -> None:
+    with pytest.raises(ValueError, match="2026-12-01"):
+        bench.land(rows(), days=[date(2026, 12, 1)])
+
+
+def test_a_bad_value_refuses_its_day_alone(bench: Bench) -> None:
+    answer = rows("2026-11-01,1,US,12.0,1,1", "2026-11-01,2,US,x" + "y" * 90 + ",1,1", "2026-11-02,1,US,1,1,1")
+    first, second = bench.land(answer, days=[FIRST, SECOND])
+    assert isinstance(first, RefusedDay)
+    assert isinstance(first.error, DataError)
+    assert first.error.line == "column 'Clicks': 2 values are not integers, such as '12.0'"
+    assert [check.name for check in first.checks if not check.passed] == ["schema"]
+    assert isinstance(second, LandedDay)
+    assert not bench.path(FIRST).exists()
+
+
+def test_a_personal_value_is_not_shown(bench: Bench) -> None:
+    secret = Column(header="IP", kind=Kind.MEASURE, type=measure("x", "", unit="").type, personal=True)
+    told = bench.refused(rows("2026-11-01,10.1.2.3", header="Date,IP"), of=report((day("Date"), secret), grain=()))
+    assert told.error.line == "column 'IP': 1 values are not integers"
+    who = (day("Date"), identity("IDFA", "", personal=True))
+    told = bench.refused(
+        rows("2026-11-01,abc-1", "2026-11-01,abc-1", header="Date,IDFA"), of=report(who, grain=("IDFA",))
+    )
+    assert "abc-1" not in told.error.line
+
+
+def test_a_grain_that_stands_twice_refuses_its_day_alone(bench: Bench) -> None:
+    lines = [f"2026-11-01,{n},US,1,1,1" for n in range(5)]
+    answer = rows(*lines, *lines[:3], "2026-11-01,1,DE,1,1,1", "2026-11-02,1,US,1,1,1")
+    first, second = bench.land(answer, days=[FIRST, SECOND])
+    assert isinstance(first, RefusedDay)
+    assert first.error.line == "grain twice: app_id=0, country=US (2 rows, 3 grains in all)"
+    assert [check.name for check in first.checks if not check.passed] == ["grain_unique"]
+    assert isinstance(second, LandedDay)
+
+
+def test_a_report_without_grain_is_one_row_a_day(bench: Bench) -> None:
+    totals = report((day("Date"), measure("Clicks", "", unit="clicks")), grain=())
+    assert bench.landed(rows("2026-11-01,4", header="Date,Clicks"), of=totals).rows == 1
+    told = bench.refused(rows("2026-11-01,4", "2026-11-01,5", header="Date,Clicks"), of=totals)
+    assert told.error.line == "2 rows, where a day is one row"
+
+
+def test_sums_are_kept_by_the_currency_that_each_row_names(bench: Bench) -> None:
+    spend = money("Spend", "", currency_from="Currency")
+    spent = report((day("Date"), identity("Offer", ""), identity("Currency", ""), spend), grain=("Offer",))
+    lines = ["20261101,a,USD,0.1", "20261101,b,CNY,5", "20261101,c,USD,0.2", "20261102,a,usd,1"]
+    answer = rows(*lines, header="Date,Offer,Currency,Spend")
+    first, second = bench.land(answer, of=spent, days=[FIRST, SECOND])
+    assert isinstance(first, LandedDay)
+    assert first.money == {"spend": {"CNY": Decimal(5), "USD": Decimal("0.3")}}
+    assert isinstance(second, RefusedDay)
+    assert second.error.line == "Currency holds 'usd', which is no currency code such as USD"
+    assert [check.name for check in second.checks if not check.passed] == ["day_and_currency"]
+
+
+def test_sums_do_not_wrap_round(bench: Bench) -> None:
+    huge = "99999999999999999999.999999999999999999"
+    landed = bench.landed(rows(*(f"2026-11-01,{n},US,1,{huge},-{huge}" for n in range(1000))))
+    assert landed.money["revenue"]["USD"] == Decimal("99999999999999999999999.999999999999999")
+
+
+@pytest.mark.parametrize(("expected", "told"), [(2, "has 1 rows, the provider said 2"), (0, "has 1 rows")])
+def test_another_number_of_rows_than_was_said_refuses_every_day(bench: Bench, expected: int, told: str) -> None:
+    results = bench.land(rows("2026-11-01,1,US,1,1,1"), days=[FIRST, SECOND], expected=expected)
+    assert [each.day for each in results] == [FIRST, SECOND]
+    for each in results:
+        assert isinstance(each, RefusedDay)
+        assert isinstance(each.error, Partial)
+        assert told in each.error.line
+        assert [(check.name, check.passed) for check in each.checks] == [("rows_complete", False)]
+    assert not bench.path().exists()
+
+
+def test_rows_swallowed_by_an_open_quote_refuse_every_day(bench: Bench) -> None:
+    answer = rows('2026-11-01,"1,US,1,1,1', '2026-11-01,2",US,1,1,1', "2026-11-02,1,US,1,1,1")
+    for each in bench.land(answer, days=[FIRST, SECOND]):
+        assert isinstance(each, RefusedDay)
+        assert isinstance(each.error, Partial)
+        assert each.error.line.startswith("2 rows decoded of the 3 in the answer: an open quote")
+
+
+def test_several_files_are_one_answer_with_their_constants(bench: Bench) -> None:
+    header = "Date,Country,Clicks,Revenue,ARPU"
+    parts = [bench.part(rows("2026-11-01,US,1,1,1", header=header), App_ID=app) for app in ("7", "8")]
+    assert bench.landed(*parts, expected=2).rows == 2
+    assert {each["app_id"] for each in bench.rows()} == {"7", "8"}
+    told = "'App ID' holds '9' in the answer for '7'"
+    with pytest.raises(DataError, match=told):
+        bench.land(bench.part(rows("2026-11-01,9,US,1,1,1"), App_ID="7"))
+
+
+def test_nothing_more_is_written_once_before_publish_raises(bench: Bench) -> None:
+    asked: list[date] = []
+
+    def claim(day: date) -> None:
+        asked.append(day)
+        if day == SECOND:
+            raise RuntimeError("taken over")
+
+    with pytest.raises(RuntimeError, match="taken over"):
+        bench.land(rows("2026-11-01,1,US,1,1,1"), days=WINDOW.days, before_publish=claim)
+    assert asked == [FIRST, SECOND]
+    assert bench.path(FIRST).exists()
+    assert not bench.path(SECOND).exists()
+    assert bench.leftovers() == []
+
+
+def test_a_refused_day_leaves_what_was_there(bench: Bench) -> None:
+    bench.landed(rows("2026-11-01,1,US,1,1,1"))
+    before = bench.path().read_bytes()
+    bench.refused(rows("2026-11-01,1,US,?,1,1"))
+    assert bench.path().read_bytes() == before
+
+
+def test_staging_is_private_and_empty_after_an_early_close(bench: Bench) -> None:
+    threads = threading.active_count()
+    days = land(
+        report(),
+        [bench.part(rows("2026-11-01,1,US,1,1,1"))],
+        window=WINDOW,
+        days=WINDOW.days,
+        store=bench.store,
+        expected_rows=None,
+        before_publish=lambda day: None,
+    )
+    next(days)
+    (folder,) = bench.leftovers()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+    assert list(bench.root.rglob("*.parquet")) == [bench.path()]
+    days.close()  # pyright: ignore[reportAttributeAccessIssue]
+    assert bench.leftovers() == []
+    assert threading.active_count() == threads
+
+
+def test_a_day_is_replaced_as_a_whole_and_its_version_follows_its_rows(bench: Bench) -> None:
+    lines = [f"2026-11-01,{n},US,1,1,1" for n in range(9)]
+    versions = [
+        bench.landed(rows(*some)).fingerprint for some in (lines, lines[::-1], lines[:8], [*lines[:8], lines[8] + ".5"])
+    ]
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
+    assert len(bench.rows()) == 9
+    assert [path.name for path in bench.path().parent.iterdir()] == ["part-0.parquet"]
+
+
+def test_many_days_interleaved_land_apart(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reporting_dags.landing.dayfiles._BUFFER_BYTES", 40_000)
+    monkeypatch.setattr("reporting_dags.landing.split._GATHER_ROWS", 100)
+    monkeypatch.setattr("reporting_dags.landing.delimited._BLOCK_BYTES", 4096)
+    lines = [f"2026-11-{n % 3 + 1:02},{n},US,{n},{n}.5,1" for n in range(6000)]
+    results = bench.land(rows(*lines), days=WINDOW.days, expected=6000)
+    for each, start in zip(results, range(3), strict=True):
+        assert isinstance(each, LandedDay)
+        assert [row["clicks"] for row in bench.rows(each.day)] == list(range(start, 6000, 3))
+        with pq.ParquetFile(bench.path(each.day)) as file:
+            assert file.metadata.num_row_groups > 3
+
+
+def test_new_columns_and_an_unfinished_last_line_are_told(bench: Bench) -> None:
+    answer = f"{HEADER},Fill,Bids\n2026-11-01,1,US,1,1,1,2,3"
+    landed = bench.landed(answer)
+    assert landed.warnings == (
+        "new columns, not landed: Fill, Bids",
+        "the answer does not end in a line break: nothing shows that its last value is whole",
+    )
+
+
+def test_a_store_that_refuses_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    bench = Bench(tmp_path)
+    bench.store = open_store(str(tmp_path / "file" / "data"), scratch=tmp_path)
+    with pytest.raises(StorageError, match=r"data root .* cannot be written: not a directory. Set REPORTING_DATA_URL"):
+        bench.land(rows())
+
+
+def test_columns_are_found_by_name_or_alias_in_any_order(bench: Bench) -> None:
+    bench.landed(rows("1,US,2026-11-01,2,3,4", header="Fyber App ID,Country,Date,ARPU,Clicks,Revenue"))
+    assert bench.rows() == [{"app_id": "1", "country": "US", "clicks": 3, "revenue": Decimal(4), "arpu": Decimal(2)}]
+    assert len(COLUMNS) == 6

@@ -1,0 +1,155 @@
+"""A key holds the old whole file or the new one, in a folder and in a bucket alike."""
+
+import os
+import stat
+from collections.abc import Generator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+from pyarrow import fs
+
+from reporting_dags.landing.folders import private_folder
+from reporting_dags.landing.land import LandedDay
+from reporting_dags.landing.read import read_days
+from reporting_dags.landing.store import Store, open_store, partition_key, raw_key
+from reporting_dags.model.errors import SettingError, StorageError
+from reporting_dags_tests.landing.answers import FIRST, SECOND, Bench, report, rows
+
+KEY = partition_key("dt_offer_wall/event", date(2026, 11, 1))
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Generator[str]:
+    """The query of an S3 address on loopback, with a bucket `reports` in it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    client = fs.S3FileSystem(
+        access_key="ak", secret_key="sk", endpoint_override=f"{host}:{port}", scheme="http", region="us-east-1",
+        allow_bucket_creation=True,
+    )  # fmt: skip
+    client.create_dir("reports")
+    yield f"scheme=http&region=us-east-1&endpoint_override={host}%3A{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "folder":
+        return open_store(f"file://{tmp_path}/data", scratch=tmp_path / "scratch")
+    query = request.getfixturevalue("bucket")
+    return open_store(f"s3://ak:sk@reports/{tmp_path.name}?{query}", scratch=tmp_path / "scratch")
+
+
+def staged(store: Store, content: bytes) -> Path:
+    path = store.staging() / "made.part"
+    path.write_bytes(content)
+    return path
+
+
+def test_keys_say_report_and_day_or_content() -> None:
+    assert KEY == "dt_offer_wall/event/date=2026-11-01/part-0.parquet"
+    assert raw_key("dt_offer_wall/event", "abc", ".csv") == "dt_offer_wall/event/abc.csv"
+
+
+def test_what_is_put_is_there_and_replaces(store: Store, tmp_path: Path) -> None:
+    assert not store.exists(KEY)
+    for content in (b"one", b"and two" * 3_000_000):
+        source = staged(store, content)
+        store.put(source, KEY)
+        assert not source.exists()
+        assert store.exists(KEY)
+        assert store.size(KEY) == len(content)
+        with store.open(KEY) as file:
+            assert file.read() == content
+        assert store.fetch(KEY, tmp_path / "into").read_bytes() == content
+    assert not store.exists("dt_offer_wall/event")
+
+
+def test_what_is_not_there_is_a_storage_error(store: Store, tmp_path: Path) -> None:
+    def fetch(key: str) -> object:
+        return store.fetch(key, tmp_path / "into")
+
+    for use in (store.size, store.open, fetch):
+        with pytest.raises(StorageError, match="cannot be read"):
+            use(KEY)
+
+
+def test_staging_is_private_and_holds_nothing_that_a_glob_would_read(store: Store) -> None:
+    assert stat.S_IMODE(store.staging().stat().st_mode) == 0o700
+    assert store.staging() == store.staging()
+
+
+@pytest.mark.parametrize("key", ["/etc/passwd", "../x", "a/../../x", "a//b", "", "a/", "."])
+def test_a_key_stays_below_the_root(store: Store, key: str) -> None:
+    with pytest.raises(ValueError, match="is no key"):
+        store.exists(key)
+
+
+def test_days_land_in_a_bucket(tmp_path: Path, bucket: str) -> None:
+    bench = Bench(tmp_path)
+    bench.store = open_store(f"s3://ak:sk@reports/landed?{bucket}", scratch=tmp_path / "scratch")
+    results = bench.land(rows("2026-11-01,1,US,1,1,1"), days=[FIRST, SECOND])
+    assert all(isinstance(each, LandedDay) for each in results)
+    table = read_days(bench.store, "dt_offer_wall/event", report().schema, [FIRST, SECOND])
+    assert table.num_rows == 1
+    assert list((tmp_path / "scratch" / "staging").iterdir()) == []
+    client, base = fs.FileSystem.from_uri(f"s3://ak:sk@reports/landed?{bucket}")
+    files = [info.path for info in client.get_file_info(fs.FileSelector(base, recursive=True)) if info.is_file]
+    assert sorted(files) == [f"{base}/{partition_key('dt_offer_wall/event', each)}" for each in (FIRST, SECOND)]
+
+
+def test_a_bucket_that_refuses_is_one_line_without_secrets(tmp_path: Path, bucket: str) -> None:
+    store = open_store(
+        f"s3://ak:sk-secret@nowhere/x?{bucket}", scratch=tmp_path, label="raw store", variable="REPORTING_RAW_URL"
+    )
+    assert store.url == "s3://nowhere/x"
+    with pytest.raises(StorageError) as refused:
+        store.put(staged(store, b"x"), KEY)
+    line = refused.value.line
+    assert line.startswith("raw store s3://nowhere/x cannot be written: ")
+    assert line.endswith("Set REPORTING_RAW_URL to a place that can be written")
+    for secret in ("sk-secret", "endpoint_override", "127.0.0.1"):
+        assert secret not in line
+
+
+def test_a_raw_store_is_private(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "raw"), scratch=tmp_path, private=True)
+    store.put(staged(store, b"x"), "a/b/c.csv")
+    root = tmp_path / "raw"
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (root, *root.rglob("*"))}
+    assert modes == {"raw": 0o700, ".staging": 0o700, "a": 0o700, "b": 0o700, "c.csv": 0o600}
+
+
+def test_a_file_from_another_disk_arrives_whole(tmp_path: Path) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("one file system only")
+    source = other / f"landing-{os.getpid()}"
+    source.write_bytes(b"x" * 100)
+    store = open_store(str(tmp_path / "data"), scratch=tmp_path)
+    store.put(source, KEY)
+    assert not source.exists()
+    assert store.size(KEY) == 100
+    assert list(store.staging().iterdir()) == []
+
+
+def test_a_staging_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir(mode=0o755)
+    private_folder(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("url", ["ftp://host/x", "http://host", "file://host/x", "", "s3://"])
+def test_an_address_of_no_known_form_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="REPORTING_DATA_URL"):
+        open_store(url, scratch=tmp_path)
+
+
+def test_opening_a_store_touches_nothing(tmp_path: Path) -> None:
+    open_store(str(tmp_path / "data"), scratch=tmp_path / "scratch")
+    open_store("s3://bucket/prefix?endpoint_override=127.0.0.1%3A1", scratch=tmp_path / "scratch")
+    assert list(tmp_path.iterdir()) == []

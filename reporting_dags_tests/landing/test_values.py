@@ -1,0 +1,155 @@
+"""Numbers and times are exact, or bad; never nearly right."""
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reporting_dags.landing.values import read_values
+from reporting_dags.model.column import MONEY
+
+TIME = pa.timestamp("us", "UTC")
+TIMES = ["yesterday", "2026-11-31 00:00:00", "2026-11-01 05:06:07.123456789", "1700000000"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.036300000000000006", "0.036300000000000006"),
+        ("3.63e-05", "0.0000363"),
+        ("1E-7", "0.0000001"),
+        ("1e5", "100000"),
+        ("1E+19", "10000000000000000000"),
+        ("-0", "0"),
+        ("0e99999", "0"),
+        ("+.5", "0.5"),
+        ("5.", "5"),
+        ("0000000000000000000000000001.5", "1.5"),
+        ("99999999999999999999.999999999999999999", "99999999999999999999.999999999999999999"),
+        ("-99999999999999999999", "-99999999999999999999"),
+    ],
+)
+def test_decimals_are_exact(text: str, value: str) -> None:
+    for texts in ([text], [text, "1.25", "", "2e-3", "0.0036300000000000006"]):
+        typed = read_values(pa.array(texts), MONEY)
+        assert typed.values[0].as_py() == Decimal(value)
+        assert typed.values.type == MONEY
+        assert typed.bad is None or not typed.bad.any()
+        assert typed.rounded is None or not typed.rounded[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "nan",
+            "NaN",
+            "inf",
+            "-Infinity",
+            "abc",
+            " 1",
+            "1 ",
+            "1,5",
+            "1_0",
+            "--1",
+            "1-2",
+            ".",
+            "-",
+            "e5",
+            "1e",
+            "0x1F",
+        ),
+        *("100000000000000000000", "1e20", "1e30", "1e999999999999", "1" * 25, "123456789012345678901234567890.5", "٣"),
+        *("99999999999999999999.9999999999999999999", "1/2", "1.2.3", "$1"),
+    ],
+)
+def test_what_is_no_decimal_or_too_large_is_bad_and_alone(text: str) -> None:
+    typed = read_values(pa.array([text, "1.5", "0.0036300000000000005", ""]), MONEY)
+    assert typed.bad is not None
+    assert typed.bad.tolist() == [True, False, False, False]
+    assert typed.values.to_pylist() == [None, Decimal("1.5"), Decimal("0.003630000000000000"), None]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.0000000000000000005", "0"),
+        ("0.0000000000000000015", "0.000000000000000002"),
+        ("0.0000000000000000025", "0.000000000000000002"),
+        ("-1.0000000000000000015", "-1.000000000000000002"),
+        ("1e-400", "0"),
+        ("19999999999999.9999999999999999999", "20000000000000"),
+        ("-123459999999999999.9999999999999999995", "-123460000000000000"),
+        ("1." + "3" * 90, "1.333333333333333333"),
+    ],
+)
+def test_decimals_past_the_eighteenth_are_rounded_half_even_and_said_so(text: str, value: str) -> None:
+    typed = read_values(pa.array([text, "1"]), MONEY)
+    assert typed.values[0].as_py() == Decimal(value)
+    assert typed.rounded is not None
+    assert typed.rounded.tolist() == [True, False]
+
+
+PLAIN = st.from_regex(r"[+-]?[0-9]{0,22}(\.[0-9]{0,24})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PLAIN, max_size=8))
+def test_any_decimals_are_what_exact_arithmetic_makes_of_them(texts: list[str]) -> None:
+    context = Context(prec=200)
+    typed = read_values(pa.array(texts, pa.string()), MONEY)
+    for place, text in enumerate(texts):
+        try:
+            near = Decimal(text).quantize(Decimal("1e-18"), ROUND_HALF_EVEN, context)
+        except InvalidOperation:
+            near = None
+        found = typed.values[place].as_py()
+        assert found == (near if near is not None and abs(near) < 10**20 else None), text
+        assert (typed.bad is not None and bool(typed.bad[place])) == (found is None and text != ""), text
+
+
+def test_integers_are_strict() -> None:
+    good = ["0", "-5", "007", "9223372036854775807", "-9223372036854775808", ""]
+    typed = read_values(pa.array(good), pa.int64())
+    assert typed.values.to_pylist() == [0, -5, 7, 2**63 - 1, -(2**63), None]
+    assert typed.bad is None
+    bad = ["12.0", " 12", "12 ", "+1", "0x1F", "1e3", "9223372036854775808", "--1", "1-2", "-", "1_000", "1/2", "nan"]
+    typed = read_values(pa.array([*bad, "4", ""]), pa.int64())
+    assert typed.bad is not None
+    assert typed.bad.tolist() == [True] * len(bad) + [False, False]
+    assert typed.values.to_pylist() == [*[None] * len(bad), 4, None]
+
+
+def test_a_slice_is_read_like_the_whole() -> None:
+    texts = pa.array(["x" * 30, "1", "2.5", "nan"])
+    assert read_values(texts.slice(1, 2), MONEY).values.to_pylist() == [Decimal(1), Decimal("2.5")]
+    assert read_values(texts.slice(1, 1), pa.int64()).values.to_pylist() == [1]
+
+
+def test_times_are_utc() -> None:
+    moment = datetime(2026, 11, 1, 5, 6, 7, tzinfo=UTC)
+    forms = [
+        "2026-11-01 05:06:07",
+        "2026-11-01T05:06:07Z",
+        "2026-11-01T07:06:07+02:00",
+        "2026-11-01T05:06:07.000000000Z",
+    ]
+    for texts in (*([form] for form in forms), forms):
+        typed = read_values(pa.array([*texts, ""]), TIME)
+        assert typed.values.to_pylist() == [*[moment] * len(texts), None]
+        assert typed.bad is None or not typed.bad.any()
+        assert typed.rounded is None or not typed.rounded.any()
+
+
+def test_times_that_are_none_are_bad_and_finer_ones_are_cut_and_said_so() -> None:
+    typed = read_values(
+        pa.array(["yesterday", "2026-11-31 00:00:00", "2026-11-01 05:06:07.123456789", "1700000000"]), TIME
+    )
+    assert typed.bad is not None
+    assert typed.rounded is not None
+    assert typed.bad.tolist() == [True, True, False, True]
+    assert typed.rounded.tolist() == [False, False, True, False]
+    assert typed.values[2].as_py() == datetime(2026, 11, 1, 5, 6, 7, 123456, tzinfo=UTC)
