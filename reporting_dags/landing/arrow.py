@@ -18,8 +18,11 @@ def viewed(buffer: pa.Buffer | None, kind: type[np.generic]) -> npt.NDArray[Any]
 
 def lengths(texts: AnyArray) -> npt.NDArray[np.int64]:
     """Bytes of each text; -1 for a null."""
-    found: AnyArray = pc.call_function("binary_length", [texts])
-    return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    offsets = viewed(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    found = np.diff(offsets).astype(np.int64)
+    if texts.null_count:
+        found[pc.is_null(texts).to_numpy(zero_copy_only=False)] = -1
+    return found
 
 
 def matches(texts: AnyArray, pattern: str) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,7 @@ from reporting_dags.model.report import Report
 _GROUP_ROWS = 128 << 10
 _GROUP_BYTES = 48 << 20
 _BUFFER_BYTES = 128 << 20
+_WRITERS = 2
 
 
 class DayFile:
@@ -125,12 +127,25 @@ class DayFiles:
             self._files[piece.day].add(piece)
         self._relieve()
 
+    def finish(self) -> None:
+        """Write every day to its end. Whatever the size of the answer much may wait here, so both cores are put to it.
+
+        Raises:
+            OSError: the staging folder refuses.
+        """
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            for _ in pool.map(DayFile.finish, self._files.values()):
+                pass
+
     def _relieve(self) -> None:
-        for file in self._files.values():
-            if file.waiting_rows >= _GROUP_ROWS or file.waiting_bytes >= _GROUP_BYTES:
-                file.flush()
         waiting = sum(file.waiting_bytes for file in self._files.values())
-        while waiting > _BUFFER_BYTES:
+        while self._files:
             largest = max(self._files.values(), key=lambda file: file.waiting_bytes)
+            full = largest.waiting_rows >= _GROUP_ROWS or largest.waiting_bytes >= _GROUP_BYTES
+            if not full and waiting <= _BUFFER_BYTES:
+                return
             waiting -= largest.waiting_bytes
             largest.flush()
+            # One at a time while there is room: days fill up together, and the decoder would wait for all of them.
+            if waiting <= _BUFFER_BYTES:
+                return

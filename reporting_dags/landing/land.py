@@ -142,6 +142,7 @@ def _fill(
         try:
             for pieces in stretches:
                 files.add(pieces)
+            files.finish()
         except OSError as error:
             raise store.trouble("written", error) from error
 
@@ -155,7 +156,6 @@ def _landed(
     before_publish: Callable[[date], None],
 ) -> LandedDay | RefusedDay:
     try:
-        file.finish()
         checks = (schema(report, file), grain_unique(report, file), day_and_currency(report, file), complete)
         size = file.path.stat().st_size
     except (OSError, pa.ArrowException) as error:
