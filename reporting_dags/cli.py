@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import typer
 from rich.console import Console
 
-from reporting_dags.demo import run_demo
-from reporting_dags.local import make_home, sandbox, sandbox_environment
+from reporting_dags.demo import DAYS, run_demo
+from reporting_dags.local import HOME, make_home, sandbox, sandbox_environment
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.orchestration.home import PROJECT
 
@@ -15,11 +16,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="reporting_da
 
 
 @app.command()
-def demo() -> None:
-    """Bring the last 30 days of every report home from the provider sandbox; exits 0 only if every check passed."""
+def demo(days: int = DAYS, home: Path = HOME) -> None:
+    """Bring the last days of every report home from the provider sandbox; exits 0 only if every check passed."""
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
-        whole = run_demo(console)
+        whole = run_demo(console, home=home.absolute(), days=days)
     except ReportingError as error:
         console.print(error.line, style="red", highlight=False)
         whole = False

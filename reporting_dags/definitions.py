@@ -15,8 +15,9 @@ from reporting_dags.reports.catalog import all_reports
 @dg.definitions
 def definitions() -> dg.Definitions:
     """The reports' assets with their checks, schedules and resources; loads with no variable set."""
-    # Backfill policies and partitioned checks are in beta; saying so at every command helps no user.
-    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    # Backfill policies are in beta and partitioned checks in preview; saying so at every command helps no user.
+    for category in (dg.BetaWarning, dg.PreviewWarning):
+        warnings.filterwarnings("ignore", category=category)
     start = start_date()
     reports = all_reports()
     home = ReportingHome()

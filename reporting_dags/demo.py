@@ -51,14 +51,14 @@ class Line:
         return self.days == self.wanted and self.checks > 0 and self.passed == self.checks
 
 
-def run_demo(console: Console) -> bool:
-    """Materialize what is missing or due, and print the table; True when all of it holds."""
-    home = make_home()
+def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
+    """Materialize what is missing or due of the last `days`, and print the table; True when all of it holds."""
+    make_home(home)
     with sandbox() as url:
-        environment = sandbox_environment(url)
+        environment = sandbox_environment(url, home)
         with _environment(environment):
-            lines = [_bring_home(report, home, environment, console) for report in all_reports()]
-    console.print(_table(lines))
+            lines = [_bring_home(report, home, days, environment, console) for report in all_reports()]
+    console.print(_table(lines, days))
     for line in lines:
         if line.warnings:
             console.print(f"{line.report}: {line.warnings} days with a volume far from the median (a warning)")
@@ -67,10 +67,10 @@ def run_demo(console: Console) -> bool:
     return whole
 
 
-def _bring_home(report: Report[Any], home: Path, environment: dict[str, str], console: Console) -> Line:
+def _bring_home(report: Report[Any], home: Path, days: int, environment: dict[str, str], console: Console) -> Line:
     now = SystemClock().now()
     last = report.calendar.newest(now)
-    first = max(last - timedelta(days=DAYS - 1), report.calendar.oldest(now), start_date())
+    first = max(last - timedelta(days=days - 1), report.calendar.oldest(now), start_date())
     window = Window(first, last)
     with _opened(home) as (opened, instance):
         spent = opened.ledger.calls(report=report.key)
@@ -140,8 +140,8 @@ def _latest_checks(report: Report[Any], window: Window, instance: dg.DagsterInst
     return latest
 
 
-def _table(lines: list[Line]) -> Table:
-    table = Table(title=f"The last {DAYS} days, from the provider sandbox", box=box.SIMPLE_HEAD)
+def _table(lines: list[Line], days: int) -> Table:
+    table = Table(title=f"The last {days} days, from the provider sandbox", box=box.SIMPLE_HEAD)
     table.add_column("report", no_wrap=True)
     for heading in ("days", "rows", "money"):
         table.add_column(heading, justify="right", no_wrap=True)

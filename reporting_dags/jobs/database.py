@@ -17,7 +17,6 @@ from reporting_dags.model.errors import StorageError
 
 T = TypeVar("T")
 FILE_NAME = "reporting_ledger.db"
-_LOCK_SECONDS = 30
 
 
 class Database:
@@ -81,7 +80,7 @@ class Database:
         self._engine.dispose()
 
 
-def open_database(postgres_url: str | None, home: Path, *, lock_seconds: float = _LOCK_SECONDS) -> Database:
+def open_database(postgres_url: str | None, home: Path, *, lock_seconds: float) -> Database:
     """The database at `postgres_url`, else a private SQLite file in `home`.
 
     Raises:

@@ -30,19 +30,19 @@ def plan(days: Iterable[date], longest: int) -> list[Window]:
 
 
 def refusal(calendar: Calendar, day: date, now: datetime) -> ReportingError | None:
-    """Why `day` cannot be asked for now, without asking; None when it can."""
+    """Why `day` cannot be asked for now, without asking; None when it can. The line leaves the day to its reader."""
     if calendar.first_day is not None and day < calendar.first_day:
         return Expired(
-            f"{day} is before the provider's first day, {calendar.first_day}",
+            f"before the provider's first day, {calendar.first_day}",
             advice=f"Ask for {calendar.first_day} or later.",
         )
     oldest = calendar.oldest(now)
     if day < oldest:
-        return Expired(f"{day} is out of the provider's reach, which today goes back to {oldest}", advice="It is lost.")
+        return Expired(f"out of the provider's reach, which today goes back to {oldest}", advice="It is lost.")
     published = calendar.published_at(day)
     if published > now:
         return NotReady(
-            f"{day} is not out yet: the provider publishes it on {published:%Y-%m-%d} at {published:%H:%M} UTC",
+            f"not out yet: the provider publishes it on {published:%Y-%m-%d} at {published:%H:%M} UTC",
             advice="Ask for it then.",
         )
     return None

@@ -99,7 +99,7 @@ def _pull(
         raw=opened.raw,
         scratch=opened.scratch,
         clock=clock,
-        run=context.run_id,
+        run=context.run.run_id,
         log=context.log.info,
     )
     try:

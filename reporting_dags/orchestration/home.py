@@ -19,6 +19,8 @@ from reporting_dags.providers.settings import optional, setting
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_START = "2026-06-01"
+LOCK_SECONDS = 30.0
+"""How long a locked ledger is waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class ReportingHome(dg.ConfigurableResource[Any]):
             raise StorageError(
                 f"{folder} cannot be written: {error.strerror}", advice="DAGSTER_HOME must be a folder of this process."
             ) from None
-        database = open_database(optional(self.postgres_url, "DAGSTER_POSTGRES_URL"), folder)
+        database = open_database(optional(self.postgres_url, "DAGSTER_POSTGRES_URL"), folder, lock_seconds=LOCK_SECONDS)
         try:
             yield OpenHome(
                 ledger=Ledger(database),

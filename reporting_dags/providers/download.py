@@ -19,6 +19,7 @@ from reporting_dags.model.errors import Failed, Partial
 from reporting_dags.providers.http import LATER, Unavailable, bare_session, origin, why
 
 CHUNK = 1024 * 1024
+PIECE = 64 * 1024
 MOST_REDIRECTS = 5
 MOST_EXPANSION = 200
 """A gzip body that grows by more than this is no report."""
@@ -71,7 +72,7 @@ class Body:
             raise Unavailable(f"the file of {self.name} broke off ({why(error)})", advice=LATER) from None
 
     def chunks(self) -> Iterator[bytes]:
-        """The decoded bytes, about 1 MiB at a time.
+        """The decoded bytes, at most 1 MiB at a time.
 
         Raises:
             Partial: the body ended early, or nothing marks its end.
@@ -86,18 +87,28 @@ class Body:
             raise Partial(
                 f"the file of {self.name} came with no length, so nothing shows that it is whole", advice=LATER
             )
-        raw = self._raw()
+        raw = self._raw(chunked=chunked)
         yield from self._gunzip(raw) if gzipped else raw
 
-    def _raw(self) -> Iterator[bytes]:
+    def _raw(self, *, chunked: bool) -> Iterator[bytes]:
         deadline = self._clock.now().timestamp() + self._seconds
         try:
-            for chunk in self._response.raw.stream(CHUNK, decode_content=False):
+            for piece in self._pieces(chunked=chunked):
                 if self._clock.now().timestamp() > deadline:
-                    raise Unavailable(f"the file of {self.name} was not down after {self._seconds:.0f} s", advice=LATER)
-                yield chunk
+                    raise Unavailable(
+                        f"the file of {self.name} was not down after {self._seconds:.0f} s", advice=LATER
+                    )
+                yield piece
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Partial(f"the file of {self.name} broke off ({why(error)})", advice=LATER) from None
+
+    def _pieces(self, *, chunked: bool) -> Iterator[bytes]:
+        """What has arrived, as it arrives: a file that drips is seen to drip, and not waited for a MiB at a time."""
+        if chunked:
+            yield from self._response.raw.stream(PIECE, decode_content=False)
+            return
+        while piece := self._response.raw.read1(CHUNK, decode_content=False):
+            yield piece
 
     def _gunzip(self, raw: Iterator[bytes]) -> Iterator[bytes]:
         inflater = zlib.decompressobj(wbits=31)

@@ -1,0 +1,111 @@
+"""A live sandbox on the real clock and a Dagster instance of the test's own."""
+
+import os
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from reporting_dags.definitions import definitions
+from reporting_dags.reports.dt_offer_wall import EVENT
+from reporting_dags.sandbox.server import Sandbox, running_sandbox
+
+KEY = dg.AssetKey(["dt_offer_wall", "event"])
+VARIABLES = ("DT_", "REPORTING_", "DAGSTER_")
+
+
+@dataclass
+class Place:
+    """Where a test's reports come home to."""
+
+    home: Path
+    data: Path
+    instance: dg.DagsterInstance
+
+    def run(self, first: date, last: date | None = None, key: dg.AssetKey = KEY) -> dg.ExecuteInProcessResult:
+        """One run over a day or a range of days, as the CLI and the daemon start it."""
+        job = dg.Definitions.resolve_implicit_global_asset_job_def(definitions())
+        tags = {
+            "dagster/asset_partition_range_start": first.isoformat(),
+            "dagster/asset_partition_range_end": (last or first).isoformat(),
+        }
+        return job.execute_in_process(instance=self.instance, asset_selection=[key], tags=tags, raise_on_error=False)
+
+    def materialized(self, key: dg.AssetKey = KEY) -> set[str]:
+        return set(self.instance.get_materialized_partitions(key))
+
+    def checks(self, name: str, key: dg.AssetKey = KEY) -> dict[str | None, bool]:
+        """The last result of a check by partition; None is the run as a whole."""
+        records = self.instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(key, name), limit=1000
+        )
+        found: dict[str | None, bool] = {}
+        for record in reversed(records):
+            event = record.event.dagster_event if record.event else None
+            told = event.asset_check_evaluation_data if event else None
+            if told is not None:
+                found[told.partition] = told.passed
+        return found
+
+    def metadata(self, day: date, key: dg.AssetKey = KEY) -> dict[str, Any]:
+        """The newest materialization's metadata of a day, as plain values."""
+        records = self.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day.isoformat()]), limit=1
+        ).records
+        materialization = records[0].asset_materialization
+        assert materialization is not None
+        return {name: value.value for name, value in materialization.metadata.items()}
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """The one line with which a run's step failed."""
+    (event,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]
+    data = event.step_failure_data
+    assert data.user_failure_data is not None, data.error
+    return data.user_failure_data.description or ""
+
+
+@pytest.fixture
+def newest() -> date:
+    """The newest day that is out now."""
+    return EVENT.calendar.newest(datetime.now(UTC))
+
+
+@pytest.fixture
+def thirty(newest: date) -> list[date]:
+    """The last 30 days that are out."""
+    return [newest - timedelta(days=n) for n in reversed(range(30))]
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the project's is set."""
+    for name in list(os.environ):
+        if name.startswith(VARIABLES):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def live(bare_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[Sandbox]:
+    """A sandbox on the real clock, to which the environment points."""
+    with running_sandbox(seed=7) as sandbox:
+        account = sandbox.credentials["ordinary"]
+        monkeypatch.setenv("DT_BASE_URL", sandbox.url)
+        monkeypatch.setenv("DT_CLIENT_ID", account.client_id)
+        monkeypatch.setenv("DT_CLIENT_SECRET", account.client_secret)
+        monkeypatch.setenv("REPORTING_POLL_SECONDS", "0.05")
+        monkeypatch.setenv("REPORTING_DATA_URL", str(tmp_path / "data"))
+        yield sandbox
+
+
+@pytest.fixture
+def place(live: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[Place]:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield Place(home=home, data=tmp_path / "data", instance=instance)

@@ -1,0 +1,92 @@
+"""The schedule of a provider asks for what is missing or due, when the newest day is out."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from reporting_dags.definitions import definitions
+from reporting_dags.model.days import Window
+from reporting_dags.orchestration.schedules import unbroken
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.orchestration.conftest import Place
+
+
+def tick(place: Place, at: datetime) -> tuple[list[dg.RunRequest], str | None]:
+    loaded = definitions()
+    schedule = loaded.resolve_schedule_def("dt_offer_wall_daily")
+    context = dg.build_schedule_context(
+        instance=place.instance,
+        scheduled_execution_time=at,
+        repository_def=loaded.get_repository_def(),
+        resources={"home": loaded.resources["home"]} if loaded.resources else {},
+    )
+    with context:
+        told = schedule.evaluate_tick(context)
+    return list(told.run_requests or []), told.skip_message
+
+
+def asked(requests: list[dg.RunRequest], report: str) -> list[str]:
+    found: list[str] = []
+    for request in requests:
+        assert request.asset_selection is not None
+        if request.asset_selection[0].to_user_string() != report:
+            continue
+        tags = request.tags
+        if request.partition_key:
+            found.append(request.partition_key)
+        else:
+            start, end = tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]
+            found.append(f"{start}...{end}")
+    return found
+
+
+def noon_after(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC) + timedelta(hours=12, minutes=5)
+
+
+def test_ow7_the_schedule_ticks_at_five_past_noon_utc(live: Sandbox, place: Place) -> None:
+    schedule = definitions().resolve_schedule_def("dt_offer_wall_daily")
+    assert schedule.cron_schedule == "5 12 * * *"
+    assert schedule.execution_timezone == "UTC"
+
+
+def test_at_first_every_day_is_asked_for_in_as_few_runs_as_queries(live: Sandbox, place: Place) -> None:
+    requests, _ = tick(place, datetime(2026, 11, 20, 12, 5, tzinfo=UTC))
+    assert asked(requests, "dt_offer_wall/event") == ["2026-06-01...2026-08-29", "2026-08-30...2026-11-19"]
+    assert len({request.run_key for request in requests}) == len(requests)
+
+
+def test_what_has_landed_is_not_asked_for_again_but_what_restates_is(live: Sandbox, place: Place, newest: date) -> None:
+    first = newest - timedelta(days=4)
+    for report in ("event", "performance"):
+        place.run(first, newest, dg.AssetKey(["dt_offer_wall", report]))
+    requests, _ = tick(place, noon_after(newest + timedelta(days=1)))
+    fresh = newest + timedelta(days=1)
+    before = first - timedelta(days=1)
+    assert asked(requests, "dt_offer_wall/event")[-1] == fresh.isoformat()
+    assert asked(requests, "dt_offer_wall/event")[-2].endswith(before.isoformat())
+    performance = asked(requests, "dt_offer_wall/performance")
+    assert performance[-1].endswith(fresh.isoformat())
+    assert performance[-1].startswith((first + timedelta(days=2)).isoformat()), "ages 1, 2 and 3 are due again"
+
+
+def test_when_nothing_is_due_the_tick_says_so(
+    live: Sandbox, place: Place, newest: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPORTING_START_DATE", newest.isoformat())
+    for report in ("event", "performance"):
+        assert place.run(newest, key=dg.AssetKey(["dt_offer_wall", report])).success
+    requests, message = tick(place, noon_after(newest))
+    assert requests == []
+    assert message is not None
+    assert "whole" in message
+
+
+def test_a_run_never_covers_a_day_that_was_not_asked_for() -> None:
+    newest = date(2026, 11, 19)
+    first = newest - timedelta(days=3)
+    assert unbroken([first, newest, newest - timedelta(days=1)], 90) == [
+        Window(first, first),
+        Window(newest - timedelta(days=1), newest),
+    ]
