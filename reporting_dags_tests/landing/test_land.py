@@ -6,9 +6,13 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reporting_dags.landing.grain import twice
+from reporting_dags.landing.hashing import row_hashes
 from reporting_dags.landing.land import LandedDay, RefusedDay, land
 from reporting_dags.landing.store import open_store
 from reporting_dags.model.column import Column, Kind, day, identity, measure, money
@@ -278,3 +282,18 @@ def test_columns_are_found_by_name_or_alias_in_any_order(bench: Bench) -> None:
     bench.landed(rows("1,US,2026-11-01,2,3,4", header="Fyber App ID,Country,Date,ARPU,Clicks,Revenue"))
     assert bench.rows() == [{"app_id": "1", "country": "US", "clicks": 3, "revenue": Decimal(4), "arpu": Decimal(2)}]
     assert len(COLUMNS) == 6
+
+
+def test_a_disk_that_takes_no_more_publishes_nothing_and_leaves_nothing(bench: Bench, small_files: None) -> None:
+    lines = [[f"2026-11-01,{part}{n * 7919**3},US,{n * n},{n}.{n},1" for n in range(1000)] for part in range(20)]
+    with pytest.raises(StorageError, match=r"data root .* cannot be written: file too large"):
+        bench.land(*(rows(*some) for some in lines))
+    assert not bench.path().exists()
+    assert bench.leftovers() == []
+
+
+def test_rows_whose_hashes_meet_by_chance_are_no_duplicates(bench: Bench) -> None:
+    bench.landed(rows("2026-11-01,1,US,1,1,1", "2026-11-01,2,US,1,1,1"))
+    apps = [column for column in COLUMNS if column.header in {"App ID", "Country"}]
+    one, two = (row_hashes(["app_id", "country"], [pa.array([app]), pa.array(["US"])]) for app in "12")
+    assert twice(bench.path(), apps, np.concatenate([one, two])) == ""

@@ -1,10 +1,7 @@
 """A raw answer is a whole private file, or none."""
 
 import hashlib
-import resource
-import signal
 import stat
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -37,17 +34,6 @@ def test_nothing_stays_of_an_answer_that_broke_off(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         spool.write(b"never finished")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture
-def small_files() -> Generator[None]:
-    """Files of this process cannot pass 64 KiB: writes fail as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (65536, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_disk_that_takes_no_more_is_one_line_and_leaves_no_file(tmp_path: Path, small_files: None) -> None:
