@@ -95,9 +95,7 @@ class Body:
         try:
             for piece in self._pieces(chunked=chunked):
                 if self._clock.now().timestamp() > deadline:
-                    raise Unavailable(
-                        f"the file of {self.name} was not down after {self._seconds:.0f} s", advice=LATER
-                    )
+                    raise Unavailable(f"the file of {self.name} was not down after {self._seconds:.0f} s", advice=LATER)
                 yield piece
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Partial(f"the file of {self.name} broke off ({why(error)})", advice=LATER) from None

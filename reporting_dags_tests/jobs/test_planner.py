@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reporting_dags.jobs.planner import plan, refusal
-from reporting_dags.model.errors import Expired, NotReady
+from reporting_dags.model.errors import Expired, NotReady, ReportingError
 from reporting_dags.reports.dt_offer_wall import EVENT
 
 DAYS = st.sets(st.dates(date(2026, 1, 1), date(2026, 12, 31)), max_size=40)
@@ -52,7 +52,9 @@ NOW = datetime(2026, 11, 20, 13, tzinfo=UTC)
         (date(2027, 1, 1), NotReady, "publishes it on 2027-01-02 at 12:00 UTC"),
     ],
 )
-def test_ow5_a_day_out_of_reach_or_not_out_yet_is_refused_in_one_line(day: date, kind: type, says: str) -> None:
+def test_ow5_a_day_out_of_reach_or_not_out_yet_is_refused_in_one_line(
+    day: date, kind: type[ReportingError], says: str
+) -> None:
     error = refusal(EVENT.calendar, day, NOW)
     assert isinstance(error, kind)
     assert says in error.line

@@ -200,10 +200,11 @@ def test_one_bad_day_fails_alone_and_once_mended_needs_one_query(sandbox: Sandbo
     sandbox.faults.add("dt.data", do="duplicate_row", day=DAYS[2])
     bench = make_bench()
     results = {result.day: result for result in pull(bench, EVENT, DAYS)}
-    assert results[DAYS[2]].outcome is Outcome.FAILED
-    assert results[DAYS[2]].error is not None
-    assert "grain" in results[DAYS[2]].error.line
-    assert [check.name for check in results[DAYS[2]].checks if not check.passed] == ["grain_unique"]
+    bad = results[DAYS[2]]
+    assert bad.outcome is Outcome.FAILED
+    assert bad.error is not None
+    assert "grain" in bad.error.line
+    assert [check.name for check in bad.checks if not check.passed] == ["grain_unique"]
     assert not bench.data.exists(partition_key(EVENT.key, DAYS[2]))
     good = [day for day in DAYS if day != DAYS[2]]
     check_truth(bench, sandbox, good)
@@ -286,11 +287,15 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, *, after:
     monkeypatch.setattr(owner, name, dying)
 
 
+def released_nothing(_owner: str) -> None:
+    """What a killed process releases."""
+
+
 def die(bench: Bench, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, **how: Any) -> None:
     with monkeypatch.context() as patch:
         kill_at(patch, owner, name, **how)
         # A killed process releases nothing: its lock dies with it, its rows stay as they are.
-        patch.setattr(bench.ledger, "release", lambda owner: None)
+        patch.setattr(bench.ledger, "release", released_nothing)
         with pytest.raises(Killed):
             list(pull(bench, EVENT, DAYS))
 

@@ -165,12 +165,14 @@ def test_the_demo_brings_everything_home_and_again_is_a_no_op(
     monkeypatch.setenv("REPORTING_DATA_URL", str(tmp_path / "data"))
     demo = [*(sys.executable, "-m", "reporting_dags.cli", "demo"), *("--days", "3", "--home", str(tmp_path / "home"))]
     states: list[dict[str, tuple[bytes, int]]] = []
+    said = ""
     for _ in range(2):
         done = subprocess.run(demo, cwd=PROJECT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         files = files_under(tmp_path / "data")
         states.append({path.as_posix(): (path.read_bytes(), path.stat().st_mtime_ns) for path in files})
-        assert "every report is whole" in done.stdout
+        said = done.stdout
+        assert "every report is whole" in said
     assert len(states[0]) >= 6
     assert states[0] == states[1]
-    assert "nothing is missing or due" in done.stdout
+    assert "nothing is missing or due" in said

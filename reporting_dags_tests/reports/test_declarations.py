@@ -6,7 +6,8 @@ import pytest
 
 from reporting_dags.model.column import identity
 from reporting_dags.model.errors import DeclarationError
-from reporting_dags.providers.digital_turbine.offer_wall_report import Filter, offer_wall_report
+from reporting_dags.model.report import Report
+from reporting_dags.providers.digital_turbine.offer_wall_report import Filter, OfferWallQuery, offer_wall_report
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 
@@ -16,6 +17,12 @@ GOOD: dict[str, Any] = {
     "splits": ("Date", "Campaign ID"),
     "metrics": ("Publisher Revenue",),
 }
+
+
+def declare(change: dict[str, Any]) -> Report[OfferWallQuery]:
+    """The good declaration, with some of its fields changed."""
+    fields: dict[str, Any] = {**GOOD, **change}
+    return offer_wall_report(**fields)
 
 
 def test_the_shipped_reports_are_those_of_the_contract() -> None:
@@ -53,13 +60,13 @@ def test_the_shipped_reports_are_those_of_the_contract() -> None:
 )
 def test_ow1_to_ow4_a_wrong_offer_wall_report_fails_at_load_in_one_line(change: dict[str, Any], says: str) -> None:
     with pytest.raises(DeclarationError) as caught:
-        offer_wall_report(**{**GOOD, **change})
+        declare(change)
     assert str(caught.value).startswith("reports/dt_offer_wall.py: dt_offer_wall/by_campaign: ")
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_metric_that_no_document_names_can_be_declared_as_a_column() -> None:
-    report = offer_wall_report(**{**GOOD, "splits": ("Date", identity("Placement ID", "Placement"))})
+    report = declare({"splits": ("Date", identity("Placement ID", "Placement"))})
     assert report.query.splits == ("Date", "Placement ID")
     assert report.schema.names == ["placement_id", "publisher_revenue"]

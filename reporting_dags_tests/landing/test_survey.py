@@ -1,0 +1,52 @@
+"""The first look at the bytes: quotes that neither open nor close a field are refused, wherever a chunk ends."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reporting_dags.landing import survey as module
+from reporting_dags.landing.survey import survey
+from reporting_dags.model.errors import DataError
+from reporting_dags.model.report import DelimitedText
+
+CHUNKS = st.integers(1, 9)
+FIELD = st.text(st.sampled_from('ab",é'), max_size=6)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(rows=st.lists(st.lists(FIELD, min_size=2, max_size=3), min_size=1, max_size=5), chunk=CHUNKS)
+def test_what_a_csv_writer_writes_is_accepted(
+    rows: list[list[str]], chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CHUNK_BYTES", chunk)
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows(rows)
+    path = tmp_path / "answer"
+    path.write_text(written.getvalue(), encoding="utf-8")
+    assert survey(path, DelimitedText()).records == len(rows)
+
+
+@pytest.mark.parametrize("row", ['"1"2,x', 'x,"1"2', '"1" ,x', '"a""b"c",x"'])
+@pytest.mark.parametrize("chunk", [*range(1, 10), 1 << 20])
+def test_a_stray_quote_is_refused(row: str, chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CHUNK_BYTES", chunk)
+    path = tmp_path / "answer"
+    path.write_text(f"App,Revenue\n{row}\n", encoding="utf-8")
+    with pytest.raises(DataError, match="neither opens nor closes a field"):
+        survey(path, DelimitedText())
+    assert survey(path, DelimitedText(quoted=False)).records == 2
+
+
+@pytest.mark.parametrize("chunk", [*range(4, 10), 1 << 20])
+@pytest.mark.parametrize("multiline", [False, True])
+def test_a_quote_within_a_plain_field_is_taken_as_it_is(
+    chunk: int, multiline: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CHUNK_BYTES", chunk)
+    path = tmp_path / "answer"
+    path.write_text('App,Revenue\n5" wide,1\n"a, b",2\nx,3"\n', encoding="utf-8-sig")
+    assert survey(path, DelimitedText(multiline=multiline)).records == 4
