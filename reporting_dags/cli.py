@@ -1,5 +1,6 @@
 """Commands beside Dagster's own, for the make targets."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,15 +29,21 @@ def demo(days: int = DAYS, home: Path = HOME) -> None:
 
 
 @app.command()
-def ui(port: int = 3000) -> None:
+def ui(port: int = 3000, home: Path = HOME) -> None:
     """Open the Dagster UI (webserver and daemon) on the demo's instance, with the provider sandbox running."""
-    make_home()
+    # Asked to stop in either way, both children are stopped in order; a shell's background jobs ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    make_home(home.absolute())
+    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "--port", str(port)]
     with sandbox() as url:
-        command = [sys.executable, "-m", "dagster", "dev", "--port", str(port)]
+        environment = sandbox_environment(url, home.absolute())
+        process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)  # noqa: S603
         try:
-            subprocess.run(command, cwd=PROJECT, env=sandbox_environment(url), check=False)  # noqa: S603
+            process.wait()
         except KeyboardInterrupt:
-            typer.echo("stopped")
+            process.send_signal(signal.SIGINT)
+            process.wait()
 
 
 if __name__ == "__main__":
