@@ -30,7 +30,8 @@ types: $(DEV) ## strict pyright
 	@$(BIN)/pyright
 
 defs: $(DEV) ## check that Dagster loads every definition
-	@$(BIN)/dg check defs
+	@$(BIN)/python -m reporting_dags.cli instance
+	@DAGSTER_HOME=$(CURDIR)/.dagster VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
 lock: $(DEV) ## renew the hashed locks from pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.lock

@@ -29,6 +29,12 @@ def demo(days: int = DAYS, home: Path = HOME) -> None:
 
 
 @app.command()
+def instance(home: Path = HOME) -> None:
+    """Make the local instance's folder, and nothing else."""
+    make_home(home.absolute())
+
+
+@app.command()
 def ui(port: int = 3000, home: Path = HOME) -> None:
     """Open the Dagster UI (webserver and daemon) on the demo's instance, with the provider sandbox running."""
     # Asked to stop in either way, both children are stopped in order; a shell's background jobs ignore SIGINT.
