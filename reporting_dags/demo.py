@@ -134,8 +134,10 @@ def _latest_checks(report: Report[Any], window: Window, instance: dg.DagsterInst
         history = instance.event_log_storage.get_asset_check_execution_history(key, limit=_RECENT_CHECKS)
         for record in reversed(history):
             event = record.event.dagster_event if record.event else None
-            told = event.asset_check_evaluation_data if event else None
-            if told is not None and told.partition and date.fromisoformat(told.partition) in window:
+            if event is None or event.event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                continue  # planned by a run that never came to it
+            told = event.asset_check_evaluation_data
+            if told.partition and date.fromisoformat(told.partition) in window:
                 latest[name, date.fromisoformat(told.partition)] = told.passed
     return latest
 

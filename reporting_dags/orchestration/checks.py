@@ -65,15 +65,24 @@ def evaluation(key: dg.AssetKey, day: date, check: CheckResult) -> dg.AssetCheck
 
 
 def summaries(key: dg.AssetKey, days: Mapping[date, Sequence[CheckResult]]) -> Iterator[dg.AssetCheckResult]:
-    """One result a check for the run as a whole: passed when no day failed it."""
+    """One result a check for the run as a whole: passed when no day failed it.
+
+    A run over one day records it under that day, so it says what was found on the day. A run in which no day came as
+    far as being checked has none: nothing was found, and the step fails.
+    """
     for name in (*BLOCKING, VOLUME):
         told = [(day, check) for day, checks in days.items() for check in checks if check.name == name]
         failed = [f"{day}: {check.detail}" for day, check in told if not check.passed]
-        yield dg.AssetCheckResult(
-            asset_key=key,
-            check_name=name,
-            passed=not failed,
-            severity=severity(name),
-            description="; ".join(failed[:3]) or f"{len(told)} days passed",
-            metadata={"days_checked": len(told), "days_failed": len(failed)},
-        )
+        facts: dict[str, int | float | str] = {"days_checked": len(told), "days_failed": len(failed)}
+        description = "; ".join(failed[:3]) or f"{len(told)} days passed"
+        if len(days) == 1 and told:
+            facts, description = dict(told[0][1].facts), told[0][1].detail
+        if told:
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=name,
+                passed=not failed,
+                severity=severity(name),
+                description=description,
+                metadata=facts,
+            )

@@ -1,7 +1,7 @@
 """A live sandbox on the real clock and a Dagster instance of the test's own."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -29,27 +29,38 @@ class Place:
     def run(self, first: date, last: date | None = None, key: dg.AssetKey = KEY) -> dg.ExecuteInProcessResult:
         """One run over a day or a range of days, as the CLI and the daemon start it."""
         job = dg.Definitions.resolve_implicit_global_asset_job_def(definitions())
+        single = last is None or last == first
         tags = {
             "dagster/asset_partition_range_start": first.isoformat(),
             "dagster/asset_partition_range_end": (last or first).isoformat(),
         }
-        return job.execute_in_process(instance=self.instance, asset_selection=[key], tags=tags, raise_on_error=False)
+        return job.execute_in_process(
+            instance=self.instance,
+            asset_selection=[key],
+            partition_key=first.isoformat() if single else None,
+            tags={} if single else tags,
+            raise_on_error=False,
+        )
 
     def materialized(self, key: dg.AssetKey = KEY) -> set[str]:
         return set(self.instance.get_materialized_partitions(key))
 
     def checks(self, name: str, key: dg.AssetKey = KEY) -> dict[str | None, bool]:
         """The last result of a check by partition; None is the run as a whole."""
+        return {told.partition: told.passed for told in self._evaluations(name, key)}
+
+    def check_descriptions(self, name: str, key: dg.AssetKey = KEY) -> dict[str | None, str | None]:
+        """What a check last said, by partition."""
+        return {told.partition: told.description for told in self._evaluations(name, key)}
+
+    def _evaluations(self, name: str, key: dg.AssetKey) -> Iterator[dg.AssetCheckEvaluation]:
         records = self.instance.event_log_storage.get_asset_check_execution_history(
             dg.AssetCheckKey(key, name), limit=1000
         )
-        found: dict[str | None, bool] = {}
         for record in reversed(records):
             event = record.event.dagster_event if record.event else None
-            told = event.asset_check_evaluation_data if event else None
-            if told is not None:
-                found[told.partition] = told.passed
-        return found
+            if event is not None and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                yield event.asset_check_evaluation_data
 
     def metadata(self, day: date, key: dg.AssetKey = KEY) -> dict[str, Any]:
         """The newest materialization's metadata of a day, as plain values."""

@@ -192,3 +192,15 @@ def test_the_first_partition_is_the_setting_or_the_providers_first_day(
     monkeypatch.setenv("REPORTING_START_DATE", "soon")
     with pytest.raises(Exception, match="REPORTING_START_DATE is 'soon'"):
         definitions()
+
+
+def test_a_run_over_one_day_records_the_days_own_findings(live: Sandbox, place: Place, newest: date) -> None:
+    place.run(newest)
+    rows = len(live.truth("dt_offer_wall/event", newest))
+    assert place.check_descriptions("rows_complete") == {newest.isoformat(): f"{rows} rows in the answer"}
+
+
+def test_a_day_that_was_never_looked_at_has_no_check_result(place: Place, newest: date) -> None:
+    assert not place.run(newest + timedelta(days=1)).success
+    for name in (*BLOCKING, VOLUME):
+        assert place.checks(name) == {}
