@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 import tenacity
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from reporting_dags.jobs.owners import FileOwners, Owners, PostgresOwners, lock_number
@@ -17,6 +17,8 @@ from reporting_dags.model.errors import StorageError
 
 T = TypeVar("T")
 FILE_NAME = "reporting_ledger.db"
+_KEEP_ALIVE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""A run's lock lives as long as its connection, which idles while a report is waited for."""
 
 
 class Database:
@@ -43,7 +45,7 @@ class Database:
             StorageError: the database stays locked, away, unwritable, or is no database.
         """
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_lost_connection),
+            retry=tenacity.retry_if_exception(self._is_away),
             wait=tenacity.wait_exponential(multiplier=0.2, max=5),
             stop=tenacity.stop_after_delay(self._seconds),
             reraise=True,
@@ -52,6 +54,10 @@ class Database:
             return retrying(lambda: self._once(work))
         except DBAPIError as error:
             raise self._translated(error) from None
+
+    def _is_away(self, error: BaseException) -> bool:
+        """Whether a server may soon be back; SQLite has waited for its lock already."""
+        return self._engine.dialect.name == "postgresql" and isinstance(error, OperationalError | InterfaceError)
 
     def _once(self, work: Callable[[sa.Connection], T]) -> T:
         with self._engine.begin() as connection:
@@ -94,7 +100,7 @@ def open_database(postgres_url: str | None, home: Path, *, lock_seconds: float) 
         raise StorageError("DAGSTER_POSTGRES_URL is no database URL", advice="postgresql://user@host/name") from None
     if url.get_backend_name() == "postgresql":
         url = url.set(drivername="postgresql+psycopg2")
-    engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=_KEEP_ALIVE)
     where = f"on PostgreSQL at {url.host or 'the local socket'}"
     return Database(engine, PostgresOwners(engine), where=where, lock_seconds=lock_seconds)
 
@@ -126,7 +132,3 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
 def _begin(connection: Any) -> None:
     """Take the write lock at once: a lock taken later could fail in the middle of a transaction."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _is_lost_connection(error: BaseException) -> bool:
-    return isinstance(error, DBAPIError) and error.connection_invalidated

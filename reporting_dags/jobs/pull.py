@@ -5,9 +5,12 @@ jobs. Everything that can be continued after a crash is: the ledger says how far
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from reporting_dags.jobs.drive import Bench, Driven, Driver
@@ -72,16 +75,34 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
         return
     owner = bench.ledger.owners.enter()
     try:
-        jobs = _claim(bench, report, askable, owner)
-        if isinstance(jobs, ReportingError):
-            yield from (DayResult(day=day, error=jobs) for day in askable)
-        else:
-            yield from _bring_home(bench, report, askable, jobs)
+        with _scratch_of(bench, owner) as scratch:
+            jobs = _claim(bench, report, askable, owner)
+            if isinstance(jobs, ReportingError):
+                yield from (DayResult(day=day, error=jobs) for day in askable)
+            else:
+                yield from _bring_home(replace(bench, scratch=scratch), report, askable, jobs)
     finally:
         try:
             bench.ledger.release(owner)
         finally:
             bench.ledger.owners.leave(owner)
+
+
+@contextmanager
+def _scratch_of(bench: Bench, owner: str) -> Generator[Path]:
+    """A folder of this owner's own for files on their way; what killed owners left behind is cleared away."""
+    mine = bench.scratch / owner
+    try:
+        for folder in bench.scratch.iterdir():
+            if folder.is_dir() and not bench.ledger.owners.alive(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
+        mine.mkdir(mode=0o700)
+    except OSError as error:
+        raise StorageError(f"{bench.scratch} cannot be written: {error.strerror}") from None
+    try:
+        yield mine
+    finally:
+        shutil.rmtree(mine, ignore_errors=True)
 
 
 def _claim(bench: Bench, report: Report[Any], days: list[date], owner: str) -> list[Job] | ReportingError:

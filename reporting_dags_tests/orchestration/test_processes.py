@@ -75,6 +75,8 @@ def test_a_killed_run_is_taken_up_by_the_next_with_one_submit(
     assert done.returncode == 0, done.stderr[-2000:]
     assert live.log.count("dt.report") == 1
     check_rows(live, place, [first + timedelta(days=n) for n in range(10)])
+    assert spooled(place) == 0, "what the killed run left behind is cleared away"
+    assert not list((place.home / "reporting_owners").iterdir())
 
 
 def spooled(place: Place) -> int:

@@ -1,0 +1,101 @@
+"""The ledger's database: exclusive transactions, private files, and servers that go away."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from reporting_dags.jobs.database import Database, open_database
+from reporting_dags.jobs.tables import metadata
+from reporting_dags.model.errors import StorageError
+
+
+def test_transactions_exclude_each_other(database: Database) -> None:
+    database.create(metadata)
+    table = sa.Table("counter", sa.MetaData(), sa.Column("n", sa.Integer))
+    database.run(table.create)
+    database.run(lambda connection: connection.execute(table.insert().values(n=0)))
+
+    def count() -> None:
+        def work(connection: sa.Connection) -> None:
+            value = connection.scalar(sa.select(table.c.n)) or 0
+            connection.execute(table.update().values(n=value + 1))
+
+        for _ in range(10):
+            database.run(work)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert database.run(lambda connection: connection.scalar(sa.select(table.c.n))) == 40
+
+
+def test_an_owner_lives_until_it_leaves_and_others_see_it(
+    database: Database, database_url: str | None, tmp_path: Path
+) -> None:
+    owner = database.owners.enter()
+    other = open_database(database_url, tmp_path, lock_seconds=2)
+    assert database.owners.alive(owner)
+    assert other.owners.alive(owner)
+    database.owners.leave(owner)
+    assert not other.owners.alive(owner)
+    assert not other.owners.alive("nobody")
+    other.close()
+
+
+def test_an_owner_whose_process_dies_is_not_alive(database: Database, database_url: str | None, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - the child's side
+        mine = open_database(database_url, tmp_path, lock_seconds=2)
+        os.write(writer, mine.owners.enter().encode())
+        signal.pause()
+        os._exit(0)
+    owner = os.read(reader, 32).decode()
+    assert database.owners.alive(owner)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    assert not database.owners.alive(owner)
+
+
+def test_a_connection_that_the_server_cut_is_made_anew(postgres_url: str, tmp_path: Path) -> None:
+    database = open_database(postgres_url, tmp_path, lock_seconds=5)
+    cuts = 0
+
+    def work(connection: sa.Connection) -> int:
+        nonlocal cuts
+        if not cuts:
+            cuts += 1
+            mine = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+            admin = sa.create_engine(postgres_url)
+            with admin.connect() as other:
+                other.execute(sa.text(f"SELECT pg_terminate_backend({mine})"))
+            admin.dispose()
+        return connection.scalar(sa.text("SELECT 42")) or 0
+
+    assert database.run(work) == 42
+    database.close()
+
+
+def test_a_server_that_stays_away_is_named_without_its_password(tmp_path: Path) -> None:
+    database = open_database("postgresql://me:hush-hush@127.0.0.1:9/nowhere", tmp_path, lock_seconds=0.5)
+    with pytest.raises(StorageError, match=r"PostgreSQL at 127\.0\.0\.1") as caught:
+        database.run(lambda connection: None)
+    assert "hush-hush" not in caught.value.line
+    assert "\n" not in caught.value.line
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="DAGSTER_HOME must be a folder"):
+        open_database(None, tmp_path / "nowhere", lock_seconds=1)
+
+
+def test_a_url_that_is_none_is_refused_without_showing_it(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="DAGSTER_POSTGRES_URL is no database URL") as caught:
+        open_database("hush-hush-password", tmp_path, lock_seconds=1)
+    assert "hush" not in caught.value.line
