@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
@@ -60,13 +61,18 @@ def offer_wall(sandbox: Sandbox, clock: SandboxClock) -> Generator[OfferWall]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    """The address of a real PostgreSQL, started for this session."""
-    server = get_server(tmp_path_factory.mktemp("postgres"))
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+def postgres_server() -> Generator[str]:
+    """The address of a real PostgreSQL, started for this session.
+
+    Its folder is not one of pytest's: run as root, the server is another user, and the next session of pytest takes
+    away that user's way into all of pytest's folders.
+    """
+    with TemporaryDirectory(prefix="reporting_postgres_", ignore_cleanup_errors=True) as folder:
+        server = get_server(Path(folder) / "data")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 _numbers = itertools.count()

@@ -185,12 +185,6 @@ class Ledger:
             query = query.where(table.c.job.in_(of_report))
         return self._database.run(lambda connection: connection.scalar(query)) or 0
 
-    def release(self, owner: str) -> None:
-        """Let go of every open job of `owner`: it stays open for the next run that wants its days."""
-        table = tables.jobs
-        mine = (table.c.owner == owner) & (table.c.state != JobState.CLOSED)
-        self._database.run(lambda connection: connection.execute(table.update().where(mine).values(owner=None)))
-
     def _open_rows(self, connection: sa.Connection, report: str) -> Sequence[sa.Row[Any]]:
         table = tables.jobs
         query = sa.select(table).where(table.c.report == report, table.c.state != JobState.CLOSED)

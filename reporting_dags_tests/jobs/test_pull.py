@@ -1,6 +1,6 @@
 """Days brought home from the sandbox: outcomes, resends, crashes and take-ups, on SQLite and PostgreSQL."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,10 +21,6 @@ from reporting_dags_tests.conftest import NOON, SandboxClock
 
 MakeBench = Callable[..., Bench]
 DAYS = Window(date(2026, 11, 1), date(2026, 11, 5)).days
-
-
-class Killed(BaseException):
-    """What a SIGKILL does to a run, at a chosen place: nothing after it is executed but what the system does."""
 
 
 def outcomes(results: Sequence[DayResult]) -> dict[date, Outcome]:
@@ -267,124 +263,6 @@ def test_ow4_a_spent_quota_ends_denied_without_a_call(
     assert sandbox.log.count("dt.report") == 1
     sandbox.clock.advance(12 * 3600)
     assert all(result.outcome.publishes for result in pull(make_bench("run-3"), EVENT, DAYS))
-
-
-def kill_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, *, after: bool = False, nth: int = 1) -> None:
-    """Let the nth call of `owner.name` end the run as a kill would, before or after its work."""
-    original = getattr(owner, name)
-    calls = 0
-
-    def dying(*args: Any, **kwargs: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == nth and not after:
-            raise Killed
-        result = original(*args, **kwargs)
-        if calls == nth:
-            raise Killed
-        return result
-
-    monkeypatch.setattr(owner, name, dying)
-
-
-def released_nothing(_owner: str) -> None:
-    """What a killed process releases."""
-
-
-def die(bench: Bench, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, **how: Any) -> None:
-    with monkeypatch.context() as patch:
-        kill_at(patch, owner, name, **how)
-        # A killed process releases nothing: its lock dies with it, its rows stay as they are.
-        patch.setattr(bench.ledger, "release", released_nothing)
-        with pytest.raises(Killed):
-            list(pull(bench, EVENT, DAYS))
-
-
-@pytest.mark.parametrize(
-    ("place", "name", "how", "queries"),
-    [
-        ("provider", "submit", {}, 1),
-        ("provider", "submit", {"after": True}, 2),
-        ("ledger", "submitted", {}, 2),
-        ("ledger", "submitted", {"after": True}, 1),
-        ("provider", "poll", {}, 1),
-        ("provider", "poll", {"after": True}, 1),
-        ("provider", "download", {}, 1),
-        ("raw", "put", {}, 1),
-        ("raw", "put", {"after": True}, 1),
-        ("ledger", "downloaded", {}, 1),
-        ("ledger", "downloaded", {"after": True}, 1),
-        ("ledger", "hold", {"nth": 3}, 1),
-        ("data", "put", {"nth": 3}, 1),
-        ("data", "put", {"nth": 3, "after": True}, 1),
-        ("ledger", "landed", {"nth": 3}, 1),
-        ("ledger", "landed", {"nth": 5, "after": True}, 1),
-        ("ledger", "close", {}, 1),
-    ],
-)
-def test_a_run_killed_at_any_step_is_taken_up_and_ends_exact(
-    sandbox: Sandbox,
-    make_bench: MakeBench,
-    monkeypatch: pytest.MonkeyPatch,
-    place: str,
-    name: str,
-    how: dict[str, Any],
-    queries: int,
-) -> None:
-    sandbox.settings.change("dt", fill_seconds=60)
-    bench = make_bench()
-    die(bench, monkeypatch, getattr(bench, place), name, **how)
-    again = make_bench("run-2")
-    results = list(pull(again, EVENT, DAYS))
-    assert all(result.outcome.publishes for result in results)
-    check_truth(again, sandbox, DAYS)
-    assert submits(sandbox) == queries, "only between a submit and its handle may one query be lost"
-
-
-def test_a_job_left_behind_serves_a_run_that_wants_only_some_of_its_days(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench = make_bench()
-    die(bench, monkeypatch, bench.ledger, "landed", nth=3)
-    again = make_bench("run-2")
-    assert set(outcomes(list(pull(again, EVENT, DAYS[2:])))) == set(DAYS[2:])
-    assert submits(sandbox) == 1
-    check_truth(again, sandbox, DAYS)
-
-
-def test_an_answer_left_for_a_day_is_not_taken_up(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
-) -> None:
-    bench = make_bench()
-    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
-    clock.sleep(25 * 3600)
-    list(pull(make_bench("run-2"), EVENT, DAYS))
-    assert submits(sandbox) == 2
-
-
-def test_a_job_of_another_query_is_not_taken_up(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench = make_bench()
-    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
-    list(pull(make_bench("run-2"), PERFORMANCE, DAYS))
-    assert submits(sandbox) == 2
-
-
-def test_a_run_whose_job_was_taken_over_writes_nothing_more(sandbox: Sandbox, make_bench: MakeBench) -> None:
-    stale = make_bench("stale")
-    results: Iterator[DayResult] = pull(stale, EVENT, DAYS)
-    first = next(results)
-    lost = stale.ledger.owners
-    for owner in list(getattr(lost, "_held")):  # noqa: B009 - the lock is lost, as with a connection that broke
-        lost.leave(owner)
-    winner = make_bench("winner")
-    assert all(result.outcome.publishes for result in pull(winner, EVENT, DAYS))
-    written = [winner.data.open(partition_key(EVENT.key, day)).read() for day in DAYS]
-    with pytest.raises(Exception, match="taken over by run winner"):
-        list(results)
-    assert first.outcome.publishes
-    assert [winner.data.open(partition_key(EVENT.key, day)).read() for day in DAYS] == written
 
 
 def test_a_second_run_waits_for_the_first_and_then_asks_for_itself(sandbox: Sandbox, make_bench: MakeBench) -> None:
