@@ -96,13 +96,23 @@ def open_database(postgres_url: str | None, home: Path, *, lock_seconds: float) 
         return _sqlite(home, lock_seconds)
     try:
         url = sa.make_url(postgres_url)
-    except ArgumentError:
-        raise StorageError("DAGSTER_POSTGRES_URL is no database URL", advice="postgresql://user@host/name") from None
-    if url.get_backend_name() == "postgresql":
-        url = url.set(drivername="postgresql+psycopg2")
-    engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=_KEEP_ALIVE)
+    except (ArgumentError, ValueError):
+        raise _malformed() from None
+    # A second @ means a password that was not percent-encoded: where the host begins is anybody's guess.
+    if url.get_backend_name() != "postgresql" or postgres_url.count("@") > 1:
+        raise _malformed()
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg2"), pool_pre_ping=True, hide_parameters=True, connect_args=_KEEP_ALIVE
+    )
     where = f"on PostgreSQL at {url.host or 'the local socket'}"
     return Database(engine, PostgresOwners(engine), where=where, lock_seconds=lock_seconds)
+
+
+def _malformed() -> StorageError:
+    return StorageError(
+        "DAGSTER_POSTGRES_URL is no PostgreSQL address",
+        advice="Write postgresql://user:password@host:5432/name, special characters of the password percent-encoded",
+    )
 
 
 def _sqlite(home: Path, lock_seconds: float) -> Database:

@@ -5,6 +5,7 @@ its raw answer is in the raw store, or an error says why not. After an error tha
 pending, broken off) it stays open in the ledger, and the next run goes on with it.
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,13 +17,14 @@ import tenacity
 
 from reporting_dags.jobs.job import Job, JobState
 from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.planner import refusal
 from reporting_dags.landing.spool import Spool
 from reporting_dags.landing.store import Store, raw_key
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Expired, LostClaim, NotReady, Partial, ReportingError, StorageError
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Pending, Provider
-from reporting_dags.providers.http import Unavailable
+from reporting_dags.providers.http import LATER, Unavailable
 
 _DOWNLOADS = 3
 _GROWTH = 1.5
@@ -117,7 +119,9 @@ class Driver:
     def _advance(self, flight: _Flight) -> bool:
         """Submit, look at or download the flight's job; True once its raw answer is kept."""
         if flight.job.state is JobState.DOWNLOADED:
-            return True
+            if self._kept_whole(flight.job):
+                return True
+            self._resend(flight, "its raw answer is gone or was altered")
         if flight.job.state is JobState.INTENDED:
             self._submit(flight)
             return False
@@ -171,7 +175,18 @@ class Driver:
         flight.look_at = min(now + flight.interval, max(flight.deadline, now))
         flight.interval = min(flight.interval * _GROWTH, policy.longest_poll)
 
+    def _kept_whole(self, job: Job) -> bool:
+        """Whether the raw answer that an earlier run kept is still what it was."""
+        bench, key = self._bench, raw_key(job.report, job.raw_sha256, self._report.text.suffix)
+        if not bench.raw.exists(key):
+            return False
+        with bench.raw.fetch(key, bench.scratch).open("rb") as kept:
+            return hashlib.file_digest(kept, "sha256").hexdigest() == job.raw_sha256
+
     def _resend(self, flight: _Flight, why: str) -> None:
+        out_of_reach = refusal(self._report.calendar, flight.job.request.window.first, self._bench.clock.now())
+        if out_of_reach is not None:
+            raise out_of_reach
         self._bench.log(f"{flight.job.report} {flight.job.request.window}: {why}; asking once more")
         flight.job = self._bench.ledger.resending(flight.job)
         flight.look_at = self._bench.clock.now()
@@ -195,5 +210,7 @@ class Driver:
                 for chunk in chunks:
                     spool.write(chunk)
             raw = spool.finish()
+            if not raw.size:
+                raise Partial(f"the file of {job.report} {job.request.window} turned out empty", advice=LATER)
             bench.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.text.suffix))
         return raw.sha256, raw.size

@@ -12,7 +12,8 @@ from reporting_dags.model.report import Report
 def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, now: datetime) -> list[date]:
     """The due days of `report` from `since` on, oldest first.
 
-    A day counts as missing when the ledger has not landed it, or when its file is gone from the data root.
+    A day counts as missing when the ledger has not landed it, when its file is gone from the data root, or when a run
+    that was killed left its landing unfinished.
     """
     calendar = report.calendar
     first, last = max(since, calendar.oldest(now)), calendar.newest(now)
@@ -20,4 +21,5 @@ def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, n
         return []
     landed = ledger.days(report.key)
     asked = {day: facts.asked_at for day, facts in landed.items() if data.exists(partition_key(report.key, day))}
-    return [day for day in Window(first, last).days if calendar.due(day, asked.get(day), now)]
+    unfinished = ledger.open_days(report.key)
+    return [day for day in Window(first, last).days if day in unfinished or calendar.due(day, asked.get(day), now)]

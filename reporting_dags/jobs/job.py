@@ -38,6 +38,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What a run holds: the jobs to finish, and the asked days to land of each window; each day is in one window."""
+
+    jobs: list[Job]
+    days: dict[Window, frozenset[date]]
+
+
+@dataclass(frozen=True, slots=True)
 class Busy:
     """Another run that is alive is bringing one of the days home."""
 

@@ -15,14 +15,12 @@ import sqlalchemy as sa
 
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.job import Busy, Claimant, Job, JobState, LandedFacts
+from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobState, LandedFacts
+from reporting_dags.jobs.leftovers import Leftover, judge
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Denied, LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Quota, Request
-
-FRESH = timedelta(hours=24)
-"""An answer that was asked for longer ago than this, and never landed, is not taken up: the day is asked for again."""
 
 
 class Ledger:
@@ -41,35 +39,33 @@ class Ledger:
         plan: Callable[[Iterable[date]], list[Window]],
         parts: Sequence[str],
         now: datetime,
-    ) -> list[Job] | Busy:
-        """Hold `days` for a run: jobs left behind that cover some of them, and intents for the fewest windows besides.
+    ) -> Claim | Busy:
+        """Hold `days` for a run: jobs left behind that serve some of them, and intents for the fewest windows besides.
 
         Returns:
-            The jobs to finish, or `Busy` when a live run holds one of the days; then nothing is held.
+            The jobs to finish and the days to land of each window, or `Busy` when a live run holds one of the days;
+            then nothing is held.
         """
 
-        def work(connection: sa.Connection) -> list[Job] | Busy:
+        def work(connection: sa.Connection) -> Claim | Busy:
             rows = self._open_rows(connection, who.report)
-            touching = [row for row in rows if any(day in _window(row) for day in days)]
-            for row in touching:
-                if row.owner is not None and row.owner != who.owner and self.owners.alive(row.owner):
+            for row in rows:
+                touching = any(day in _window(row) for day in days)
+                if touching and row.owner not in {None, who.owner} and self.owners.alive(row.owner):
                     return Busy(_window(row), row.run or "unknown")
-            kept: list[sa.Row[Any]] = []
-            for row in touching:
-                same = row.account == who.account and row.fingerprint == who.fingerprint and row.part in parts
-                reason = "another account, query or part is wanted now" if not same else _stale(row, now)
-                if reason:
-                    self._close(connection, row.id, row.fence, Outcome.EXPIRED, reason, now)
-                else:
-                    kept.append(row)
-            windows = _cover(days, {_window(row) for row in kept})
-            held = [self._take(connection, row, who) for row in kept if _window(row) in windows]
-            covered = {day for window in windows for day in window.days}
-            windows |= set(plan(day for day in days if day not in covered))
+            landed = dict(connection.execute(_asked_at_by_day(who.report)).tuples().all())
+            leftovers = [_leftover(row) for row in rows]
+            verdict = judge(leftovers, days, who=who, parts=parts, landed=landed, now=now)
+            for job, reason in verdict.close:
+                self._close(connection, job.id, job.fence, Outcome.EXPIRED, reason, now)
+            held = [self._take(connection, one.job, who) for group in verdict.take.values() for one in group]
+            assigned = dict(verdict.days)
+            for window in plan(verdict.ask):
+                assigned[window] = frozenset(day for day in verdict.ask if day in window)
             have = {(job.request.window, job.request.part) for job in held}
-            wanted = [(window, part) for window in windows for part in parts if (window, part) not in have]
-            held += [self._intend(connection, who, Request(window, part), now) for window, part in wanted]
-            return sorted(held, key=lambda job: (job.request.window, job.request.part))
+            wanted = [(window, part) for window in assigned for part in parts if (window, part) not in have]
+            held += [self._intend(connection, who, Request(*one), assigned[one[0]], now) for one in wanted]
+            return Claim(sorted(held, key=lambda job: (job.request.window, job.request.part)), assigned)
 
         return self._database.run(work)
 
@@ -131,11 +127,11 @@ class Ledger:
         """Raise `LostClaim` unless this run still holds `job`."""
         self._database.run(lambda connection: self._hold(connection, job))
 
-    def landed(self, job: Job, facts: LandedFacts) -> None:
-        """Record a day that lies at the data root now."""
+    def landed(self, jobs: Sequence[Job], facts: LandedFacts, *, recorded: Collection[date]) -> None:
+        """Note a day that lies at the data root now, and that the days before it are `recorded` in Dagster too."""
         table = tables.days
         values = {
-            "job": job.id,
+            "job": jobs[0].id,
             "outcome": facts.outcome.value,
             "rows": facts.rows,
             "bytes": facts.size,
@@ -147,12 +143,28 @@ class Ledger:
         }
 
         def work(connection: sa.Connection) -> None:
-            self._hold(connection, job)
-            same = (table.c.report == job.report) & (table.c.day == facts.day)
+            for job in jobs:
+                self._end_days(connection, job, recorded)
+            same = (table.c.report == jobs[0].report) & (table.c.day == facts.day)
             if connection.execute(table.update().where(same).values(values)).rowcount == 0:
-                connection.execute(table.insert().values(report=job.report, day=facts.day, **values))
+                connection.execute(table.insert().values(report=jobs[0].report, day=facts.day, **values))
 
         self._database.run(work)
+
+    def finish(self, job: Job, ended: Collection[date], outcome: Outcome, cause: str, now: datetime) -> None:
+        """Note that `ended` have ended; the job closes unless it was bought for other days too."""
+
+        def work(connection: sa.Connection) -> None:
+            if not self._end_days(connection, job, ended):
+                self._close(connection, job.id, job.fence, outcome, cause, now)
+
+        self._database.run(work)
+
+    def open_days(self, report: str) -> set[date]:
+        """Days for which an answer was bought whose landing was never finished."""
+        bought = (JobState.SUBMITTED, JobState.DOWNLOADED)
+        rows = self._database.run(lambda connection: self._open_rows(connection, report))
+        return {day for row in rows if row.state in bought for day in _days(row.days_left)}
 
     def days(self, report: str) -> dict[date, LandedFacts]:
         """Every landed day of a report."""
@@ -190,26 +202,15 @@ class Ledger:
         query = sa.select(table).where(table.c.report == report, table.c.state != JobState.CLOSED)
         return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
 
-    def _take(self, connection: sa.Connection, row: sa.Row[Any], who: Claimant) -> Job:
+    def _take(self, connection: sa.Connection, job: Job, who: Claimant) -> Job:
         table = tables.jobs
-        values = {"owner": who.owner, "run": who.run, "fence": row.fence + 1}
-        connection.execute(table.update().where(table.c.id == row.id).values(values))
-        return Job(
-            id=row.id,
-            report=row.report,
-            request=Request(_window(row), row.part),
-            state=JobState(row.state),
-            fence=row.fence + 1,
-            intended_at=row.intended_at,
-            submitted_at=row.submitted_at,
-            resends=row.resends,
-            handle=Handle(id=row.request_id or "", url=row.url, expires_at=row.expires_at),
-            expected_rows=row.expected_rows,
-            raw_sha256=row.raw_sha256 or "",
-            raw_bytes=row.raw_bytes or 0,
-        )
+        values = {"owner": who.owner, "run": who.run, "fence": job.fence + 1}
+        connection.execute(table.update().where(table.c.id == job.id).values(values))
+        return replace(job, fence=job.fence + 1)
 
-    def _intend(self, connection: sa.Connection, who: Claimant, request: Request, now: datetime) -> Job:
+    def _intend(
+        self, connection: sa.Connection, who: Claimant, request: Request, days: Collection[date], now: datetime
+    ) -> Job:
         job = Job(id=uuid4().hex, report=who.report, request=request, state=JobState.INTENDED, fence=1, intended_at=now)
         values = {
             "id": job.id,
@@ -219,6 +220,7 @@ class Ledger:
             "first_day": request.window.first,
             "last_day": request.window.last,
             "part": request.part,
+            "days_left": _text(days),
             "state": job.state,
             "owner": who.owner,
             "run": who.run,
@@ -248,6 +250,15 @@ class Ledger:
                 advice="This run wrote nothing more; what the other one lands stands.",
             )
 
+    def _end_days(self, connection: sa.Connection, job: Job, ended: Collection[date]) -> set[date]:
+        """Take `ended` from what the job was bought for; returns what is left."""
+        self._hold(connection, job)
+        column = tables.jobs.c.days_left
+        mine = tables.jobs.c.id == job.id
+        left = _days(connection.scalar(sa.select(column).where(mine)) or "") - set(ended)
+        connection.execute(tables.jobs.update().where(mine).values(days_left=_text(left)))
+        return left
+
     def _close(
         self, connection: sa.Connection, job_id: str, fence: int, outcome: Outcome, cause: str, now: datetime
     ) -> None:
@@ -269,20 +280,33 @@ def _window(row: sa.Row[Any]) -> Window:
     return Window(row.first_day, row.last_day)
 
 
-def _stale(row: sa.Row[Any], now: datetime) -> str:
-    asked = row.submitted_at or row.intended_at
-    return f"asked for on {asked:%Y-%m-%d %H:%M} UTC and never landed" if now - asked > FRESH else ""
+def _leftover(row: sa.Row[Any]) -> Leftover:
+    job = Job(
+        id=row.id,
+        report=row.report,
+        request=Request(_window(row), row.part),
+        state=JobState(row.state),
+        fence=row.fence,
+        intended_at=row.intended_at,
+        submitted_at=row.submitted_at,
+        resends=row.resends,
+        handle=Handle(id=row.request_id or "", url=row.url, expires_at=row.expires_at),
+        expected_rows=row.expected_rows,
+        raw_sha256=row.raw_sha256 or "",
+        raw_bytes=row.raw_bytes or 0,
+    )
+    days_left = frozenset(_days(row.days_left))
+    return Leftover(job=job, account=row.account, fingerprint=row.fingerprint, days_left=days_left)
 
 
-def _cover(days: Collection[date], windows: set[Window]) -> set[Window]:
-    """The windows worth taking up: greedily, the one that covers most days not covered yet."""
-    chosen: set[Window] = set()
-    left = set(days)
-    while left and windows:
-        best = max(windows, key=lambda window: (sum(day in window for day in left), window))
-        if not any(day in best for day in left):
-            break
-        chosen.add(best)
-        left -= set(best.days)
-        windows = windows - {best}
-    return chosen
+def _asked_at_by_day(report: str) -> sa.Select[tuple[date, datetime]]:
+    table = tables.days
+    return sa.select(table.c.day, table.c.asked_at).where(table.c.report == report)
+
+
+def _text(days: Collection[date]) -> str:
+    return " ".join(sorted(day.isoformat() for day in days))
+
+
+def _days(text: str) -> set[date]:
+    return {date.fromisoformat(day) for day in text.split()}

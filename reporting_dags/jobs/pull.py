@@ -6,7 +6,7 @@ jobs. Everything that can be continued after a crash is: the ledger says how far
 
 import hashlib
 import shutil
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reporting_dags.jobs.drive import Bench, Driven, Driver
-from reporting_dags.jobs.job import Busy, Claimant, Job, LandedFacts
+from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
 from reporting_dags.jobs.planner import plan, refusal
 from reporting_dags.landing.land import CheckResult, LandedDay, Part, land
 from reporting_dags.landing.store import raw_key
@@ -76,11 +76,11 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
     owner = bench.ledger.owners.enter()
     try:
         with _scratch_of(bench, owner) as scratch:
-            jobs = _claim(bench, report, askable, owner)
-            if isinstance(jobs, ReportingError):
-                yield from (DayResult(day=day, error=jobs) for day in askable)
+            claim = _claim(bench, report, askable, owner)
+            if isinstance(claim, ReportingError):
+                yield from (DayResult(day=day, error=claim) for day in askable)
             else:
-                yield from _bring_home(replace(bench, scratch=scratch), report, askable, jobs)
+                yield from _bring_home(replace(bench, scratch=scratch), report, claim)
     finally:
         # Jobs that are still open need no word: an owner that has left is as good as dead, and the next run takes up.
         bench.ledger.owners.leave(owner)
@@ -103,7 +103,7 @@ def _scratch_of(bench: Bench, owner: str) -> Generator[Path]:
         shutil.rmtree(mine, ignore_errors=True)
 
 
-def _claim(bench: Bench, report: Report[Any], days: list[date], owner: str) -> list[Job] | ReportingError:
+def _claim(bench: Bench, report: Report[Any], days: list[date], owner: str) -> Claim | ReportingError:
     """The jobs that bring `days` home, once no other live run holds one of the days."""
     policy = bench.provider.policy
     who = Claimant(
@@ -136,23 +136,14 @@ def _claim(bench: Bench, report: Report[Any], days: list[date], owner: str) -> l
         bench.clock.sleep(min(policy.first_poll.total_seconds(), _LONGEST_BUSY_LOOK))
 
 
-def _bring_home(bench: Bench, report: Report[Any], days: list[date], jobs: list[Job]) -> Iterator[DayResult]:
+def _bring_home(bench: Bench, report: Report[Any], claim: Claim) -> Iterator[DayResult]:
     """Land each window as soon as every part of it is kept."""
-    parts_left = {window: sum(job.request.window == window for job in jobs) for window in _windows(jobs)}
-    ended: dict[Window, list[Driven]] = {window: [] for window in parts_left}
-    todo = set(days)
-    for driven in Driver(bench, report).drive(jobs):
+    ended: dict[Window, list[Driven]] = {window: [] for window in claim.days}
+    for driven in Driver(bench, report).drive(claim.jobs):
         window = driven.job.request.window
         ended[window].append(driven)
-        if len(ended[window]) < parts_left[window]:
-            continue
-        mine = sorted(day for day in todo if day in window)
-        todo -= set(mine)
-        yield from _end_window(bench, report, window, mine, ended[window])
-
-
-def _windows(jobs: Sequence[Job]) -> set[Window]:
-    return {job.request.window for job in jobs}
+        if len(ended[window]) == sum(job.request.window == window for job in claim.jobs):
+            yield from _end_window(bench, report, window, sorted(claim.days[window]), ended[window])
 
 
 def _end_window(
@@ -177,13 +168,14 @@ def _end_window(
         bad = failure.line
         yield from (DayResult(day=day, error=failure, evidence=evidence) for day in left)
     for job in jobs:
-        bench.ledger.close(job, Outcome.FAILED if bad else Outcome.DATA, bad, bench.clock.now())
+        bench.ledger.finish(job, days, Outcome.FAILED if bad else Outcome.DATA, bad, bench.clock.now())
 
 
 def _land(
     bench: Bench, report: Report[Any], window: Window, days: list[date], jobs: list[Job], evidence: Evidence
 ) -> Iterator[DayResult]:
     expected = [job.expected_rows for job in jobs]
+    recorded: list[date] = []
     parts = [
         Part(
             path=bench.raw.fetch(raw_key(report.key, job.raw_sha256, report.text.suffix), bench.scratch),
@@ -203,8 +195,10 @@ def _land(
         if not isinstance(result, LandedDay):
             yield DayResult(day=result.day, error=result.error, checks=result.checks, evidence=evidence)
             continue
-        bench.ledger.landed(jobs[0], _facts(bench, result, jobs, evidence))
+        bench.ledger.landed(jobs, _facts(bench, result, jobs, evidence), recorded=recorded)
         yield DayResult(day=result.day, landed=result, checks=result.checks, evidence=evidence)
+        # Whoever takes the results has recorded this one when it comes back for the next.
+        recorded.append(result.day)
 
 
 def _hold(bench: Bench, jobs: list[Job]) -> None:

@@ -119,7 +119,7 @@ class ObjectStore:
             self._scratch.mkdir(parents=True, exist_ok=True)
             private_folder(path)
         except OSError as error:
-            raise self.trouble("written", error) from error
+            raise self.trouble("written", error) from None
         return path
 
     def trouble(self, verb: str, error: BaseException) -> StorageError:
@@ -131,4 +131,4 @@ class ObjectStore:
         try:
             yield
         except (OSError, pa.ArrowException) as error:
-            raise storage_error(self._label, self._url, verb, error, self._variable) from error
+            raise storage_error(self._label, self._url, verb, error, self._variable) from None

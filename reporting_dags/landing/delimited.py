@@ -150,8 +150,8 @@ def _headers(path: Path, text: DelimitedText) -> list[str]:
         lines = (line for line in io.StringIO(file.read(_BLOCK_BYTES), newline="") if line.strip("\r\n"))
         try:
             headers = next(csv.reader(lines, delimiter=text.delimiter, quoting=quoting))
-        except (csv.Error, StopIteration) as error:
-            raise DataError("the header cannot be read") from error
+        except (csv.Error, StopIteration):
+            raise DataError("the header cannot be read") from None
     for header in headers:
         if headers.count(header) > 1:
             raise DataError(f"header {shortened(header)!r} stands twice")

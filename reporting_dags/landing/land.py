@@ -120,7 +120,7 @@ def _opened(report: Report[Any], parts: Sequence[Part]) -> list[OpenPart]:
     try:
         return [open_part(report.text, part, report.columns) for part in parts]
     except OSError as error:
-        raise _unreadable(error) from error
+        raise _unreadable(error) from None
 
 
 def _unreadable(error: OSError) -> StorageError:
@@ -136,7 +136,7 @@ def _fill(
         try:
             yield from split(decode(report, parts, window=window, days=days))
         except OSError as error:
-            raise _unreadable(error) from error
+            raise _unreadable(error) from None
 
     with Ahead(source(), depth=_PIECES_AHEAD) as stretches:
         try:
@@ -144,7 +144,7 @@ def _fill(
                 files.add(pieces)
             files.finish()
         except OSError as error:
-            raise store.trouble("written", error) from error
+            raise store.trouble("written", error) from None
 
 
 def _landed(
@@ -159,7 +159,7 @@ def _landed(
         checks = (schema(report, file), grain_unique(report, file), day_and_currency(report, file), complete)
         size = file.path.stat().st_size
     except (OSError, pa.ArrowException) as error:
-        raise store.trouble("written", error) from error
+        raise store.trouble("written", error) from None
     failed = [check for check in checks if not check.passed]
     if failed:
         kind = Partial if complete in failed else DataError

@@ -86,7 +86,7 @@ class LocalStore:
         try:
             yield
         except OSError as error:
-            raise self.trouble(verb, error) from error
+            raise self.trouble(verb, error) from None
 
     def _folder(self, path: Path) -> None:
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]

@@ -44,10 +44,10 @@ def _day(store: Store, report_key: str, schema: pa.Schema, day: date) -> pa.Tabl
     with store.open(partition_key(report_key, day)) as file:
         try:
             table = pq.read_table(file)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException):
             raise StorageError(
                 f"{report_key} {day}: the file in {store.url} cannot be read as Parquet", advice="Materialize it again"
-            ) from error
+            ) from None
     if not table.schema.equals(schema):
         raise StorageError(
             f"{report_key} {day}: the file in {store.url} has other columns than the report declares now",

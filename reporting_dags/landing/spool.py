@@ -43,7 +43,7 @@ class Spool:
             folder.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix="answer-", suffix=".part", dir=folder)
         except OSError as error:
-            raise self._trouble(error) from error
+            raise self._trouble(error) from None
         self._path = Path(name)
         self._file = os.fdopen(handle, "wb")
 
@@ -62,7 +62,7 @@ class Spool:
             self._file.write(chunk)
         except OSError as error:
             self._discard()
-            raise self._trouble(error) from error
+            raise self._trouble(error) from None
         self._digest.update(chunk)
         self._size += len(chunk)
 
@@ -72,7 +72,7 @@ class Spool:
             self._file.close()
         except OSError as error:
             self._discard()
-            raise self._trouble(error) from error
+            raise self._trouble(error) from None
         self._finished = True
         return RawAnswer(self._path, self._digest.hexdigest(), self._size)
 

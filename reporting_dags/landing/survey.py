@@ -78,14 +78,14 @@ def _check_text(chunk: bytes, utf8: codecs.IncrementalDecoder, offset: int) -> N
     try:
         utf8.decode(chunk)
     except UnicodeDecodeError as error:
-        raise DataError(f"the answer is not UTF-8, about byte {offset + error.start}") from error
+        raise DataError(f"the answer is not UTF-8, about byte {offset + error.start}") from None
 
 
 def _check_last(utf8: codecs.IncrementalDecoder, size: int) -> None:
     try:
         utf8.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise DataError(f"the answer is not UTF-8, about byte {size}") from error
+    except UnicodeDecodeError:
+        raise DataError(f"the answer is not UTF-8, about byte {size}") from None
 
 
 class _Quotes:

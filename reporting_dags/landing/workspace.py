@@ -25,7 +25,7 @@ def workspace(store: Store) -> Generator[Path]:
         _sweep(staging)
         folder = Path(tempfile.mkdtemp(prefix="landing-", dir=staging))
     except OSError as error:
-        raise store.trouble("written", error) from error
+        raise store.trouble("written", error) from None
     try:
         yield folder
     finally:

@@ -1,8 +1,8 @@
 """Fetching a file from the address that a provider returned: without credentials, and whole or not at all.
 
 The address comes from outside, so it is followed only to the provider's own origin or to its allow-list, at every hop.
-A body counts as whole when its end is marked: by `Content-Length`, by the last chunk, or by gzip's own trailer. A body
-that just ends when the connection closes may be cut anywhere and is refused.
+A body counts as whole when its end is marked, by `Content-Length` or by the last chunk. One that just ends when the
+connection closes may be cut anywhere and is refused; so is gzip that ends before its own trailer.
 """
 
 import zlib
@@ -83,7 +83,7 @@ class Body:
             raise Failed(f"the file of {self.name} is encoded as {encoding!r}, which was not asked for")
         gzipped = encoding.endswith("gzip")
         chunked = self._response.headers.get("Transfer-Encoding", "").lower().endswith("chunked")
-        if self.length is None and not chunked and not gzipped:
+        if self.length is None and not chunked:
             raise Partial(
                 f"the file of {self.name} came with no length, so nothing shows that it is whole", advice=LATER
             )
@@ -164,7 +164,7 @@ class Downloads:
             declared = response.headers.get("Content-Length", "")
             yield Body(
                 status=response.status_code,
-                length=int(declared) if declared.isdigit() else None,
+                length=int(declared) if declared.isascii() and declared.isdigit() else None,
                 name=self._name,
                 _response=response,
                 _clock=self._clock,
@@ -183,7 +183,10 @@ class Downloads:
             if not response.is_redirect:
                 return response
             response.close()
-            url = urljoin(url, response.headers["Location"])
+            try:
+                url = urljoin(url, response.headers["Location"])
+            except ValueError:
+                raise Failed(f"the file of {self._name} redirects to what is no URL; it was not followed") from None
         raise Failed(f"the file of {self._name} redirects more than {MOST_REDIRECTS} times")
 
     def close(self) -> None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import requests
 import tenacity
 import urllib3
-from urllib3.exceptions import InvalidHeader
+from urllib3.exceptions import InvalidHeader, LocationParseError
 from urllib3.util.retry import Retry
+from urllib3.util.url import parse_url
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, ReportingError, SettingError
@@ -28,9 +28,13 @@ LARGEST_ANSWER = 8 * 1024 * 1024
 
 
 class Unavailable(Failed):
-    """The provider could not be reached, or answered with a server error, every time that it was asked."""
+    """The provider could not be reached, or answered with a server error, every time that it was asked.
+
+    `ambiguous` means that the call may have reached the provider all the same: only its answer was lost.
+    """
 
     retry_after: float | None = None
+    ambiguous: bool = False
 
 
 class RateLimited(Denied):
@@ -56,12 +60,21 @@ class Answer:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of `url`; raises ValueError when it is no http(s) URL."""
-    parts = urlsplit(url)
+    """Scheme, host and port of `url`, as the parser reads it that will connect.
+
+    Raises:
+        ValueError: no http(s) URL, or one with a user, a backslash or a blank, which parsers read in different ways.
+    """
+    if not url.isprintable() or "\\" in url or any(character.isspace() for character in url):
+        raise ValueError("no plain URL")
+    try:
+        parts = parse_url(url)
+    except LocationParseError:
+        raise ValueError("no URL") from None
     ports = {"https": 443, "http": 80}
-    if parts.scheme not in ports or not parts.hostname:
+    if parts.scheme not in ports or not parts.host or parts.auth:
         raise ValueError("no http(s) URL")
-    return parts.scheme, parts.hostname.lower(), parts.port or ports[parts.scheme]
+    return parts.scheme, parts.host.lower(), parts.port or ports[parts.scheme]
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -71,7 +84,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
     try:
         return max(0.0, Retry().parse_retry_after(value))
-    except (InvalidHeader, OverflowError):
+    except (InvalidHeader, ValueError, OverflowError):
         return None
 
 
@@ -124,9 +137,8 @@ class Http:
         except ValueError:
             raise SettingError(f"the base URL of {name} is not an http(s) address") from None
         self._session = bare_session()
-        longest = longest_delay.total_seconds()
+        self._longest = longest_delay.total_seconds()
         self._retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda error: _worth_retrying(error, longest)),
             wait=_RetryAfterOr(tenacity.wait_exponential_jitter(multiplier=first_delay, max=60.0, jitter=first_delay)),
             stop=tenacity.stop_after_attempt(attempts),
             sleep=clock.sleep,
@@ -164,7 +176,8 @@ class Http:
                 before()
             return self._once(method, path, fresh, params, body)
 
-        return self._retrying.copy()(once)
+        worth = _Worth(longest=self._longest, metered=before is not None)
+        return self._retrying.copy(retry=worth)(once)
 
     def _once(
         self, method: str, path: str, headers: dict[str, str], params: Mapping[str, str] | None, body: object
@@ -183,7 +196,9 @@ class Http:
                 content = response.raw.read(LARGEST_ANSWER + 1, decode_content=True)
                 answer = Answer(status=response.status_code, headers=response.headers, body=content)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"{self.name} at {self.host} did not answer ({why(error)})", advice=LATER) from None
+            unavailable = Unavailable(f"{self.name} at {self.host} did not answer ({why(error)})", advice=LATER)
+            unavailable.ambiguous = arrived(error)
+            raise unavailable from None
         if len(answer.body) > LARGEST_ANSWER:
             raise Failed(f"{self.name} answered with more than {LARGEST_ANSWER} bytes where a short answer was due")
         if 300 <= answer.status < 400:
@@ -197,8 +212,8 @@ class Http:
         return answer
 
     def _transient(self, method: str, path: str, answer: Answer) -> ReportingError:
-        said = self.redactor.clean(answer.body.decode("utf-8", "replace"), limit=120)
-        line = f"{self.name} answered {method} {path} with {answer.status} {said}".rstrip()
+        # Without the body: a gateway's error page may echo the request, credentials and all, in a form of its own.
+        line = f"{self.name} answered {method} {path} with {answer.status}"
         wait = retry_after(answer.headers)
         if answer.status == 429:
             asked = "" if wait is None else f"; it asks to wait {wait:.0f} s"
@@ -223,6 +238,14 @@ class Http:
 LATER = "Run the day again later."
 
 
+def arrived(error: BaseException) -> bool:
+    """Whether a call that failed so may have reached the provider: all but what failed before it was sent."""
+    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):
+        return False
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return not isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
 def why(error: BaseException) -> str:
     """The kind of a transport error in words, without the URL that its own text would carry."""
     kinds: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
@@ -236,12 +259,25 @@ def why(error: BaseException) -> str:
     return next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)
 
 
-def _worth_retrying(error: BaseException, longest: float) -> bool:
-    if isinstance(error, RateLimited):
-        return error.retry_after is not None and error.retry_after <= longest
-    if isinstance(error, Unavailable):
-        return error.retry_after is None or error.retry_after <= longest
-    return False
+class _Worth(tenacity.retry_base):
+    """Whether a failed try is worth another: what is transient, as long as no more is asked for than `longest`.
+
+    A call that the provider counts, and that may have reached it, is repeated once: each repetition may cost one.
+    """
+
+    def __init__(self, *, longest: float, metered: bool) -> None:
+        self._longest = longest
+        self._metered = metered
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        if isinstance(error, RateLimited):
+            return error.retry_after is not None and error.retry_after <= self._longest
+        if not isinstance(error, Unavailable):
+            return False
+        if error.ambiguous and self._metered and retry_state.attempt_number > 1:
+            return False
+        return error.retry_after is None or error.retry_after <= self._longest
 
 
 class _RetryAfterOr(tenacity.wait.wait_base):

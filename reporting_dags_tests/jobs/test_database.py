@@ -99,7 +99,19 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         open_database(None, tmp_path / "nowhere", lock_seconds=1)
 
 
-def test_a_url_that_is_none_is_refused_without_showing_it(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="DAGSTER_POSTGRES_URL is no database URL") as caught:
-        open_database("hush-hush-password", tmp_path, lock_seconds=1)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "hush-hush-password",
+        "postgresql://user:pa@ss:hush2word@host/db",
+        "postgresql://user:hush@rt/x@127.0.0.1/db",
+        "postgresql://user:hush@host:port/db",
+        "nosuch://user:hush@host/db",
+        "mysql://user:hush@host/db",
+    ],
+)
+def test_a_url_that_is_none_is_refused_without_showing_it(tmp_path: Path, url: str) -> None:
+    with pytest.raises(StorageError, match="DAGSTER_POSTGRES_URL is no PostgreSQL address") as caught:
+        open_database(url, tmp_path, lock_seconds=1)
     assert "hush" not in caught.value.line
+    assert caught.value.__cause__ is None

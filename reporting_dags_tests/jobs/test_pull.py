@@ -1,6 +1,7 @@
 """Days brought home from the sandbox: outcomes, resends, crashes and take-ups, on SQLite and PostgreSQL."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -237,9 +238,15 @@ def test_an_answer_that_cannot_be_trusted_publishes_no_day_at_all(
         assert not bench.data.exists(partition_key(EVENT.key, result.day))
 
 
-def test_html_in_place_of_the_file_publishes_nothing(sandbox: Sandbox, make_bench: MakeBench) -> None:
+def test_html_in_place_of_the_file_is_not_ready_and_costs_nothing_once_it_is_gone(
+    sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall
+) -> None:
+    offer_wall.policy = replace(offer_wall.policy, timeout=timedelta(minutes=5))
     sandbox.faults.add("dt.file", do="html", times=None)
-    assert set(outcomes(list(pull(make_bench(), EVENT, DAYS))).values()) <= {Outcome.FAILED, Outcome.PARTIAL}
+    assert set(outcomes(list(pull(make_bench(), EVENT, DAYS))).values()) == {Outcome.NOT_READY}
+    sandbox.faults.clear()
+    assert all(result.outcome.publishes for result in pull(make_bench("run-2"), EVENT, DAYS))
+    assert submits(sandbox) == 1
 
 
 def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbox, make_bench: MakeBench) -> None:

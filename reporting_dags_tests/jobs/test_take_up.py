@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.due import due_days
 from reporting_dags.jobs.job import Busy, Claimant
 from reporting_dags.jobs.planner import plan
 from reporting_dags.jobs.pull import DayResult, pull
@@ -15,6 +17,7 @@ from reporting_dags.landing.store import partition_key
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Handle
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 from reporting_dags.sandbox.server import Sandbox
@@ -70,7 +73,7 @@ def die(bench: Bench, monkeypatch: pytest.MonkeyPatch, owner: object, name: str,
         ("data", "put", {"nth": 3, "after": True}, 1),
         ("ledger", "landed", {"nth": 3}, 1),
         ("ledger", "landed", {"nth": 5, "after": True}, 1),
-        ("ledger", "close", {}, 1),
+        ("ledger", "finish", {}, 1),
     ],
 )
 def test_a_run_killed_at_any_step_is_taken_up_and_ends_exact(
@@ -182,15 +185,116 @@ def test_dt5_a_job_that_was_sent_again_before_a_crash_is_not_sent_a_third_time(
     assert submits(sandbox) == 2
 
 
-def test_a_provider_that_cannot_be_reached_leaves_the_job_to_the_next_run(
-    sandbox: Sandbox, make_bench: MakeBench
+def days_of_november(first: int, last: int) -> list[date]:
+    return [date(2026, 11, number) for number in range(first, last + 1)]
+
+
+def leave_open(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, days: list[date], name: str = "downloaded", nth: int = 1
 ) -> None:
-    sandbox.faults.add("dt.report", do="reset", times=4)
+    """A run that dies once its answer is in the raw store, or after some days of it have landed."""
+    with monkeypatch.context() as patch:
+        kill_at(patch, bench.ledger, name, nth=nth, after=True)
+        with pytest.raises(Killed):
+            list(pull(bench, EVENT, days))
+
+
+def test_a_paid_answer_lands_though_the_query_for_the_other_days_is_denied(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, offer_wall: OfferWall
+) -> None:
+    offer_wall.quota = replace(offer_wall.quota, per_day=1)
+    leave_open(make_bench(), monkeypatch, days_of_november(10, 15))
+    ended = outcomes(list(pull(make_bench("run-2"), EVENT, days_of_november(1, 19))))
+    assert all(ended[day].publishes for day in days_of_november(10, 15))
+    assert {ended[day] for day in (*days_of_november(1, 9), *days_of_november(16, 19))} == {Outcome.DENIED}
+
+
+def test_an_answer_taken_up_for_some_of_its_days_still_serves_the_others(
+    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_open(make_bench(), monkeypatch, days_of_november(1, 15))
+    list(pull(make_bench("run-2"), EVENT, [date(2026, 11, 5)]))
+    last = make_bench("run-3")
+    assert all(result.outcome.publishes for result in pull(last, EVENT, days_of_november(1, 15)))
+    assert submits(sandbox) == 1
+    check_truth(last, sandbox, days_of_november(1, 15))
+
+
+def test_a_day_that_ended_is_asked_for_again_and_what_was_bought_for_others_stays(
+    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_open(make_bench(), monkeypatch, days_of_november(1, 15), "landed", nth=10)
+    list(pull(make_bench("run-2"), EVENT, [date(2026, 11, 5)]))
+    assert submits(sandbox) == 2, "its answer had landed and was recorded: it is not used again"
+    list(pull(make_bench("run-3"), EVENT, days_of_november(11, 15)))
+    assert submits(sandbox) == 2
+
+
+def test_an_older_answer_never_replaces_a_newer_one(
+    sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall, clock: SandboxClock
+) -> None:
+    day = date(2026, 11, 18)
+    offer_wall.policy = replace(offer_wall.policy, timeout=timedelta(minutes=5))
+    sandbox.faults.add("dt.report", do="never")
+    list(pull(make_bench(), PERFORMANCE, [day, date(2026, 11, 19)]))
+    clock.sleep(4 * 3600)  # the open job's address has expired: a newer answer is bought for the day
+    newer = make_bench("run-2")
+    list(pull(newer, PERFORMANCE, [day]))
+    asked_at = newer.ledger.days(PERFORMANCE.key)[day].asked_at
+    list(pull(make_bench("run-3"), PERFORMANCE, [day, date(2026, 11, 19)]))
+    assert newer.ledger.days(PERFORMANCE.key)[day].asked_at >= asked_at
+
+
+def test_dt5_an_open_job_whose_address_has_expired_costs_no_query_of_its_own(
+    sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall, clock: SandboxClock
+) -> None:
+    offer_wall.policy = replace(offer_wall.policy, timeout=timedelta(minutes=5))
+    sandbox.faults.add("dt.report", do="never")
+    list(pull(make_bench(), EVENT, days_of_november(10, 15)))
+    clock.sleep(4 * 3600)
+    assert all(result.outcome.publishes for result in pull(make_bench("run-2"), EVENT, days_of_november(1, 19)))
+    assert submits(sandbox) == 2
+
+
+def test_ow5_an_intent_left_behind_is_planned_anew_when_a_day_of_it_is_lost(
+    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
+) -> None:
+    lost, first = date(2025, 5, 20), date(2025, 5, 21)
+    with monkeypatch.context() as patch:
+        bench = make_bench()
+        kill_at(patch, bench.provider, "submit")
+        with pytest.raises(Killed):
+            list(pull(bench, EVENT, [lost, first]))
+    clock.sleep(12 * 3600)
+    ended = outcomes(list(pull(make_bench("run-2"), EVENT, [lost, first])))
+    assert ended[lost] is Outcome.EXPIRED
+    assert ended[first].publishes
+
+
+@pytest.mark.parametrize("harm", ["altered", "gone"])
+def test_a_kept_raw_answer_that_was_harmed_is_asked_for_again(
+    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, harm: str
+) -> None:
+    leave_open(make_bench(), monkeypatch, DAYS)
+    (kept,) = (tmp_path / "raw").rglob("*.csv")
+    if harm == "gone":
+        kept.unlink()
+    else:
+        kept.write_bytes(kept.read_bytes().replace(b"0.", b"9.", 1))
+    again = make_bench("run-2")
+    assert all(result.outcome.publishes for result in pull(again, EVENT, DAYS))
+    assert submits(sandbox) == 2
+    check_truth(again, sandbox, DAYS)
+
+
+def test_days_of_an_unfinished_landing_are_due(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
+) -> None:
     bench = make_bench()
-    assert set(outcomes(list(pull(bench, EVENT, DAYS))).values()) == {Outcome.FAILED}
-    results = list(pull(make_bench("run-2"), EVENT, DAYS))
-    assert all(result.outcome.publishes for result in results)
-    assert results[0].evidence.calls_spent == 5, "one job, all of whose tries are counted"
+    leave_open(bench, monkeypatch, DAYS, "landed", nth=3)
+    due = due_days(EVENT, since=DAYS[0], ledger=bench.ledger, data=bench.data, now=clock.now())
+    assert set(DAYS[2:]) <= set(due), "the third day lies there, but was never recorded"
+    assert not set(DAYS[:2]) & set(due)
 
 
 def test_a_day_is_as_fresh_as_its_question_not_as_its_landing(
@@ -213,10 +317,10 @@ def test_a_stale_run_can_neither_write_nor_close_a_job_that_another_holds(make_b
         who = Claimant(report=EVENT.key, account="a", fingerprint="f", owner=owner, run=bench.run)
         found = bench.ledger.claim(who, DAYS, plan=lambda days: plan(days, 90), parts=("",), now=NOON)
         assert not isinstance(found, Busy)
-        return found[0]
+        return found.jobs[0]
 
     owner = stale.ledger.owners.enter()
-    job = claim(stale, owner)
+    job = stale.ledger.submitted(claim(stale, owner), Handle(id="r"), NOON)
     stale.ledger.owners.leave(owner)
     taken = claim(winner, winner.ledger.owners.enter())
     assert taken.id == job.id

@@ -57,18 +57,18 @@ def test_at_first_every_day_is_asked_for_in_as_few_runs_as_queries(live: Sandbox
     assert len({request.run_key for request in requests}) == len(requests)
 
 
-def test_what_has_landed_is_not_asked_for_again_but_what_restates_is(live: Sandbox, place: Place, newest: date) -> None:
+def test_what_has_landed_is_not_asked_for_again_but_what_restates_is(
+    live: Sandbox, place: Place, newest: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = newest - timedelta(days=4)
+    monkeypatch.setenv("REPORTING_START_DATE", first.isoformat())
     for report in ("event", "performance"):
         place.run(first, newest, dg.AssetKey(["dt_offer_wall", report]))
     requests, _ = tick(place, noon_after(newest + timedelta(days=1)))
     fresh = newest + timedelta(days=1)
-    before = first - timedelta(days=1)
-    assert asked(requests, "dt_offer_wall/event")[-1] == fresh.isoformat()
-    assert asked(requests, "dt_offer_wall/event")[-2].endswith(before.isoformat())
-    performance = asked(requests, "dt_offer_wall/performance")
-    assert performance[-1].endswith(fresh.isoformat())
-    assert performance[-1].startswith((first + timedelta(days=2)).isoformat()), "ages 1, 2 and 3 are due again"
+    assert asked(requests, "dt_offer_wall/event") == [fresh.isoformat()]
+    due_again = fresh - timedelta(days=3)
+    assert asked(requests, "dt_offer_wall/performance") == [f"{due_again}...{fresh}"], "ages 1, 2 and 3, in one query"
 
 
 def test_when_nothing_is_due_the_tick_says_so(

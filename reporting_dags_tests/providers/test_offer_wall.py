@@ -1,7 +1,10 @@
 """Digital Turbine's Offer Wall, step by step, against the sandbox over real HTTP."""
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,10 +218,15 @@ def test_credentials_never_reach_the_files_address(sandbox: Sandbox, offer_wall:
         "https://bucket.s3.amazonaws.com:8443/f.csv",
         "file:///etc/passwd",
         "http://169.254.169.254/latest/meta-data",
+        r"http://127.0.0.1:9\@{base}/f.csv",
+        r"https://127.0.0.1:9\@bucket.s3.amazonaws.com/f.csv",
+        "http://127.0.0.1:9\t@{base}/f.csv",
+        "http://user:word@{base}/f.csv",
+        "http://{base} /f.csv",
     ],
 )
 def test_a_download_address_elsewhere_is_refused_unasked(sandbox: Sandbox, offer_wall: OfferWall, url: str) -> None:
-    sandbox.faults.add("dt.report", do="bad_url", url=url)
+    sandbox.faults.add("dt.report", do="bad_url", url=url.replace("{base}", sandbox.url.removeprefix("http://")))
     with pytest.raises(Failed, match=r"not followed") as caught:
         submit(offer_wall)
     assert "Signature" not in caught.value.line
@@ -265,13 +273,40 @@ def test_a_retry_after_beyond_reason_ends_the_call_at_once(
     assert clock.slept == []
 
 
-def test_a_lost_connection_is_tried_again_with_growing_waits(
+def test_a_query_whose_answer_was_lost_is_repeated_once_because_it_may_have_counted(
     sandbox: Sandbox, offer_wall: OfferWall, clock: SandboxClock
 ) -> None:
-    sandbox.faults.add("dt.report", do="reset", times=2)
+    sandbox.faults.add("dt.report", do="reset", times=1)
     submit(offer_wall)
-    assert len(clock.slept) == 2
-    assert all(wait >= 5 for wait in clock.slept)
+    assert len(clock.slept) == 1
+    assert clock.slept[0] >= 5
+    sandbox.faults.add("dt.report", do="reset", times=None)
+    sandbox.log.clear()
+    with pytest.raises(Unavailable):
+        submit(offer_wall)
+    assert sandbox.log.count("dt.report") == 2
+
+
+def test_a_login_that_breaks_off_is_tried_four_times_and_no_more(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    sandbox.faults.add("dt.token", do="reset", times=None)
+    with pytest.raises(Unavailable):
+        submit(offer_wall)
+    assert sandbox.log.count("dt.token") == 4
+
+
+def test_a_login_over_its_rate_is_no_spent_quota(sandbox: Sandbox, offer_wall: OfferWall) -> None:
+    sandbox.faults.add("dt.token", do="status", status=429)
+    with pytest.raises(Unavailable, match="login"):
+        submit(offer_wall)
+
+
+@pytest.mark.parametrize("wait", ["9" * 5000, "Wed, 21 Oct 99999 07:28:00 GMT", "soon", "-5", "1e9"])
+def test_a_malformed_retry_after_counts_as_none(
+    sandbox: Sandbox, offer_wall: OfferWall, clock: SandboxClock, wait: str
+) -> None:
+    sandbox.faults.add("dt.report", do="status", status=503, headers={"Retry-After": wait}, times=1)
+    submit(offer_wall)
+    assert len(clock.slept) == 1
 
 
 def test_other_refusals_are_not_tried_again(sandbox: Sandbox, offer_wall: OfferWall) -> None:
@@ -296,3 +331,71 @@ def test_the_url_of_an_error_stays_out_of_its_chain(
         offer_wall.poll(EVENT, REQUEST, handle)
     assert caught.value.__suppress_context__
     assert "Signature" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 204},
+        {"status": 202},
+        {"status": 200, "body": "\n"},
+        {"status": 200, "body": "\ufeff\r\n"},
+        {"status": 200, "body": "<html>maintenance</html>"},
+        {"status": 403, "body": "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"},
+    ],
+)
+def test_dt6_other_forms_of_not_yet_cost_no_query(
+    sandbox: Sandbox, offer_wall: OfferWall, answer: dict[str, Any]
+) -> None:
+    handle = submit(offer_wall)
+    sandbox.faults.add("dt.file", do="status", **answer)
+    assert isinstance(offer_wall.poll(EVENT, REQUEST, handle), Pending)
+    assert isinstance(offer_wall.poll(EVENT, REQUEST, handle), Ready)
+
+
+@pytest.mark.parametrize("request_id", ["7", "null", '"x\\u0000y"', f'"{"i" * 500}"'])
+@pytest.mark.parametrize("status", [200, 201])
+def test_dt4_an_accepted_query_is_not_lost_for_its_id(
+    sandbox: Sandbox, offer_wall: OfferWall, request_id: str, status: int
+) -> None:
+    url = submit(offer_wall).url
+    body = f'{{"id": {request_id}, "url": "{url}"}}'
+    sandbox.faults.add("dt.report", do="status", status=status, body=body)
+    handle = submit(offer_wall)
+    assert handle.url == url
+    assert len(handle.id) <= 200
+    assert handle.id.isprintable()
+
+
+def test_a_server_errors_text_is_not_repeated_since_it_may_echo_the_request(
+    sandbox: Sandbox, offer_wall: OfferWall
+) -> None:
+    sandbox.faults.add("dt.token", do="status", status=500, body="client_secret=echo%2Fed", times=None)
+    with pytest.raises(Unavailable) as caught:
+        submit(offer_wall)
+    assert "echo" not in caught.value.line
+
+
+def test_netrc_and_cookies_add_nothing_to_a_request(
+    sandbox: Sandbox, offer_wall: OfferWall, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password hush\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    sandbox.faults.add("dt.file", do="status", status=404, headers={"Set-Cookie": "session=1; Path=/"})
+    handle = submit(offer_wall)
+    offer_wall.poll(EVENT, REQUEST, handle)
+    assert isinstance(offer_wall.poll(EVENT, REQUEST, handle), Ready)
+    for entry in sandbox.log.entries("dt.file"):
+        assert "authorization" not in entry.headers
+        assert "cookie" not in entry.headers
+    assert sandbox.log.entries("dt.token")[0].headers.get("authorization") is None
+
+
+def test_urllib3s_debug_log_shows_no_query(
+    sandbox: Sandbox, offer_wall: OfferWall, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        read(offer_wall, submit(offer_wall))
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("urllib3")]
+    assert any("GET" in line for line in told)
+    assert not [line for line in told if "Signature" in line]

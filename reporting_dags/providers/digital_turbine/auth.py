@@ -7,9 +7,11 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
 from reporting_dags.providers.api import Meter
 from reporting_dags.providers.digital_turbine.errors import refusal
-from reporting_dags.providers.http import Answer, Http
+from reporting_dags.providers.http import LATER, Answer, Http, RateLimited, Unavailable
 
 _MARGIN = timedelta(seconds=60)
+_USUAL_SECONDS = 3600
+_LONGEST_SECONDS = 86400
 
 
 class Session:
@@ -47,15 +49,11 @@ class Session:
         return answer
 
     def _post(self, path: str, params: dict[str, str] | None, body: object, meter: Meter) -> tuple[Answer, str]:
-        used = ""
-
-        def headers() -> dict[str, str]:
-            nonlocal used
-            used = self._current()
-            return {"Authorization": f"Bearer {used}"}
-
-        answer = self._http.call("POST", path, headers=headers, params=params, body=body, before=meter)
-        return answer, used
+        # Fetched before the call, so that a login that fails is not tried again within the tries of the call.
+        token = self._current()
+        bearer = {"Authorization": f"Bearer {token}"}
+        answer = self._http.call("POST", path, headers=lambda: bearer, params=params, body=body, before=meter)
+        return answer, token
 
     def _forget(self, token: str) -> None:
         with self._lock:
@@ -77,13 +75,18 @@ class Session:
             "client_id": self._client_id,
             "client_secret": self._client_secret,
         }
-        answer = self._http.call("POST", "/auth/v1/token", body=body)
+        try:
+            answer = self._http.call("POST", "/auth/v1/token", body=body)
+        except RateLimited as error:
+            raise Unavailable(f"the login of {error.message}", advice=LATER) from None
         if answer.status != 200:
             raise refusal(self._http.name, answer, self._http.redactor)
         said = answer.json()
         fields = said if isinstance(said, dict) else {}
         token, kind, lifetime = (fields.get(key) for key in ("accessToken", "tokenType", "expiresIn"))
-        if not isinstance(token, str) or not token or str(kind).lower() != "bearer":
-            raise Failed(f"{self._http.name} answered the login without a bearer accessToken (DT1)")
-        seconds = lifetime if isinstance(lifetime, int | float) and lifetime > 0 else 3600
-        return token, timedelta(seconds=seconds)
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
+            raise Failed(f"{self._http.name} answered the login without an accessToken (DT1)")
+        if str(kind).lower() != "bearer":
+            raise Failed(f"{self._http.name} answered the login with a token that is no bearer (DT1)")
+        known = isinstance(lifetime, int | float) and 0 < lifetime <= _LONGEST_SECONDS
+        return token, timedelta(seconds=float(lifetime or 0) if known else _USUAL_SECONDS)

@@ -1,11 +1,13 @@
 """Digital Turbine's report files (DT4 to DT6): a signed address that stays empty until the report is in it."""
 
+import codecs
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
+from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Expired, Failed, Partial
 from reporting_dags.providers.api import Handle, Pending, Ready
 from reporting_dags.providers.download import Body, Downloads
@@ -32,12 +34,13 @@ def expiry(url: str, *, submitted_at: datetime) -> datetime:
 class ReportFiles:
     """Polls and downloads signed files, with a session that has no credentials."""
 
-    def __init__(self, downloads: Downloads, *, name: str) -> None:
+    def __init__(self, downloads: Downloads, *, name: str, clock: Clock) -> None:
         self._downloads = downloads
         self._name = name
+        self._clock = clock
 
     def poll(self, handle: Handle) -> Pending | Ready:
-        """Ask whether the file is filled. An empty 200 and a 404 both mean "not yet" (DT6, DT8).
+        """Ask whether the file is filled. An empty 200, a 404 and their like mean "not yet" (DT6, DT8).
 
         Raises:
             Expired: the address no longer serves (403).
@@ -61,20 +64,30 @@ class ReportFiles:
 
     def _state(self, body: Body, handle: Handle) -> Pending | Ready:
         if body.status == 200:
-            return Ready() if body.length or body.head(1) else Pending("the report file is still empty")
-        if body.status == 404:
+            start = body.head(64).removeprefix(codecs.BOM_UTF8).lstrip()
+            if start.startswith(b"<"):
+                return Pending("a web page stands in place of the report file")
+            return Ready() if start else Pending("the report file is still empty")
+        if body.status in {202, 204, 404}:
             return Pending("the report file is not there yet")
         if body.status == 403:
-            found = _CODE.search(body.head())
-            code = found.group(1).decode() if found else "no reason given"
-            raise Expired(
-                f"the download address of {self._name} no longer serves (403 {code})",
-                request_id=handle.id,
-                advice="The report has to be asked for again.",
-            )
+            return self._forbidden(body.head(), handle)
         if body.status >= 500 or body.status == 429:
             raise Unavailable(f"the file of {self._name} answered {body.status}", request_id=handle.id, advice=LATER)
         raise Failed(f"the file of {self._name} answered {body.status}", request_id=handle.id, advice=LATER)
+
+    def _forbidden(self, said: bytes, handle: Handle) -> Pending:
+        """Raise `Expired` for an address past its time; S3 says 403 also of a file that is not there yet."""
+        found = _CODE.search(said)
+        code = found.group(1).decode() if found else "no reason given"
+        early = handle.expires_at is not None and self._clock.now() < handle.expires_at
+        if early and b"expired" not in said.lower():
+            return Pending(f"the report file is not there yet (403 {code})")
+        raise Expired(
+            f"the download address of {self._name} no longer serves (403 {code})",
+            request_id=handle.id,
+            advice="The report has to be asked for again.",
+        )
 
 
 def _url(handle: Handle) -> str:

@@ -53,7 +53,7 @@ class OfferWall:
         self._allowed = AllowedOrigins(base_url=base_url, suffixes=FILE_HOSTS)
         self._session = Session(http, client_id=client_id, client_secret=client_secret, clock=clock)
         self._downloads = Downloads(name=NAME, allowed=self._allowed, clock=clock)
-        self._files = ReportFiles(self._downloads, name=NAME)
+        self._files = ReportFiles(self._downloads, name=NAME, clock=clock)
         self._clock = clock
         self.account = hashlib.sha256(f"dt:{client_id}".encode()).hexdigest()[:12]
         self.policy = JobPolicy(
@@ -61,6 +61,7 @@ class OfferWall:
             longest_poll=max(first_poll, timedelta(seconds=60)),
             timeout=timeout,
             resend_after=timedelta(hours=1),
+            in_flight=8,
         )
         self.quota = Quota(api=PROVIDER, per_day=queries_per_day)
 
@@ -84,18 +85,20 @@ class OfferWall:
             answer = self._session.post("/api/v1/report/offerwall", params={"format": "csv"}, body=body, meter=meter)
         except RateLimited as error:
             raise Denied(error.message, advice="The quota of 50 queries a day is renewed at 00:00 UTC (OW4).") from None
-        if answer.status != 200:
+        if not 200 <= answer.status < 300:
             raise refusal(NAME, answer, self._session.http.redactor)
         return self._handle(answer.json())
 
     def _handle(self, said: object) -> Handle:
         fields = {str(key): value for key, value in said.items()} if isinstance(said, dict) else {}
-        request_id, url = fields.get("id"), fields.get("url")
-        if not isinstance(request_id, str) or not isinstance(url, str) or not url:
-            raise Failed(f"{NAME} accepted the query but its answer has no id and url (DT4)")
+        url = fields.get("url")
+        if not isinstance(url, str) or not url:
+            raise Failed(f"{NAME} accepted the query but its answer has no url (DT4)")
         self._session.http.redactor.add(url)
         self._allowed.check(url, name=NAME)
-        return Handle(id=request_id, url=url, expires_at=expiry(url, submitted_at=self._clock.now()))
+        # The id is for people; an answer is not lost for the want of one.
+        request_id = "".join(character for character in str(fields.get("id") or "") if character.isprintable())
+        return Handle(id=request_id[:200], url=url, expires_at=expiry(url, submitted_at=self._clock.now()))
 
     def poll(self, report: Report[OfferWallQuery], request: Request, handle: Handle) -> Pending | Ready:
         """Look whether the file is filled (DT6)."""

@@ -1,0 +1,98 @@
+"""What jobs that earlier runs left open are worth to a run that asks for days. Decided here, done by the ledger.
+
+An answer is bought for certain days. It serves the days that it was bought for and that have not ended yet; and when
+it is taken up for one of them, it serves every asked day in its window, as long as nothing newer has landed there. A
+day that has ended is never served by it alone: running a day again asks the provider again.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from reporting_dags.jobs.job import Claimant, Job, JobState
+from reporting_dags.model.days import Window
+
+FRESH = timedelta(hours=24)
+"""An answer that was asked for longer ago than this, and never landed, is not taken up: the day is asked for again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """An open job that no live run holds, and the days it was bought for that have not ended."""
+
+    job: Job
+    account: str
+    fingerprint: str
+    days_left: frozenset[date]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Which leftovers to close, and why; which windows to take up for which days; which days are left to ask for."""
+
+    close: list[tuple[Job, str]] = field(default_factory=list[tuple[Job, str]])
+    take: dict[Window, list[Leftover]] = field(default_factory=dict[Window, list[Leftover]])
+    days: dict[Window, frozenset[date]] = field(default_factory=dict[Window, frozenset[date]])
+    ask: set[date] = field(default_factory=set[date])
+
+
+def judge(
+    leftovers: Sequence[Leftover],
+    asked: Collection[date],
+    *,
+    who: Claimant,
+    parts: Sequence[str],
+    landed: Mapping[date, datetime],
+    now: datetime,
+) -> Verdict:
+    """Decide on every leftover that touches an asked day; each asked day ends up in one window, or in `ask`.
+
+    Args:
+        leftovers: open jobs of the report, in any order.
+        asked: the days that the run wants.
+        who: the run.
+        parts: the parts in which it wants a window.
+        landed: when the answer that lies there was asked for, by day.
+        now: the present moment.
+    """
+    verdict = Verdict(ask=set(asked))
+    groups: defaultdict[Window, list[Leftover]] = defaultdict(list)
+    for leftover in leftovers:
+        if not any(day in leftover.job.request.window for day in asked):
+            continue
+        reason = _useless(leftover, who, parts, now)
+        if reason:
+            verdict.close.append((leftover.job, reason))
+        else:
+            groups[leftover.job.request.window].append(leftover)
+    for window, group in sorted(groups.items(), key=lambda item: _asked_at(item[1]), reverse=True):
+        bought_at = _asked_at(group)
+        left = frozenset[date]().union(*(leftover.days_left for leftover in group))
+        current = {day for day in window.days if day not in landed or landed[day] <= bought_at}
+        if verdict.ask & left & current:
+            verdict.take[window] = group
+            verdict.days[window] = frozenset(verdict.ask & current)
+            verdict.ask -= current
+        elif not left & current:
+            verdict.close += [(leftover.job, "a newer answer has landed on all of its days") for leftover in group]
+    return verdict
+
+
+def _asked_at(group: Sequence[Leftover]) -> datetime:
+    return min(leftover.job.submitted_at or leftover.job.intended_at for leftover in group)
+
+
+def _useless(leftover: Leftover, who: Claimant, parts: Sequence[str], now: datetime) -> str:
+    job = leftover.job
+    if leftover.account != who.account or leftover.fingerprint != who.fingerprint or job.request.part not in parts:
+        return "another account, query or part is wanted now"
+    if job.state is JobState.INTENDED:
+        return "its run ended before the provider's answer to it was saved"
+    asked = job.submitted_at or job.intended_at
+    if now - asked > FRESH:
+        return f"asked for on {asked:%Y-%m-%d %H:%M} UTC and never landed"
+    expires = job.handle.expires_at
+    if job.state is JobState.SUBMITTED and expires is not None and expires <= now:
+        return f"its download address served until {expires:%Y-%m-%d %H:%M} UTC"
+    return ""
