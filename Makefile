@@ -15,8 +15,8 @@ help: ## list the targets
 demo: $(RUNTIME) ## bring the last 30 days of every report home from the provider sandbox, and print a table
 	@$(BIN)/python -m reporting_dags.cli demo
 
-ui: $(RUNTIME) ## open the Dagster UI on the instance that `make demo` filled, sandbox running
-	@$(BIN)/python -m reporting_dags.cli ui
+ui: $(RUNTIME) ## open the Dagster UI on the instance that `make demo` filled, sandbox running (PORT=3001 for another port)
+	@$(BIN)/python -m reporting_dags.cli ui $(if $(PORT),--port $(PORT))
 
 test: $(DEV) ## run the whole test suite
 	@$(BIN)/python -m pytest -n 2
@@ -39,11 +39,11 @@ lock: $(DEV) ## renew the hashed locks from pyproject.toml
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 
-clean: ## remove the virtual environment, the local instance and its data
-	rm -rf $(VENV) .dagster data
+clean: ## remove the virtual environment and the local instance; data stays
+	rm -rf $(VENV) .dagster
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=") if sys.version_info < (3, 11) else 0'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11 ...")'
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from reporting_dags.demo import DAYS, run_demo
-from reporting_dags.local import HOME, make_home, sandbox, sandbox_environment
+from reporting_dags.local import HOME, command_line, make_home, sandbox, sandbox_environment
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.orchestration.home import PROJECT
 
@@ -35,16 +35,20 @@ def instance(home: Path = HOME) -> None:
 
 
 @app.command()
-def ui(port: int = 3000, home: Path = HOME) -> None:
-    """Open the Dagster UI (webserver and daemon) on the demo's instance, with the provider sandbox running."""
+def ui(port: int | None = None, home: Path = HOME) -> None:
+    """Open the Dagster UI (webserver and daemon) on the demo's instance, with the provider sandbox running.
+
+    Without a port Dagster takes 3000, or a free one when that is taken.
+    """
     # Asked to stop in either way, both children are stopped in order; a shell's background jobs ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    make_home(home.absolute())
-    command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "--port", str(port)]
+    folder = make_home(home.absolute())
+    command = command_line("dev", "-w", str(PROJECT / "workspace.yaml"))
+    command += [] if port is None else ["--port", str(port)]
     with sandbox() as url:
-        environment = sandbox_environment(url, home.absolute())
-        process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)  # noqa: S603
+        environment = sandbox_environment(url, folder)
+        process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)  # noqa: S603
         try:
             process.wait()
         except KeyboardInterrupt:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ from rich.table import Table
 
 from reporting_dags.jobs.due import due_days
 from reporting_dags.landing.store import partition_key
-from reporting_dags.local import make_home, sandbox, sandbox_environment
+from reporting_dags.local import command_line, make_home, sandbox, sandbox_environment
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import Window
+from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import BLOCKING, VOLUME
-from reporting_dags.orchestration.home import PROJECT, OpenHome, ReportingHome, start_date
+from reporting_dags.orchestration.home import OpenHome, ReportingHome, start_date
 from reporting_dags.orchestration.schedules import unbroken
 from reporting_dags.reports.catalog import all_reports
 
@@ -71,6 +71,10 @@ def _bring_home(report: Report[Any], home: Path, days: int, environment: dict[st
     now = SystemClock().now()
     last = report.calendar.newest(now)
     first = max(last - timedelta(days=days - 1), report.calendar.oldest(now), start_date())
+    if first > last:
+        raise SettingError(
+            f"{report.key} has no day from {first} on yet", advice="Set REPORTING_START_DATE to a day that has passed."
+        )
     window = Window(first, last)
     with _opened(home) as (opened, instance):
         spent = opened.ledger.calls(report=report.key)
@@ -89,12 +93,12 @@ def _bring_home(report: Report[Any], home: Path, days: int, environment: dict[st
 def _materialize(
     report: Report[Any], window: Window, home: Path, environment: dict[str, str], console: Console
 ) -> None:
-    command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "reporting_dags.definitions"]
+    command = command_line("asset", "materialize", "-m", "reporting_dags.definitions")
     command += ["--select", f'key:"{report.key}"', "--partition-range", f"{window.first}...{window.last}"]
     log = home / "demo.log"
     with log.open("ab") as sink:
         done = subprocess.run(  # noqa: S603 - our own command
-            command, cwd=PROJECT, env=environment, stdout=sink, stderr=subprocess.STDOUT, check=False
+            command, cwd=home, env=environment, stdout=sink, stderr=subprocess.STDOUT, check=False
         )
     if done.returncode:
         console.print(f"{report.key} {window}: the run failed; its log is {log}", style="red", highlight=False)

@@ -17,6 +17,7 @@ from reporting_dags.sandbox.digital_turbine.accounts import ACCOUNTS
 
 HOME = PROJECT / ".dagster"
 _PATIENCE_SECONDS = 30
+_NOT_INHERITED = frozenset({"DAGSTER_POSTGRES_URL", "REPORTING_RAW_URL", "REPORTING_JOB_TIMEOUT_SECONDS"})
 
 
 def make_home(home: Path = HOME) -> Path:
@@ -67,6 +68,15 @@ def sandbox_environment(url: str, home: Path = HOME) -> dict[str, str]:
         "DT_CLIENT_ID": account.client_id,
         "DT_CLIENT_SECRET": account.client_secret,
         "REPORTING_POLL_SECONDS": "0.2",
+        "PYTHONPATH": str(PROJECT),
     }
-    kept = {name: value for name, value in os.environ.items() if name != "DAGSTER_POSTGRES_URL"}
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     return {**kept, **mine}
+
+
+def command_line(*arguments: str) -> list[str]:
+    """A Dagster command; to be run in the local instance's folder, never in the project's.
+
+    Dagster reads the `.env` of the folder in which it runs, above all else, and the project's holds real accounts.
+    """
+    return [sys.executable, "-m", "dagster", *arguments]

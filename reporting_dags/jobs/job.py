@@ -58,6 +58,7 @@ class LandedFacts:
     """What the ledger keeps of a landed day."""
 
     day: date
+    version: str
     outcome: Outcome
     rows: int
     size: int

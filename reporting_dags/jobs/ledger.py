@@ -132,6 +132,7 @@ class Ledger:
         table = tables.days
         values = {
             "job": jobs[0].id,
+            "version": facts.version,
             "outcome": facts.outcome.value,
             "rows": facts.rows,
             "bytes": facts.size,
@@ -174,6 +175,7 @@ class Ledger:
         return {
             row.day: LandedFacts(
                 day=row.day,
+                version=row.version,
                 outcome=Outcome(row.outcome),
                 rows=row.rows,
                 size=row.bytes,

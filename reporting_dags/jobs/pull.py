@@ -195,7 +195,7 @@ def _land(
         if not isinstance(result, LandedDay):
             yield DayResult(day=result.day, error=result.error, checks=result.checks, evidence=evidence)
             continue
-        bench.ledger.landed(jobs, _facts(bench, result, jobs, evidence), recorded=recorded)
+        bench.ledger.landed(jobs, _facts(bench, report, result, jobs, evidence), recorded=recorded)
         yield DayResult(day=result.day, landed=result, checks=result.checks, evidence=evidence)
         # Whoever takes the results has recorded this one when it comes back for the next.
         recorded.append(result.day)
@@ -218,9 +218,10 @@ def _evidence(bench: Bench, window: Window, parts: list[Driven]) -> Evidence:
     )
 
 
-def _facts(bench: Bench, landed: LandedDay, jobs: list[Job], evidence: Evidence) -> LandedFacts:
+def _facts(bench: Bench, report: Report[Any], landed: LandedDay, jobs: list[Job], evidence: Evidence) -> LandedFacts:
     return LandedFacts(
         day=landed.day,
+        version=report.version,
         outcome=landed.outcome,
         rows=landed.rows,
         size=landed.size,

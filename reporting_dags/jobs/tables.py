@@ -70,6 +70,7 @@ days = sa.Table(
     sa.Column("report", sa.String(200), primary_key=True),
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("job", sa.String(32), nullable=False),
+    sa.Column("version", sa.String(64), nullable=False),
     sa.Column("outcome", sa.String(20), nullable=False),
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),

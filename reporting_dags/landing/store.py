@@ -1,5 +1,6 @@
 """Where finished files live: a folder of this machine, or a bucket. A key holds the old whole file or the new one."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -90,6 +91,8 @@ def open_store(
                 advice="Use a local path, s3://bucket/prefix or gs://bucket/prefix",
             )
         return ObjectStore(url, scratch=scratch, label=label, variable=variable)
+    if re.match(r"[a-z][a-z0-9+.-]+:/", url) and parts.scheme != "file":
+        raise SettingError(f"{variable}: an address of a {label} has two slashes after {parts.scheme}:")
     path = unquote(parts.path) if parts.scheme == "file" else url
     if not path or (parts.scheme == "file" and parts.netloc not in {"", "localhost"}):
         raise SettingError(f"{variable}: no path of this machine", advice="Use a local path, s3:// or gs://")

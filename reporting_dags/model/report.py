@@ -1,5 +1,7 @@
 """A report: one declaration of what is pulled from a provider, in what shape, and what makes a day of it whole."""
 
+import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, NoReturn, TypeVar
@@ -61,6 +63,9 @@ class Report(Generic[QueryT_co]):
     description: str = ""
 
     def __post_init__(self) -> None:
+        for field_name, text in (("provider", self.provider), ("name", self.name)):
+            if not re.fullmatch(r"[A-Za-z0-9_]+", text):
+                self._refuse(field_name, f"{text!r} may hold letters, digits and underscores alone")
         if not self.columns:
             self._refuse("columns", "has none")
         names = [column.name for column in self.columns]
@@ -101,6 +106,11 @@ class Report(Generic[QueryT_co]):
     def key(self) -> str:
         """`provider/report`: the asset key, the dataset's folder, and the name in the ledger and in messages."""
         return f"{self.provider}/{self.name}"
+
+    @property
+    def version(self) -> str:
+        """A fingerprint of what is asked and in what shape it is kept: days landed under another one are due again."""
+        return hashlib.sha256(f"{self.query!r} {self.schema.to_string()}".encode()).hexdigest()[:16]
 
     @property
     def day_column(self) -> Column:

@@ -7,6 +7,19 @@ to an unset variable stops Dagster before the run exists, with a stack trace in 
 import dagster as dg
 
 from reporting_dags.model.errors import SettingError
+from reporting_dags.providers.http import origin
+
+_LONGEST_SECONDS = 365 * 86400
+
+
+def base_url(value: str | None, variable: str, *, default: str) -> str:
+    """An http(s) address; raises `SettingError` naming the variable, and never showing a password in it."""
+    found = setting(value, variable, default=default)
+    try:
+        origin(found)
+    except ValueError:
+        raise SettingError(f"{variable} is no plain http(s) address", advice=f"Usual is {default}.") from None
+    return found
 
 
 def optional(value: str | None, variable: str) -> str | None:
@@ -30,6 +43,6 @@ def seconds(value: float | None, variable: str, *, default: float) -> float:
         number = default if text is None else float(text)
     except ValueError:
         number = -1.0
-    if not 0 < number < float("inf"):
-        raise SettingError(f"{variable} is {text!r}", advice="Give a number of seconds above 0.")
+    if not 0 < number <= _LONGEST_SECONDS:
+        raise SettingError(f"{variable} is {text!r}", advice="Give a number of seconds above 0, a year at most.")
     return number

@@ -328,3 +328,15 @@ def test_a_stale_run_can_neither_write_nor_close_a_job_that_another_holds(make_b
     winner.ledger.hold(taken)
     with pytest.raises(LostClaim, match="taken over by run winner"):
         stale.ledger.hold(job)
+
+
+def test_days_landed_under_another_declaration_are_due_again(make_bench: MakeBench, clock: SandboxClock) -> None:
+    bench = make_bench()
+    list(pull(bench, EVENT, DAYS))
+
+    def due(report: Report[Any]) -> list[date]:
+        found = due_days(report, since=DAYS[0], ledger=bench.ledger, data=bench.data, now=clock.now())
+        return [day for day in found if day in DAYS]
+
+    assert due(EVENT) == []
+    assert due(changed(EVENT)) == DAYS

@@ -24,6 +24,20 @@ def declare(*columns: Column, grain: tuple[str, ...] = ("App",), timezone: str =
 GOOD = (day("Date"), identity("App", "app"), money("Revenue", "earned", currency="USD"))
 
 
+@pytest.mark.parametrize("name", ["by campaign", "by/campaign", "", "ä"])
+def test_a_name_that_dagster_would_not_take_is_refused(name: str) -> None:
+    with pytest.raises(DeclarationError, match=r"name: .* may hold letters, digits and underscores alone"):
+        Report(
+            provider="p",
+            name=name,
+            query=None,
+            columns=GOOD,
+            grain=("App",),
+            calendar=Calendar(),
+            window_days=1,
+        )
+
+
 def test_a_good_declaration_is_accepted() -> None:
     declare(*GOOD)
 

@@ -16,6 +16,7 @@ def landed(rows: dict[int, int]) -> dict[date, LandedFacts]:
     return {
         day: LandedFacts(
             day=day,
+            version="v",
             outcome=Outcome.DATA,
             rows=count,
             size=1,

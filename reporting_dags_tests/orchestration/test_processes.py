@@ -30,14 +30,30 @@ def command(first: date, last: date) -> list[str]:
     ]
 
 
+def elsewhere() -> str:
+    """A folder without a `.env`: Dagster would read the project's, where a developer keeps real accounts."""
+    return os.environ["DAGSTER_HOME"]
+
+
+def with_project() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(PROJECT)}
+
+
 def start(first: date, last: date) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        command(first, last), cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command(first, last),
+        cwd=elsewhere(),
+        env=with_project(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
 
 def run(first: date, last: date) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(first, last), cwd=PROJECT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command(first, last), cwd=elsewhere(), env=with_project(), capture_output=True, text=True, check=False
+    )
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -159,6 +175,21 @@ def test_no_secret_token_or_signature_is_found_outside_the_ledger(
         assert not [path for secret in secrets if secret.encode() in content]
     assert searched > 20
     assert not [secret for secret in secrets if any(secret in text for text in output)]
+
+
+def test_the_demo_never_talks_to_the_account_of_a_dotenv_file(
+    live: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT / "reporting_dags", project / "reporting_dags")
+    shutil.copy(PROJECT / "dagster.yaml", project)
+    names = ("DT_BASE_URL", "DT_CLIENT_ID", "DT_CLIENT_SECRET")
+    (project / ".env").write_text("".join(f"{name}={os.environ[name]}\n" for name in names))
+    monkeypatch.setenv("PYTHONPATH", str(project))
+    demo = [sys.executable, "-m", "reporting_dags.cli", "demo", "--days", "1"]
+    done = subprocess.run(demo, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert live.log.entries() == [], "the account of the .env file was not asked"
 
 
 def test_the_demo_brings_everything_home_and_again_is_a_no_op(

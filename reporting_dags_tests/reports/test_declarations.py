@@ -1,6 +1,6 @@
 """The shipped declarations, and what a user may do wrong in one."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -52,6 +52,9 @@ def test_the_shipped_reports_are_those_of_the_contract() -> None:
         ({"source": "Event"}, "source: unknown 'Event'; known are performance, event"),
         ({"filters": (Filter("Region", ("X",)),)}, "filters: unknown 'Region'"),
         ({"filters": (Filter("Country", ()),)}, "filters: 'Country' has no values to keep"),
+        ({"filters": (Filter("Country", cast("Any", "GERMANY")),)}, "filters: 'Country' has the text 'GERMANY'"),
+        ({"splits": "Date"}, "splits: is the text 'Date'; write a list"),
+        ({"metrics": "Publisher Revenue"}, "metrics: is the text"),
         (
             {"splits": ("Date", *(identity(f"D{n}", "d") for n in range(6)))},
             "splits: has 6 dimensions beside Date; a query takes 5 (OW4)",

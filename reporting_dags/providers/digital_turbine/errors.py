@@ -59,7 +59,7 @@ def refusal(name: str, answer: Answer, redactor: Redactor) -> ReportingError:
     said = answer.json()
     fields = {str(key): value for key, value in said.items()} if isinstance(said, dict) else {}
     code = str(fields.get("error", ""))
-    kind, advice = _CODES.get(code, (UnknownError, "If it lasts, ask Digital Turbine's support."))
+    kind, advice = _CODES.get(code, (UnknownError, "Check DT_BASE_URL; if it lasts, ask Digital Turbine's support."))
     words = next((str(fields[key]) for key in ("error_description", "description", "message") if fields.get(key)), "")
     told = redactor.clean(f"{code} {words}".strip() or answer.body.decode("utf-8", "replace"), limit=200)
     request_id = redactor.clean(str(fields.get("id", "")), limit=80)

@@ -100,6 +100,9 @@ def offer_wall_report(
     Raises:
         DeclarationError: naming file, report and field.
     """
+    for field, given in (("splits", splits), ("metrics", metrics)):
+        if isinstance(given, str):
+            raise declaration_error(PROVIDER, name, field, f"is the text {given!r}; write a list of names")
     dimension_columns = _resolve(name, "splits", splits, DIMENSIONS)
     metric_columns = _resolve(name, "metrics", metrics, METRICS)
     known_or_refuse(PROVIDER, name, "source", [source], SOURCES)
@@ -116,6 +119,9 @@ def offer_wall_report(
     known = [*DIMENSIONS, *(column.header for column in dimension_columns)]
     known_or_refuse(PROVIDER, name, "filters", [one.dimension for one in filters], known)
     for one in filters:
+        if isinstance(one.values, str):
+            why = f"{one.dimension!r} has the text {one.values!r}; write a tuple of values, with a comma"
+            raise declaration_error(PROVIDER, name, "filters", why)
         if not one.values:
             raise declaration_error(PROVIDER, name, "filters", f"{one.dimension!r} has no values to keep")
     return Report(

@@ -7,7 +7,7 @@ from pydantic import Field
 from reporting_dags.model.clock import Clock
 from reporting_dags.providers.digital_turbine.offer_wall import BASE_URL, OfferWall
 from reporting_dags.providers.resource import SECRET, ProviderResource
-from reporting_dags.providers.settings import seconds, setting
+from reporting_dags.providers.settings import base_url, seconds, setting
 
 _KEYS = "API keys are made in the DT Console under User Profile"
 
@@ -42,7 +42,7 @@ class OfferWallResource(DigitalTurbineResource):
     def client(self, clock: Clock) -> OfferWall:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
         return OfferWall(
-            base_url=setting(self.base_url, "DT_BASE_URL", default=BASE_URL),
+            base_url=base_url(self.base_url, "DT_BASE_URL", default=BASE_URL),
             client_id=setting(self.client_id, "DT_CLIENT_ID", purpose=_KEYS),
             client_secret=setting(self.client_secret, "DT_CLIENT_SECRET", purpose=_KEYS),
             clock=clock,

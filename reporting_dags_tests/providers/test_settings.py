@@ -1,0 +1,40 @@
+"""Settings: read late, blanks count as unset, and what is malformed names its variable."""
+
+import pytest
+
+from reporting_dags.model.errors import SettingError
+from reporting_dags.providers.settings import base_url, seconds, setting
+
+
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_an_unset_or_blank_variable_takes_the_default_or_is_named(
+    monkeypatch: pytest.MonkeyPatch, blank: str | None
+) -> None:
+    monkeypatch.delenv("SOME_VARIABLE", raising=False)
+    if blank is not None:
+        monkeypatch.setenv("SOME_VARIABLE", blank)
+    assert setting(None, "SOME_VARIABLE", default="d") == "d"
+    with pytest.raises(SettingError, match="SOME_VARIABLE is not set"):
+        setting(None, "SOME_VARIABLE")
+
+
+def test_a_resources_own_field_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_VARIABLE", "7")
+    assert setting("mine", "SOME_VARIABLE") == "mine"
+    assert seconds(None, "SOME_VARIABLE", default=5) == 7
+    assert seconds(2, "SOME_VARIABLE", default=5) == 2
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan", "1e30"])
+def test_a_number_of_seconds_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SOME_VARIABLE", text)
+    with pytest.raises(SettingError, match="SOME_VARIABLE is "):
+        seconds(None, "SOME_VARIABLE", default=5)
+
+
+@pytest.mark.parametrize("text", ["reporting.fyber.com", "ftp://x", "http://", "http://x:port", "http://u:hush@x"])
+def test_a_base_url_that_is_none_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SOME_VARIABLE", text)
+    with pytest.raises(SettingError, match="SOME_VARIABLE is no plain http") as caught:
+        base_url(None, "SOME_VARIABLE", default="https://usual.example")
+    assert "hush" not in caught.value.line
