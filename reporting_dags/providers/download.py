@@ -144,7 +144,7 @@ class Downloads:
         seconds: float = 3600.0,
     ) -> None:
         self._name = name
-        self._allowed = allowed
+        self.allowed = allowed
         self._clock = clock
         self._timeout = timeout
         self._seconds = seconds
@@ -175,7 +175,7 @@ class Downloads:
 
     def _follow(self, url: str) -> requests.Response:
         for _ in range(MOST_REDIRECTS + 1):
-            self._allowed.check(url, name=self._name)
+            self.allowed.check(url, name=self._name)
             try:
                 response = self._session.get(url, timeout=self._timeout, allow_redirects=False, stream=True)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
