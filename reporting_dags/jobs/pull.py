@@ -89,10 +89,13 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
 @contextmanager
 def _scratch_of(bench: Bench, owner: str) -> Generator[Path]:
     """A folder of this owner's own for files on their way; what killed owners left behind is cleared away."""
-    mine = bench.scratch / owner
+    # A folder apart: stores keep files of their own beside it, which are no owner's.
+    everyones = bench.scratch / "owners"
+    mine = everyones / owner
     try:
-        for folder in bench.scratch.iterdir():
-            if folder.is_dir() and not bench.ledger.owners.alive(folder.name):
+        everyones.mkdir(mode=0o700, exist_ok=True)
+        for folder in everyones.iterdir():
+            if not bench.ledger.owners.alive(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
         mine.mkdir(mode=0o700)
     except OSError as error:

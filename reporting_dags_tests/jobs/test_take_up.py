@@ -13,7 +13,7 @@ from reporting_dags.jobs.due import due_days
 from reporting_dags.jobs.job import Busy, Claimant
 from reporting_dags.jobs.planner import plan
 from reporting_dags.jobs.pull import DayResult, pull
-from reporting_dags.landing.store import partition_key
+from reporting_dags.landing.store import open_store, partition_key
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -340,3 +340,11 @@ def test_days_landed_under_another_declaration_are_due_again(make_bench: MakeBen
 
     assert due(EVENT) == []
     assert due(changed(EVENT)) == DAYS
+
+
+def test_clearing_away_after_killed_runs_leaves_a_buckets_staging_folder_alone(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    staging = open_store("s3://bucket/prefix", scratch=bench.scratch).staging()
+    (staging / "2026-11-01.part").write_bytes(b"another run is about to upload this")
+    assert all(result.outcome.publishes for result in pull(bench, EVENT, DAYS))
+    assert (staging / "2026-11-01.part").exists()
