@@ -1,33 +1,36 @@
 """What can be wrong inside a file that arrives whole."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 
 from reporting_dags.sandbox.faults import Fault
-from reporting_dags.sandbox.table import Table
+from reporting_dags.sandbox.table import QUOTE, Table
 
-DAY = "Date"
-APP = "DT Publisher App ID"
 BOM = "\ufeff"
-# Stands for a bare quote until the rest of the file has been quoted as it should be.
-QUOTE = "\x02"
+_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)")
+
+
+def damage(table: Table, faults: Sequence[Fault]) -> None:
+    """Harm `table` as `faults` say, in their order; a fault that finds no row to harm does nothing."""
+    for fault in faults:
+        _DAMAGE[fault.do](table, fault)
 
 
 def damaged(table: Table, faults: Sequence[Fault]) -> bytes:
-    """The file that `table` becomes under `faults`, in their order; a fault that finds no row to harm does nothing."""
-    for fault in faults:
-        _DAMAGE[fault.do](table, fault)
-    return table.as_csv().replace(QUOTE.encode(), b'"')
+    """The file that `table` becomes under `faults`."""
+    damage(table, faults)
+    return table.as_text()
 
 
 def _harmed(table: Table, fault: Fault) -> list[int]:
     """Where the rows of the fault's day are; every row when it names none."""
-    column = table.column(DAY)
+    column = table.column(table.day)
     if fault.day is None or column is None:
         return list(range(len(table.rows)))
-    day = fault.day.isoformat()
-    return [n for n, row in enumerate(table.rows) if len(row) > column and row[column] == day]
+    day = table.day_text(fault.day)
+    return [n for n, row in enumerate(table.rows) if len(row) > column and row[column].startswith(day)]
 
 
 def _first(table: Table, fault: Fault) -> list[str]:
@@ -44,11 +47,13 @@ def _duplicate_row(table: Table, fault: Fault) -> None:
 
 
 def _wrong_day(table: Table, fault: Fault) -> None:
-    column = table.column(DAY)
+    column = table.column(table.day)
     if column is not None and _harmed(table, fault):
         row = _first(table, fault)
-        after = date.fromisoformat(row[column]) + timedelta(days=1)
-        row[column] = str(fault["to"] or after.isoformat())
+        found = _DAY.match(row[column])
+        here = date(*(int(part) for part in found.groups())) if found else date.min
+        after = table.day_text(here + timedelta(days=1)) + row[column][len(table.day_text(here)) :]
+        row[column] = str(fault["to"] or after)
 
 
 def _drop_column(table: Table, fault: Fault) -> None:
@@ -120,7 +125,7 @@ def _header_only(table: Table, fault: Fault) -> None:
 
 
 def _lose_app(table: Table, fault: Fault) -> None:
-    column = table.column(APP)
+    column = table.column(table.entity)
     harmed = _harmed(table, fault)
     if column is None or not harmed:
         return

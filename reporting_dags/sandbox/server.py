@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -19,27 +20,52 @@ from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 from reporting_dags.sandbox.endpoint import Provider
 from reporting_dags.sandbox.exchange import Exchange
 from reporting_dags.sandbox.faults import Faults
+from reporting_dags.sandbox.integr8.provider import Integr8
+from reporting_dags.sandbox.integr8.settings import Integr8Settings
 from reporting_dags.sandbox.log import Log
+from reporting_dags.sandbox.mintegral.provider import Mintegral
+from reporting_dags.sandbox.mintegral.settings import MintegralSettings
+from reporting_dags.sandbox.orangeclick.provider import OrangeClick
+from reporting_dags.sandbox.orangeclick.settings import OrangeClickSettings
 from reporting_dags.sandbox.settings import Settings
+from reporting_dags.sandbox.switches import Switches
 from reporting_dags.sandbox.wire import Connections
 
 START_SECONDS = 10
+
+PROVIDERS: Mapping[str, tuple[Callable[..., Provider], Callable[[], Switches]]] = {
+    "dt": (DigitalTurbine, DtSettings),
+    "mintegral": (Mintegral, MintegralSettings),
+    "orangeclick": (OrangeClick, OrangeClickSettings),
+    "integr8": (Integr8, Integr8Settings),
+}
+"""Every emulated provider and its switches, by name."""
 
 
 class Sandbox:
     """Everything that one sandbox is; `url` is its origin once it runs."""
 
     def __init__(
-        self, *, seed: int, at: datetime | None = None, frozen: bool = False, dt: DtSettings | None = None
+        self,
+        *,
+        seed: int,
+        at: datetime | None = None,
+        frozen: bool = False,
+        switches: Mapping[str, Switches] | None = None,
     ) -> None:
         self.url = ""
         self.clock = Clock(at, frozen=frozen)
         self.log = Log()
         self.faults = Faults()
-        self.settings = Settings(dt=dt)
-        self.dt = DigitalTurbine(seed=seed, clock=self.clock, settings=lambda: self.settings.dt, faults=self.faults)
-        self._providers: Mapping[str, Provider] = {self.dt.name: self.dt}
-        for provider in self._providers.values():
+        start = {name: kind() for name, (_, kind) in PROVIDERS.items()}
+        self.settings = Settings({**start, **(switches or {})})
+        self.providers: Mapping[str, Provider] = {
+            name: make(
+                seed=seed, clock=self.clock, settings=functools.partial(self.settings.of, name), faults=self.faults
+            )
+            for name, (make, _) in PROVIDERS.items()
+        }
+        for provider in self.providers.values():
             points = {endpoint.point: endpoint.carries_out for endpoint in provider.endpoints}
             self.faults.learn(points, provider.data_point)
         self.connections = Connections()
@@ -47,7 +73,7 @@ class Sandbox:
     @property
     def credentials(self) -> Mapping[str, Any]:
         """Digital Turbine's accounts by name (ordinary, other, revoked), each with client_id and client_secret."""
-        return self.dt.credentials
+        return self.providers["dt"].credentials
 
     def reset(self) -> None:
         """Be as at the start: clock, settings, no faults, an empty log, no token, file or query made."""
@@ -55,7 +81,7 @@ class Sandbox:
         self.settings.reset()
         self.faults.clear()
         self.log.clear()
-        for provider in self._providers.values():
+        for provider in self.providers.values():
             provider.reset()
 
     def truth(self, report: str, day: date | str, at: datetime | None = None) -> list[dict[str, str]]:
@@ -65,7 +91,7 @@ class Sandbox:
             ValueError: There is no such report.
         """
         asked = date.fromisoformat(day) if isinstance(day, str) else day
-        return truth(self._providers, report, asked, at)
+        return truth(self.providers, report, asked, at)
 
     def app(self) -> Starlette:
         """The whole as one ASGI application."""
@@ -75,10 +101,10 @@ class Sandbox:
             log=self.log,
             faults=self.faults,
             settings=self.settings,
-            providers=self._providers,
+            providers=self.providers,
             reset=self.reset,
         )
-        endpoints = [endpoint for provider in self._providers.values() for endpoint in provider.endpoints]
+        endpoints = [endpoint for provider in self.providers.values() for endpoint in provider.endpoints]
         routes = [*control.routes(), *[exchange.route(endpoint) for endpoint in endpoints], exchange.nowhere()]
         return Starlette(routes=routes)
 
@@ -91,7 +117,7 @@ def running_sandbox(
     port: int = 0,
     at: datetime | None = None,
     frozen: bool = False,
-    dt: DtSettings | None = None,
+    **switches: Switches,
 ) -> Generator[Sandbox]:
     """A sandbox that answers on `host` until the block ends, from a thread of this process.
 
@@ -101,13 +127,13 @@ def running_sandbox(
         port: The port; 0 takes a free one.
         at: The sandbox's time at the start; None is the real time.
         frozen: Whether that time stands still.
-        dt: Digital Turbine's settings.
+        switches: Switches at the start, by provider: `dt`, `mintegral`, `orangeclick`, `integr8`.
 
     Raises:
         OSError: The port is taken.
         RuntimeError: The server does not come up.
     """
-    sandbox = Sandbox(seed=seed, at=at, frozen=frozen, dt=dt)
+    sandbox = Sandbox(seed=seed, at=at, frozen=frozen, switches=switches)
     listener = socket.create_server((host, port))
     sandbox.url = f"http://{host}:{listener.getsockname()[1]}"
     server = uvicorn.Server(

@@ -53,7 +53,7 @@ def test_settings_are_told_and_changed(sandbox: Sandbox) -> None:
     assert control(sandbox, "GET", "/settings").json()["dt"]["fill_polls"] == 0
     changed = control(sandbox, "POST", "/settings", {"dt": {"fill_polls": 2, "empty_days": ["2026-11-12"]}})
     assert changed.json()["dt"]["fill_polls"] == 2
-    assert sandbox.settings.dt.empty_days == ("2026-11-12",)
+    assert sandbox.settings.of("dt").empty_days == ("2026-11-12",)
 
 
 def test_a_reset_forgets_everything(client: Client) -> None:

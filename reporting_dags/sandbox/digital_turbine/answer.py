@@ -48,7 +48,7 @@ def answer(question: Question, *, seed: int, at: datetime, settings: DtSettings,
     rows = [[*key, *[_cell(metric(group), show) for metric in metrics]] for key, group in groups.items()]
     rng = Random(f"{seed}|{question}|{order}")
     rows.sort(key=lambda _: rng.random())
-    return Table(list(question.columns), rows, settings.line_end)
+    return Table(list(question.columns), rows, settings.line_end, entity=catalogue.APP)
 
 
 def _facts(question: Question, seed: int, at: datetime, settings: DtSettings) -> Iterator[tuple[str, Fact]]:

@@ -1,0 +1,10 @@
+"""Mintegral's Advanced Performance reporting: its switches."""
+
+from dataclasses import dataclass
+
+from reporting_dags.sandbox.switches import Switches
+
+
+@dataclass(frozen=True)
+class MintegralSettings(Switches):
+    """How it behaves; every field's description names its rule, or A for an assumption."""
