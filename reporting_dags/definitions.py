@@ -7,8 +7,12 @@ import dagster as dg
 from reporting_dags.orchestration.assets import report_asset
 from reporting_dags.orchestration.home import ReportingHome, start_date
 from reporting_dags.orchestration.io_manager import ReportsIOManager
+from reporting_dags.orchestration.network import network_asset, rebuilding
 from reporting_dags.orchestration.schedules import provider_schedules
-from reporting_dags.providers.digital_turbine.resource import OfferWallResource
+from reporting_dags.providers.digital_turbine.resource import OfferWallResource, UserLevelResource
+from reporting_dags.providers.integr8.resource import Integr8Resource
+from reporting_dags.providers.mintegral.resource import MintegralResource
+from reporting_dags.providers.orangeclick.resource import OrangeClickResource
 from reporting_dags.reports.catalog import all_reports
 
 
@@ -22,12 +26,17 @@ def definitions() -> dg.Definitions:
     reports = all_reports()
     home = ReportingHome()
     return dg.Definitions(
-        assets=[report_asset(report, start) for report in reports],
+        assets=[*(report_asset(report, start) for report in reports), network_asset(start)],
+        sensors=[rebuilding()],
         schedules=provider_schedules(reports, start),
         resources={
             "home": home,
             "reports": ReportsIOManager(home=home),
             "dt_offer_wall": OfferWallResource(),
+            "dt_user_level": UserLevelResource(),
+            "mintegral": MintegralResource(),
+            "orangeclick": OrangeClickResource(),
+            "integr8": Integr8Resource(),
         },
         # A run mostly waits for a provider: a process for each step would double its cost.
         executor=dg.in_process_executor,

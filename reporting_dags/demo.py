@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,24 +13,31 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from reporting_dags.jobs.due import due_days
-from reporting_dags.landing.store import partition_key
+from reporting_dags.landing.read import read_days, read_snapshot
+from reporting_dags.landing.sums import Sums
 from reporting_dags.local import command_line, make_home, sandbox, sandbox_environment
 from reporting_dags.model.clock import SystemClock
+from reporting_dags.model.column import MIXED
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import BLOCKING, VOLUME
-from reporting_dags.orchestration.home import OpenHome, ReportingHome, start_date
+from reporting_dags.orchestration.checks import BLOCKING, WARNINGS
+from reporting_dags.orchestration.home import OpenHome, ReportingHome, start_date, under_policy
+from reporting_dags.orchestration.network import SUMS_MATCH
 from reporting_dags.orchestration.schedules import unbroken
 from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.network import NETWORK, SOURCES
 
 DAYS = 30
 _RECENT_CHECKS = 10_000
+_AT_ONCE = 2
+_MONEY = ("publisher_revenue", "revenue", "earnings", "spend")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +52,7 @@ class Line:
     calls: int
     passed: int
     checks: int
-    warnings: int
+    warnings: dict[str, int]
 
     @property
     def whole(self) -> bool:
@@ -57,83 +66,129 @@ def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
     with sandbox() as url:
         environment = sandbox_environment(url, home)
         with _environment(environment):
-            lines = [_bring_home(report, home, days, environment, console) for report in all_reports()]
+            demo = _Demo(home, days, environment, console)
+            reports = all_reports()
+            # Two at a time: a run is mostly Dagster's own start and events, which keep a core busy.
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                touched = set().union(*pool.map(demo.bring_home, reports))
+            demo.build_network(touched)
+            lines = [demo.line(report) for report in (*reports, NETWORK)]
     console.print(_table(lines, days))
     for line in lines:
-        if line.warnings:
-            console.print(f"{line.report}: {line.warnings} days with a volume far from the median (a warning)")
+        for name, count in line.warnings.items():
+            console.print(f"{line.report}: {count} days with a warning of {name}", highlight=False)
     whole = all(line.whole for line in lines)
     console.print("every report is whole" if whole else "not every report is whole: see above", highlight=False)
     return whole
 
 
-def _bring_home(report: Report[Any], home: Path, days: int, environment: dict[str, str], console: Console) -> Line:
-    now = SystemClock().now()
-    last = report.calendar.newest(now)
-    first = max(last - timedelta(days=days - 1), report.calendar.oldest(now), start_date())
-    if first > last:
-        raise SettingError(
-            f"{report.key} has no day from {first} on yet", advice="Set REPORTING_START_DATE to a day that has passed."
-        )
-    window = Window(first, last)
-    with _opened(home) as (opened, instance):
-        spent = opened.ledger.calls(report=report.key)
-        due = set(due_days(report, since=first, ledger=opened.ledger, data=opened.data, now=now))
+class _Demo:
+    """One run of the demo: what is wanted of each report, and what there is of it."""
+
+    def __init__(self, home: Path, days: int, environment: dict[str, str], console: Console) -> None:
+        self._home = home
+        self._days = days
+        self._environment = environment
+        self._console = console
+        self._now = SystemClock().now()
+        with self._opened() as (opened, _):
+            self._spent = {report.key: opened.ledger.calls(report=report.key) for report in all_reports()}
+
+    def window(self, report: Report[Any]) -> Window:
+        """The days that are wanted: the last ones, as far back as the provider reaches."""
+        calendars = [source.report.calendar for source in SOURCES] if report is NETWORK else [report.calendar]
+        last = max(calendar.newest(self._now) for calendar in calendars)
+        first = max(last - timedelta(days=self._days - 1), report.calendar.oldest(self._now), start_date())
+        if first > last:
+            advice = "Set REPORTING_START_DATE to a day that has passed."
+            raise SettingError(f"{report.key} has no day from {first} on yet", advice=advice)
+        return Window(first, last)
+
+    def bring_home(self, report: Report[Any]) -> set[date]:
+        """Materialize what is missing or due; returns those days."""
+        window = self.window(report)
+        with self._opened() as (opened, instance):
+            due = due_days(
+                under_policy(report), since=window.first, ledger=opened.ledger, data=opened.data, now=self._now
+            )
+            wanted = set(due) | (self._unknown(report, window, instance) if report.partitioned else set())
+        self._materialize(report, wanted)
+        return wanted if report.partitioned else set()
+
+    def build_network(self, touched: set[date]) -> None:
+        """Build the days of network/daily of which a source has landed in this run, or that are not there yet."""
+        window = self.window(NETWORK)
+        with self._opened() as (_, instance):
+            wanted = self._unknown(NETWORK, window, instance) | {day for day in touched if day in window}
+        self._materialize(NETWORK, wanted)
+
+    def _unknown(self, report: Report[Any], window: Window, instance: dg.DagsterInstance) -> set[date]:
         known = instance.get_materialized_partitions(_asset_key(report))
-    wanted = sorted(due | {day for day in window.days if day.isoformat() not in known})
-    for stretch in unbroken(wanted, report.window_days):
-        console.print(f"{report.key}: materializing {stretch}", highlight=False)
-        _materialize(report, stretch, home, environment, console)
-    if not wanted:
-        console.print(f"{report.key}: nothing is missing or due", highlight=False)
-    with _opened(home) as (opened, instance):
-        return _line(report, window, opened, instance, spent)
+        return {day for day in window.days if day.isoformat() not in known}
 
+    def _materialize(self, report: Report[Any], days: set[date]) -> None:
+        if not days:
+            self._console.print(f"{report.key}: nothing is missing or due", highlight=False)
+        longest = self._days if report is NETWORK else max(report.window_days, self._days)
+        for stretch in unbroken(sorted(days), longest):
+            self._console.print(f"{report.key}: materializing {stretch}", highlight=False)
+            command = command_line("asset", "materialize", "-m", "reporting_dags.definitions")
+            command += ["--select", f'key:"{report.key}"']
+            command += ["--partition-range", f"{stretch.first}...{stretch.last}"] if report.partitioned else []
+            log = self._home / f"demo_{report.provider}_{report.name}.log"
+            with log.open("ab") as sink:
+                done = subprocess.run(  # noqa: S603 - our own command
+                    command, cwd=self._home, env=self._environment, stdout=sink, stderr=subprocess.STDOUT, check=False
+                )
+            if done.returncode:
+                told = f"{report.key} {stretch}: the run failed; its log is {log}"
+                self._console.print(told, style="red", highlight=False)
 
-def _materialize(
-    report: Report[Any], window: Window, home: Path, environment: dict[str, str], console: Console
-) -> None:
-    command = command_line("asset", "materialize", "-m", "reporting_dags.definitions")
-    command += ["--select", f'key:"{report.key}"', "--partition-range", f"{window.first}...{window.last}"]
-    log = home / "demo.log"
-    with log.open("ab") as sink:
-        done = subprocess.run(  # noqa: S603 - our own command
-            command, cwd=home, env=environment, stdout=sink, stderr=subprocess.STDOUT, check=False
+    def line(self, report: Report[Any]) -> Line:
+        """What there is of a report now: rows and money as they lie in its files, checks as Dagster recorded them."""
+        window = self.window(report)
+        with self._opened() as (opened, instance):
+            there = [day for day in window.days if opened.data.exists(report.file(day))] if report.partitioned else []
+            if report.partitioned:
+                table = read_days(opened.data, report, there)
+            else:
+                table = read_snapshot(opened.data, report, allow_missing=True)
+            latest = _latest_checks(report, window, instance)
+            calls = opened.ledger.calls(report=report.key) - self._spent.get(report.key, 0)
+            snapshot_there = not report.partitioned and opened.data.exists(report.file(window.last))
+        blocking = (SUMS_MATCH,) if report is NETWORK else tuple(BLOCKING)
+        failed = Counter(name for (name, _), passed in latest.items() if name in WARNINGS and not passed)
+        return Line(
+            report=report.key,
+            days=len(there) or int(snapshot_there),
+            wanted=len(window),
+            rows=table.num_rows,
+            money=_money(report, table),
+            calls=calls,
+            passed=sum(passed for (name, _), passed in latest.items() if name in blocking),
+            checks=len(blocking) * len(window),
+            warnings=dict(failed),
         )
-    if done.returncode:
-        console.print(f"{report.key} {window}: the run failed; its log is {log}", style="red", highlight=False)
+
+    @contextmanager
+    def _opened(self) -> Generator[tuple[OpenHome, dg.DagsterInstance]]:
+        with dg.DagsterInstance.from_config(str(self._home)) as instance, ReportingHome().open(instance) as opened:
+            yield opened, instance
 
 
-def _line(report: Report[Any], window: Window, opened: OpenHome, instance: dg.DagsterInstance, spent: int) -> Line:
-    landed = {
-        day: facts
-        for day, facts in opened.ledger.days(report.key).items()
-        if day in window and opened.data.exists(partition_key(report.key, day))
-    }
-    money: dict[str, Decimal] = {}
-    for facts in landed.values():
-        for sums in facts.money_sums.values():
-            for currency, amount in sums.items():
-                money[currency] = money.get(currency, Decimal()) + amount
-    latest = _latest_checks(report, window, instance)
-    blocking = [passed for (name, _), passed in latest.items() if name in BLOCKING]
-    return Line(
-        report=report.key,
-        days=len(landed),
-        wanted=len(window),
-        rows=sum(facts.rows for facts in landed.values()),
-        money=money,
-        calls=opened.ledger.calls(report=report.key) - spent,
-        passed=sum(blocking),
-        checks=len(BLOCKING) * len(window),
-        warnings=sum(not passed for (name, _), passed in latest.items() if name == VOLUME),
-    )
+def _money(report: Report[Any], table: pa.Table) -> dict[str, Decimal]:
+    """What was earned, or else spent, by currency."""
+    sums = Sums(report)
+    for batch in table.to_batches():
+        sums.add(batch)
+    found = sums.money()
+    return dict(next((found[name] for name in _MONEY if name in found), {}))
 
 
 def _latest_checks(report: Report[Any], window: Window, instance: dg.DagsterInstance) -> dict[tuple[str, date], bool]:
-    """The last result of each check for each day, as Dagster recorded it."""
+    """The last result of each check for each day, as Dagster recorded it; a snapshot's under the day it was taken."""
     latest: dict[tuple[str, date], bool] = {}
-    for name in (*BLOCKING, VOLUME):
+    for name in (*BLOCKING, SUMS_MATCH, *WARNINGS):
         key = dg.AssetCheckKey(_asset_key(report), name)
         history = instance.event_log_storage.get_asset_check_execution_history(key, limit=_RECENT_CHECKS)
         for record in reversed(history):
@@ -141,8 +196,11 @@ def _latest_checks(report: Report[Any], window: Window, instance: dg.DagsterInst
             if event is None or event.event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
                 continue  # planned by a run that never came to it
             told = event.asset_check_evaluation_data
-            if told.partition and date.fromisoformat(told.partition) in window:
-                latest[name, date.fromisoformat(told.partition)] = told.passed
+            day = date.fromisoformat(told.partition) if told.partition else None
+            if not report.partitioned:
+                latest[name, window.last] = told.passed
+            elif day is not None and day in window:
+                latest[name, day] = told.passed
     return latest
 
 
@@ -154,7 +212,10 @@ def _table(lines: list[Line], days: int) -> Table:
     table.add_column("provider calls", justify="right")
     table.add_column("checks passed", justify="right")
     for line in lines:
-        money = ", ".join(f"{amount:,.2f} {currency}" for currency, amount in sorted(line.money.items()))
+        told = [
+            (amount, "mixed" if currency == MIXED else currency) for currency, amount in line.money.items() if amount
+        ]
+        money = ", ".join(f"{amount:,.2f} {currency}".strip() for amount, currency in told)
         table.add_row(
             line.report,
             f"{line.days}/{line.wanted}",
@@ -168,12 +229,6 @@ def _table(lines: list[Line], days: int) -> Table:
 
 def _asset_key(report: Report[Any]) -> dg.AssetKey:
     return dg.AssetKey([report.provider, report.name])
-
-
-@contextmanager
-def _opened(home: Path) -> Generator[tuple[OpenHome, dg.DagsterInstance]]:
-    with dg.DagsterInstance.from_config(str(home)) as instance, ReportingHome().open(instance) as opened:
-        yield opened, instance
 
 
 @contextmanager

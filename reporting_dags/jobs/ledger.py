@@ -5,7 +5,7 @@ handle was not yet saved. A job is taken up by the next run that wants one of it
 and a run whose fence is old can write nothing more.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobState, LandedFacts
 from reporting_dags.jobs.leftovers import Leftover, judge
+from reporting_dags.jobs.planner import narrowed
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Denied, LostClaim
 from reporting_dags.model.outcome import Outcome
@@ -38,6 +39,7 @@ class Ledger:
         *,
         plan: Callable[[Iterable[date]], list[Window]],
         parts: Sequence[str],
+        halves: Callable[[Request], tuple[Request, ...]],
         now: datetime,
     ) -> Claim | Busy:
         """Hold `days` for a run: jobs left behind that serve some of them, and intents for the fewest windows besides.
@@ -55,22 +57,34 @@ class Ledger:
                     return Busy(_window(row), row.run or "unknown")
             landed = dict(connection.execute(_asked_at_by_day(who.report)).tuples().all())
             leftovers = [_leftover(row) for row in rows]
-            verdict = judge(leftovers, days, who=who, parts=parts, landed=landed, now=now)
+            cut = self._cut(connection, who)
+
+            def requests(window: Window) -> list[Request]:
+                return [small for part in parts for small in narrowed(Request(window, part), cut, halves)]
+
+            def parts_of(window: Window) -> list[str]:
+                return [request.part for request in requests(window) if request.window == window]
+
+            verdict = judge(leftovers, days, who=who, parts=parts_of, landed=landed, now=now)
             for job, reason in verdict.close:
                 self._close(connection, job.id, job.fence, Outcome.EXPIRED, reason, now)
             held = [self._take(connection, one.job, who) for group in verdict.take.values() for one in group]
             assigned = dict(verdict.days)
+            wanted = [Request(window, part) for window in assigned for part in parts_of(window)]
             for window in plan(verdict.ask):
-                assigned[window] = frozenset(day for day in verdict.ask if day in window)
-            have = {(job.request.window, job.request.part) for job in held}
-            wanted = [(window, part) for window in assigned for part in parts if (window, part) not in have]
-            held += [self._intend(connection, who, Request(*one), assigned[one[0]], now) for one in wanted]
+                for request in requests(window):
+                    wanted.append(request)
+                    assigned[request.window] = frozenset(day for day in verdict.ask if day in request.window)
+            have = {job.request for job in held}
+            wanted = [request for request in wanted if request not in have and assigned[request.window]]
+            held += [self._intend(connection, who, request, assigned[request.window], now) for request in wanted]
+            assigned = {window: mine for window, mine in assigned.items() if mine}
             return Claim(sorted(held, key=lambda job: (job.request.window, job.request.part)), assigned)
 
         return self._database.run(work)
 
     def spend(self, job: Job, quota: Quota, account: str, now: datetime) -> None:
-        """Count one call for `job`; raises `Denied` with the time of reset when the quota of the UTC day is spent."""
+        """Count one call for `job`; raises `Denied` with the time of reset when its quota of the UTC day is spent."""
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
 
         def work(connection: sa.Connection) -> None:
@@ -82,7 +96,7 @@ class Ledger:
             used = connection.scalar(spent) or 0
             if quota.per_day is not None and used >= quota.per_day:
                 raise Denied(
-                    f"the quota of {quota.per_day} {quota.api} queries a day is spent",
+                    f"the quota of {quota.per_day} {quota.api} a day is spent",
                     advice=f"It is renewed on {midnight + timedelta(days=1):%Y-%m-%d} at 00:00 UTC; run again then.",
                 )
             connection.execute(table.insert().values(api=quota.api, account=account, job=job.id, at=now))
@@ -188,6 +202,21 @@ class Ledger:
             for row in rows
         }
 
+    def versions(self, day: date, reports: Sequence[str]) -> dict[str, str]:
+        """The data version of `day` in each of `reports`; empty where it has not landed."""
+        return self._database.run(lambda connection: _versions(connection, day, reports))
+
+    def if_unchanged(self, day: date, versions: Mapping[str, str], publish: Callable[[], None]) -> bool:
+        """Call `publish` unless a report's version of `day` is another than in `versions`; none can land meanwhile."""
+
+        def work(connection: sa.Connection) -> bool:
+            same = _versions(connection, day, list(versions)) == dict(versions)
+            if same:
+                publish()
+            return same
+
+        return self._database.run(work)
+
     def calls(self, *, job: str | None = None, report: str | None = None) -> int:
         """Calls counted so far, of one job or of one report."""
         table = tables.calls
@@ -203,6 +232,14 @@ class Ledger:
         table = tables.jobs
         query = sa.select(table).where(table.c.report == report, table.c.state != JobState.CLOSED)
         return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
+
+    def _cut(self, connection: sa.Connection, who: Claimant) -> set[Request]:
+        """Requests to which the provider is known to have cut its answer."""
+        table = tables.jobs
+        same = (table.c.report == who.report) & (table.c.account == who.account)
+        same &= (table.c.fingerprint == who.fingerprint) & (table.c.outcome == Outcome.TRUNCATED.value)
+        query = sa.select(table.c.first_day, table.c.last_day, table.c.part).where(same)
+        return {Request(Window(first, last), part) for first, last, part in connection.execute(query).tuples()}
 
     def _take(self, connection: sa.Connection, job: Job, who: Claimant) -> Job:
         table = tables.jobs
@@ -299,6 +336,12 @@ def _leftover(row: sa.Row[Any]) -> Leftover:
     )
     days_left = frozenset(_days(row.days_left))
     return Leftover(job=job, account=row.account, fingerprint=row.fingerprint, days_left=days_left)
+
+
+def _versions(connection: sa.Connection, day: date, reports: Sequence[str]) -> dict[str, str]:
+    table = tables.days
+    query = sa.select(table.c.report, table.c.fingerprint).where(table.c.day == day, table.c.report.in_(reports))
+    return {**dict.fromkeys(reports, ""), **dict(connection.execute(query).tuples().all())}
 
 
 def _asked_at_by_day(report: str) -> sa.Select[tuple[date, datetime]]:

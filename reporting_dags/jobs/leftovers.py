@@ -6,7 +6,7 @@ day that has ended is never served by it alone: running a day again asks the pro
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -42,7 +42,7 @@ def judge(
     asked: Collection[date],
     *,
     who: Claimant,
-    parts: Sequence[str],
+    parts: Callable[[Window], Collection[str]],
     landed: Mapping[date, datetime],
     now: datetime,
 ) -> Verdict:
@@ -83,9 +83,13 @@ def _asked_at(group: Sequence[Leftover]) -> datetime:
     return min(leftover.job.submitted_at or leftover.job.intended_at for leftover in group)
 
 
-def _useless(leftover: Leftover, who: Claimant, parts: Sequence[str], now: datetime) -> str:
+def _useless(leftover: Leftover, who: Claimant, parts: Callable[[Window], Collection[str]], now: datetime) -> str:
     job = leftover.job
-    if leftover.account != who.account or leftover.fingerprint != who.fingerprint or job.request.part not in parts:
+    if (
+        leftover.account != who.account
+        or leftover.fingerprint != who.fingerprint
+        or job.request.part not in parts(job.request.window)
+    ):
         return "another account, query or part is wanted now"
     if job.state is JobState.INTENDED:
         return "its run ended before the provider's answer to it was saved"

@@ -1,10 +1,11 @@
-"""Which days may be asked for, and the fewest windows that cover them."""
+"""Which days may be asked for, and the fewest requests that cover them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime, timedelta
 
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.errors import Expired, NotReady, ReportingError
+from reporting_dags.providers.api import Request
 
 
 def plan(days: Iterable[date], longest: int) -> list[Window]:
@@ -27,6 +28,21 @@ def plan(days: Iterable[date], longest: int) -> list[Window]:
     if first is not None and last is not None:
         windows.append(Window(first, last))
     return windows
+
+
+def narrowed(
+    request: Request, cut: Collection[Request], halves: Callable[[Request], tuple[Request, ...]]
+) -> list[Request]:
+    """`request`, or smaller ones in its place where the provider is known to cut the answer to it, or to less."""
+    if not any(_covers(request, other) for other in cut):
+        return [request]
+    smaller = halves(request)
+    return [part for half in smaller for part in narrowed(half, cut, halves)] if smaller else [request]
+
+
+def _covers(request: Request, other: Request) -> bool:
+    within = request.window.first <= other.window.first and other.window.last <= request.window.last
+    return within and request.part in {"", other.part}
 
 
 def refusal(calendar: Calendar, day: date, now: datetime) -> ReportingError | None:

@@ -4,6 +4,7 @@ Judge the days, claim them in the ledger, drive their jobs until the raw answers
 jobs. Everything that can be continued after a crash is: the ledger says how far each job had come.
 """
 
+import functools
 import hashlib
 import shutil
 from collections.abc import Collection, Generator, Iterator
@@ -19,7 +20,7 @@ from reporting_dags.jobs.planner import plan, refusal
 from reporting_dags.landing.land import CheckResult, LandedDay, Part, land
 from reporting_dags.landing.store import raw_key
 from reporting_dags.model.days import Window
-from reporting_dags.model.errors import LostClaim, NotReady, ReportingError, StorageError
+from reporting_dags.model.errors import LostClaim, NotReady, ReportingError, StorageError, Truncated
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 
@@ -76,11 +77,7 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
     owner = bench.ledger.owners.enter()
     try:
         with _scratch_of(bench, owner) as scratch:
-            claim = _claim(bench, report, askable, owner)
-            if isinstance(claim, ReportingError):
-                yield from (DayResult(day=day, error=claim) for day in askable)
-            else:
-                yield from _bring_home(replace(bench, scratch=scratch), report, claim)
+            yield from _until_ended(replace(bench, scratch=scratch), report, askable, owner)
     finally:
         # Jobs that are still open need no word: an owner that has left is as good as dead, and the next run takes up.
         bench.ledger.owners.leave(owner)
@@ -106,6 +103,26 @@ def _scratch_of(bench: Bench, owner: str) -> Generator[Path]:
         shutil.rmtree(mine, ignore_errors=True)
 
 
+def _until_ended(bench: Bench, report: Report[Any], days: list[date], owner: str) -> Iterator[DayResult]:
+    """Bring `days` home; those whose answer the provider cut are asked for again, in smaller requests."""
+    while days:
+        claim = _claim(bench, report, days, owner)
+        if isinstance(claim, ReportingError):
+            yield from (DayResult(day=day, error=claim) for day in days)
+            return
+        days = []
+        for result in _bring_home(bench, report, claim):
+            if isinstance(result.error, CutShort):
+                bench.log(result.error.line)
+                days.append(result.day)
+            else:
+                yield result
+
+
+class CutShort(Truncated):
+    """The answer was cut, and smaller requests can be made in its place."""
+
+
 def _claim(bench: Bench, report: Report[Any], days: list[date], owner: str) -> Claim | ReportingError:
     """The jobs that bring `days` home, once no other live run holds one of the days."""
     policy = bench.provider.policy
@@ -124,6 +141,7 @@ def _claim(bench: Bench, report: Report[Any], days: list[date], owner: str) -> C
             days,
             plan=lambda wanted: plan(wanted, report.window_days),
             parts=bench.provider.parts(report),
+            halves=functools.partial(bench.provider.halves, report),
             now=bench.clock.now(),
         )
         if not isinstance(found, Busy):
@@ -153,8 +171,11 @@ def _end_window(
     bench: Bench, report: Report[Any], window: Window, days: list[date], parts: list[Driven]
 ) -> Iterator[DayResult]:
     evidence = _evidence(bench, window, parts)
-    error = next((driven.error for driven in parts if driven.error is not None), None)
-    if error is not None:
+    failed = next((driven for driven in parts if driven.error is not None), None)
+    if failed is not None and failed.error is not None:
+        error = failed.error
+        if isinstance(error, Truncated) and bench.provider.halves(report, failed.job.request):
+            error = CutShort(error.message, advice="Asking again in smaller pieces")
         yield from (DayResult(day=day, error=error, evidence=evidence) for day in days)
         return
     jobs = [driven.job for driven in parts]
@@ -181,8 +202,9 @@ def _land(
     recorded: list[date] = []
     parts = [
         Part(
-            path=bench.raw.fetch(raw_key(report.key, job.raw_sha256, report.text.suffix), bench.scratch),
-            constants=bench.provider.constants(job.request.part),
+            path=bench.raw.fetch(raw_key(report.key, job.raw_sha256, report.format.suffix), bench.scratch),
+            constants=bench.provider.constants(job.request),
+            claims=bench.provider.claims(report, job.request),
         )
         for job in jobs
     ]

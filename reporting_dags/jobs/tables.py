@@ -64,6 +64,16 @@ calls = sa.Table(
     sa.Index("reporting_calls_day", "api", "account", "at"),
 )
 
+rates = sa.Table(
+    "reporting_rates",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("api", sa.String(60), nullable=False),
+    sa.Column("account", sa.String(40), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("reporting_rates_minute", "api", "account", "at"),
+)
+
 days = sa.Table(
     "reporting_days",
     metadata,

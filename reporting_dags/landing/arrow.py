@@ -16,6 +16,11 @@ def viewed(buffer: pa.Buffer | None, kind: type[np.generic]) -> npt.NDArray[Any]
     return np.empty(0, dtype=kind) if buffer is None else np.frombuffer(cast("Any", buffer), dtype=kind)
 
 
+def listed(texts: AnyArray) -> list[str]:
+    """Texts as Python has them; "" for a null."""
+    return [text or "" for text in texts.to_pylist()]
+
+
 def lengths(texts: AnyArray) -> npt.NDArray[np.int64]:
     """Bytes of each text; -1 for a null."""
     offsets = viewed(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]

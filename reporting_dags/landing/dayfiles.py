@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from reporting_dags.landing.decode import Note
 from reporting_dags.landing.hashing import Fingerprint, Hashes
-from reporting_dags.landing.money import Sums
 from reporting_dags.landing.split import Piece, Pieces
+from reporting_dags.landing.sums import Sums
 from reporting_dags.model.report import Report
 
 # Smaller groups cost more time and bytes, larger ones memory (a row group a block: a third more time).

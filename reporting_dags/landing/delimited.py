@@ -4,62 +4,59 @@ import csv
 import functools
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
 from reporting_dags.landing.arrow import AnyArray
+from reporting_dags.landing.json_text import object_text
+from reporting_dags.landing.part import Part, agreed, may_lack, missing, name_among, repeated, sent, shown
 from reporting_dags.landing.survey import Survey, survey
 from reporting_dags.landing.values import shortened
 from reporting_dags.model.column import Column
 from reporting_dags.model.errors import DataError, Partial
-from reporting_dags.model.report import DelimitedText
+from reporting_dags.model.format import DelimitedText
+from reporting_dags.model.report import Report
 
 # A batch a block. Larger ones fall out of the processor's caches, smaller ones cost more calls than they save.
 _BLOCK_BYTES = 2 << 20
-_SHOWN_HEADERS = 40
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One file of an answer.
-
-    Attributes:
-        path: the provider's bytes.
-        constants: header → value, for declared columns that the file itself does not have: what was asked, where one
-            file answers for one app. If the file does have the column, each of its rows must hold that value.
-    """
-
-    path: Path
-    constants: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class DelimitedPart:
     """A part whose rows are lines: surveyed at once, parsed when `batches` is drawn.
 
     Raises:
+        ValueError: the part has claims.
         Partial: the file is empty, or ends inside a quoted field.
         DataError: it is no such text, a declared column is missing, or a header stands twice.
         OSError: it cannot be read.
     """
 
-    def __init__(self, part: Part, text: DelimitedText, columns: Sequence[Column]) -> None:
+    def __init__(self, part: Part, text: DelimitedText, report: Report[Any]) -> None:
+        if part.claims:
+            raise ValueError(f"{report.key}: lines of text repeat nothing of what was asked")
         self._part = part
         self._text = text
-        self._columns = columns
+        self._columns = sent(report)
         self._survey: Survey = survey(part.path, text)
         headers = _headers(part.path, text)
-        self._sources = {column.header: _source(column, headers, part.constants) for column in columns}
-        known = set(self._sources.values())
-        self._added = tuple(header for header in headers if header not in known)
+        self._sources = {column.header: _source(column, headers, part.constants) for column in self._columns}
+        known = {*self._sources.values(), *text.ignored}
+        added = tuple(header for header in headers if header not in known)
+        keeps_rest = any(column.rest for column in self._columns)
+        self._rest, self._added = (added, ()) if keeps_rest else ((), added)
 
     @property
     def records(self) -> int:
         """Rows that the bytes hold, counted without the parser."""
         return self._survey.records - 1
+
+    @property
+    def expected(self) -> int | None:
+        """None: lines of text do not say how many they are."""
+        return None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -72,7 +69,7 @@ class DelimitedPart:
         return tuple(found)
 
     def batches(self) -> Iterator[list[AnyArray]]:
-        """Every row as texts, in the order of the columns; an empty field is an empty text."""
+        """Every row as texts, in the order of `sent`; an empty field is an empty text."""
         if self.records == 0:
             return  # pyarrow takes a header without a line break for an empty file
         try:
@@ -83,7 +80,7 @@ class DelimitedPart:
             raise DataError("the rows cannot be parsed") from None
 
     def _parsed(self) -> Iterator[list[AnyArray]]:
-        present = list(dict.fromkeys(name for name in self._sources.values() if name is not None))
+        present = list(dict.fromkeys([name for name in self._sources.values() if name is not None] + [*self._rest]))
         refused: list[pa_csv.InvalidRow] = []
         try:
             reader = pa_csv.open_csv(
@@ -112,30 +109,27 @@ class DelimitedPart:
             raise
 
     def _texts(self, column: Column, batch: pa.RecordBatch) -> AnyArray:
+        if column.rest:
+            return self._rest_of(batch)
         source = self._sources[column.header]
         constant = self._part.constants.get(column.header)
         if source is None:
-            return pa.repeat(pa.scalar(constant, pa.string()), batch.num_rows)
+            return repeated(constant, batch.num_rows)
         texts = batch.column(source)
-        if constant is None:
-            return texts
-        for other in texts.unique().to_pylist():
-            if other != constant:
-                held = "another value" if column.personal else repr(shortened(other or ""))
-                raise DataError(f"column {column.header!r} holds {held} in the answer for {constant!r}")
-        return texts
+        return texts if constant is None else agreed(column, texts, constant)
+
+    def _rest_of(self, batch: pa.RecordBatch) -> AnyArray:
+        if not self._rest:
+            return repeated("", batch.num_rows)
+        rows = zip(*(batch.column(header).to_pylist() for header in self._rest), strict=True)
+        found = [{header: text for header, text in zip(self._rest, row, strict=True) if text} for row in rows]
+        return pa.array([object_text(members) for members in found], pa.string())
 
     def _misshapen(self, row: pa_csv.InvalidRow) -> DataError | Partial:
         if not self._survey.ended and self._survey.tail.endswith(row.text.encode()):
             return Partial("the answer is cut off within its last row")
         where = f"row {row.number} (the header is row 1)" if row.number is not None else "a row"
         return DataError(f"{where} has {row.actual_columns} fields, the header {row.expected_columns}")
-
-
-def shown(headers: Sequence[str]) -> str:
-    """Headers as a list for a message, bounded however many there are."""
-    names = ", ".join(shortened(header) for header in headers[:_SHOWN_HEADERS])
-    return f"{names} and {len(headers) - _SHOWN_HEADERS} more" if len(headers) > _SHOWN_HEADERS else names
 
 
 def _refuse(refused: list[pa_csv.InvalidRow], row: pa_csv.InvalidRow) -> Literal["error"]:
@@ -159,12 +153,7 @@ def _headers(path: Path, text: DelimitedText) -> list[str]:
 
 
 def _source(column: Column, headers: Sequence[str], constants: Mapping[str, str]) -> str | None:
-    for name in (column.header, *column.aliases):
-        if name in headers:
-            return name
-    if column.header in constants:
-        return None
-    raise DataError(
-        f"column {column.header!r} is missing; the answer has {shown(headers)}",
-        advice="If the provider renamed it, add the new name to the column's aliases",
-    )
+    name = name_among(column, headers)
+    if name is None and not may_lack(column, constants):
+        raise missing(column, headers)
+    return name

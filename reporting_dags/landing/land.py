@@ -11,10 +11,10 @@ import pyarrow as pa
 from reporting_dags.landing.ahead import Ahead
 from reporting_dags.landing.checks import CheckResult, day_and_currency, grain_unique, rows_complete, schema
 from reporting_dags.landing.dayfiles import DayFile, DayFiles
-from reporting_dags.landing.decode import OpenPart, decode, open_part
-from reporting_dags.landing.delimited import Part
+from reporting_dags.landing.decode import decode, open_part
+from reporting_dags.landing.part import OpenPart, Part
 from reporting_dags.landing.split import Pieces, split
-from reporting_dags.landing.store import Store, partition_key
+from reporting_dags.landing.store import Store
 from reporting_dags.landing.trouble import storage_error
 from reporting_dags.landing.workspace import workspace
 from reporting_dags.model.days import Window
@@ -37,6 +37,8 @@ class LandedDay:
         size: of the Parquet file, in bytes.
         fingerprint: the data version: another only if rows or schema are.
         money: column name → currency → exact sum.
+        totals: column name → exact sum, of every measure.
+        ratios: column name → what the day's sums make of it, of every ratio that is declared as a quotient of two.
         checks: what was checked, all passed.
         warnings: what a user should know though the day stands.
     """
@@ -47,6 +49,8 @@ class LandedDay:
     size: int
     fingerprint: str
     money: Mapping[str, Mapping[str, Decimal]]
+    totals: Mapping[str, Decimal | int]
+    ratios: Mapping[str, Decimal]
     checks: tuple[CheckResult, ...]
     warnings: tuple[str, ...]
 
@@ -84,7 +88,8 @@ def land(
         window: the days that the provider was asked for; a row of another day refutes the answer.
         days: those of them to publish. Rows of the others are read, counted and dropped.
         store: where partitions live.
-        expected_rows: how many rows the provider said there are, where it did.
+        expected_rows: how many rows the provider said there are, where it did; what the files themselves say must hold
+            too.
         before_publish: called right before each day is put in place; what it raises ends the landing there.
 
     Yields:
@@ -103,14 +108,17 @@ def land(
         raise Partial("empty answer: not one file")
     opened = _opened(report, parts)
     counted = sum(part.records for part in opened)
-    if expected_rows is not None and counted != expected_rows:
-        complete = rows_complete(None, counted, expected_rows)
-        for day in wanted:
-            yield RefusedDay(day=day, error=Partial(complete.detail), checks=(complete,))
-        return
+    said = [(counted, expected_rows), *((part.records, part.expected) for part in opened)]
+    for held, expected in said:
+        if expected is not None and held != expected:
+            complete = rows_complete(None, held, expected)
+            for day in wanted:
+                yield RefusedDay(day=day, error=Partial(complete.detail), checks=(complete,))
+            return
     with workspace(store) as folder, DayFiles(report, wanted, folder) as files:
         _fill(files, report, opened, window, wanted, store)
-        complete = rows_complete(files.read, counted, expected_rows)
+        told = all(expected is not None for _, expected in said[1:])
+        complete = rows_complete(files.read, counted, counted if told else expected_rows)
         warnings = tuple(dict.fromkeys(warning for part in opened for warning in part.warnings))
         for day in wanted:
             yield _landed(report, files[day], complete, warnings, store, before_publish)
@@ -118,7 +126,7 @@ def land(
 
 def _opened(report: Report[Any], parts: Sequence[Part]) -> list[OpenPart]:
     try:
-        return [open_part(report.text, part, report.columns) for part in parts]
+        return [open_part(report.format, part, report) for part in parts]
     except OSError as error:
         raise _unreadable(error) from None
 
@@ -165,14 +173,16 @@ def _landed(
         kind = Partial if complete in failed else DataError
         return RefusedDay(day=file.day, error=kind("; ".join(check.detail for check in failed)), checks=checks)
     before_publish(file.day)
-    store.put(file.path, partition_key(report.key, file.day))
+    store.put(file.path, report.file(file.day))
     return LandedDay(
         day=file.day,
         outcome=Outcome.DATA if file.rows else Outcome.EMPTY,
         rows=file.rows,
         size=size,
         fingerprint=file.fingerprint.text,
-        money=file.sums.as_decimals(),
+        money=file.sums.money(),
+        totals=file.sums.totals(),
+        ratios=file.sums.ratios(),
         checks=checks,
         warnings=(*warnings, *_rounding(report, file)),
     )

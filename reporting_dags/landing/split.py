@@ -7,8 +7,9 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
-from reporting_dags.landing.decode import Decoded, Note, day_of
+from reporting_dags.landing.decode import Decoded, Note
 from reporting_dags.landing.hashing import Hashes
+from reporting_dags.landing.rowdays import day_of
 
 # Rows wait until so many can be told apart at once: with many days, a copy a block would be all calls.
 _GATHER_ROWS = 64 << 10

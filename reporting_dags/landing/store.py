@@ -1,7 +1,6 @@
 """Where finished files live: a folder of this machine, or a bucket. A key holds the old whole file or the new one."""
 
 import re
-from datetime import date
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -51,11 +50,6 @@ class Store(Protocol):
     def trouble(self, verb: str, error: BaseException) -> StorageError:
         """The error to raise when the staging folder refuses."""
         ...
-
-
-def partition_key(report_key: str, day: date) -> str:
-    """The key of a day's one live file."""
-    return f"{report_key}/date={day.isoformat()}/part-0.parquet"
 
 
 def raw_key(report_key: str, sha256: str, suffix: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reporting_dags.model.errors import DataError, Partial
-from reporting_dags.model.report import DelimitedText
+from reporting_dags.model.format import DelimitedText
 
 _CHUNK_BYTES = 1 << 20
 _TAIL_BYTES = 4096
@@ -50,7 +50,7 @@ def survey(path: Path, text: DelimitedText) -> Survey:
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK_BYTES):
             start = start or chunk.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
-            _check_text(chunk, utf8, size)
+            check_text(chunk, utf8, size)
             counter.add(chunk)
             if quotes is not None:
                 quotes.add(chunk)
@@ -70,7 +70,12 @@ def survey(path: Path, text: DelimitedText) -> Survey:
     return Survey(records=records, ended=tail[-1] in {_LF, _CR}, tail=tail)
 
 
-def _check_text(chunk: bytes, utf8: codecs.IncrementalDecoder, offset: int) -> None:
+def check_text(chunk: bytes, utf8: codecs.IncrementalDecoder, offset: int) -> None:
+    """Refuse bytes that are no text, wherever a chunk ends; `utf8` remembers what came before.
+
+    Raises:
+        DataError: a NUL byte, or no UTF-8.
+    """
     if b"\0" in chunk:
         raise DataError(f"the answer holds a NUL byte, at byte {offset + chunk.index(0)}")
     if chunk.isascii() and not utf8.getstate()[0]:

@@ -19,7 +19,9 @@ Mask = npt.NDArray[np.bool_]
 _SHOWN_CHARACTERS = 40
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"-?[0-9]{1,40}")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(\.\d+)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d(?::\d\d(?::\d\d(\.\d+)?)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII)
+_SECONDS = "^[0-9]{9,11}$"
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _EXACT = decimal.Context(prec=80, rounding=decimal.ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999)
 
 
@@ -44,7 +46,7 @@ def shortened(text: str) -> str:
 
 
 def read_values(texts: AnyArray, kind: pa.DataType) -> Typed:
-    """Read texts as `kind`: text as it stands, an integer, a decimal or a UTC timestamp. Nothing but "" is null.
+    """Read texts as `kind`: text as it stands, integer, decimal, true or false, UTC timestamp. Nothing but "" is null.
 
     Raises:
         NotImplementedError: `kind` is none of these.
@@ -56,6 +58,8 @@ def read_values(texts: AnyArray, kind: pa.DataType) -> Typed:
         return _integers(filled, kind)
     if pa.types.is_decimal128(kind):
         return _decimals(filled, kind)
+    if pa.types.is_boolean(kind):
+        return _booleans(filled)
     if pa.types.is_timestamp(kind) and kind.tz == "UTC":
         return _times(filled, kind)
     raise NotImplementedError(f"columns of type {kind}")
@@ -87,7 +91,7 @@ def _one_by_one(texts: AnyArray, kind: pa.DataType, read: Callable[[str], tuple[
         if text is not None:
             try:
                 value, rounded[place] = read(text)
-            except (ValueError, ArithmeticError):
+            except (ValueError, LookupError, ArithmeticError):
                 bad[place] = True
         values.append(value)
     return Typed(pa.array(values, type=kind), bad, rounded)
@@ -111,6 +115,13 @@ def _integers(texts: AnyArray, kind: pa.DataType) -> Typed:
         return number, False
 
     return _one_by_one(texts, kind, read)
+
+
+def _booleans(texts: AnyArray) -> Typed:
+    try:
+        return Typed(pc.cast(texts, pa.bool_()))
+    except pa.ArrowInvalid:
+        return _one_by_one(texts, pa.bool_(), lambda text: (_BOOLEANS[text.lower()], False))
 
 
 def _decimals(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
@@ -183,7 +194,12 @@ def _times(texts: AnyArray, kind: pa.TimestampType) -> Typed:
             return Typed(way())
         except pa.ArrowInvalid:
             continue
-    return _one_by_one(texts, kind, _time)
+    seconds = pa.array(matches(texts.fill_null(""), _SECONDS))
+    if not pc.any(seconds).as_py():
+        return _one_by_one(texts, kind, _time)
+    moments = pc.cast(pc.cast(pc.cast(texts.filter(seconds), pa.int64()), pa.timestamp("s")), kind)
+    read = _times(pc.if_else(seconds, pa.scalar(None, pa.string()), texts), kind)
+    return Typed(pc.replace_with_mask(read.values, seconds, moments), read.bad, read.rounded)
 
 
 def _time(text: str) -> tuple[datetime, bool]:
@@ -192,5 +208,6 @@ def _time(text: str) -> tuple[datetime, bool]:
     if not found:
         raise ValueError(text)
     day, clock, fraction, zone = found.groups(default="")
-    moment = datetime.fromisoformat(f"{day}T{clock}{fraction[:7]}{zone or 'Z'}")
+    whole = clock.removesuffix(fraction) or "00"
+    moment = datetime.fromisoformat(f"{day}T{whole}{fraction[:7]}{zone or 'Z'}")
     return moment.astimezone(UTC), bool(fraction[7:].strip("0"))

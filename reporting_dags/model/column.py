@@ -6,8 +6,13 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+from reporting_dags.model.privacy import Personal
+
 MONEY = pa.decimal128(38, 18)
 """Money and ratios are exact decimals: providers print doubles such as 0.036300000000000006."""
+MOMENT = pa.timestamp("us", "UTC")
+MIXED = "XXX"
+"""Currency of a money column whose rows are in currencies that the answer does not tell (ISO 4217: no currency)."""
 
 
 class Kind(StrEnum):
@@ -19,6 +24,16 @@ class Kind(StrEnum):
     MONEY = "money"
     RATIO = "ratio"
     TIME = "time"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """How a ratio follows from sums: `scale` times `over` by `under`, both headers of the same report."""
+
+    over: str
+    under: str
+    scale: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +49,11 @@ class Column:
         currency: ISO 4217 code, when every value of the column is in one currency. Money needs this or `currency_from`.
         currency_from: header of the column that holds each row's currency.
         aliases: other headers under which the provider may send it.
-        personal: whether it holds personal data (e-mail, IP, advertising or device id, fingerprint).
+        personal: why it is personal data, if it is.
+        optional: whether the answer may lack it; it is null then.
+        quotient: how a ratio is worked out anew from sums.
+        flags: of a flag: the header of a column, and the texts of it for which the flag is true.
+        rest: whether it takes, as one JSON object of texts, every column of the answer that is not declared.
     """
 
     header: str
@@ -45,7 +64,11 @@ class Column:
     currency: str | None = None
     currency_from: str | None = None
     aliases: tuple[str, ...] = ()
-    personal: bool = False
+    personal: Personal | None = None
+    optional: bool = False
+    quotient: Quotient | None = None
+    flags: tuple[str, tuple[str, ...]] | None = None
+    rest: bool = False
 
     @property
     def name(self) -> str:
@@ -64,11 +87,54 @@ def day(header: str, *, aliases: tuple[str, ...] = ()) -> Column:
     return Column(header=header, kind=Kind.DAY, type=pa.date32(), meaning="Day of the report", aliases=aliases)
 
 
-def identity(header: str, meaning: str, *, aliases: tuple[str, ...] = (), personal: bool = False) -> Column:
+def identity(
+    header: str,
+    meaning: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    personal: Personal | None = None,
+    optional: bool = False,
+) -> Column:
     """A text that says what a row is about. Ids are text too: leading zeros and 64-bit values survive."""
     return Column(
-        header=header, kind=Kind.IDENTITY, type=pa.string(), meaning=meaning, aliases=aliases, personal=personal
+        header=header,
+        kind=Kind.IDENTITY,
+        type=pa.string(),
+        meaning=meaning,
+        aliases=aliases,
+        personal=personal,
+        optional=optional,
     )
+
+
+def integer(header: str, meaning: str, *, unit: str = "", aliases: tuple[str, ...] = ()) -> Column:
+    """A 64-bit integer that says what a row is about, or holds a code; not to be summed."""
+    return Column(header=header, kind=Kind.IDENTITY, type=pa.int64(), meaning=meaning, unit=unit, aliases=aliases)
+
+
+def boolean(header: str, meaning: str) -> Column:
+    """True or false, as the provider sends it."""
+    return Column(header=header, kind=Kind.FLAG, type=pa.bool_(), meaning=meaning)
+
+
+def flag(header: str, meaning: str, *, of: str, texts: tuple[str, ...]) -> Column:
+    """A column of our own: whether the column `of` holds one of `texts`."""
+    return Column(header=header, kind=Kind.FLAG, type=pa.bool_(), meaning=meaning, flags=(of, texts))
+
+
+def moment(header: str, meaning: str, *, aliases: tuple[str, ...] = ()) -> Column:
+    """A moment in UTC, to the microsecond; as text with or without a zone, or in Unix seconds."""
+    return Column(header=header, kind=Kind.TIME, type=MOMENT, meaning=meaning, aliases=aliases)
+
+
+def number(header: str, meaning: str, *, unit: str = "") -> Column:
+    """A decimal number that is neither money nor a quotient, such as a score."""
+    return Column(header=header, kind=Kind.MEASURE, type=MONEY, meaning=meaning, unit=unit)
+
+
+def rest(header: str, meaning: str) -> Column:
+    """Every column that is not declared, as one JSON object of texts: what a provider adds is kept."""
+    return Column(header=header, kind=Kind.IDENTITY, type=pa.string(), meaning=meaning, rest=True)
 
 
 def measure(header: str, meaning: str, *, unit: str, aliases: tuple[str, ...] = ()) -> Column:
@@ -97,6 +163,16 @@ def money(
     )
 
 
-def ratio(header: str, meaning: str, *, unit: str, aliases: tuple[str, ...] = ()) -> Column:
+def ratio(
+    header: str, meaning: str, *, unit: str, quotient: Quotient | None = None, aliases: tuple[str, ...] = ()
+) -> Column:
     """A quotient that the provider worked out: kept as sent, never to be summed or averaged."""
-    return Column(header=header, kind=Kind.RATIO, type=MONEY, meaning=meaning, unit=unit, aliases=aliases)
+    return Column(
+        header=header,
+        kind=Kind.RATIO,
+        type=MONEY,
+        meaning=meaning,
+        unit=unit,
+        quotient=quotient,
+        aliases=aliases,
+    )

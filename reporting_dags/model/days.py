@@ -73,8 +73,16 @@ class Calendar:
 
     def published_at(self, day: date) -> datetime:
         """When the data of `day` is out, in UTC; a day's length in its own zone (23, 24 or 25 hours) counts."""
-        ends = datetime.combine(day + ONE_DAY, time(), tzinfo=ZoneInfo(self.timezone))
-        return ends.astimezone(UTC) + self.published_after
+        return self.begins_at(day + ONE_DAY) + self.published_after
+
+    def begins_at(self, day: date) -> datetime:
+        """The moment, in UTC, at which `day` begins in the report's time zone."""
+        return datetime.combine(day, time(), tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)
+
+    def hours(self, window: Window) -> int:
+        """Hours of `window` in the report's time zone: days on which clocks change have 23 or 25."""
+        length = self.begins_at(window.last + ONE_DAY) - self.begins_at(window.first)
+        return round(length / timedelta(hours=1))
 
     def newest(self, now: datetime) -> date:
         """The newest day whose data is out."""

@@ -5,6 +5,8 @@ one line on what to do. They are raised where the fact is known and never hold a
 dates, codes and hosts, not from requests or addresses.
 """
 
+from typing import Self
+
 from reporting_dags.model.outcome import Outcome
 
 
@@ -24,6 +26,10 @@ class ReportingError(Exception):
         self.advice = " ".join(advice.split())
         self.request_id = request_id
         super().__init__(self.line)
+
+    def about(self, subject: str) -> Self:
+        """The same error, saying what it is about."""
+        return type(self)(f"{subject}: {self.message}", advice=self.advice, request_id=self.request_id)
 
     @property
     def line(self) -> str:

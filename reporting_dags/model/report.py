@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Generic, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -12,28 +13,10 @@ import pyarrow as pa
 from reporting_dags.model.column import Column, Kind
 from reporting_dags.model.days import Calendar
 from reporting_dags.model.errors import DeclarationError
+from reporting_dags.model.format import DelimitedText, Format
+from reporting_dags.model.privacy import Privacy
 
 QueryT_co = TypeVar("QueryT_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DelimitedText:
-    """How a provider writes rows as text.
-
-    Attributes:
-        delimiter: between fields.
-        quoted: whether a field may stand in double quotes (RFC 4180).
-        multiline: whether a quoted field may hold a line break. Where it may not, rows are counted by lines.
-    """
-
-    delimiter: str = ","
-    quoted: bool = True
-    multiline: bool = False
-
-    @property
-    def suffix(self) -> str:
-        """Ending of the raw answer's file name."""
-        return ".tsv" if self.delimiter == "\t" else ".csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +31,12 @@ class Report(Generic[QueryT_co]):
         grain: headers whose values together are unique within a day; empty where a day is one row.
         calendar: when days are out, for how long they are restated and served.
         window_days: the most days that one query may cover.
-        text: how the answer is written.
+        format: how the answer is written.
+        day_from: header of the time column whose day, in the calendar's time zone, is a row's day; where rows are
+            events, and the answer has no day column.
+        partitioned: whether the report is kept by day. One that is not is a snapshot of the day on which it was taken.
+        entity: header of the column that names the app, site or offer which earns.
+        privacy: what becomes of personal columns.
         description: what the report is, for the UI and the data dictionary.
     """
 
@@ -59,7 +47,11 @@ class Report(Generic[QueryT_co]):
     grain: tuple[str, ...]
     calendar: Calendar
     window_days: int
-    text: DelimitedText = field(default_factory=DelimitedText)
+    format: Format = field(default_factory=DelimitedText)
+    day_from: str = ""
+    partitioned: bool = True
+    entity: str = ""
+    privacy: Privacy = field(default_factory=Privacy)
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -71,23 +63,41 @@ class Report(Generic[QueryT_co]):
         names = [column.name for column in self.columns]
         for name in sorted({name for name in names if names.count(name) > 1}):
             self._refuse("columns", f"{name} stands twice")
-        days = [column for column in self.columns if column.kind is Kind.DAY]
-        if len(days) != 1:
-            self._refuse("columns", f"needs exactly one day column, has {len(days)}")
+        self._check_day()
         for column in self.columns:
             self._check_money(column)
-        headers = {column.header: column for column in self.columns}
-        for header in self.grain:
-            if header not in headers:
-                self._refuse("grain", f"{header!r} is no column of the report")
-            if headers[header].kind not in {Kind.IDENTITY, Kind.TIME}:
-                self._refuse("grain", f"{header!r} is a {headers[header].kind}, not an identity")
+        self._check_sources()
         if self.window_days < 1:
             self._refuse("window_days", f"is {self.window_days}; a query covers at least one day")
         try:
             ZoneInfo(self.calendar.timezone)
         except (KeyError, ValueError, OSError):
             self._refuse("calendar.timezone", f"{self.calendar.timezone!r} is no IANA time zone")
+
+    def _check_sources(self) -> None:
+        headers = {column.header: column for column in self.columns}
+        if self.entity and self.entity not in headers:
+            self._refuse("entity", f"{self.entity!r} is no column of the report")
+        for column in self.columns:
+            quotient, flags = column.quotient, column.flags
+            sources = ((quotient.over, quotient.under) if quotient else ()) + ((flags[0],) if flags else ())
+            for source in sources:
+                if source not in headers:
+                    self._refuse("columns", f"{column.header!r} is worked out from {source!r}, which is no column")
+        for header in self.grain:
+            if header not in headers:
+                self._refuse("grain", f"{header!r} is no column of the report")
+            if headers[header].kind not in {Kind.IDENTITY, Kind.TIME}:
+                self._refuse("grain", f"{header!r} is a {headers[header].kind}, not an identity")
+
+    def _check_day(self) -> None:
+        days = [column for column in self.columns if column.kind is Kind.DAY]
+        times = {column.header for column in self.columns if column.kind is Kind.TIME}
+        if self.day_from and self.day_from not in times:
+            self._refuse("day_from", f"{self.day_from!r} is no time column of the report")
+        wanted = 0 if self.day_from or not self.partitioned else 1
+        if len(days) != wanted:
+            self._refuse("columns", f"needs {'exactly one' if wanted else 'no'} day column, has {len(days)}")
 
     def _check_money(self, column: Column) -> None:
         is_money = column.kind is Kind.MONEY
@@ -110,12 +120,19 @@ class Report(Generic[QueryT_co]):
     @property
     def version(self) -> str:
         """A fingerprint of what is asked and in what shape it is kept: days landed under another one are due again."""
-        return hashlib.sha256(f"{self.query!r} {self.schema.to_string()}".encode()).hexdigest()[:16]
+        policy = f" {self.privacy.version}" if any(column.personal for column in self.columns) else ""
+        return hashlib.sha256(f"{self.query!r} {self.schema.to_string()}{policy}".encode()).hexdigest()[:16]
 
     @property
-    def day_column(self) -> Column:
-        """The provider's day column."""
-        return next(column for column in self.columns if column.kind is Kind.DAY)
+    def day_column(self) -> Column | None:
+        """The column from which a row's day is read; None in a snapshot, whose rows are all of the day it was taken."""
+        wanted = (column for column in self.columns if column.kind is Kind.DAY or column.header == self.day_from)
+        return next(wanted, None)
+
+    def file(self, day: date) -> str:
+        """Where, under the data root, the file of `day` lies."""
+        folder = f"{self.key}/date={day.isoformat()}" if self.partitioned else self.key
+        return f"{folder}/part-0.parquet"
 
     @property
     def kept(self) -> tuple[Column, ...]:
@@ -141,6 +158,7 @@ def _field(column: Column) -> "pa.Field[pa.DataType]":
         "unit": column.unit,
         "currency": column.currency or "",
         "currency_from": column.currency_from or "",
+        "personal": column.personal or "",
     }
     return pa.field(column.name, column.type, metadata={key: value for key, value in facts.items() if value})
 

@@ -5,6 +5,7 @@ is whole. So a run over a range keeps its good days when one is bad, and what it
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from typing import Any
 
@@ -13,12 +14,13 @@ import dagster as dg
 from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.landing.land import CheckResult
-from reporting_dags.model.clock import SystemClock
+from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import check_specs, summaries, volume_check
-from reporting_dags.orchestration.home import OpenHome, ReportingHome
+from reporting_dags.orchestration.checks import check_specs, entities_check, has_entities, summaries, volume_check
+from reporting_dags.orchestration.home import OpenHome, ReportingHome, under_policy
 from reporting_dags.orchestration.record import column_schema, failure_line, record_day, warn
+from reporting_dags.providers.api import Provider
 from reporting_dags.providers.resource import ProviderResource
 
 
@@ -33,14 +35,14 @@ def daily_partitions(report: Report[Any], start: date) -> dg.DailyPartitionsDefi
 
 def report_asset(report: Report[Any], start: date) -> dg.AssetsDefinition:
     """The asset of `report`, whose resource is called as its provider."""
-    partitions = daily_partitions(report, start)
+    partitions = daily_partitions(report, start) if report.partitioned else None
 
     @dg.asset(
         key=[report.provider, report.name],
         description=report.description,
         group_name=report.provider,
         partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=dg.BackfillPolicy.single_run() if report.partitioned else None,
         check_specs=check_specs(report, partitions),
         required_resource_keys={report.provider, "home"},
         io_manager_key="reports",
@@ -50,7 +52,7 @@ def report_asset(report: Report[Any], start: date) -> dg.AssetsDefinition:
         metadata={
             "dagster/column_schema": column_schema(report),
             "dagster/table_name": report.key.replace("/", "."),
-            "grain": ", ".join(("date", *report.grain_names)),
+            "grain": ", ".join((*(("date",) if report.partitioned else ()), *report.grain_names)),
             "timezone": report.calendar.timezone,
             "published_after_day_end": str(report.calendar.published_after),
             "restated_at_ages_in_days": ", ".join(str(age) for age in report.calendar.restated_at) or "never",
@@ -63,36 +65,32 @@ def report_asset(report: Report[Any], start: date) -> dg.AssetsDefinition:
 
 
 def _bring_home(context: dg.AssetExecutionContext, report: Report[Any]) -> Iterator[dg.AssetCheckResult]:
-    days = [date.fromisoformat(key) for key in context.partition_keys]
+    clock = SystemClock()
+    partitions = context.partition_keys if report.partitioned else ()
+    days = [date.fromisoformat(key) for key in partitions] or [report.calendar.today(clock.now())]
     resource: ProviderResource = getattr(context.resources, report.provider)
     home: ReportingHome = context.resources.home
     results: list[DayResult] = []
     checks: dict[date, tuple[CheckResult, ...]] = {}
     try:
         with home.open(context.instance) as opened:
-            for result in _pull(context, report, resource, opened, days):
-                checks[result.day] = _checks(report, result, opened)
-                record_day(context, report, result, checks[result.day], opened.data)
-                results.append(result)
+            bench = _bench(context, resource.client(clock, opened.rates.pace(clock)), opened, clock)
+            with closing(bench.provider):
+                for result in pull(bench, under_policy(report), days):
+                    checks[result.day] = _checks(report, result, opened)
+                    record_day(context, report, result, checks[result.day], opened.data)
+                    results.append(result)
     except ReportingError as error:
         context.log.error("%s: %s", report.key, error.line)
         raise dg.Failure(f"{report.key} {error.outcome}: {error.line}", allow_retries=False) from None
     warn(context, report, results)
-    yield from summaries(dg.AssetKey([report.provider, report.name]), checks)
+    yield from summaries(report, checks)
     if any(result.error is not None for result in results):
         raise dg.Failure(failure_line(report, results), allow_retries=False)
 
 
-def _pull(
-    context: dg.AssetExecutionContext,
-    report: Report[Any],
-    resource: ProviderResource,
-    opened: OpenHome,
-    days: list[date],
-) -> Iterator[DayResult]:
-    clock = SystemClock()
-    provider = resource.client(clock)
-    bench = Bench(
+def _bench(context: dg.AssetExecutionContext, provider: Provider, opened: OpenHome, clock: Clock) -> Bench:
+    return Bench(
         provider=provider,
         ledger=opened.ledger,
         data=opened.data,
@@ -102,13 +100,12 @@ def _pull(
         run=context.run.run_id,
         log=context.log.info,
     )
-    try:
-        yield from pull(bench, report, days)
-    finally:
-        provider.close()
 
 
 def _checks(report: Report[Any], result: DayResult, opened: OpenHome) -> tuple[CheckResult, ...]:
     if result.landed is None:
         return result.checks
-    return (*result.checks, volume_check(result.day, result.landed.rows, opened.ledger.days(report.key)))
+    found = [*result.checks, volume_check(result.day, result.landed.rows, opened.ledger.days(report.key))]
+    if has_entities(report):
+        found.append(entities_check(report, result.day, opened.data))
+    return tuple(found)

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,11 @@ from pydantic import Field
 
 from reporting_dags.jobs.database import open_database
 from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.rates import Rates
 from reporting_dags.landing.store import Store, open_store
 from reporting_dags.model.errors import SettingError, StorageError
+from reporting_dags.model.privacy import PersonalData, Privacy
+from reporting_dags.model.report import Report
 from reporting_dags.providers.resource import SECRET
 from reporting_dags.providers.settings import optional, setting
 
@@ -28,6 +31,7 @@ class OpenHome:
     """The opened places of one run."""
 
     ledger: Ledger
+    rates: Rates
     data: Store
     raw: Store
     scratch: Path
@@ -74,6 +78,7 @@ class ReportingHome(dg.ConfigurableResource[Any]):
         try:
             yield OpenHome(
                 ledger=Ledger(database),
+                rates=Rates(database),
                 data=self.open_data(scratch),
                 raw=open_store(
                     setting(self.raw_url, "REPORTING_RAW_URL", default=str(folder / "raw")),
@@ -95,6 +100,17 @@ class ReportingHome(dg.ConfigurableResource[Any]):
             label="data root",
             variable="REPORTING_DATA_URL",
         )
+
+
+def under_policy(report: Report[Any]) -> Report[Any]:
+    """`report` under the policy for personal data; raises `SettingError` naming the variable when it is none."""
+    text = setting(None, "REPORTING_PERSONAL_DATA", default=PersonalData.HASH).lower()
+    try:
+        mode = PersonalData(text)
+    except ValueError:
+        choices = ", ".join(PersonalData)
+        raise SettingError(f"REPORTING_PERSONAL_DATA is {text!r}", advice=f"Give one of {choices}.") from None
+    return replace(report, privacy=Privacy(mode, optional(None, "REPORTING_HASH_KEY") or ""))
 
 
 def start_date() -> date:

@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from reporting_dags.landing.read import read_days, to_pandas
+from reporting_dags.landing.read import read_days, read_snapshot, to_pandas
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.reports.catalog import all_reports
@@ -25,21 +25,19 @@ class ReportsIOManager(dg.ConfigurableIOManager):
     home: dg.ResourceDependency[ReportingHome]
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.Table:
-        """The days of the upstream report that the downstream partition maps to."""
+        """The days of the upstream report that the downstream partition maps to; of a snapshot, all there is."""
         key = "/".join(context.asset_key.path)
         report = next((report for report in all_reports() if report.key == key), None)
         if report is None:
             raise dg.Failure(f"{key} is no report; this IO manager reads reports alone", allow_retries=False)
-        days = [date.fromisoformat(partition) for partition in context.asset_partition_keys]
-        metadata = context.definition_metadata or {}
+        allow_missing = bool((context.definition_metadata or {}).get("allow_missing_partitions"))
         try:
-            table = read_days(
-                self.home.open_data(Path(gettempdir())),
-                report.key,
-                report.schema,
-                days,
-                allow_missing=bool(metadata.get("allow_missing_partitions")),
-            )
+            store = self.home.open_data(Path(gettempdir()))
+            if report.partitioned:
+                days = [date.fromisoformat(partition) for partition in context.asset_partition_keys]
+                table = read_days(store, report, days, allow_missing=allow_missing)
+            else:
+                table = read_snapshot(store, report, allow_missing=allow_missing)
         except ReportingError as error:
             raise dg.Failure(f"{key}: {error.line}", allow_retries=False) from None
         wanted = context.dagster_type.typing_type

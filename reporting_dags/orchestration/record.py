@@ -8,7 +8,7 @@ import dagster as dg
 
 from reporting_dags.jobs.pull import DayResult
 from reporting_dags.landing.land import CheckResult, LandedDay
-from reporting_dags.landing.store import Store, partition_key
+from reporting_dags.landing.store import Store
 from reporting_dags.model.column import Column
 from reporting_dags.model.days import stretches
 from reporting_dags.model.report import Report
@@ -28,24 +28,23 @@ def record_day(
         context.log_event(
             dg.AssetMaterialization(
                 asset_key=key,
-                partition=result.day.isoformat(),
+                partition=result.day.isoformat() if report.partitioned else None,
                 description=f"{result.landed.rows} rows, {result.outcome}",
                 metadata=_metadata(report, result, result.landed, data),
                 tags={"dagster/data_version": result.landed.fingerprint},
             )
         )
     for check in checks:
-        # `log_event` records check evaluations at run time, though its annotation does not list them.
-        context.log_event(cast("dg.AssetObservation", evaluation(key, result.day, check)))
+        record_check(context, report, result.day, check)
     if result.error is not None:
         context.log.error("%s %s %s: %s", report.key, result.day, result.outcome, result.error.line)
 
 
 def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: Store) -> dict[str, Any]:
     evidence = result.evidence
-    location = f"{data.url}/{partition_key(report.key, result.day)}"
+    location = f"{data.url}/{report.file(result.day)}"
     facts: dict[str, Any] = {
-        "dagster/partition_row_count": landed.rows,
+        "dagster/partition_row_count" if report.partitioned else "dagster/row_count": landed.rows,
         "dagster/uri": location,
         "dagster/table_name": report.key.replace("/", "."),
         "outcome": str(result.outcome),
@@ -62,9 +61,17 @@ def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: S
         for currency, amount in sums.items():
             facts[f"{column}_{currency.lower()}"] = float(amount)
             facts[f"{column}_{currency.lower()}_exact"] = f"{amount.normalize():f}"
+    facts |= {f"{column}_total": float(total) for column, total in landed.totals.items()}
+    facts |= {f"{column}_of_sums": float(quotient) for column, quotient in landed.ratios.items()}
     if landed.warnings:
         facts["warnings"] = "; ".join(landed.warnings)
     return facts
+
+
+def record_check(context: dg.AssetExecutionContext, report: Report[Any], day: date, check: CheckResult) -> None:
+    """Log one day's result of one check."""
+    # `log_event` records check evaluations at run time, though its annotation does not list them.
+    context.log_event(cast("dg.AssetObservation", evaluation(report, day, check)))
 
 
 def column_schema(report: Report[Any]) -> dg.TableSchema:

@@ -11,7 +11,7 @@ from reporting_dags.jobs.due import due_days
 from reporting_dags.jobs.planner import plan
 from reporting_dags.model.days import Window, stretches
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import ReportingHome
+from reporting_dags.orchestration.home import ReportingHome, under_policy
 
 _MARGIN = timedelta(minutes=5)
 RANGE_START = "dagster/asset_partition_range_start"
@@ -43,7 +43,7 @@ def _schedule(provider: str, reports: list[Report[Any]], start: date) -> dg.Sche
         asked = False
         with home.open(context.instance) as opened:
             for report in reports:
-                days = due_days(report, since=start, ledger=opened.ledger, data=opened.data, now=now)
+                days = due_days(under_policy(report), since=start, ledger=opened.ledger, data=opened.data, now=now)
                 # A window may span days that are not due: they come with the same query, and one query serves them all.
                 for window in plan(days, report.window_days):
                     asked = True
@@ -62,6 +62,10 @@ def unbroken(days: Sequence[date], longest: int) -> list[Window]:
 def run_request(report: Report[Any], window: Window, *, reason: str) -> dg.RunRequest:
     """One run over `window`; `reason` tells requests for the same days apart."""
     first, last = window.first.isoformat(), window.last.isoformat()
+    if not report.partitioned:
+        return dg.RunRequest(
+            run_key=f"{report.key}:{window}:{reason}", asset_selection=[dg.AssetKey([report.provider, report.name])]
+        )
     single = window.first == window.last
     return dg.RunRequest(
         run_key=f"{report.key}:{window}:{reason}",

@@ -5,17 +5,15 @@ submit that costs nothing and is ready at the first poll; one that finds a job a
 one that is asked once an app and a day names those apps as the `parts` of a window.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
-
-Meter = Callable[[], None]
-"""Called before each HTTP call that the provider counts; records it, and raises `Denied` when none is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +22,9 @@ class Request:
 
     window: Window
     part: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.window} [{self.part}]" if self.part else str(self.window)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +58,31 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """Calls that a provider allows an account in a UTC day; None where it sets no limit."""
+    """A kind of call that is counted, and how many an account may make in a UTC day; None for any number."""
 
     api: str
     per_day: int | None = None
+
+
+Meter = Callable[[Quota], None]
+"""Called before each call that is counted; records it, and raises `Denied` when none of its kind is left today."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How many calls a provider allows an account in any minute."""
+
+    api: str
+    account: str
+    per_minute: int
+
+
+Pace = Callable[[Rate], None]
+"""Called before each call under a rate; waits until it fits, whichever processes make the others."""
+
+
+def unpaced(rate: Rate) -> None:
+    """The pace of a client on its own: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,46 +103,60 @@ class JobPolicy:
     in_flight: int = 1
 
 
-class Provider(Protocol):
-    """One provider's reporting API, as an account sees it."""
+class Provider(ABC):
+    """One provider's reporting API, as an account sees it.
 
-    @property
-    def account(self) -> str:
-        """A short fingerprint of the credentials' public part: whose jobs and quota these are. Not a secret."""
-        ...
+    Attributes:
+        account: a short fingerprint of the credentials' public part: whose jobs and quota these are. Not a secret.
+        policy: how its jobs are waited for.
+    """
 
-    @property
-    def policy(self) -> JobPolicy:
-        """How its jobs are waited for."""
-        ...
-
-    @property
-    def quota(self) -> Quota:
-        """Under what name its calls are counted, and how many a day it allows."""
-        ...
+    account: str
+    policy: JobPolicy
 
     def parts(self, report: Report[Any]) -> tuple[str, ...]:
         """The parts in which a window is asked; `("",)` where one request covers it."""
-        ...
+        return ("",)
 
-    def constants(self, part: str) -> Mapping[str, str]:
-        """Values by header that the file of a part does not hold itself."""
-        ...
+    def halves(self, report: Report[Any], request: Request) -> tuple[Request, ...]:
+        """Smaller requests that together ask for the same, for an answer that was cut; none if there are none."""
+        days = request.window.days
+        if len(days) == 1:
+            return ()
+        middle = len(days) // 2
+        return (
+            Request(Window(days[0], days[middle - 1]), request.part),
+            Request(Window(days[middle], days[-1]), request.part),
+        )
 
+    def constants(self, request: Request) -> Mapping[str, str]:
+        """Values by header that the answer to a request need not hold itself."""
+        return {}
+
+    def claims(self, report: Report[Any], request: Request) -> Mapping[str, str]:
+        """What the answer must say of itself, by its place in the document."""
+        return {}
+
+    @abstractmethod
     def submit(self, report: Report[Any], request: Request, meter: Meter) -> Handle:
         """Ask for the report; returns what finds the job again. Raises `ReportingError`."""
-        ...
 
+    @abstractmethod
     def poll(self, report: Report[Any], request: Request, handle: Handle) -> Pending | Ready:
-        """Ask how far it is. Raises `Expired` when the handle no longer serves."""
-        ...
+        """Ask how far it is. Raises `Expired` when the handle no longer serves, `Truncated` when the answer is cut."""
 
+    @abstractmethod
     def download(
-        self, report: Report[Any], request: Request, handle: Handle
+        self, report: Report[Any], request: Request, handle: Handle, meter: Meter
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """The bytes of the answer as they arrive; raises `Partial` if they break off."""
-        ...
+        """The bytes of the answer as they arrive.
 
+        Raises:
+            Partial: they broke off.
+            NotReady: the answer is not there yet after all.
+            Expired: it is there no longer.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Close its connections."""
-        ...

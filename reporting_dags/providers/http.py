@@ -5,7 +5,8 @@ session, so that whatever counts calls (`before`) sees every one of them.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
@@ -14,33 +15,28 @@ from typing import Any, Self
 import requests
 import tenacity
 import urllib3
-from urllib3.exceptions import InvalidHeader, LocationParseError
-from urllib3.util.retry import Retry
+from urllib3.exceptions import LocationParseError
 from urllib3.util.url import parse_url
 
 from reporting_dags.model.clock import Clock
-from reporting_dags.model.errors import Denied, Failed, ReportingError, SettingError
+from reporting_dags.model.errors import Failed, ReportingError, SettingError
+from reporting_dags.providers.body import Body
 from reporting_dags.providers.redaction import Redactor, quiet_http_logs
+from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable, arrived, retry_after, why
 
 Headers = Callable[[], Mapping[str, str]]
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 LARGEST_ANSWER = 8 * 1024 * 1024
 
 
-class Unavailable(Failed):
-    """The provider could not be reached, or answered with a server error, every time that it was asked.
-
-    `ambiguous` means that the call may have reached the provider all the same: only its answer was lost.
-    """
-
-    retry_after: float | None = None
-    ambiguous: bool = False
-
-
-class RateLimited(Denied):
-    """The provider asks for fewer calls (429)."""
-
-    retry_after: float | None = None
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    path: str
+    headers: Headers
+    params: Mapping[str, str] | None
+    body: object
+    before: Callable[[], None] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +73,6 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.host.lower(), parts.port or ports[parts.scheme]
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds asked for by `Retry-After`, given in seconds or as a date; None when absent or malformed."""
-    value = headers.get("Retry-After")
-    if value is None:
-        return None
-    try:
-        return max(0.0, Retry().parse_retry_after(value))
-    except (InvalidHeader, ValueError, OverflowError):
-        return None
-
-
 def bare_session() -> requests.Session:
     """A session that adds no credentials of its own: netrc is not read, and cookies are not kept."""
     session = requests.Session()
@@ -114,6 +99,8 @@ class Http:
         attempts: tries in all.
         longest_delay: most seconds that one `Retry-After` is waited for; a longer one ends the call.
         timeout: seconds to connect, and between two bytes of an answer.
+        pace: called before each try; waits until the provider's rate allows it.
+        backs_off: whether a 429 that names no wait is tried again too, at growing intervals.
     """
 
     def __init__(
@@ -127,6 +114,8 @@ class Http:
         attempts: int = 4,
         longest_delay: timedelta = timedelta(minutes=2),
         timeout: tuple[float, float] = (10.0, 60.0),
+        pace: Callable[[], None] = lambda: None,
+        backs_off: bool = False,
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
@@ -137,6 +126,9 @@ class Http:
         except ValueError:
             raise SettingError(f"the base URL of {name} is not an http(s) address") from None
         self._session = bare_session()
+        self._clock = clock
+        self._pace = pace
+        self._backs_off = backs_off
         self._longest = longest_delay.total_seconds()
         self._retrying = tenacity.Retrying(
             wait=_RetryAfterOr(tenacity.wait_exponential_jitter(multiplier=first_delay, max=60.0, jitter=first_delay)),
@@ -169,47 +161,98 @@ class Http:
             Unavailable: no answer, or a server error, at every try.
             RateLimited: 429 at every try, or with a longer wait than is worth it.
         """
+        request = _Call(method, path, headers, params, body, before)
 
         def once() -> Answer:
-            fresh = dict(headers())
-            if before is not None:
-                before()
-            return self._once(method, path, fresh, params, body)
+            with self._send(request) as response:
+                return self._answer(request, response)
 
-        worth = _Worth(longest=self._longest, metered=before is not None)
-        return self._retrying.copy(retry=worth)(once)
+        return self._retrying.copy(retry=self._worth(request))(once)
 
-    def _once(
-        self, method: str, path: str, headers: dict[str, str], params: Mapping[str, str] | None, body: object
-    ) -> Answer:
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Headers = dict,
+        params: Mapping[str, str] | None = None,
+        body: object = None,
+        before: Callable[[], None] | None = None,
+    ) -> Generator[Body]:
+        """One API call whose answer may be large: its status is known, its bytes are not read yet.
+
+        Until the answer begins it is as `call`; what then breaks off is the caller's to ask for again.
+
+        Raises:
+            Unavailable, RateLimited: as `call` does.
+        """
+        request = _Call(method, path, headers, params, body, before)
+
+        def once() -> requests.Response:
+            response = self._send(request)
+            try:
+                self._refuse(request, Answer(status=response.status_code, headers=response.headers, body=b""))
+            except ReportingError:
+                response.close()
+                raise
+            return response
+
+        response = self._retrying.copy(retry=self._worth(request))(once)
         try:
-            with self._session.request(
-                method,
-                self.base_url + path,
-                headers=headers,
-                params=params,
-                json=body,
+            yield Body.of(response, name=self.name, clock=self._clock)
+        finally:
+            response.close()
+
+    def _worth(self, request: "_Call") -> "_Worth":
+        metered = request.before is not None
+        # A counted call is not repeated on a guess: what it would cost is not known.
+        return _Worth(longest=self._longest, metered=metered, backs_off=self._backs_off and not metered)
+
+    def _send(self, request: "_Call") -> requests.Response:
+        fresh = dict(request.headers())
+        self._pace()
+        if request.before is not None:
+            request.before()
+        try:
+            return self._session.request(
+                request.method,
+                self.base_url + request.path,
+                headers=fresh,
+                params=request.params,
+                json=request.body,
                 timeout=self.timeout,
                 allow_redirects=False,
                 stream=True,
-            ) as response:
-                content = response.raw.read(LARGEST_ANSWER + 1, decode_content=True)
-                answer = Answer(status=response.status_code, headers=response.headers, body=content)
+            )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            unavailable = Unavailable(f"{self.name} at {self.host} did not answer ({why(error)})", advice=LATER)
-            unavailable.ambiguous = arrived(error)
-            raise unavailable from None
+            raise self._unavailable(error) from None
+
+    def _unavailable(self, error: Exception) -> Unavailable:
+        unavailable = Unavailable(f"{self.name} at {self.host} did not answer ({why(error)})", advice=LATER)
+        unavailable.ambiguous = arrived(error)
+        return unavailable
+
+    def _answer(self, request: "_Call", response: requests.Response) -> Answer:
+        try:
+            content = response.raw.read(LARGEST_ANSWER + 1, decode_content=True)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unavailable(error) from None
+        answer = Answer(status=response.status_code, headers=response.headers, body=content)
         if len(answer.body) > LARGEST_ANSWER:
             raise Failed(f"{self.name} answered with more than {LARGEST_ANSWER} bytes where a short answer was due")
+        self._refuse(request, answer)
+        return answer
+
+    def _refuse(self, request: "_Call", answer: Answer) -> None:
         if 300 <= answer.status < 400:
             raise Failed(
-                f"{self.name} answered {method} {path} with a redirect ({answer.status}), which is not followed "
-                "because it could carry the credentials elsewhere",
+                f"{self.name} answered {request.method} {request.path} with a redirect ({answer.status}), which is not "
+                "followed because it could carry the credentials elsewhere",
                 advice="Check the base URL of the provider.",
             )
         if answer.status in TRANSIENT:
-            raise self._transient(method, path, answer)
-        return answer
+            raise self._transient(request.method, request.path, answer)
 
     def _transient(self, method: str, path: str, answer: Answer) -> ReportingError:
         # Without the body: a gateway's error page may echo the request, credentials and all, in a form of its own.
@@ -235,44 +278,21 @@ class Http:
         self.close()
 
 
-LATER = "Run the day again later."
-
-
-def arrived(error: BaseException) -> bool:
-    """Whether a call that failed so may have reached the provider: all but what failed before it was sent."""
-    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):
-        return False
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return not isinstance(reason, urllib3.exceptions.NewConnectionError)
-
-
-def why(error: BaseException) -> str:
-    """The kind of a transport error in words, without the URL that its own text would carry."""
-    kinds: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
-        (requests.exceptions.ConnectTimeout, "no connection in time"),
-        ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError), "timed out"),
-        (requests.exceptions.SSLError, "TLS failed"),
-        (requests.exceptions.ProxyError, "the proxy failed"),
-        ((requests.exceptions.ConnectionError, urllib3.exceptions.NewConnectionError), "connection refused or lost"),
-        ((requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError), "the answer broke off"),
-    )
-    return next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)
-
-
 class _Worth(tenacity.retry_base):
     """Whether a failed try is worth another: what is transient, as long as no more is asked for than `longest`.
 
     A call that the provider counts, and that may have reached it, is repeated once: each repetition may cost one.
     """
 
-    def __init__(self, *, longest: float, metered: bool) -> None:
+    def __init__(self, *, longest: float, metered: bool, backs_off: bool) -> None:
         self._longest = longest
         self._metered = metered
+        self._backs_off = backs_off
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         if isinstance(error, RateLimited):
-            return error.retry_after is not None and error.retry_after <= self._longest
+            return self._backs_off if error.retry_after is None else error.retry_after <= self._longest
         if not isinstance(error, Unavailable):
             return False
         if error.ambiguous and self._metered and retry_state.attempt_number > 1:

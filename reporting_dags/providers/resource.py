@@ -1,12 +1,15 @@
 """The Dagster face of a provider: a resource that holds settings and credentials and makes the client of one run."""
 
 from abc import ABC, abstractmethod
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from reporting_dags.model.clock import Clock
-from reporting_dags.providers.api import Provider
+from reporting_dags.providers.api import Pace, Provider, unpaced
+from reporting_dags.providers.settings import seconds
 
 SECRET: dict[str, Any] = {"dagster__is_secret": True}
 """Marks a field that Dagster's UI masks."""
@@ -15,6 +18,27 @@ SECRET: dict[str, Any] = {"dagster__is_secret": True}
 class ProviderResource(dg.ConfigurableResource[Any], ABC):
     """One provider's API. Its resource key is the first part of the asset keys that it serves."""
 
+    poll_seconds: float | None = Field(
+        default=None,
+        description="Seconds until the first look at a report and before the first retry. "
+        "Unset: REPORTING_POLL_SECONDS, else 5.",
+    )
+    job_timeout_seconds: float | None = Field(
+        default=None,
+        description="Seconds that a run waits for one report before its days end not ready. "
+        "Unset: REPORTING_JOB_TIMEOUT_SECONDS, else 7200.",
+    )
+
     @abstractmethod
-    def client(self, clock: Clock) -> Provider:
+    def client(self, clock: Clock, pace: Pace = unpaced) -> Provider:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
+
+    @property
+    def first_poll(self) -> timedelta:
+        """Until the first look at a report."""
+        return timedelta(seconds=seconds(self.poll_seconds, "REPORTING_POLL_SECONDS", default=5))
+
+    @property
+    def timeout(self) -> timedelta:
+        """How long a run waits for one report."""
+        return timedelta(seconds=seconds(self.job_timeout_seconds, "REPORTING_JOB_TIMEOUT_SECONDS", default=7200))

@@ -4,12 +4,18 @@ from typing import Any
 
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.report import Report
-from reporting_dags.reports import dt_offer_wall
+from reporting_dags.reports import dt_offer_wall, dt_user_level, integr8, mintegral, orangeclick
 
 
 def all_reports() -> tuple[Report[Any], ...]:
     """The declared reports; raises `DeclarationError` when two share a key."""
-    found: tuple[Report[Any], ...] = (*dt_offer_wall.REPORTS,)
+    found: tuple[Report[Any], ...] = (
+        *dt_offer_wall.REPORTS,
+        *dt_user_level.REPORTS,
+        *mintegral.REPORTS,
+        *orangeclick.REPORTS,
+        *integr8.REPORTS,
+    )
     keys = [report.key for report in found]
     for report in found:
         if keys.count(report.key) > 1:

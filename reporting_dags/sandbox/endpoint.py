@@ -44,12 +44,18 @@ def nothing_known(_call: Call) -> Subject | None:
     return None
 
 
+def any_query(_query: Sequence[tuple[str, str]]) -> bool:
+    """What an endpoint wants that has its path to itself."""
+    return True
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One path: where it is, how the log and faults call it, and what answers.
 
     `subject` tells what a call is about, so that faults can be aimed at a source or a day; `carries_out` names the
-    faults that the handler itself carries out, beyond those that any answer can suffer.
+    faults that the handler itself carries out, beyond those that any answer can suffer. Several endpoints can share a
+    path: the first that `wants` the request's query answers.
     """
 
     point: str
@@ -58,6 +64,7 @@ class Endpoint:
     handler: Callable[[Call], Awaitable[Response]]
     subject: Callable[[Call], Subject | None] = nothing_known
     carries_out: frozenset[str] = frozenset()
+    wants: Callable[[Sequence[tuple[str, str]]], bool] = any_query
 
 
 class Provider(Protocol):

@@ -1,11 +1,14 @@
 """The way of every request: read, noted in the log, struck by a fault or not, answered."""
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from reporting_dags.sandbox.clock import Clock
 from reporting_dags.sandbox.delivery import Delivery, replaced
@@ -38,7 +41,7 @@ class Exchange:
             call = await self._call(request)
             return await self._answer(request, endpoint, call)
 
-        return Route(endpoint.path, answer, methods=list(METHODS))
+        return _QueryRoute(endpoint, answer)
 
     def nowhere(self) -> Route:
         """The route of every path that no provider has: 404, logged."""
@@ -93,6 +96,21 @@ class Exchange:
         if fault is None or fault.do in _IN_PLACE or fault.do not in ANSWER_FAULTS:
             return response
         return Delivery(response, fault, self._connections)
+
+
+class _QueryRoute(Route):
+    """The route of an endpoint, passed over by requests whose query it does not want."""
+
+    def __init__(self, endpoint: Endpoint, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        super().__init__(endpoint.path, answer, methods=list(METHODS))
+        self._wants = endpoint.wants
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the request is for this route, and what it adds to the scope."""
+        match, found = super().matches(scope)
+        if match is Match.NONE or self._wants(QueryParams(scope["query_string"]).multi_items()):
+            return match, found
+        return Match.NONE, {}
 
 
 def _readable(body: bytes) -> Any:

@@ -27,7 +27,26 @@ ANSWER_FAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 # What handlers carry out themselves; an endpoint names those that it knows.
-HANDLER_FAULTS: Mapping[str, Mapping[str, Any]] = {"never": {}, "expired": {}, "bad_url": {"url": REQUIRED}}
+HANDLER_FAULTS: Mapping[str, Mapping[str, Any]] = {
+    "never": {},
+    "expired": {},
+    "bad_url": {"url": REQUIRED},
+    # A JSON answer with that code: to a request for generation, and in place of a file.
+    "code": {"code": REQUIRED, "msg": ""},
+    "json_error": {"code": REQUIRED, "msg": ""},
+    "incomplete": {},
+    # What an answer says of itself; None stays true.
+    "meta": {"count": None, "start_date": None, "end_date": None, "currency": None},
+    # A page of rows: it begins with the last row of the page before, has no rows, or leads to itself; its count lies.
+    "page_again": {},
+    "empty_page": {},
+    "cursor_loop": {},
+    "count": {"count": REQUIRED},
+    # An export: what is said of how far it is; it holds the first rows alone; its total lies.
+    "state": {"status": REQUIRED, "error": ""},
+    "truncate": {"rows": REQUIRED},
+    "total": {"total": REQUIRED},
+}
 
 # What can be wrong in a file. None as a row's app or a column: the sandbox chooses one that is there.
 DATA_FAULTS: Mapping[str, Mapping[str, Any]] = {

@@ -12,7 +12,6 @@ import pytest
 
 from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.pull import DayResult, pull
-from reporting_dags.landing.store import partition_key
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
@@ -29,7 +28,7 @@ def outcomes(results: Sequence[DayResult]) -> dict[date, Outcome]:
 
 
 def rows_of(bench: Bench, day: date, report: str = EVENT.key) -> list[tuple[Any, ...]]:
-    table = pq.read_table(bench.data.open(partition_key(report, day)))
+    table = pq.read_table(bench.data.open(f"{report}/date={day}/part-0.parquet"))
     return sorted(tuple(row.values()) for row in table.to_pylist())
 
 
@@ -89,14 +88,14 @@ def test_days_in_a_gap_that_nobody_asked_for_are_left_as_they_are(sandbox: Sandb
     bench = make_bench()
     list(pull(bench, EVENT, [DAYS[0], DAYS[3]]))
     assert submits(sandbox) == 1
-    assert not bench.data.exists(partition_key(EVENT.key, DAYS[1]))
+    assert not bench.data.exists(EVENT.file(DAYS[1]))
 
 
 def test_dt8_a_day_without_rows_is_a_typed_file_of_zero_rows(sandbox: Sandbox, make_bench: MakeBench) -> None:
     sandbox.settings.change("dt", empty_days=(DAYS[1].isoformat(),))
     bench = make_bench()
     assert outcomes(list(pull(bench, EVENT, DAYS)))[DAYS[1]] is Outcome.EMPTY
-    table = pq.read_table(bench.data.open(partition_key(EVENT.key, DAYS[1])))
+    table = pq.read_table(bench.data.open(EVENT.file(DAYS[1])))
     assert table.num_rows == 0
     assert table.schema.equals(EVENT.schema)
 
@@ -184,10 +183,10 @@ def test_a_download_that_always_breaks_off_is_partial_and_leaves_what_was_there(
 ) -> None:
     bench = make_bench()
     list(pull(bench, EVENT, DAYS))
-    before = [bench.data.open(partition_key(EVENT.key, day)).read() for day in DAYS]
+    before = [bench.data.open(EVENT.file(day)).read() for day in DAYS]
     sandbox.faults.add("dt.file", do="cut_close", times=None)
     assert set(outcomes(list(pull(make_bench("run-2"), EVENT, DAYS))).values()) == {Outcome.PARTIAL}
-    assert [bench.data.open(partition_key(EVENT.key, day)).read() for day in DAYS] == before
+    assert [bench.data.open(EVENT.file(day)).read() for day in DAYS] == before
     sandbox.faults.clear()
     assert all(result.outcome.publishes for result in pull(make_bench("run-3"), EVENT, DAYS))
     assert submits(sandbox) == 2, "the third run fetched the second one's file"
@@ -202,7 +201,7 @@ def test_one_bad_day_fails_alone_and_once_mended_needs_one_query(sandbox: Sandbo
     assert bad.error is not None
     assert "grain" in bad.error.line
     assert [check.name for check in bad.checks if not check.passed] == ["grain_unique"]
-    assert not bench.data.exists(partition_key(EVENT.key, DAYS[2]))
+    assert not bench.data.exists(EVENT.file(DAYS[2]))
     good = [day for day in DAYS if day != DAYS[2]]
     check_truth(bench, sandbox, good)
     sandbox.faults.clear()
@@ -235,7 +234,7 @@ def test_an_answer_that_cannot_be_trusted_publishes_no_day_at_all(
     for result in results:
         assert result.error is not None
         assert says in result.error.line
-        assert not bench.data.exists(partition_key(EVENT.key, result.day))
+        assert not bench.data.exists(EVENT.file(result.day))
 
 
 def test_html_in_place_of_the_file_is_not_ready_and_costs_nothing_once_it_is_gone(
@@ -261,7 +260,7 @@ def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbo
 def test_ow4_a_spent_quota_ends_denied_without_a_call(
     sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall
 ) -> None:
-    offer_wall.quota = offer_wall.quota.__class__(api="dt_offer_wall", per_day=1)
+    offer_wall.quota = replace(offer_wall.quota, per_day=1)
     list(pull(make_bench(), EVENT, DAYS))
     results = list(pull(make_bench("run-2"), EVENT, DAYS))
     assert set(outcomes(results).values()) == {Outcome.DENIED}

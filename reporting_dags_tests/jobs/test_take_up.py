@@ -13,7 +13,7 @@ from reporting_dags.jobs.due import due_days
 from reporting_dags.jobs.job import Busy, Claimant
 from reporting_dags.jobs.planner import plan
 from reporting_dags.jobs.pull import DayResult, pull
-from reporting_dags.landing.store import open_store, partition_key
+from reporting_dags.landing.store import open_store
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -134,11 +134,11 @@ def test_a_run_whose_job_was_taken_over_writes_nothing_more(sandbox: Sandbox, ma
         lost.leave(owner)
     winner = make_bench("winner")
     assert all(result.outcome.publishes for result in pull(winner, EVENT, DAYS))
-    written = [winner.data.open(partition_key(EVENT.key, day)).read() for day in DAYS]
+    written = [winner.data.open(EVENT.file(day)).read() for day in DAYS]
     with pytest.raises(Exception, match="taken over by run winner"):
         list(results)
     assert first.outcome.publishes
-    assert [winner.data.open(partition_key(EVENT.key, day)).read() for day in DAYS] == written
+    assert [winner.data.open(EVENT.file(day)).read() for day in DAYS] == written
 
 
 def changed(report: Report[Any]) -> Report[Any]:
@@ -315,7 +315,9 @@ def test_a_stale_run_can_neither_write_nor_close_a_job_that_another_holds(make_b
 
     def claim(bench: Bench, owner: str) -> Any:
         who = Claimant(report=EVENT.key, account="a", fingerprint="f", owner=owner, run=bench.run)
-        found = bench.ledger.claim(who, DAYS, plan=lambda days: plan(days, 90), parts=("",), now=NOON)
+        found = bench.ledger.claim(
+            who, DAYS, plan=lambda days: plan(days, 90), parts=("",), halves=lambda _: (), now=NOON
+        )
         assert not isinstance(found, Busy)
         return found.jobs[0]
 

@@ -1,18 +1,20 @@
 """Small reports and answers, and one way of landing them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from reporting_dags.landing.delimited import Part
 from reporting_dags.landing.land import LandedDay, RefusedDay, land
-from reporting_dags.landing.store import Store, open_store, partition_key
+from reporting_dags.landing.part import Part
+from reporting_dags.landing.store import Store, open_store
 from reporting_dags.model.column import Column, day, identity, measure, money, ratio
 from reporting_dags.model.days import Calendar, Window
-from reporting_dags.model.report import DelimitedText, Report
+from reporting_dags.model.format import DelimitedText, JsonRows
+from reporting_dags.model.report import Report
 
 FIRST, SECOND, THIRD = date(2026, 11, 1), date(2026, 11, 2), date(2026, 11, 3)
 WINDOW = Window(FIRST, THIRD)
@@ -32,7 +34,9 @@ def report(
     columns: Sequence[Column] = COLUMNS,
     *,
     grain: Sequence[str] = ("App ID", "Country"),
-    text: DelimitedText | None = None,
+    format: DelimitedText | JsonRows | None = None,  # noqa: A002
+    timezone: str = "UTC",
+    **more: Any,
 ) -> Report[None]:
     return Report(
         provider="dt_offer_wall",
@@ -40,9 +44,10 @@ def report(
         query=None,
         columns=tuple(columns),
         grain=tuple(grain),
-        calendar=Calendar(),
+        calendar=Calendar(timezone=timezone),
         window_days=90,
-        text=text or DelimitedText(),
+        format=format or DelimitedText(),
+        **more,
     )
 
 
@@ -60,6 +65,9 @@ class Bench:
         path = self.folder / f"answer-{self._parts}.csv"
         path.write_bytes(answer.encode() if isinstance(answer, str) else answer)
         return Part(path=path, constants={name.replace("_", " "): value for name, value in constants.items()})
+
+    def claiming(self, answer: str | bytes, **claims: str) -> Part:
+        return replace(self.part(answer), claims={name.replace("__", "."): value for name, value in claims.items()})
 
     def land(
         self,
@@ -94,7 +102,7 @@ class Bench:
         return result
 
     def path(self, day: date = FIRST) -> Path:
-        return self.root / partition_key("dt_offer_wall/event", day)
+        return self.root / f"dt_offer_wall/event/date={day}/part-0.parquet"
 
     def rows(self, day: date = FIRST) -> list[dict[str, Any]]:
         with self.path(day).open("rb") as file:

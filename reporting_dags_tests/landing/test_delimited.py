@@ -1,14 +1,17 @@
 """Text that is not the report is refused in one line; text that is arrives as it was sent."""
 
+from dataclasses import replace
+
+import pyarrow as pa
 import pytest
 
-from reporting_dags.model.column import day, identity, measure
+from reporting_dags.model.column import Column, Kind, day, flag, identity, measure, rest
 from reporting_dags.model.errors import DataError, Partial
-from reporting_dags.model.report import DelimitedText
+from reporting_dags.model.format import DelimitedText
 from reporting_dags_tests.landing.answers import FIRST, HEADER, Bench, report, rows
 
 TEXTS = report((day("Date"), identity("A", ""), identity("B", "")), grain=("A",))
-MULTILINE = report(TEXTS.columns, grain=("A",), text=DelimitedText(multiline=True))
+MULTILINE = report(TEXTS.columns, grain=("A",), format=DelimitedText(multiline=True))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_blank_lines_are_no_rows_whatever_ends_a_line(bench: Bench, end: str) ->
 
 
 def test_tabs_without_quoting_take_quotes_as_they_are(bench: Bench) -> None:
-    tabs = report(TEXTS.columns, grain=("A",), text=DelimitedText(delimiter="\t", quoted=False))
+    tabs = report(TEXTS.columns, grain=("A",), format=DelimitedText(delimiter="\t", quoted=False))
     bench.landed('Date\tA\tB\n20261101\t"x\ty"z\n20261101\t"y\t"\n', of=tabs, expected=2)
     assert bench.rows() == [{"a": '"x', "b": 'y"z'}, {"a": '"y', "b": '"'}]
 
@@ -98,3 +101,71 @@ def test_a_day_is_read_in_the_forms_that_providers_use(bench: Bench, text: str) 
     counts = report((day("Date"), measure("N", "", unit="n")), grain=())
     result = bench.landed(rows(f"{text},1", header="Date,N"), of=counts)
     assert (result.day, result.rows) == (FIRST, 1)
+
+
+def test_an_optional_column_that_is_not_there_is_null(bench: Bench) -> None:
+    count = Column(header="N", kind=Kind.MEASURE, type=pa.int64(), optional=True)
+    columns = (day("Date"), identity("A", ""), identity("B", "", optional=True), count)
+    landed = bench.landed(rows("2026-11-01,x", header="Date,A"), of=report(columns, grain=("A",)))
+    assert bench.rows() == [{"a": "x", "b": None, "n": None}]
+    assert landed.warnings == ()
+    bench.landed(rows("2026-11-01,x,,7", header="Date,A,B,N"), of=report(columns, grain=("A",)))
+    assert bench.rows() == [{"a": "x", "b": "", "n": 7}]
+
+
+def test_a_flag_is_worked_out_from_the_texts_of_another_column(bench: Bench) -> None:
+    masked = flag("B", "", of="A", texts=("", "masked"))
+    flagged = report((day("Date"), identity("A", ""), masked), grain=("A",))
+    landed = bench.landed(rows(*(f"2026-11-01,{a},1" for a in ("x", "", "masked")), header="Date,A,B"), of=flagged)
+    assert bench.rows() == [{"a": "x", "b": False}, {"a": "", "b": True}, {"a": "masked", "b": True}]
+    assert landed.warnings == ("new columns, not landed: B",)
+
+
+def test_a_flag_of_a_column_that_is_not_there_takes_it_for_empty(bench: Bench) -> None:
+    columns = (
+        day("Date"),
+        identity("A", "", optional=True),
+        flag("None", "", of="A", texts=("",)),
+        flag("Some", "", of="A", texts=("x",)),
+    )
+    bench.landed(rows("2026-11-01", header="Date"), of=report(columns, grain=()))
+    assert bench.rows() == [{"a": None, "none": True, "some": False}]
+
+
+REST = report((*TEXTS.columns[:2], rest("More", "")), grain=("A",), format=DelimitedText(ignored=("Junk",)))
+
+
+def test_the_rest_is_every_other_column_in_the_order_of_the_file(bench: Bench) -> None:
+    lines = ['2026-11-01,2,x,"é ""q""",j,m', "2026-11-01,,y,,j,"]
+    landed = bench.landed(rows(*lines, header="Date,Zeta,A,Beta,Junk,More"), of=REST)
+    assert bench.rows() == [
+        {"a": "x", "more": r'{"Zeta":"2","Beta":"é \"q\"","More":"m"}'},
+        {"a": "y", "more": ""},
+    ]
+    assert landed.warnings == ()
+
+
+def test_without_other_columns_the_rest_is_empty(bench: Bench) -> None:
+    bench.landed(rows("2026-11-01,x", header="Date,A"), of=REST)
+    assert bench.rows() == [{"a": "x", "more": ""}]
+
+
+def test_ignored_columns_are_neither_landed_nor_told(bench: Bench) -> None:
+    ignoring = report(TEXTS.columns, grain=("A",), format=DelimitedText(ignored=("C", "D")))
+    landed = bench.landed(rows("2026-11-01,1,2,3,4", header="Date,A,B,C,E"), of=ignoring)
+    assert landed.warnings == ("new columns, not landed: E",)
+    assert bench.rows() == [{"a": "1", "b": "2"}]
+
+
+def test_an_empty_field_takes_the_constant_and_another_value_is_refused(bench: Bench) -> None:
+    answer = rows("2026-11-01,x,7", "2026-11-01,y,", header="Date,A,B")
+    bench.landed(bench.part(answer, B="7"), of=TEXTS)
+    assert [row["b"] for row in bench.rows()] == ["7", "7"]
+    with pytest.raises(DataError, match="column 'B' holds '7' in the answer for '8'"):
+        bench.land(bench.part(answer, B="8"), of=TEXTS)
+
+
+def test_lines_of_text_have_no_place_for_claims(bench: Bench) -> None:
+    part = replace(bench.part(rows("2026-11-01,x,7", header="Date,A,B")), claims={"meta.currency": "USD"})
+    with pytest.raises(ValueError, match="repeat nothing of what was asked"):
+        bench.land(part, of=TEXTS)

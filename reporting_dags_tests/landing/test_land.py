@@ -18,6 +18,7 @@ from reporting_dags.landing.store import open_store
 from reporting_dags.model.column import Column, Kind, day, identity, measure, money
 from reporting_dags.model.errors import DataError, Partial, StorageError
 from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.privacy import Personal
 from reporting_dags_tests.landing.answers import COLUMNS, FIRST, HEADER, SECOND, THIRD, WINDOW, Bench, report, rows
 
 CHECKS = ["schema", "grain_unique", "day_and_currency", "rows_complete"]
@@ -117,10 +118,10 @@ def test_a_bad_value_refuses_its_day_alone(bench: Bench) -> None:
 
 
 def test_a_personal_value_is_not_shown(bench: Bench) -> None:
-    secret = Column(header="IP", kind=Kind.MEASURE, type=measure("x", "", unit="").type, personal=True)
+    secret = Column(header="IP", kind=Kind.MEASURE, type=measure("x", "", unit="").type, personal=Personal.ADDRESS)
     told = bench.refused(rows("2026-11-01,10.1.2.3", header="Date,IP"), of=report((day("Date"), secret), grain=()))
     assert told.error.line == "column 'IP': 1 values are not integers"
-    who = (day("Date"), identity("IDFA", "", personal=True))
+    who = (day("Date"), identity("IDFA", "", personal=Personal.DEVICE))
     told = bench.refused(
         rows("2026-11-01,abc-1", "2026-11-01,abc-1", header="Date,IDFA"), of=report(who, grain=("IDFA",))
     )

@@ -19,7 +19,7 @@ from reporting_dags.landing.hashing import Fingerprint, fingerprint, row_hashes
 from reporting_dags.landing.land import LandedDay
 from reporting_dags.landing.read import read_days
 from reporting_dags.model.column import MONEY, day, identity, measure, money
-from reporting_dags.model.report import DelimitedText
+from reporting_dags.model.format import DelimitedText
 from reporting_dags_tests.landing.answers import FIRST, WINDOW, Bench, report
 
 ANY_TABLE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -61,12 +61,12 @@ def written(rows: list[tuple[Any, ...]]) -> str:
 def test_any_table_comes_home_as_it_was(rows: list[tuple[Any, ...]]) -> None:
     texts = [identity(header, "") for header in ("Row", "A", "B")]
     columns = (day("Day"), *texts, measure("N", "", unit="n"), money("M", "", currency="EUR"))
-    declared = report(columns, grain=("Row",), text=DelimitedText(multiline=True))
+    declared = report(columns, grain=("Row",), format=DelimitedText(multiline=True))
     with TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         results = bench.land(written(rows), of=declared, days=WINDOW.days, expected=len(rows))
         assert all(isinstance(each, LandedDay) for each in results), results
-        table = read_days(bench.store, declared.key, declared.schema, WINDOW.days)
+        table = read_days(bench.store, declared, WINDOW.days)
     found = [(row["date"], row["row"], row["a"], row["b"], row["n"], row["m"]) for row in table.to_pylist()]
     sent = [(FIRST + timedelta(days=row[0]), str(place), *row[1:]) for place, row in enumerate(rows)]
     assert found == sorted(sent, key=lambda row: (row[0], int(row[1])))

@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Generator
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,11 @@ from pyarrow import fs
 from reporting_dags.landing.folders import private_folder
 from reporting_dags.landing.land import LandedDay
 from reporting_dags.landing.read import read_days
-from reporting_dags.landing.store import Store, open_store, partition_key, raw_key
+from reporting_dags.landing.store import Store, open_store, raw_key
 from reporting_dags.model.errors import SettingError, StorageError
 from reporting_dags_tests.landing.answers import FIRST, SECOND, Bench, report, rows
 
-KEY = partition_key("dt_offer_wall/event", date(2026, 11, 1))
+KEY = "dt_offer_wall/event/date=2026-11-01/part-0.parquet"
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +92,12 @@ def test_days_land_in_a_bucket(tmp_path: Path, bucket: str) -> None:
     bench.store = open_store(f"s3://ak:sk@reports/landed?{bucket}", scratch=tmp_path / "scratch")
     results = bench.land(rows("2026-11-01,1,US,1,1,1"), days=[FIRST, SECOND])
     assert all(isinstance(each, LandedDay) for each in results)
-    table = read_days(bench.store, "dt_offer_wall/event", report().schema, [FIRST, SECOND])
+    table = read_days(bench.store, report(), [FIRST, SECOND])
     assert table.num_rows == 1
     assert list((tmp_path / "scratch" / "staging").iterdir()) == []
     client, base = fs.FileSystem.from_uri(f"s3://ak:sk@reports/landed?{bucket}")
     files = [info.path for info in client.get_file_info(fs.FileSelector(base, recursive=True)) if info.is_file]
-    assert sorted(files) == [f"{base}/{partition_key('dt_offer_wall/event', each)}" for each in (FIRST, SECOND)]
+    assert sorted(files) == [f"{base}/dt_offer_wall/event/date={each}/part-0.parquet" for each in (FIRST, SECOND)]
 
 
 def test_a_bucket_that_refuses_is_one_line_without_secrets(tmp_path: Path, bucket: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reporting_dags.landing import survey as module
 from reporting_dags.landing.survey import survey
 from reporting_dags.model.errors import DataError
-from reporting_dags.model.report import DelimitedText
+from reporting_dags.model.format import DelimitedText
 
 CHUNKS = st.integers(1, 9)
 FIELD = st.text(st.sampled_from('ab",é'), max_size=6)

@@ -11,11 +11,12 @@ import dagster as dg
 import pytest
 
 from reporting_dags.definitions import definitions
+from reporting_dags.local import sandbox_accounts
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 
 KEY = dg.AssetKey(["dt_offer_wall", "event"])
-VARIABLES = ("DT_", "REPORTING_", "DAGSTER_")
+VARIABLES = ("DT_", "MINTEGRAL_", "ORANGECLICK_", "INTEGR8_", "REPORTING_", "DAGSTER_")
 
 
 @dataclass
@@ -104,10 +105,8 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def live(bare_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[Sandbox]:
     """A sandbox on the real clock, to which the environment points."""
     with running_sandbox(seed=7) as sandbox:
-        account = sandbox.credentials["ordinary"]
-        monkeypatch.setenv("DT_BASE_URL", sandbox.url)
-        monkeypatch.setenv("DT_CLIENT_ID", account.client_id)
-        monkeypatch.setenv("DT_CLIENT_SECRET", account.client_secret)
+        for name, value in sandbox_accounts(sandbox.url).items():
+            monkeypatch.setenv(name, value)
         monkeypatch.setenv("REPORTING_POLL_SECONDS", "0.05")
         monkeypatch.setenv("REPORTING_DATA_URL", str(tmp_path / "data"))
         yield sandbox

@@ -9,7 +9,7 @@ from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 
 def test_every_setting_says_which_rule_it_serves_or_that_it_is_assumed() -> None:
     for one in fields(DtSettings):
-        assert re.match(r"((DT|OW)\d+(, (DT|OW)\d+)*( [AF])?|A): \S", one.metadata["description"]), one.name
+        assert re.match(r"((DT|OW|UL)\d+(, (DT|OW|UL)\d+)*( [AF])?|A): \S", one.metadata["description"]), one.name
 
 
 @pytest.mark.parametrize(

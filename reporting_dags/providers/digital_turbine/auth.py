@@ -1,13 +1,14 @@
 """Digital Turbine's access token (DT1 to DT3): fetched once, shared, refreshed once when it is refused."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
-from reporting_dags.providers.api import Meter
 from reporting_dags.providers.digital_turbine.errors import refusal
-from reporting_dags.providers.http import LATER, Answer, Http, RateLimited, Unavailable
+from reporting_dags.providers.http import Answer, Http
+from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
 
 _MARGIN = timedelta(seconds=60)
 _USUAL_SECONDS = 3600
@@ -33,7 +34,7 @@ class Session:
         """The unauthorized session underneath."""
         return self._http
 
-    def post(self, path: str, *, params: dict[str, str] | None, body: object, meter: Meter) -> Answer:
+    def post(self, path: str, *, params: dict[str, str] | None, body: object, meter: Callable[[], None]) -> Answer:
         """POST with a bearer token. A token that is refused is replaced once (DT3); `meter` counts every try.
 
         Raises:
@@ -48,7 +49,9 @@ class Session:
             raise refusal(self._http.name, answer, self._http.redactor)
         return answer
 
-    def _post(self, path: str, params: dict[str, str] | None, body: object, meter: Meter) -> tuple[Answer, str]:
+    def _post(
+        self, path: str, params: dict[str, str] | None, body: object, meter: Callable[[], None]
+    ) -> tuple[Answer, str]:
         # Fetched before the call, so that a login that fails is not tried again within the tries of the call.
         token = self._current()
         bearer = {"Authorization": f"Bearer {token}"}

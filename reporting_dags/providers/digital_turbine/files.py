@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 from reporting_dags.model.clock import Clock
-from reporting_dags.model.errors import Expired, Failed, Partial
+from reporting_dags.model.errors import Expired, Failed, NotReady
 from reporting_dags.providers.api import Handle, Pending, Ready
-from reporting_dags.providers.download import Body, Downloads
-from reporting_dags.providers.http import LATER, Unavailable
+from reporting_dags.providers.body import Body
+from reporting_dags.providers.download import Downloads
+from reporting_dags.providers.trouble import LATER, Unavailable
 
 LIFETIME = timedelta(hours=3)
 _CODE = re.compile(rb"<Code>\s*(\w{1,60})\s*</Code>")
@@ -59,7 +60,7 @@ class ReportFiles:
         with self._downloads.open(_url(handle)) as body:
             if body.status != 200:
                 state = self._state(body, handle)
-                raise Partial(f"the file of {self._name} went back to {state!r} during the download", advice=LATER)
+                raise NotReady(f"the file of {self._name} was there, and is not any more ({state})", advice=LATER)
             yield body.chunks()
 
     def _state(self, body: Body, handle: Handle) -> Pending | Ready:

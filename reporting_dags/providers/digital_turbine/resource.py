@@ -1,13 +1,15 @@
-"""Digital Turbine as a Dagster resource."""
-
-from datetime import timedelta
+"""Digital Turbine as Dagster resources: two APIs under one pair of API keys."""
 
 from pydantic import Field
 
 from reporting_dags.model.clock import Clock
-from reporting_dags.providers.digital_turbine.offer_wall import BASE_URL, OfferWall
+from reporting_dags.model.errors import SettingError
+from reporting_dags.providers.api import Pace, unpaced
+from reporting_dags.providers.digital_turbine.client import BASE_URL
+from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
+from reporting_dags.providers.digital_turbine.user_level import UserLevel
 from reporting_dags.providers.resource import SECRET, ProviderResource
-from reporting_dags.providers.settings import base_url, seconds, setting
+from reporting_dags.providers.settings import base_url, setting
 
 _KEYS = "API keys are made in the DT Console under User Profile"
 
@@ -24,28 +26,55 @@ class DigitalTurbineResource(ProviderResource):
     client_secret: str | None = Field(
         default=None, description="Client secret of the API keys. Unset: DT_CLIENT_SECRET.", json_schema_extra=SECRET
     )
-    poll_seconds: float | None = Field(
-        default=None,
-        description="Seconds until the first look at a report and before the first retry. "
-        "Unset: REPORTING_POLL_SECONDS, else 5.",
-    )
-    job_timeout_seconds: float | None = Field(
-        default=None,
-        description="Seconds that a run waits for one report before its days end not ready. "
-        "Unset: REPORTING_JOB_TIMEOUT_SECONDS, else 7200: an hour, and an hour more after the report is sent again.",
-    )
+
+    @property
+    def _base_url(self) -> str:
+        return base_url(self.base_url, "DT_BASE_URL", default=BASE_URL)
+
+    @property
+    def _client_id(self) -> str:
+        return setting(self.client_id, "DT_CLIENT_ID", purpose=_KEYS)
+
+    @property
+    def _client_secret(self) -> str:
+        return setting(self.client_secret, "DT_CLIENT_SECRET", purpose=_KEYS)
 
 
 class OfferWallResource(DigitalTurbineResource):
     """The Offer Wall reporting API."""
 
-    def client(self, clock: Clock) -> OfferWall:
+    def client(self, clock: Clock, pace: Pace = unpaced) -> OfferWall:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
         return OfferWall(
-            base_url=base_url(self.base_url, "DT_BASE_URL", default=BASE_URL),
-            client_id=setting(self.client_id, "DT_CLIENT_ID", purpose=_KEYS),
-            client_secret=setting(self.client_secret, "DT_CLIENT_SECRET", purpose=_KEYS),
+            base_url=self._base_url,
+            client_id=self._client_id,
+            client_secret=self._client_secret,
             clock=clock,
-            first_poll=timedelta(seconds=seconds(self.poll_seconds, "REPORTING_POLL_SECONDS", default=5)),
-            timeout=timedelta(seconds=seconds(self.job_timeout_seconds, "REPORTING_JOB_TIMEOUT_SECONDS", default=7200)),
+            first_poll=self.first_poll,
+            timeout=self.timeout,
+        )
+
+
+class UserLevelResource(DigitalTurbineResource):
+    """The User Level reporting API."""
+
+    app_ids: str | None = Field(
+        default=None, description="Comma-separated ids of the apps to ask for. Unset: DT_USER_LEVEL_APP_IDS."
+    )
+
+    def client(self, clock: Clock, pace: Pace = unpaced) -> UserLevel:
+        """A client for one run; raises `SettingError` naming the first variable that is not set."""
+        purpose = "the ids of the apps for which Digital Turbine has enabled user-level reports, with commas between"
+        text = setting(self.app_ids, "DT_USER_LEVEL_APP_IDS", purpose=purpose)
+        apps = tuple(dict.fromkeys(app.strip() for app in text.split(",") if app.strip()))
+        if not apps:
+            raise SettingError("DT_USER_LEVEL_APP_IDS names no app", advice="Give app ids with commas between.")
+        return UserLevel(
+            base_url=self._base_url,
+            client_id=self._client_id,
+            client_secret=self._client_secret,
+            apps=apps,
+            clock=clock,
+            first_poll=self.first_poll,
+            timeout=self.timeout,
         )

@@ -43,9 +43,8 @@ def answer(question: Question, *, seed: int, at: datetime, settings: DtSettings,
     for day, fact in _facts(question, seed, at, settings):
         key = tuple([day if read is None else read(fact) for read in dimensions])
         groups.setdefault(key, []).append(fact)
-    show = _python if settings.floats == "python" else _javascript
     metrics = [_METRICS[metric] for metric in question.metrics]
-    rows = [[*key, *[_cell(metric(group), show) for metric in metrics]] for key, group in groups.items()]
+    rows = [[*key, *[printed(metric(group), settings.floats) for metric in metrics]] for key, group in groups.items()]
     rng = Random(f"{seed}|{question}|{order}")
     rows.sort(key=lambda _: rng.random())
     return Table(list(question.columns), rows, settings.line_end, entity=catalogue.APP)
@@ -120,10 +119,13 @@ _METRICS: dict[str, Callable[[Sequence[Fact]], Number]] = {
 }
 
 
-def _cell(value: Number, show: Callable[[float], str]) -> str:
+def printed(value: Number, floats: str) -> str:
+    """The cell that says `value`; `floats` is the setting of that name (DT8)."""
     if value is None:
         return ""
-    return show(value) if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return _python(value) if floats == "python" else _javascript(value)
 
 
 def _python(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Digital Turbine: its endpoints and its truth (DT1 to DT8, OW1 to OW7)."""
+"""Digital Turbine: its endpoints and its truth (DT1 to DT8, OW1 to OW7, UL1 to UL5)."""
 
 import hashlib
 import json
@@ -13,13 +13,14 @@ from starlette.responses import JSONResponse, Response
 
 from reporting_dags.sandbox.clock import Clock
 from reporting_dags.sandbox.damage import damaged
-from reporting_dags.sandbox.digital_turbine import accounts, question
+from reporting_dags.sandbox.digital_turbine import accounts, question, user_level
 from reporting_dags.sandbox.digital_turbine.accounts import ACCOUNTS, Account, Quota, Tokens
 from reporting_dags.sandbox.digital_turbine.answer import answer
 from reporting_dags.sandbox.digital_turbine.catalogue import APP, COUNTRY, DATE, DOCUMENTED_METRICS
 from reporting_dags.sandbox.digital_turbine.files import BUCKET, File, Files
 from reporting_dags.sandbox.digital_turbine.question import Question, RefusedError
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
+from reporting_dags.sandbox.digital_turbine.user_level import Accepted
 from reporting_dags.sandbox.endpoint import Call, Endpoint, Subject
 from reporting_dags.sandbox.faults import Faults
 from reporting_dags.sandbox.s3 import Signer
@@ -52,7 +53,7 @@ class DigitalTurbine:
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
-        """The token, the report request, and the file."""
+        """The token, the report requests, and the file."""
         return (
             Endpoint("dt.token", ("POST",), "/auth/v1/token", self._token),
             Endpoint(
@@ -61,6 +62,14 @@ class DigitalTurbine:
                 "/api/v1/report/offerwall",
                 self._report,
                 subject=_subject_of_query,
+                carries_out=frozenset({"never", "bad_url"}),
+            ),
+            Endpoint(
+                "dt.user_level",
+                ("POST",),
+                "/api/v1/report/user-level-data",
+                self._user_level,
+                subject=lambda call: user_level.subject(_json(call)),
                 carries_out=frozenset({"never", "bad_url"}),
             ),
             Endpoint(
@@ -75,8 +84,8 @@ class DigitalTurbine:
 
     @property
     def reports(self) -> Sequence[str]:
-        """Both sources of the Offer Wall report."""
-        return tuple(f"{OFFER_WALL}{source}" for source in question.SOURCES)
+        """Both sources of the Offer Wall report, and the User Level report."""
+        return (*(f"{OFFER_WALL}{source}" for source in question.SOURCES), user_level.REPORT)
 
     @property
     def credentials(self) -> Mapping[str, Account]:
@@ -91,6 +100,8 @@ class DigitalTurbine:
         """
         if report not in self.reports:
             raise ValueError(f"no report {report!r}; there are: {', '.join(self.reports)}")
+        if report == user_level.REPORT:
+            return self.user_level_rows(day, at=at).as_dicts()
         source = report.removeprefix(OFFER_WALL)
         return self.rows(Question(source, day, day, DOCUMENTED_METRICS, SHIPPED_SPLITS, ()), at).as_dicts()
 
@@ -98,6 +109,13 @@ class DigitalTurbine:
         """The honest answer to any question requested at `at` (None: now); what may be asked is not checked."""
         moment = at if at is not None else self._clock.now()
         return answer(asked, seed=self._seed, at=moment, settings=self._settings())
+
+    def user_level_rows(self, day: date, app: str | None = None, at: datetime | None = None) -> Table:
+        """The honest User Level answer for `app` (None: every enabled one) on `day` requested at `at` (None: now)."""
+        settings = self._settings()
+        moment = at if at is not None else self._clock.now()
+        apps = user_level.enabled(settings) if app is None else [app]
+        return user_level.answer(day, apps, seed=self._seed, at=moment, settings=settings)
 
     async def _token(self, call: Call) -> Response:
         """DT1, DT2; that a body which is no JSON object lacks its credentials is assumed (A)."""
@@ -123,7 +141,18 @@ class DigitalTurbine:
         )
 
     async def _report(self, call: Call) -> Response:
-        """DT3, DT4, OW1 to OW6. A: the token is looked at first, then the quota, then the query."""
+        """OW1 to OW6."""
+        return self._answered(call, "offerwall", self._settings().daily_queries, self._offer_wall)
+
+    async def _user_level(self, call: Call) -> Response:
+        """UL1 to UL5."""
+        most = self._settings().user_level_daily_queries
+        return self._answered(call, user_level.API, most or None, self._user_level_asked)
+
+    def _answered(
+        self, call: Call, api: str, most: int | None, accept: Callable[[Call, DtSettings], Accepted]
+    ) -> Response:
+        """DT3, DT4. A: the token is looked at first, then the quota, then the query."""
         settings = self._settings()
         account = self._tokens.holder(
             call.headers.get("authorization"), now=call.now, disabled=settings.disabled_client_ids
@@ -132,29 +161,33 @@ class DigitalTurbine:
             return self._error(401, "invalid_token", "Invalid authentication token")
         call.facts["account"] = account.name
         today = call.now.date()
-        if self._quota.made(account, "offerwall", today) >= settings.daily_queries:
-            return self._over_quota(call.now)
+        if most is not None and self._quota.made(account, api, today) >= most:
+            return self._over_quota(call.now, most)
         try:
-            asked = _asked(call, settings)
+            subject, make = accept(call, settings)
         except RefusedError as refused:
             if settings.refused_queries_count:
-                self._quota.count(account, "offerwall", today)
-            return self._error(400, refused.code, refused.description)
-        self._quota.count(account, "offerwall", today)
-        return self._accepted(call, asked, settings)
-
-    def _accepted(self, call: Call, asked: Question, settings: DtSettings) -> Response:
+                self._quota.count(account, api, today)
+            status = 403 if refused.code == user_level.FORBIDDEN else 400
+            return self._error(status, refused.code, refused.description)
+        self._quota.count(account, api, today)
         name = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
-        order = name if settings.row_order == "request" else ""
-        table = answer(asked, seed=self._seed, at=call.now, settings=settings, order=order)
-        body = damaged(table, self._faults.damage(self.data_point, asked.source, asked.first, asked.last))
-        subject = Subject(asked.source, asked.first, asked.last)
-        file = File(name, "offerwall", subject, call.now, body, never=call.fault_is("never"))
+        table = make(name if settings.row_order == "request" else "")
+        body = damaged(table, self._faults.damage(self.data_point, subject.source, subject.first, subject.last))
+        file = File(name, api, subject, call.now, body, never=call.fault_is("never"))
         url = self._files.put(file, origin=call.origin, host=call.headers.get("host", ""), settings=settings)
         if call.fault is not None and call.fault_is("bad_url"):
             url = call.fault["url"]
         call.facts.update(id=name, url=str(url))
         return JSONResponse({"id": name, "url": url})
+
+    def _offer_wall(self, call: Call, settings: DtSettings) -> Accepted:
+        asked = _asked(call, settings)
+        subject = Subject(asked.source, asked.first, asked.last)
+        return subject, lambda order: answer(asked, seed=self._seed, at=call.now, settings=settings, order=order)
+
+    def _user_level_asked(self, call: Call, settings: DtSettings) -> Accepted:
+        return user_level.accept(_json(call), _formats(call), seed=self._seed, at=call.now, settings=settings)
 
     async def _file(self, call: Call) -> Response:
         """DT4 to DT6."""
@@ -164,9 +197,9 @@ class DigitalTurbine:
         file = self._files.at(call.path)
         return None if file is None else file.subject
 
-    def _over_quota(self, now: datetime) -> Response:
+    def _over_quota(self, now: datetime, most: int) -> Response:
         settings = self._settings()
-        response = self._error(429, settings.quota_error, f"Over {settings.daily_queries} queries a day")
+        response = self._error(429, settings.quota_error, f"Over {most} queries a day")
         if settings.quota_retry_after:
             midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
             response.headers["Retry-After"] = str(math.ceil((midnight - now).total_seconds()))
@@ -179,13 +212,17 @@ class DigitalTurbine:
 
 
 def _asked(call: Call, settings: DtSettings) -> Question:
-    formats = [value for key, value in call.query if key == "format"]
+    formats = _formats(call)
     if formats != ["csv"] and (formats or settings.format_required):
         raise RefusedError("invalid_format", "Invalid file format requested")
     body = _json(call)
     if body is None:
         raise RefusedError("invalid_query", "Invalid value undefined supplied to : Query")
     return question.read(body, settings=settings, today=call.now.date())
+
+
+def _formats(call: Call) -> list[str]:
+    return [value for key, value in call.query if key == "format"]
 
 
 def _json(call: Call) -> Any:

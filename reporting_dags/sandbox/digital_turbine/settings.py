@@ -7,7 +7,9 @@ from reporting_dags.sandbox.switches import Switches, switch
 
 @dataclass(frozen=True)
 class DtSettings(Switches):
-    """How Digital Turbine's Offer Wall behaves; every field's description names its rule, or A for an assumption.
+    """How Digital Turbine's Offer Wall and User Level behave.
+
+    Every field's description names its rule, or A for an assumption.
 
     Raises:
         ValueError: A value is out of range or not among a setting's choices.
@@ -57,8 +59,40 @@ class DtSettings(Switches):
         choices=("python", "javascript"),
     )
     line_end: str = switch("\n", "DT8 A: how a line of the file ends", choices=("\n", "\r\n"))
+    user_level_reach_days: int = switch(10, "UL2: how many days before today can be had")
+    user_level_old: str = switch(
+        "refused",
+        "UL2 A: an older day is invalid_query (refused), or a file with no rows (empty)",
+        choices=("refused", "empty"),
+    )
+    user_level_out_hour: int = switch(12, "UL2: a day's data is out at this hour, UTC, of the next day")
+    user_level_restate_days: int = switch(3, "UL2 A: a day changes until it is this old")
+    user_level_disabled_apps: tuple[str, ...] = switch((), "UL3: apps that the report is not enabled for now")
+    user_level_disabled: str = switch(
+        "refused",
+        "UL3 A: a query for such an app, or an unknown one, is invalid_query (refused) or a 403 (forbidden)",
+        choices=("refused", "forbidden"),
+    )
+    user_level_extra_keys: bool = switch(False, "UL1 A: keys in a query that the document does not name pass")
+    user_level_daily_queries: int = switch(0, "UL2 A: queries a UTC day, for each account; 0: any number")
+    user_level_headers: str = switch(
+        "plain",
+        "UL4 A: the columns are App ID and Revenue (plain), or Fyber App ID and Revenue (USD) (fyber)",
+        choices=("plain", "fyber"),
+    )
+    user_level_masked: str = switch(
+        "empty",
+        "UL4 A: the Advertising ID of a row of masked users is empty, or all zeros",
+        choices=("empty", "zeros"),
+    )
+    user_level_masked_app: str = switch(
+        "kept", "UL4 A: a row of masked users has its App ID (kept), or an empty one", choices=("kept", "empty")
+    )
+    user_level_huge: bool = switch(True, "A: every day has a row of masked users with impressions over 2**53")
+    user_level_rows_factor: float = switch(1.0, "A: how many times the usual users an app has")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.out_hour > 23:
-            raise ValueError("out_hour is an hour of the day, 0 to 23")
+        for name in ("out_hour", "user_level_out_hour"):
+            if getattr(self, name) > 23:
+                raise ValueError(f"{name} is an hour of the day, 0 to 23")

@@ -1,0 +1,111 @@
+"""A day of several reports → one table: summed by entity and country, currencies and time zones kept apart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reporting_dags.landing.arrow import AnyArray
+from reporting_dags.landing.store import Store
+from reporting_dags.model.column import MIXED, MONEY
+from reporting_dags.model.report import Report
+
+_KEYS = ("entity", "country", "currency")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What one report gives to the table of all networks.
+
+    Attributes:
+        report: the source asset.
+        entity: header of the app, site or offer.
+        country: header of the country.
+        counts: figure of the table → header of the measure that it is, or "" where every row counts as one.
+        money: figure of the table → header of the money that it is.
+        worthless: header and text of rows whose money does not count: those that were rejected.
+    """
+
+    report: Report[Any]
+    entity: str
+    country: str
+    counts: Mapping[str, str] = field(default_factory=dict[str, str])
+    money: Mapping[str, str] = field(default_factory=dict[str, str])
+    worthless: tuple[str, str] | None = None
+
+
+def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, currencies: Mapping[str, str]) -> pa.Table:
+    """One source's day as rows of `schema`, one for each entity, country and currency.
+
+    Args:
+        source: whose partition of `day` is there.
+        day: the partition.
+        store: where partitions live.
+        schema: of the table: network, entity, country, the figures, currency, report_timezone, source_asset.
+        currencies: entity → currency, for money whose own report does not tell it; what is in neither stays null.
+
+    Raises:
+        StorageError, OSError, pa.ArrowException: the partition cannot be read.
+    """
+    report = source.report
+    columns = {column.header: column for column in report.kept}
+    wanted = {source.entity, source.country, *filter(None, source.counts.values()), *source.money.values()}
+    wanted |= {source.worthless[0]} if source.worthless else set()
+    told = {columns[header].currency_from for header in source.money.values()}
+    wanted |= {header for header in told if header}
+    with store.open(report.file(day)) as file:
+        table = pq.read_table(file, columns=[columns[header].name for header in sorted(wanted)])
+    entity = table.column(columns[source.entity].name).combine_chunks()
+    figures: dict[str, AnyArray] = {
+        "entity": entity,
+        "country": table.column(columns[source.country].name).combine_chunks(),
+        "currency": _currency(source, table, entity, currencies),
+    }
+    ones = pa.repeat(pa.scalar(1, pa.int64()), table.num_rows)
+    for name, header in source.counts.items():
+        figures[name] = table.column(columns[header].name).combine_chunks() if header else ones
+    for name, header in source.money.items():
+        amounts = table.column(columns[header].name).combine_chunks()
+        if source.worthless is not None:
+            status, text = source.worthless
+            found = table.column(columns[status].name).combine_chunks()
+            void = pc.is_in(found, value_set=pa.array([text], found.type))
+            amounts = pc.if_else(void, pa.scalar(Decimal(), MONEY), amounts)
+        figures[name] = amounts
+    names = [*source.counts, *source.money]
+    grouped = pa.table(figures).group_by(list(_KEYS)).aggregate([(name, "sum") for name in names])
+    constants = {
+        "network": report.provider,
+        "report_timezone": report.calendar.timezone,
+        "source_asset": report.key,
+    }
+    rows = grouped.num_rows
+    arrays: list[AnyArray] = []
+    for each in schema:
+        if each.name in constants:
+            arrays.append(pa.repeat(pa.scalar(constants[each.name], each.type), rows))
+        elif each.name in _KEYS:
+            arrays.append(grouped.column(each.name).combine_chunks())
+        elif each.name in names:
+            arrays.append(pc.cast(grouped.column(f"{each.name}_sum").combine_chunks(), each.type))
+        else:
+            arrays.append(pa.nulls(rows, each.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _currency(source: Source, table: pa.Table, entity: AnyArray, currencies: Mapping[str, str]) -> AnyArray:
+    """Each row's currency: of its own column, of the whole report, or of its entity."""
+    columns = {column.header: column for column in source.report.kept}
+    (first, *_) = (columns[header] for header in source.money.values())
+    if first.currency_from is not None:
+        return table.column(columns[first.currency_from].name).combine_chunks()
+    if first.currency != MIXED:
+        return pa.repeat(pa.scalar(first.currency, pa.string()), table.num_rows)
+    names = pa.array(list(currencies), pa.string())
+    places = pc.index_in(entity, value_set=names)
+    return pa.array(list(currencies.values()), pa.string()).take(places)

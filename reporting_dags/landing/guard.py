@@ -1,0 +1,23 @@
+"""Personal data, met here and nowhere else."""
+
+import pyarrow as pa
+
+from reporting_dags.landing.arrow import AnyArray
+from reporting_dags.model.column import Column
+from reporting_dags.model.privacy import PersonalData, Privacy
+
+
+def guarded(column: Column, texts: AnyArray, privacy: Privacy) -> AnyArray:
+    """The values of a column as they may be kept; null and empty texts tell nothing and stay as they are."""
+    if column.personal is None or not pa.types.is_string(column.type) or privacy.mode is PersonalData.KEEP:
+        return texts
+    if privacy.mode is PersonalData.DROP:
+        return pa.nulls(len(texts), pa.string())
+    encoded = texts.dictionary_encode()
+    hashes = [text and privacy.hashed(text, column.personal) for text in encoded.dictionary.to_pylist()]
+    return pa.array(hashes, pa.string()).take(encoded.indices)
+
+
+def dropped(column: Column, privacy: Privacy) -> bool:
+    """Whether nothing of the column's values is kept."""
+    return column.personal is not None and pa.types.is_string(column.type) and privacy.mode is PersonalData.DROP

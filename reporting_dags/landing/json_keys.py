@@ -1,0 +1,93 @@
+"""Which keys the rows of a JSON answer have: what is missing, what is new, what stands twice."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reporting_dags.landing.part import may_lack, missing, name_among, sent, shown
+from reporting_dags.landing.values import shortened
+from reporting_dags.model.column import Column
+from reporting_dags.model.errors import DataError
+from reporting_dags.model.report import Report
+
+_MOST_SHAPES = 10_000
+_MOST_KEYS = 1000
+
+
+class RowKeys:
+    """Learns the keys of one row after the other; rows of a kind are alike, so most cost a look-up."""
+
+    def __init__(self, report: Report[Any], constants: Mapping[str, str], *, sparse: bool) -> None:
+        self._columns = tuple(column for column in sent(report) if not column.rest)
+        self._keeps_rest = any(column.rest for column in report.columns)
+        self._constants = constants
+        self._sparse = sparse
+        self._always = {*report.grain, report.day_column.header if report.day_column else ""}
+        self._shapes: set[tuple[str, ...]] = set()
+        self._names: dict[str, set[str]] = {column.header: set() for column in self._columns}
+        self._lacking: dict[str, int] = {}
+        self._met: dict[str, None] = {}
+        self._new: dict[str, None] = {}
+
+    def learn(self, keys: list[str], row: int) -> None:
+        """Take in the keys of a row; rows count from 1.
+
+        Raises:
+            DataError: a key stands twice.
+        """
+        shape = tuple(keys)
+        if shape in self._shapes:
+            return
+        if len(self._shapes) >= _MOST_SHAPES:
+            self._shapes.clear()
+        self._shapes.add(shape)
+        there = dict.fromkeys(keys)
+        if len(there) < len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise DataError(f"row {row} has {shortened(twice)!r} twice")
+        used: set[str] = set()
+        for column in self._columns:
+            name = name_among(column, there)
+            if name is None:
+                self._lacking.setdefault(column.header, row)
+            else:
+                self._names[column.header].add(name)
+                used.add(name)
+        _remember(self._met, there)
+        _remember(self._new, {key: None for key in keys if key not in used})
+
+    def check(self) -> None:
+        """Once every row is known, of which there is at least one.
+
+        Raises:
+            DataError: a column is missing that may not be.
+        """
+        for column in self._columns:
+            if may_lack(column, self._constants) or (self._sparse and column.header not in self._always):
+                continue
+            if not self._names[column.header]:
+                raise missing(column, [*self._met])
+            if column.header in self._lacking:
+                raise DataError(f"row {self._lacking[column.header]} lacks {column.header!r}")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is new, and what is declared but stood in no row."""
+        found: list[str] = []
+        if self._new and not self._keeps_rest:
+            found.append(f"new columns, not landed: {shown([*self._new])}")
+        unseen = [column.header for column in self._columns if self._lost(column)] if self._shapes else []
+        if unseen:
+            found.append(f"columns that no row of the answer has: {shown(unseen)}")
+        return tuple(found)
+
+    def _lost(self, column: Column) -> bool:
+        return not self._names[column.header] and not may_lack(column, self._constants)
+
+    def names(self, column: Column) -> tuple[str, ...]:
+        """The names under which rows have a column, in the order in which they count."""
+        return tuple(name for name in (column.header, *column.aliases) if name in self._names[column.header])
+
+
+def _remember(known: dict[str, None], keys: Mapping[str, None]) -> None:
+    if len(known) < _MOST_KEYS:
+        known.update(keys)

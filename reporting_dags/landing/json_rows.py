@@ -1,0 +1,88 @@
+"""JSON rows → batches of texts, by key."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reporting_dags.landing.arrow import AnyArray
+from reporting_dags.landing.json_keys import RowKeys
+from reporting_dags.landing.json_stream import JsonFile
+from reporting_dags.landing.json_survey import survey_rows
+from reporting_dags.landing.json_text import ABSENT, object_text, text_of, texts_of
+from reporting_dags.landing.part import Part, agreed, name_among, repeated, sent
+from reporting_dags.model.column import Column
+from reporting_dags.model.errors import DataError
+from reporting_dags.model.format import JsonRows
+from reporting_dags.model.report import Report
+
+_BATCH_ROWS = 20_000
+_SHAPES_KNOWN = 1000
+
+Row = Mapping[str, Any]
+
+
+class JsonPart:
+    """A part whose rows are objects: surveyed at once, decoded when `batches` is drawn.
+
+    Raises:
+        Partial: the file is empty, cut off or no JSON.
+        DataError: it does not hold the rows that were asked for, or lacks a column.
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, part: Part, text: JsonRows, report: Report[Any]) -> None:
+        self._part = part
+        self._prefix = f"{text.rows}.item" if text.rows else "item"
+        self._columns = sent(report)
+        self._others = functools.lru_cache(_SHAPES_KNOWN)(self._undeclared)
+        self._keys = RowKeys(report, part.constants, sparse=text.sparse)
+        self._survey = survey_rows(part.path, text, part.claims, self._keys)
+
+    @property
+    def records(self) -> int:
+        """Rows of all documents."""
+        return self._survey.records
+
+    @property
+    def expected(self) -> int | None:
+        """Rows that the documents say there are."""
+        return self._survey.expected
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know though the rows stand."""
+        return self._keys.warnings
+
+    def batches(self) -> Iterator[list[AnyArray]]:
+        """Every row as texts, in the order of `sent`; `null` is an empty text, a key that is not there a null."""
+        for rows in JsonFile(self._part.path).objects(self._prefix):
+            for start in range(0, len(rows), _BATCH_ROWS):
+                some = rows[start : start + _BATCH_ROWS]
+                yield [self._texts(column, some) for column in self._columns]
+
+    def _texts(self, column: Column, rows: Sequence[Row]) -> AnyArray:
+        if column.rest:
+            return pa.array([self._rest(row) for row in rows], pa.string())
+        names = self._keys.names(column)
+        constant = self._part.constants.get(column.header)
+        if not names:
+            return repeated(constant, len(rows))
+        first, *others = names
+        if others:
+            texts = texts_of([next((row[name] for name in names if name in row), ABSENT) for row in rows])
+        else:
+            texts = texts_of([row.get(first, ABSENT) for row in rows])
+        if pc.any(pc.match_substring(texts, "\0")).as_py():
+            raise DataError(f"column {column.header!r} holds a NUL character")
+        return texts if constant is None else agreed(column, texts, constant)
+
+    def _rest(self, row: Row) -> str:
+        members = {key: text_of(row[key]) for key in self._others(tuple(row))}
+        return object_text({key: text for key, text in members.items() if text})
+
+    def _undeclared(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        taken = {name_among(column, keys) for column in self._columns}
+        return tuple(key for key in keys if key not in taken)

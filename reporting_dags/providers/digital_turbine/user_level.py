@@ -1,0 +1,58 @@
+"""Digital Turbine's User Level API (UL1 to UL5): one call an app and a day."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.errors import ReportingError
+from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Handle, Meter, Quota, Request
+from reporting_dags.providers.digital_turbine.client import DigitalTurbine
+from reporting_dags.providers.digital_turbine.user_level_report import APP, PROVIDER, UserLevelQuery
+
+
+class UserLevel(DigitalTurbine):
+    """The User Level API for one account; `apps` are the app ids that it is asked for, the rest as `DigitalTurbine`."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        client_id: str,
+        client_secret: str,
+        apps: tuple[str, ...],
+        clock: Clock,
+        first_poll: timedelta = timedelta(seconds=5),
+        timeout: timedelta = timedelta(hours=2),
+    ) -> None:
+        super().__init__(
+            name="DT User Level",
+            quota=Quota(api=f"{PROVIDER} queries"),
+            base_url=base_url,
+            client_id=client_id,
+            client_secret=client_secret,
+            clock=clock,
+            first_poll=first_poll,
+            timeout=timeout,
+        )
+        self._apps = apps
+
+    def parts(self, report: Report[UserLevelQuery]) -> tuple[str, ...]:
+        """The apps: a day is whole when the file of every one of them is there (UL1)."""
+        return self._apps
+
+    def constants(self, request: Request) -> Mapping[str, str]:
+        """The app that a file is about: it may lack the column, or leave it empty for masked users (UL4)."""
+        return {APP: request.part}
+
+    def question(self, report: Report[UserLevelQuery], request: Request) -> tuple[str, object]:
+        """One app and one day (UL1)."""
+        body = {"date": request.window.first.isoformat(), "appId": request.part}
+        return "/api/v1/report/user-level-data", body
+
+    def submit(self, report: Report[UserLevelQuery], request: Request, meter: Meter) -> Handle:
+        """As `DigitalTurbine`; a refusal names the app, which may not be enabled for this API (UL3)."""
+        try:
+            return super().submit(report, request, meter)
+        except ReportingError as error:
+            raise error.about(f"app {request.part}") from None

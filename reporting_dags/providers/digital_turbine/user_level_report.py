@@ -1,0 +1,84 @@
+"""What Digital Turbine's User Level API answers (UL1, UL2, UL4), and a declaration of it as a report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from reporting_dags.model.column import Column, Kind, day, flag, identity, measure, money, rest
+from reporting_dags.model.days import Calendar
+from reporting_dags.model.format import DelimitedText
+from reporting_dags.model.privacy import Personal
+from reporting_dags.model.report import Report
+
+PROVIDER = "dt_user_level"
+APP = "App ID"
+ADVERTISING_ID = "Advertising ID"
+MASKED = ("", "00000000-0000-0000-0000-000000000000", "0", "N/A", "unknown")
+"""What stands for an advertising id where a row aggregates users who may not be told apart (UL4)."""
+
+COLUMNS = (
+    day("Date", aliases=("Day",)),
+    identity(APP, "The publisher's app, as DT numbers it", aliases=("Fyber App ID", "DT App ID", "AppID", "appId")),
+    identity("Country", "Country of the user", aliases=("Country Code", "Country Name")),
+    identity(
+        ADVERTISING_ID,
+        "Advertising id of the user's device (IDFA, GAID)",
+        aliases=("Advertising Id", "Device ID", "IDFA/GAID", "User ID"),
+        personal=Personal.DEVICE,
+    ),
+    flag("Masked", "Whether the row aggregates users without an advertising id", of=ADVERTISING_ID, texts=MASKED),
+    rest("Other Columns", "Every further column of the report, as a JSON object of texts"),
+    measure("Impressions", "Ads shown", unit="impressions", aliases=("Ad Impressions",)),
+    money(
+        "Revenue",
+        "What the publisher earned",
+        currency="USD",
+        aliases=("Revenue (USD)", "Publisher Revenue", "Publisher Revenue (USD)"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UserLevelQuery:
+    """Date and app are all that the API can be asked for; it answers every dimension that it has (UL1)."""
+
+
+def user_level_report(
+    *,
+    name: str,
+    columns: Sequence[Column] = COLUMNS,
+    restated_at: tuple[int, ...] = (),
+    published_after: timedelta = timedelta(hours=12),
+    description: str = "",
+) -> Report[UserLevelQuery]:
+    """Declare a User Level report.
+
+    Args:
+        name: of the asset: `dt_user_level/<name>`.
+        columns: those that the file has, by header, with the other names under which they may stand (UL4).
+        restated_at: ages in days at which a day is worth pulling again, within the ten days of reach.
+        published_after: from the end of a day (UTC) until its data is out (UL2).
+        description: for the UI and the data dictionary.
+
+    Raises:
+        DeclarationError: naming file, report and field.
+    """
+    return Report(
+        provider=PROVIDER,
+        name=name,
+        query=UserLevelQuery(),
+        columns=tuple(columns),
+        grain=tuple(column.header for column in columns if column.kind is Kind.IDENTITY),
+        calendar=Calendar(
+            timezone="UTC",
+            published_after=published_after,
+            restated_at=restated_at,
+            first_day=date(2020, 2, 16),
+            reach_days=10,
+        ),
+        window_days=1,
+        # What the further columns hold is not documented: a name may well span lines.
+        format=DelimitedText(multiline=True),
+        entity=APP,
+        description=description,
+    )

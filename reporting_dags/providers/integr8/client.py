@@ -1,0 +1,104 @@
+"""Integr8's API: logs as exports or from report tables, and entity lists (IN1 to IN11)."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pace, Pending, Provider, Ready, Request, unpaced
+from reporting_dags.providers.download import AllowedOrigins, Downloads
+from reporting_dags.providers.integr8.exports import Exports, pieces
+from reporting_dags.providers.integr8.pages import Pages
+from reporting_dags.providers.integr8.report import ExportQuery, ListQuery, Query, TableQuery
+from reporting_dags.providers.integr8.session import NAME, Paths, Session
+
+BASE_URL = "https://api.app.integr8.co/api/v2"
+FILE_HOSTS = (".amazonaws.com", ".storage.googleapis.com")
+
+
+class Integr8(Provider):
+    """The API for one key and integration. Exports are jobs; tables and lists answer at once.
+
+    Args:
+        base_url: of the API.
+        api_key: secret.
+        integration: id of the integration.
+        clock: tells the time and waits.
+        pace: keeps the rate over all processes (IN10).
+        paths: where things are, for what the documents leave open (IN5).
+        file_hosts: endings of hosts from which export files may come, over https.
+        first_poll: until the first question after an export, and before the first retry of a call.
+        timeout: how long a run waits for one export.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        integration: str,
+        clock: Clock,
+        pace: Pace = unpaced,
+        paths: Paths | None = None,
+        file_hosts: tuple[str, ...] = FILE_HOSTS,
+        first_poll: timedelta = timedelta(seconds=5),
+        timeout: timedelta = timedelta(hours=2),
+    ) -> None:
+        self._session = Session(
+            base_url=base_url,
+            api_key=api_key,
+            integration=integration,
+            paths=paths or Paths(),
+            clock=clock,
+            pace=pace,
+            first_delay=first_poll,
+        )
+        allowed = AllowedOrigins(base_url=base_url, suffixes=file_hosts)
+        self._downloads = Downloads(name=NAME, allowed=allowed, clock=clock)
+        self._exports = Exports(self._session, self._downloads)
+        self._pages = Pages(self._session)
+        self.account = self._session.account
+        self.policy = JobPolicy(
+            first_poll=first_poll,
+            longest_poll=max(first_poll, timedelta(seconds=60)),
+            timeout=timeout,
+            in_flight=4,
+        )
+
+    def halves(self, report: Report[Query], request: Request) -> tuple[Request, ...]:
+        """Fewer days, and of a single day its halves (IN7)."""
+        return super().halves(report, request) or pieces(request)
+
+    def submit(self, report: Report[Query], request: Request, meter: Meter) -> Handle:
+        """Ask for an export; tables and lists need no asking."""
+        if isinstance(report.query, ExportQuery):
+            return self._exports.submit(_of(report), request, meter)
+        return Handle()
+
+    def poll(self, report: Report[Query], request: Request, handle: Handle) -> Pending | Ready:
+        """How far an export is; tables and lists are ready."""
+        return self._exports.poll(request, handle) if isinstance(report.query, ExportQuery) else Ready()
+
+    def download(
+        self, report: Report[Query], request: Request, handle: Handle, meter: Meter
+    ) -> AbstractContextManager[Iterator[bytes]]:
+        """The bytes of an export, or the pages of a table or list one after another."""
+        match report.query:
+            case ExportQuery():
+                return self._exports.download(handle)
+            case TableQuery():
+                return self._pages.table(_of(report), request, meter)
+            case ListQuery():
+                return self._pages.entities(_of(report), meter)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+        self._downloads.close()
+
+
+def _of(report: Report[Query]) -> Report[Any]:
+    """The report as one whose query has been looked at."""
+    return report

@@ -1,0 +1,130 @@
+"""The Download Center: ask for an export, wait until it is made, download it from a signed address (IN4 to IN8)."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import datetime, time, timedelta
+
+from reporting_dags.model.errors import Denied, Failed, NotReady, Partial, Truncated
+from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
+from reporting_dags.providers.download import Downloads
+from reporting_dags.providers.integr8.report import ExportQuery
+from reporting_dags.providers.integr8.session import NAME, Session, fields
+from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
+
+EXPORTS = Quota(api="integr8 exports", per_day=10)
+COMPLETED = "COMPLETED"
+FAILED = ("ERROR", "CANCELED")
+_FINEST = 60
+_DAY = 86400
+
+
+class Exports:
+    """Exports of one integration, as `Integr8` uses them."""
+
+    def __init__(self, session: Session, downloads: Downloads) -> None:
+        self._session = session
+        self._downloads = downloads
+
+    def submit(self, report: Report[ExportQuery], request: Request, meter: Meter) -> Handle:
+        """Ask for an export; its id finds it again for 90 days (IN8).
+
+        Raises:
+            Denied: no permission, or the ten exports of the day are spent.
+        """
+        first, last = span(request)
+        query = report.query
+        params = {
+            "delimiter": query.delimiter,
+            "start_time": first.strftime("%Y-%m-%d %H:%M:%S"),
+            "end_time": last.strftime("%Y-%m-%d %H:%M:%S"),
+            "timezone": report.calendar.timezone,
+            "fields": ",".join(query.fields),
+        }
+        if query.log != "postback-logs":
+            params["extra_parameters"] = ",".join(query.extra_parameters)
+        try:
+            answer = self._session.post(
+                self._session.paths.export, params, before=lambda: meter(EXPORTS), log=query.log
+            )
+        except RateLimited as error:
+            raise Denied(error.message, advice="The quota of 10 exports a day is renewed at 00:00 UTC (IN8).") from None
+        export = _export(answer.json()).get("id")
+        if not isinstance(export, str) or not export:
+            raise Failed(f"{NAME} accepted the export but its answer has no id (IN5)")
+        return Handle(id=export)
+
+    def poll(self, request: Request, handle: Handle) -> Pending | Ready:
+        """Ask how far the export is (IN6).
+
+        Raises:
+            Truncated: the range was cut (IN7).
+            Failed: the export ended in an error.
+            Expired: it is not known any more.
+        """
+        export = self._state(handle)
+        status = str(export.get("status", "")).upper()
+        if status in FAILED:
+            told = self._session.redactor.clean(str(export.get("error") or "no reason given"))
+            raise Failed(f"{NAME}'s export ended as {status}: {told}", request_id=handle.id, advice=LATER)
+        if status != COMPLETED:
+            known = status in {"PENDING", "IN_PROGRESS"}
+            shown = self._session.redactor.clean(status or "nothing", limit=40)
+            return Pending(f"{NAME} is still making the export" if known else f"{NAME} says {shown} of the export")
+        results = fields(export.get("results_meta"))
+        total, cut = results.get("total"), results.get("range_truncated")
+        if cut:
+            raise Truncated(f"{NAME} cut the export of {request} to {total} rows", request_id=handle.id)
+        if not isinstance(total, int) or isinstance(total, bool):
+            told = f"{NAME} does not say how many rows the export of {request} has (IN7)"
+            raise Partial(told, request_id=handle.id, advice=LATER)
+        return Ready(expected_rows=total)
+
+    @contextmanager
+    def download(self, handle: Handle) -> Generator[Iterator[bytes]]:
+        """The bytes of the export, from an address that is signed anew for each download.
+
+        Raises:
+            Unavailable: the address stopped serving before the download began: another one will.
+        """
+        artifact = fields(self._state(handle).get("artifact")).get("name")
+        if not isinstance(artifact, str) or not artifact:
+            raise NotReady(f"{NAME}'s export is complete but names no file yet", request_id=handle.id)
+        answer = self._session.get(self._session.paths.signed_url, {"artifact_name": artifact})
+        said = fields(answer.json())
+        url = said.get("url", fields(said.get("data")).get("url"))
+        if not isinstance(url, str) or not url:
+            raise Failed(f"{NAME} gave no address for the export's file (IN5)", request_id=handle.id)
+        self._session.redactor.add(url)
+        with self._downloads.open(url) as body:
+            if body.status != 200:
+                told = f"the export's file of {NAME} answered {body.status}"
+                raise Unavailable(told, request_id=handle.id, advice=LATER)
+            yield body.chunks()
+
+    def _state(self, handle: Handle) -> dict[str, object]:
+        return _export(self._session.get(self._session.paths.status, export=handle.id).json())
+
+
+def _export(said: object) -> dict[str, object]:
+    """An export, bare or wrapped in `data` (IN5)."""
+    found = fields(said)
+    return dict(fields(found["data"]) if isinstance(found.get("data"), dict) else found)
+
+
+def span(request: Request) -> tuple[datetime, datetime]:
+    """From when to when a request asks, local time, the end not included (IN10); a part is `first/last` second."""
+    midnight = datetime.combine(request.window.first, time())
+    if request.part:
+        first, last = (int(second) for second in request.part.split("/"))
+        return midnight + timedelta(seconds=first), midnight + timedelta(seconds=last)
+    return midnight, datetime.combine(request.window.last + timedelta(days=1), time())
+
+
+def pieces(request: Request) -> tuple[Request, ...]:
+    """The two halves of a day, or of a part of it, for an export that was cut (IN7); none below a minute."""
+    first, last = (int(second) for second in request.part.split("/")) if request.part else (0, _DAY)
+    if last - first <= _FINEST:
+        return ()
+    middle = (first + last) // 2
+    return tuple(Request(request.window, f"{begin:05d}/{end:05d}") for begin, end in ((first, middle), (middle, last)))

@@ -1,0 +1,269 @@
+"""Every field that Integr8's document lists for a click, conversion and impression, and of its entities (IN11).
+
+Kinds: t text, i integer, n decimal number, m money in the offer's currency, T time, b boolean, j array or object (JSON
+text); e, a, d, f are text that is personal data: e-mail, IP address, device id, fingerprint.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from reporting_dags.model.column import MIXED, Column, boolean, identity, integer, moment, money, number
+from reporting_dags.model.privacy import Personal
+
+_PERSONAL = {
+    "e": Personal.EMAIL,
+    "a": Personal.ADDRESS,
+    "d": Personal.DEVICE,
+    "f": Personal.FINGERPRINT,
+}
+
+_EVENT: Mapping[str, str] = {
+    "advertiser": "t Advertiser, by the id that reports use",
+    "advertiser_db_id": "t Advertiser, by its id in the entity list",
+    "advertiser_id": "t Advertiser's number",
+    "advertiser_name": "t Name of the advertiser",
+    "app_id": "t App in which it happened",
+    "app_version": "t Version of that app",
+    "asn": "i Autonomous system of the user's network",
+    "begin_install_time": "T When the install began",
+    "blocked": "i 1 if the traffic was blocked",
+    "browser_language": "j Languages of the browser",
+    "browser_name": "t Browser",
+    "browser_timezone": "t Time zone of the browser",
+    "browser_version": "t Version of the browser",
+    "bundle_id": "t Bundle of the app that sent the traffic",
+    "city": "t City of the user",
+    "click_ip": "a IP address of the click",
+    "click_time": "T When the click came in",
+    "click_tx_id": "t Transaction of the click",
+    "conversion_ip": "a IP address of the conversion",
+    "conversion_time": "T When the conversion came in",
+    "country": "t Country of the user, as a two-letter code",
+    "coupon_code": "t Coupon that was used",
+    "device_id": "d Id of the user's device",
+    "device_type": "t Kind of device",
+    "event_24metrics": "t Event as 24metrics names it",
+    "event_db_id": "t Event, by its id in the offer",
+    "event_id": "i Number of the event; 0 or none for the conversion itself",
+    "event_name": "t Name of the event",
+    "event_status": "i Status of the event",
+    "external_transaction_id": "t Transaction of the advertiser's own system",
+    "extra_params.keys": "j Names of further parameters",
+    "extra_params.values": "j Values of further parameters, in the order of their names",
+    "filter_group_id": "t Filter group that judged it",
+    "final_offer": "t Offer to which it was redirected in the end",
+    "final_offer_id": "t That offer's number",
+    "fingerprint": "f Fingerprint of the browser or device",
+    "finish_install_time": "T When the install was finished",
+    "hash": "t Hash of the conversion",
+    "integration_id": "t Integration",
+    "integration_type": "t Kind of integration",
+    "invalid_sub_id": "t Sub id that was refused",
+    "ip_network": "t Network of the IP address",
+    "is_bot": "i 1 if a bot was recognized",
+    "is_click_spam": "i 1 if click spam was recognized",
+    "is_low_session_time": "i 1 if the session was suspiciously short",
+    "is_old_browser": "i 1 if the browser is outdated",
+    "is_old_os": "i 1 if the operating system is outdated",
+    "isp": "t Internet provider",
+    "lat": "n Latitude of the user's place",
+    "long": "n Longitude of the user's place",
+    "manager_id": "t Account manager",
+    "manager_name": "t Name of the account manager",
+    "monitoring_mode": "i 1 if filters only watched",
+    "network": "t Network",
+    "offer": "t Offer, by the id that reports use",
+    "offer_db_id": "t Offer, by its id in the entity list",
+    "offer_group_id": "t Offer group",
+    "offer_id": "t Offer's number",
+    "offer_id_name": "t Offer's number and name",
+    "organization_id": "t Organization",
+    "os_name": "t Operating system",
+    "os_version": "t Version of the operating system",
+    "payout": "m What the publisher is paid",
+    "postal_code": "t Postal code of the user's place",
+    "preview_url_enabled": "i 1 if the preview address was used",
+    "proxy_type": "t Kind of proxy, if any",
+    "publisher": "t Publisher, by the id that reports use",
+    "publisher_db_id": "t Publisher, by its id in the entity list",
+    "publisher_name": "t Name of the publisher",
+    "purchase_value": "n Value of the purchase",
+    "real_advertiser": "t Advertiser before redirection",
+    "real_filter_group_id": "t Filter group before redirection",
+    "real_offer_id": "t Offer before redirection",
+    "real_publisher": "t Publisher before redirection",
+    "real_rejected_advanced_reason": "t Detailed reason of the rejection, before masking",
+    "real_rejected_simple_reason": "t Short reason of the rejection, before masking",
+    "real_tx_id": "t Transaction: names the row",
+    "referer": "t Address from which the user came",
+    "referer_categories": "j Categories of that address",
+    "rejected": "i 1 if it was rejected",
+    "rejected_advanced_reason": "t Detailed reason of the rejection",
+    "rejected_internal_reason": "t Internal reason of the rejection",
+    "rejected_language": "t Language of the rejection",
+    "rejected_primary_reason": "t Main reason of the rejection",
+    "rejected_simple_reason": "t Short reason of the rejection",
+    "rejection_type": "t Kind of rejection",
+    "rejections": "j Every reason of the rejection",
+    "request_date": "t Day of the request",
+    "request_time": "T When the request came in",
+    "revenue": "m What the advertiser pays",
+    "risk": "t Risk class",
+    "rtb_url_used": "i 1 if the real-time-bidding address was used",
+    "rtt": "n Round-trip time",
+    "score": "n Fraud score",
+    "server_ip": "t IP address of the server that told of the conversion",
+    "server_region": "t Region of the server that took the request",
+    "session_time": "n Length of the session",
+    "site_url": "t Site on which the ad was shown",
+    "site_url_categories": "j Categories of that site",
+    "smart_link_id": "t Smart link",
+    "smartlink_db_id": "t Smart link, by its id in the entity list",
+    "status": "t Approved or Rejected; may turn later",
+    "sub_id": "t Publisher's own sub id",
+    "sub_id_2": "t Publisher's second sub id",
+    "sub_id_3": "t Publisher's third sub id",
+    "sub_id_4": "t Publisher's fourth sub id",
+    "sub_id_5": "t Publisher's fifth sub id",
+    "sub_id_6": "t Publisher's sixth sub id",
+    "tags": "j Tags",
+    "targeting_group_id": "t Targeting group",
+    "third_party_rejection_reason": "t Reason of a third party's rejection",
+    "third_party_status": "t A third party's verdict",
+    "tx_id": "t Transaction as it was given out",
+    "user_agent": "t User agent of the browser",
+    "user_email": "e E-mail address of the user",
+    "uuid": "t Unique id of the request",
+    # Of postbacks; the document lists none.
+    "id": "t Postback",
+    "method": "t HTTP method of the postback",
+    "url": "t Address to which it was sent",
+    "response_code": "t Status with which it was answered",
+    "response_body": "t Answer",
+    "attempt": "i Number of the attempt",
+}
+
+_EVERYWHERE = """
+    advertiser advertiser_db_id asn browser_language browser_name browser_timezone browser_version city click_ip country
+    device_id device_type extra_params.keys extra_params.values filter_group_id fingerprint integration_id
+    integration_type invalid_sub_id ip_network is_bot is_old_browser is_old_os isp lat long manager_id manager_name
+    offer_db_id offer_id organization_id os_name os_version payout postal_code proxy_type publisher publisher_db_id
+    real_advertiser real_filter_group_id real_offer_id real_publisher real_tx_id referer referer_categories
+    rejected_advanced_reason rejected_internal_reason rejected_language rejected_simple_reason rejection_type rejections
+    request_time revenue risk rtt score server_region status sub_id sub_id_2 sub_id_3 sub_id_4 sub_id_5 sub_id_6 tags
+    targeting_group_id tx_id user_agent user_email uuid
+"""
+_TRAFFIC = "advertiser_id blocked bundle_id monitoring_mode rejected_primary_reason request_date"
+_OFFERS = "coupon_code external_transaction_id offer offer_group_id smart_link_id smartlink_db_id"
+
+
+def _fields(*texts: str) -> tuple[str, ...]:
+    return tuple(sorted({name for text in texts for name in text.split()}))
+
+
+CLICK_FIELDS = _fields(_EVERYWHERE, _TRAFFIC, _OFFERS, "final_offer final_offer_id preview_url_enabled rtb_url_used")
+IMPRESSION_FIELDS = _fields(_EVERYWHERE, _TRAFFIC, "site_url site_url_categories")
+CONVERSION_FIELDS = _fields(
+    _EVERYWHERE,
+    _OFFERS,
+    """
+    advertiser_name app_id app_version begin_install_time click_time click_tx_id conversion_ip conversion_time
+    event_24metrics event_db_id event_id event_name event_status finish_install_time hash is_click_spam
+    is_low_session_time network offer_id_name publisher_name purchase_value real_rejected_advanced_reason
+    real_rejected_simple_reason rejected server_ip session_time third_party_rejection_reason third_party_status
+    """,
+)
+POSTBACK_FIELDS = _fields(
+    """
+    id real_tx_id tx_id event_id event_name request_time offer offer_db_id offer_id publisher publisher_db_id advertiser
+    advertiser_db_id method url response_code response_body status attempt
+    """
+)
+
+OFFER_FIELDS: Mapping[str, str] = {
+    "id": "t Offer",
+    "incremental_id": "i Number of the offer",
+    "name": "t Name",
+    "name_with_id": "t Name and number",
+    "description": "t Description",
+    "active": "b Whether it runs",
+    "archived": "b Whether it is archived",
+    "advertiser_id": "i Number of the advertiser",
+    "currency": "t Currency of its payouts and revenue: USD or EUR",
+    "default_payout": "j Payout and revenue: amounts, percents and types",
+    "conversion_name": "t Name of its conversion",
+    "visibility": "t Public, Private or Requires_Approval",
+    "primary_domain": "t Domain",
+    "fallback_url": "t Where refused traffic goes",
+    "allow_duplicate_conversions": "b Whether a click may convert twice",
+    "block_on_reject": "b Whether rejected traffic is blocked",
+    "deep_link_enabled": "b Whether deep links are on",
+    "hide_js_tracking": "b Whether script tracking is hidden",
+    "impression_forwarding_enabled": "b Whether impressions are forwarded",
+    "impression_forwarding_url": "t Where to",
+    "manually_approve_conversions": "b Whether conversions wait for approval",
+    "offer_preview_enabled": "b Whether there is a preview",
+    "parallel_tracking_enabled": "b Whether parallel tracking is on",
+    "parallel_tracking_url": "t Its address",
+    "restriction_note": "t Restrictions",
+    "targeting_group_id": "t Targeting group",
+    "targeting_simple_enabled": "b Whether simple targeting is on",
+    "terms_and_conditions": "t Terms and conditions",
+    "terms_and_conditions_enabled": "b Whether they have to be accepted",
+    "view_through_attribution_enabled": "b Whether views are attributed",
+    "created_at": "T When it was made",
+    "updated_at": "T When it was last changed",
+}
+
+_PARTNER: Mapping[str, str] = {
+    "id": "t {0}",
+    "incremental_id": "i Number of the {0}",
+    "name": "t Name",
+    "name_with_id": "t Name and number",
+    "description": "t Description",
+    "active": "b Whether the {0} is active",
+    "archived": "b Whether the {0} is archived",
+    "company_name": "t Company",
+    "address": "t Address",
+    "country": "t Country",
+    "email": "e E-mail address",
+    "first_name": "t First name of the contact",
+    "last_name": "t Last name of the contact",
+    "phone": "t Telephone",
+    "messenger": "t Messenger name",
+    "website": "t Website",
+    "manager_id": "t Account manager",
+    "manager_name": "t Name of the account manager",
+    "manager_email": "e E-mail address of the account manager",
+    "created_at": "T When the {0} was made",
+    "updated_at": "T When the {0} was last changed",
+}
+ADVERTISER_FIELDS: Mapping[str, str] = {name: text.format("advertiser") for name, text in _PARTNER.items()}
+PUBLISHER_FIELDS: Mapping[str, str] = {
+    **{name: text.format("publisher") for name, text in _PARTNER.items()},
+    "city": "t City",
+    "countries": "j Countries in which the publisher has traffic",
+    "pending": "b Whether the publisher waits for approval",
+    "promotional_method": "j Ways in which the publisher advertises",
+    "timezone": "t Time zone",
+    "tracking_domain_ids": "j Tracking domains",
+}
+
+
+def event_columns(fields: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of a log; a field that is not known here is text."""
+    return tuple(_column(field, _EVENT.get(field, "t Not documented")) for field in fields)
+
+
+def entity_columns(fields: Mapping[str, str]) -> tuple[Column, ...]:
+    """The columns of an entity list."""
+    return tuple(_column(field, told) for field, told in fields.items())
+
+
+def _column(header: str, told: str) -> Column:
+    kind, meaning = told.split(" ", 1)
+    if kind == "m":
+        return money(header, f"{meaning}, in the offer's currency", currency=MIXED)
+    if kind == "j":
+        return identity(header, f"{meaning}, as JSON")
+    make = {"i": integer, "n": number, "T": moment, "b": boolean}.get(kind)
+    return make(header, meaning) if make else identity(header, meaning, personal=_PERSONAL.get(kind))

@@ -1,0 +1,92 @@
+"""Pages of rows: entity lists by number (IN2), report tables by cursor (IN3). Each page is handed on as it came."""
+
+import json
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from reporting_dags.model.errors import Failed, Partial
+from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Meter, Quota, Request
+from reporting_dags.providers.integr8.exports import span
+from reporting_dags.providers.integr8.report import ListQuery, TableQuery
+from reporting_dags.providers.integr8.session import NAME, PAGE_SIZE, Session, fields
+from reporting_dags.providers.trouble import LATER
+
+PAGES = Quota(api="integr8 pages")
+_MOST_PAGES = 100_000
+
+
+class Pages:
+    """Entity lists and report tables of one integration, as `Integr8` uses them."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @contextmanager
+    def table(self, report: Report[TableQuery], request: Request, meter: Meter) -> Generator[Iterator[bytes]]:
+        """Every page of a report table, newest rows first.
+
+        Raises:
+            Partial: pages overlap, are empty before the end, or go round in circles: the table moved while it was read.
+        """
+        first, last = span(request)
+        params = {
+            "integration_id": self._session.integration,
+            "start_time": first.strftime("%Y-%m-%d %H:%M:%S"),
+            "end_time": last.strftime("%Y-%m-%d %H:%M:%S"),
+            "timezone": report.calendar.timezone,
+            "page[size]": str(PAGE_SIZE),
+            **{f"filter[{name}]": value for name, value in report.query.filters},
+        }
+        yield self._by_cursor(report.query.table, params, meter)
+
+    def _by_cursor(self, table: str, params: dict[str, str], meter: Meter) -> Iterator[bytes]:
+        seen: set[str] = set()
+        before: set[str] = set()
+        for _ in range(_MOST_PAGES):
+            meter(PAGES)
+            answer = self._session.get(self._session.paths.table, params, table=table)
+            data = fields(fields(answer.json()).get("data"))
+            info, ids = fields(data.get("pageInfo")), _ids(data.get("data"))
+            if before & set(ids):
+                raise Partial(f"two pages of {NAME}'s {table} hold the same row: the table moved", advice=LATER)
+            before = set(ids)
+            yield answer.body + b"\n"
+            if not info.get("hasNextPage"):
+                return
+            cursor = info.get("endCursor")
+            if not isinstance(cursor, str) or not cursor:
+                raise Failed(f"a page of {NAME}'s {table} has a next one and no endCursor (IN3)")
+            if cursor in seen or not ids:
+                kind = "is empty" if not ids else "points back"
+                raise Partial(f"a page of {NAME}'s {table} {kind} though there are more: the table moved", advice=LATER)
+            seen.add(cursor)
+            params = {**params, "page[after]": cursor}
+        raise Failed(f"{NAME}'s {table} has more than {_MOST_PAGES} pages: use an export")
+
+    @contextmanager
+    def entities(self, report: Report[ListQuery], meter: Meter) -> Generator[Iterator[bytes]]:
+        """Every page of an entity list."""
+        path = getattr(self._session.paths, report.query.entity)
+        yield self._by_number(path, meter)
+
+    def _by_number(self, path: str, meter: Meter) -> Iterator[bytes]:
+        for number in range(1, _MOST_PAGES):
+            meter(PAGES)
+            answer = self._session.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
+            said = fields(answer.json())
+            pages = fields(said.get("meta")).get("total_page")
+            yield answer.body + b"\n"
+            rows = said.get("data")
+            short = not isinstance(rows, list) or len(rows) < PAGE_SIZE
+            if (number >= pages) if isinstance(pages, int) else short:
+                return
+        raise Failed(f"{NAME}'s {path} has more than {_MOST_PAGES} pages")
+
+
+def _ids(rows: Any) -> Sequence[str]:
+    """What names the rows of a page; events share their transaction (IN10)."""
+    if not isinstance(rows, list):
+        return ()
+    return [json.dumps([fields(row).get(name) for name in ("real_tx_id", "event_id")]) for row in rows]

@@ -1,0 +1,140 @@
+"""What Integr8's API can be asked for (IN2 to IN4, IN11), and declarations of it as reports.
+
+A log (clicks, conversions, impressions, postbacks) comes in one of two ways: as an export of the Download Center, which
+is made for much data, or from the report table, a page of 100 rows at a time, for small or urgent windows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reporting_dags.model.days import ONE_DAY, Calendar
+from reporting_dags.model.format import DelimitedText, JsonRows
+from reporting_dags.model.report import Report, declaration_error, known_or_refuse
+from reporting_dags.providers.integr8.fields import entity_columns, event_columns
+
+PROVIDER = "integr8"
+LONGEST_WINDOW_DAYS = 90
+LOGS: dict[str, str] = {
+    "clicks": "request_time",
+    "conversions": "conversion_time",
+    "impressions": "request_time",
+    "postback-logs": "request_time",
+}
+"""Each log, and the time by which its rows belong to a day (IN4)."""
+TABLES = {"clicks": "click-table", "conversions": "conversion-table", "impressions": "impression-table"}
+ENTITIES = ("offers", "publishers", "advertisers")
+WAYS = ("export", "table")
+FILTERS = ("status", "offer_id", "publisher", "advertiser")
+NO_EXTRA_PARAMETERS = ("none",)
+"""Some value is required (IN4); this one names no parameter, so that at most an empty column comes of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportQuery:
+    """An export of a log, but for its times."""
+
+    log: str
+    fields: tuple[str, ...]
+    extra_parameters: tuple[str, ...] = NO_EXTRA_PARAMETERS
+    delimiter: str = ","
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableQuery:
+    """The report table of a log, but for its times; filters as pairs of name and value."""
+
+    table: str
+    filters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
+    """An entity list."""
+
+    entity: str
+
+
+Query = ExportQuery | TableQuery | ListQuery
+
+
+def integr8_log(
+    *,
+    name: str,
+    log: str,
+    fields: Sequence[str],
+    grain: Sequence[str] = ("real_tx_id",),
+    way: str = "export",
+    filters: Mapping[str, str] | None = None,
+    timezone: str = "UTC",
+    restated_at: tuple[int, ...] = (),
+    published_after: timedelta = timedelta(hours=1),
+    description: str = "",
+) -> Report[Query]:
+    """Declare a log.
+
+    Args:
+        name: of the asset: `integr8/<name>`.
+        log: one of `LOGS`.
+        fields: to ask for and keep; the log's time among them. A table sends all that it has, whatever is kept.
+        grain: fields that together name a row (IN10).
+        way: "export", or "table" for small or urgent windows.
+        filters: of a table: status, offer_id, publisher, advertiser (IN3).
+        timezone: IANA name of the zone in which days begin and end.
+        restated_at: ages in days at which a day is worth pulling again (IN9).
+        published_after: from the end of a day until its data is out.
+        description: for the UI and the data dictionary.
+
+    Raises:
+        DeclarationError: naming file, report and field.
+    """
+    known_or_refuse(PROVIDER, name, "log", [log], LOGS)
+    known_or_refuse(PROVIDER, name, "way", [way], WAYS)
+    if isinstance(fields, str):
+        raise declaration_error(PROVIDER, name, "fields", f"is the text {fields!r}; write a list of names")
+    if LOGS[log] not in fields:
+        raise declaration_error(PROVIDER, name, "fields", f"{LOGS[log]!r} is missing; it tells days apart (IN4)")
+    if filters and way == "export":
+        raise declaration_error(PROVIDER, name, "filters", "an export takes none; use way='table'")
+    known_or_refuse(PROVIDER, name, "filters", filters or {}, FILTERS)
+    query: Query = ExportQuery(log=log, fields=tuple(fields))
+    if way == "table":
+        known_or_refuse(PROVIDER, name, "log", [log], TABLES)
+        query = TableQuery(table=TABLES[log], filters=tuple((filters or {}).items()))
+    text = DelimitedText(multiline=True, ignored=NO_EXTRA_PARAMETERS)
+    pages = JsonRows(rows="data.data", count="data.count", sparse=True)
+    return Report(
+        provider=PROVIDER,
+        name=name,
+        query=query,
+        columns=event_columns(fields),
+        grain=tuple(grain),
+        calendar=Calendar(timezone=timezone, published_after=published_after, restated_at=restated_at),
+        window_days=LONGEST_WINDOW_DAYS if way == "export" else 1,
+        format=text if way == "export" else pages,
+        day_from=LOGS[log],
+        entity="offer_db_id" if {"offer_db_id", "revenue"} <= set(fields) else "",
+        description=description,
+    )
+
+
+def integr8_list(*, name: str, fields: Mapping[str, str], description: str = "") -> Report[Query]:
+    """Declare the newest snapshot of an entity list: `name` is the entity, `fields` its columns (IN2, IN11).
+
+    Raises:
+        DeclarationError: naming file, report and field.
+    """
+    known_or_refuse(PROVIDER, name, "name", [name], ENTITIES)
+    return Report(
+        provider=PROVIDER,
+        name=name,
+        query=ListQuery(entity=name),
+        columns=entity_columns(fields),
+        grain=("id",),
+        # A snapshot can be taken today, and of no other day.
+        calendar=Calendar(timezone="UTC", published_after=-ONE_DAY, reach_days=0),
+        window_days=1,
+        format=JsonRows(rows="data", count="meta.total_count", sparse=True),
+        partitioned=False,
+        description=description,
+    )

@@ -1,0 +1,48 @@
+"""Integr8 as a Dagster resource."""
+
+from dataclasses import fields
+
+from pydantic import Field
+
+from reporting_dags.model.clock import Clock
+from reporting_dags.providers.api import Pace, unpaced
+from reporting_dags.providers.integr8.client import BASE_URL, FILE_HOSTS, Integr8
+from reporting_dags.providers.integr8.session import Paths
+from reporting_dags.providers.resource import SECRET, ProviderResource
+from reporting_dags.providers.settings import base_url, optional, setting
+
+
+class Integr8Resource(ProviderResource):
+    """The API of one Integr8 integration."""
+
+    base_url: str | None = Field(
+        default=None, description=f"Base URL of the API. Unset: INTEGR8_BASE_URL, else {BASE_URL}."
+    )
+    api_key: str | None = Field(default=None, description="API key. Unset: INTEGR8_API_KEY.", json_schema_extra=SECRET)
+    integration_id: str | None = Field(
+        default=None, description="Id of the integration. Unset: INTEGR8_INTEGRATION_ID."
+    )
+    file_hosts: str | None = Field(
+        default=None,
+        description="Comma-separated endings of hosts from which export files may come over https. "
+        f"Unset: INTEGR8_FILE_HOSTS, else {', '.join(FILE_HOSTS)}.",
+    )
+
+    def client(self, clock: Clock, pace: Pace = unpaced) -> Integr8:
+        """A client for one run; raises `SettingError` naming the first variable that is not set.
+
+        Paths that the documents leave open can be set as INTEGR8_EXPORT_PATH and so on, by the names of `Paths` (IN5).
+        """
+        hosts = setting(self.file_hosts, "INTEGR8_FILE_HOSTS", default=",".join(FILE_HOSTS))
+        named = {one.name: optional(None, f"INTEGR8_{one.name.upper()}_PATH") for one in fields(Paths)}
+        return Integr8(
+            base_url=base_url(self.base_url, "INTEGR8_BASE_URL", default=BASE_URL),
+            api_key=setting(self.api_key, "INTEGR8_API_KEY", purpose="an API key of the organization"),
+            integration=setting(self.integration_id, "INTEGR8_INTEGRATION_ID", purpose="the integration to report on"),
+            clock=clock,
+            pace=pace,
+            paths=Paths(**{name: path for name, path in named.items() if path is not None}),
+            file_hosts=tuple(host.strip() for host in hosts.split(",") if host.strip()),
+            first_poll=self.first_poll,
+            timeout=self.timeout,
+        )

@@ -1,0 +1,111 @@
+"""Authorized calls to Integr8's API (IN1), its pages, and its paths, of which the documents name few."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.errors import Denied, Expired, Failed, ReportingError
+from reporting_dags.providers.api import Pace, Rate
+from reporting_dags.providers.http import Answer, Http
+from reporting_dags.providers.redaction import Redactor
+from reporting_dags.providers.trouble import LATER
+
+NAME = "Integr8"
+REQUESTS_PER_MINUTE = 60
+PAGE_SIZE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Where things are, below the base URL (IN3, IN5); `{integration}`, `{log}` and so on are filled in."""
+
+    export: str = "/integrations/{integration}/download-center/{log}"
+    status: str = "/download-center/exports/{export}"
+    signed_url: str = "/download-center/signed-url"
+    table: str = "/reports/v2/{table}"
+    offers: str = "/integrations/{integration}/offers"
+    publishers: str = "/publishers"
+    advertisers: str = "/advertisers"
+
+
+class Session:
+    """Calls for one API key and integration, at most 60 a minute over all processes (IN10)."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        integration: str,
+        paths: Paths,
+        clock: Clock,
+        pace: Pace,
+        first_delay: timedelta,
+    ) -> None:
+        self.redactor = Redactor()
+        self.redactor.add(api_key)
+        self.integration = integration
+        self.paths = paths
+        self.account = hashlib.sha256(f"integr8:{integration}:{api_key}".encode()).hexdigest()[:12]
+        rate = Rate(api="integr8 requests", account=self.account, per_minute=REQUESTS_PER_MINUTE)
+        self._headers = {"API-KEY": api_key, "Accept": "application/json"}
+        self._http = Http(
+            name=NAME,
+            base_url=base_url,
+            redactor=self.redactor,
+            clock=clock,
+            first_delay=first_delay.total_seconds(),
+            pace=lambda: pace(rate),
+            backs_off=True,
+        )
+
+    def get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> Answer:
+        """GET; `names` fill the path. Raises the typed error of every status but 200 (IN1)."""
+        return self._call("GET", path, params, None, names)
+
+    def post(self, path: str, params: Mapping[str, str], *, before: Callable[[], None], **names: str) -> Answer:
+        """POST with `params` in the query; `before` counts every try."""
+        return self._call("POST", path, params, before, names)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        before: Callable[[], None] | None,
+        names: Mapping[str, str],
+    ) -> Answer:
+        filled = path.format(integration=self.integration, **names)
+        answer = self._http.call(method, filled, headers=lambda: self._headers, params=params, before=before)
+        if not 200 <= answer.status < 300:
+            raise self._refusal(answer, method, path)
+        return answer
+
+    def _refusal(self, answer: Answer, method: str, path: str) -> ReportingError:
+        said = fields(answer.json())
+        error = said.get("error", said.get("message", ""))
+        words = str(fields(error).get("message", "")) if isinstance(error, dict) else str(error)
+        told = f"{NAME} refused {method} {path} ({answer.status}): {self.redactor.clean(words or 'no message')}"
+        match answer.status:
+            case 401:
+                return Denied(told, advice="Check INTEGR8_API_KEY.")
+            case 402 | 403:
+                return Denied(told, advice="The API key may not do this: ask Integr8 for the permission.")
+            case 404:
+                return Expired(told, advice="Check INTEGR8_INTEGRATION_ID and INTEGR8_BASE_URL.")
+            case 400:
+                return Failed(told, advice="Check the report's declaration, and INTEGR8_INTEGRATION_ID.")
+            case _:
+                return Failed(told, advice=LATER)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+def fields(value: object) -> Mapping[str, Any]:
+    """A JSON object's fields; none of what is no object."""
+    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}

@@ -1,0 +1,180 @@
+"""Mintegral's Advanced Performance API: one address that makes a report, tells how far it is, and serves it.
+
+A job has no id: it is found again by its parameters. So nothing is lost in a crash, and asking twice costs nothing.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial
+from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
+from reporting_dags.providers.http import Http
+from reporting_dags.providers.mintegral.report import AdvancedPerformanceQuery
+from reporting_dags.providers.redaction import Redactor
+from reporting_dags.providers.trouble import LATER
+
+NAME = "Mintegral"
+BASE_URL = "https://ss-api.mintegral.com"
+PATH = "/api/v2/reports/data"
+JOBS = Quota(api="mintegral jobs")
+_KEYS = "Check MINTEGRAL_ACCESS_KEY and MINTEGRAL_API_KEY, and the report's declaration."
+
+
+def token(api_key: str, timestamp: str) -> str:
+    """The signature of a call (MT1): md5 of the key and of the timestamp's md5, in lower-case hex."""
+    inner = hashlib.md5(timestamp.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5((api_key + inner).encode(), usedforsecurity=False).hexdigest()
+
+
+class AdvancedPerformance(Provider):
+    """The Advanced Performance API for one account.
+
+    Args:
+        base_url: of the API.
+        access_key: public part of the API keys.
+        api_key: secret part of the API keys.
+        clock: tells the time, which is signed, and waits.
+        first_poll: until the first question after the report's state, and before the first retry of a call.
+        timeout: how long a run waits for one report.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        access_key: str,
+        api_key: str,
+        clock: Clock,
+        first_poll: timedelta = timedelta(seconds=5),
+        timeout: timedelta = timedelta(hours=2),
+    ) -> None:
+        self._redactor = Redactor()
+        self._redactor.add(access_key)
+        self._redactor.add(api_key)
+        self._http = Http(
+            name=NAME, base_url=base_url, redactor=self._redactor, clock=clock, first_delay=first_poll.total_seconds()
+        )
+        self._access_key = access_key
+        self._api_key = api_key
+        self._clock = clock
+        self.account = hashlib.sha256(f"mintegral:{access_key}".encode()).hexdigest()[:12]
+        self.policy = JobPolicy(
+            first_poll=first_poll,
+            longest_poll=max(first_poll, timedelta(seconds=60)),
+            timeout=timeout,
+            in_flight=4,
+        )
+
+    def submit(self, report: Report[AdvancedPerformanceQuery], request: Request, meter: Meter) -> Handle:
+        """Ask for the report to be made (type 1); one that is there already is found again (MT2).
+
+        Raises:
+            Denied: code 10000: wrong parameters or missing permissions.
+            Failed: a code that the documents do not know.
+        """
+        meter(JOBS)
+        self._state(report, request)
+        return Handle()
+
+    def poll(self, report: Report[AdvancedPerformanceQuery], request: Request, handle: Handle) -> Pending | Ready:
+        """Ask how far the report is (type 1).
+
+        Raises:
+            Partial: it is made, and lacks hours of the window (MT2, MT7).
+            Denied, Failed: as `submit`.
+        """
+        state = self._state(report, request)
+        if isinstance(state, Pending):
+            return state
+        hours, whole = state.get("hours"), report.calendar.hours(request.window)
+        if str(state.get("is_complete")).lower() not in {"true", "1"}:
+            told = f"{hours} of {whole} hours" if isinstance(hours, int) else "it does not say how many hours"
+            raise Partial(f"{NAME} does not call {request.window} complete yet ({told})", advice=LATER)
+        if isinstance(hours, int) and hours < whole:
+            raise Partial(f"{NAME} has {hours} of the {whole} hours of {request.window}", advice=LATER)
+        return Ready()
+
+    @contextmanager
+    def download(
+        self, report: Report[AdvancedPerformanceQuery], request: Request, handle: Handle, meter: Meter
+    ) -> Generator[Iterator[bytes]]:
+        """The bytes of the report (type 2); errors come as JSON in its place, with status 200 (MT3, MT8).
+
+        Raises:
+            Expired: code 203: the job is not known (any more).
+            NotReady: code 204, or 205: it is being made (again).
+            Denied, Failed: as `submit`.
+        """
+        params = {**report.query.params(request.window), "type": "2"}
+        with self._http.stream("GET", PATH, headers=self._signed, params=params) as body:
+            if body.status != 200:
+                raise Failed(f"{NAME} answered the download with {body.status}", advice=LATER)
+            chunks = body.chunks()
+            first = next(chunks, b"")
+            if first.lstrip().startswith(b"{"):
+                raise self._no_file(first + b"".join(itertools.islice(chunks, 1)))
+            yield itertools.chain([first] if first else [], chunks)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _signed(self) -> Mapping[str, str]:
+        """A fresh token for every try (MT1)."""
+        timestamp = str(int(self._clock.now().timestamp()))
+        return {"access-key": self._access_key, "timestamp": timestamp, "token": token(self._api_key, timestamp)}
+
+    def _state(self, report: Report[AdvancedPerformanceQuery], request: Request) -> Pending | Mapping[str, Any]:
+        """The `data` of code 200, or that the report is still being made (MT2)."""
+        params = {**report.query.params(request.window), "type": "1"}
+        answer = self._http.call("GET", PATH, headers=self._signed, params=params)
+        if answer.status != 200:
+            raise Failed(f"{NAME} answered {answer.status}", advice="Check MINTEGRAL_BASE_URL.")
+        said = _fields(answer.json())
+        match _code(said):
+            case 200:
+                return _fields(said.get("data"))
+            case 201 | 202:
+                return Pending(f"{NAME} is still making the report")
+            case _:
+                raise self._refusal(said)
+
+    def _no_file(self, text: bytes) -> Exception:
+        """The error for the JSON that stands in place of the file (MT3)."""
+        try:
+            said = _fields(json.loads(text))
+        except ValueError:
+            return Partial(f"{NAME} answered the download with what is neither a report nor an error", advice=LATER)
+        match _code(said):
+            case 203:
+                return Expired(f"{NAME} does not know the report any more (code 203)")
+            case 204:
+                return NotReady(f"{NAME} is still making the report (code 204)")
+            case 205:
+                return NotReady(f"the report had expired, and {NAME} is making it again (code 205)")
+            case _:
+                return self._refusal(said)
+
+    def _refusal(self, said: Mapping[str, Any]) -> Denied | Failed:
+        words = " ".join(str(said[key]) for key in ("msg", "data") if said.get(key))
+        told = self._redactor.clean(words, limit=200) or "no message"
+        if _code(said) == 10000:
+            return Denied(f"{NAME} refused (code 10000): {told}", advice=_KEYS)
+        code = self._redactor.clean(str(said.get("code")), limit=20)
+        return Failed(f"{NAME} answered with code {code}: {told}", advice=_KEYS)
+
+
+def _fields(value: object) -> Mapping[str, Any]:
+    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
+
+
+def _code(said: Mapping[str, Any]) -> int | None:
+    code = str(said.get("code", ""))
+    return int(code) if code.isascii() and code.isdigit() else None

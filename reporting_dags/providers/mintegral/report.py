@@ -1,0 +1,137 @@
+"""What Mintegral's Advanced Performance API can be asked for (MT4 to MT7), and a declaration of it as a report."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reporting_dags.model.column import Column, Kind, Quotient, day, identity, measure, moment, money, ratio
+from reporting_dags.model.days import Calendar, Window
+from reporting_dags.model.format import DelimitedText
+from reporting_dags.model.report import Report, declaration_error, known_or_refuse
+
+PROVIDER = "mintegral"
+GRANULARITIES = ("daily", "hourly")
+LONGEST_WINDOW_DAYS = 7
+
+DIMENSIONS: dict[str, tuple[Column, ...]] = {
+    "Offer": (
+        identity("Offer Id", "The advertiser's offer"),
+        identity("Offer Uuid", "Unique offer name, made by Mintegral"),
+        identity("Offer Name", "Name of the offer"),
+    ),
+    "Campaign": (identity("Campaign Id", "The advertiser's campaign"),),
+    "CampaignPackage": (identity("Campaign Package", "Package name of the advertised app"),),
+    "Creative": (
+        identity("Creative Id", "The creative", aliases=("Creative ID",)),
+        identity("Creative Name", "File name of the creative"),
+    ),
+    "AdType": (identity("Ad Type", "Ad format, such as banner"),),
+    "Sub": (identity("Sub Id", "Unique id of the publisher's app (mtgid)"),),
+    "Package": (identity("Package Name", "Package name of the publisher's app"),),
+    "Location": (identity("Location", "Country of the user, as a two-letter code"),),
+    "Endcard": (
+        identity("Endcard ID", "The end card", aliases=("Endcard Id",)),
+        identity("Endcard Name", "File name of the end card"),
+    ),
+    "AdOutputType": (identity("Ad Output Type", "standard, dynamic (included) or playable (included)"),),
+}
+METRICS = (
+    identity("Currency", "Currency of the row's money: USD or CNY"),
+    measure("Impression", "Ads shown", unit="impressions"),
+    measure("Click", "Ads clicked", unit="clicks"),
+    measure("Conversion", "Installs or other goals reached", unit="conversions"),
+    ratio("Ecpm", "Spend by thousand impressions", unit="currency", quotient=Quotient("Spend", "Impression", 1000)),
+    ratio("Cpc", "Spend by click", unit="currency", quotient=Quotient("Spend", "Click")),
+    ratio("Ctr", "Clicks by impression", unit="%", quotient=Quotient("Click", "Impression", 100)),
+    ratio("Cvr", "Conversions by click", unit="%", quotient=Quotient("Conversion", "Click", 100)),
+    ratio("Ivr", "Conversions by impression", unit="%", quotient=Quotient("Conversion", "Impression", 100)),
+    money("Spend", "What the advertiser spent", currency_from="Currency"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvancedPerformanceQuery:
+    """The parameters of a report, but for its dates. The same parameters are the same job (MT2)."""
+
+    dimensions: tuple[str, ...]
+    granularity: str
+    timezone: str
+
+    def params(self, window: Window) -> dict[str, str]:
+        """The query parameters for `window`, both days included (MT4, MT5)."""
+        return {
+            "start_time": window.first.isoformat(),
+            "end_time": window.last.isoformat(),
+            "timezone": self.timezone,
+            "dimension_option": ",".join(self.dimensions),
+            "time_granularity": self.granularity,
+        }
+
+
+def advanced_performance_report(
+    *,
+    name: str,
+    dimensions: Sequence[str],
+    granularity: str = "daily",
+    timezone: str = "+0",
+    restated_at: tuple[int, ...] = (),
+    published_after: timedelta = timedelta(minutes=90),
+    description: str = "",
+) -> Report[AdvancedPerformanceQuery]:
+    """Declare an Advanced Performance report.
+
+    Args:
+        name: of the asset: `mintegral/<name>`.
+        dimensions: at least one of `DIMENSIONS` (MT5).
+        granularity: "daily" or "hourly".
+        timezone: hours from UTC in which days begin and end: "+0", "+8", "-5" (MT4).
+        restated_at: ages in days at which a day is worth pulling again.
+        published_after: from the end of a day in that zone until its data is out (MT7).
+        description: for the UI and the data dictionary.
+
+    Raises:
+        DeclarationError: naming file, report and field; also for the combinations that the API refuses.
+    """
+    if isinstance(dimensions, str):
+        raise declaration_error(PROVIDER, name, "dimensions", f"is the text {dimensions!r}; write a list of names")
+    known_or_refuse(PROVIDER, name, "dimensions", dimensions, DIMENSIONS)
+    known_or_refuse(PROVIDER, name, "granularity", [granularity], GRANULARITIES)
+    if not dimensions:
+        raise declaration_error(PROVIDER, name, "dimensions", "is empty; a query needs at least one (MT5)")
+    for one in ("Creative", "Endcard"):
+        for other in ("Sub", "Package"):
+            if one in dimensions and other in dimensions:
+                raise declaration_error(PROVIDER, name, "dimensions", f"{one} cannot be asked with {other} (MT5)")
+        if one in dimensions and granularity == "hourly":
+            raise declaration_error(PROVIDER, name, "granularity", f"{one} cannot be asked by the hour (MT5)")
+    columns = [column for dimension in dimensions for column in DIMENSIONS[dimension]]
+    hours = (moment("Timestamp", "Start of the hour"),) if granularity == "hourly" else ()
+    keys = [*hours, *columns, METRICS[0]]
+    return Report(
+        provider=PROVIDER,
+        name=name,
+        query=AdvancedPerformanceQuery(dimensions=tuple(dimensions), granularity=granularity, timezone=timezone),
+        columns=(day("Date"), *hours, *columns, *METRICS),
+        grain=tuple(column.header for column in keys),
+        calendar=Calendar(
+            timezone=_zone(name, timezone),
+            published_after=published_after,
+            restated_at=restated_at,
+            reach_months=6,
+        ),
+        window_days=LONGEST_WINDOW_DAYS,
+        format=DelimitedText(delimiter="\t", quoted=False),
+        entity=next((column.header for column in columns if column.kind is Kind.IDENTITY), ""),
+        description=description,
+    )
+
+
+def _zone(name: str, offset: str) -> str:
+    """The IANA zone of a whole number of hours from UTC."""
+    found = re.fullmatch(r"([+-])(\d{1,2})", offset)
+    hours = int(offset) if found else 99
+    if not -12 <= hours <= 14:
+        raise declaration_error(PROVIDER, name, "timezone", f"{offset!r} is no offset in hours such as +0 or +8 (MT4)")
+    # POSIX signs: Etc/GMT-8 is eight hours ahead of UTC.
+    return f"Etc/GMT{-hours:+d}" if hours else "UTC"

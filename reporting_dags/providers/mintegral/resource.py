@@ -1,0 +1,36 @@
+"""Mintegral as a Dagster resource."""
+
+from pydantic import Field
+
+from reporting_dags.model.clock import Clock
+from reporting_dags.providers.api import Pace, unpaced
+from reporting_dags.providers.mintegral.client import BASE_URL, AdvancedPerformance
+from reporting_dags.providers.resource import SECRET, ProviderResource
+from reporting_dags.providers.settings import base_url, setting
+
+_KEYS = "API keys stand in the Mintegral dashboard under Account, API Tools"
+
+
+class MintegralResource(ProviderResource):
+    """The Advanced Performance reporting API."""
+
+    base_url: str | None = Field(
+        default=None, description=f"Base URL of the API. Unset: MINTEGRAL_BASE_URL, else {BASE_URL}."
+    )
+    access_key: str | None = Field(
+        default=None, description="Access key. Unset: MINTEGRAL_ACCESS_KEY.", json_schema_extra=SECRET
+    )
+    api_key: str | None = Field(
+        default=None, description="API key. Unset: MINTEGRAL_API_KEY.", json_schema_extra=SECRET
+    )
+
+    def client(self, clock: Clock, pace: Pace = unpaced) -> AdvancedPerformance:
+        """A client for one run; raises `SettingError` naming the first variable that is not set."""
+        return AdvancedPerformance(
+            base_url=base_url(self.base_url, "MINTEGRAL_BASE_URL", default=BASE_URL),
+            access_key=setting(self.access_key, "MINTEGRAL_ACCESS_KEY", purpose=_KEYS),
+            api_key=setting(self.api_key, "MINTEGRAL_API_KEY", purpose=_KEYS),
+            clock=clock,
+            first_poll=self.first_poll,
+            timeout=self.timeout,
+        )

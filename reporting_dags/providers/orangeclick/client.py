@@ -1,0 +1,144 @@
+"""OrangeClickMedia's reporting API: one request, one answer, five a minute (OC1 to OC6).
+
+There is no job at the provider. Submitting costs nothing, the answer is ready at once, and the download is the request.
+"""
+
+import hashlib
+import json
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.errors import Denied, Failed, ReportingError
+from reporting_dags.model.report import Report
+from reporting_dags.providers.api import (
+    Handle,
+    JobPolicy,
+    Meter,
+    Pace,
+    Pending,
+    Provider,
+    Quota,
+    Rate,
+    Ready,
+    Request,
+    unpaced,
+)
+from reporting_dags.providers.body import Body
+from reporting_dags.providers.http import Http
+from reporting_dags.providers.orangeclick.report import OrangeClickQuery
+from reporting_dags.providers.redaction import Redactor
+from reporting_dags.providers.trouble import LATER
+
+NAME = "OrangeClickMedia"
+BASE_URL = "https://app.orangeclickmedia.com/api/v1"
+REQUESTS = Quota(api="orangeclick requests")
+REQUESTS_PER_MINUTE = 5
+_MOST_WORDS = 64 * 1024
+
+
+class OrangeClick(Provider):
+    """The reporting API for one user.
+
+    Args:
+        base_url: of the API.
+        api_token: bearer token.
+        clock: tells the time and waits.
+        pace: keeps the rate over all processes (OC2).
+        first_poll: before the first retry of a call.
+        timeout: how long a run waits for another that brings the same days home.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_token: str,
+        clock: Clock,
+        pace: Pace = unpaced,
+        first_poll: timedelta = timedelta(seconds=5),
+        timeout: timedelta = timedelta(hours=2),
+    ) -> None:
+        self._redactor = Redactor()
+        self._redactor.add(api_token)
+        self.account = hashlib.sha256(f"orangeclick:{api_token}".encode()).hexdigest()[:12]
+        rate = Rate(api=REQUESTS.api, account=self.account, per_minute=REQUESTS_PER_MINUTE)
+        self._http = Http(
+            name=NAME,
+            base_url=base_url,
+            redactor=self._redactor,
+            clock=clock,
+            first_delay=first_poll.total_seconds(),
+            pace=lambda: pace(rate),
+        )
+        self._headers = {
+            "Authorization": f"Bearer {api_token}",
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+        }
+        self.policy = JobPolicy(first_poll=first_poll, longest_poll=first_poll, timeout=timeout)
+
+    def claims(self, report: Report[OrangeClickQuery], request: Request) -> Mapping[str, str]:
+        """What was asked for, as the answer repeats it (OC5)."""
+        return {
+            "status": "success",
+            "meta.start_date": request.window.first.isoformat(),
+            "meta.end_date": request.window.last.isoformat(),
+            "meta.currency": report.query.currency,
+        }
+
+    def submit(self, report: Report[OrangeClickQuery], request: Request, meter: Meter) -> Handle:
+        """Nothing to do: the answer comes with the download."""
+        return Handle()
+
+    def poll(self, report: Report[OrangeClickQuery], request: Request, handle: Handle) -> Pending | Ready:
+        """Ready at once."""
+        return Ready()
+
+    @contextmanager
+    def download(
+        self, report: Report[OrangeClickQuery], request: Request, handle: Handle, meter: Meter
+    ) -> Generator[Iterator[bytes]]:
+        """POST the query and read its answer.
+
+        Raises:
+            Denied: the token is not accepted, or the rate is spent for longer than is worth waiting (OC1, OC2).
+            Failed: the query is refused, with the fields that are wrong (OC4).
+        """
+        body = report.query.body(request.window)
+        with self._http.stream(
+            "POST", "/reports/generate", headers=lambda: self._headers, body=body, before=lambda: meter(REQUESTS)
+        ) as answer:
+            if answer.status != 200:
+                raise self._refusal(answer)
+            yield answer.chunks()
+
+    def _refusal(self, answer: Body) -> ReportingError:
+        try:
+            said: Any = json.loads(answer.head(_MOST_WORDS))
+        except ValueError:
+            said = {}
+        fields = said if isinstance(said, dict) else {}
+        told = self._redactor.clean(_words(fields) or "no message", limit=600)
+        if answer.status in {401, 403}:
+            return Denied(f"{NAME} refused ({answer.status}): {told}", advice="Check ORANGECLICK_API_TOKEN.")
+        if answer.status == 422:
+            advice = "Check the report's declaration: its dimensions, metrics, currency and filters."
+            return Failed(f"{NAME} refused the query (422): {told}", advice=advice)
+        advice = "Check ORANGECLICK_BASE_URL." if answer.status == 404 else LATER
+        return Failed(f"{NAME} answered {answer.status}: {told}", advice=advice)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+def _words(fields: Mapping[str, Any]) -> str:
+    """The message and what is wrong with each field, as in `Validation failed; dimensions.0: … is invalid`."""
+    errors = fields.get("errors")
+    told = [str(fields["message"])] if fields.get("message") else []
+    for field, reasons in (errors if isinstance(errors, dict) else {}).items():
+        told.append(f"{field}: {' '.join(map(str, reasons)) if isinstance(reasons, list) else reasons}")
+    return "; ".join(told)

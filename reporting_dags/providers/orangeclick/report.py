@@ -1,0 +1,210 @@
+"""What OrangeClickMedia's reporting API can be asked for (OC3, OC4, OC7), and a declaration of it as a report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reporting_dags.model.column import Column, Quotient, day, identity, measure, money, ratio
+from reporting_dags.model.days import Calendar, Window
+from reporting_dags.model.format import JsonRows
+from reporting_dags.model.report import Report, declaration_error, known_or_refuse
+
+PROVIDER = "orangeclick"
+CURRENCIES = ("EUR", "USD")
+COMPARATORS = ("in", "nin", "is_any_of")
+COMPARISONS = ("gte", "lte", "eq", "neq", "between")
+LONGEST_WINDOW_DAYS = 90
+"""Three months (OC3), whichever they are."""
+
+DIMENSIONS: dict[str, Column] = {
+    column.header: column
+    for column in (
+        day("day"),
+        identity("month", "Month of the day"),
+        identity("year", "Year of the day"),
+        identity("product", "Product, such as Standard Display"),
+        identity("domain", "Domain of the website"),
+        identity("subdomain", "Subdomain of the website"),
+        identity("media_type", "display, video or native"),
+        identity("device", "desktop, mobile, tablet and so on"),
+        identity("os", "Operating system"),
+        identity("ad_unit", "The ad unit"),
+        identity("country", "Country code of the user"),
+        identity("deal_id", "The deal"),
+        identity("deal_name", "Name of the deal"),
+        identity("deal_type", "Open auction, Deal or Proposal"),
+    )
+}
+METRICS = (
+    "impressions",
+    "earnings",
+    "ecpm",
+    "viewable",
+    "first_quartile",
+    "midpoint",
+    "third_quartile",
+    "complete",
+)
+
+
+def _metric(header: str, currency: str) -> Column:
+    if header == "earnings":
+        return money(header, "What the publisher earned, net", currency=currency)
+    if header == "ecpm":
+        unit = f"{currency} by 1000 impressions"
+        return ratio(header, "Earnings by thousand impressions", unit=unit, quotient=Quotient(*_ECPM, 1000))
+    meaning, unit = _COUNTS[header]
+    return measure(header, meaning, unit=unit)
+
+
+_ECPM = ("earnings", "impressions")
+_COUNTS = {
+    "impressions": ("Ads shown", "impressions"),
+    "viewable": ("Ads shown that could be seen", "impressions"),
+    "first_quartile": ("Videos played to a quarter", "plays"),
+    "midpoint": ("Videos played to the half", "plays"),
+    "third_quartile": ("Videos played to three quarters", "plays"),
+    "complete": ("Videos played to the end", "plays"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionFilter:
+    """Only rows whose `dimension` is (in), is not (nin) or is any of `values`."""
+
+    dimension: str
+    values: tuple[str, ...]
+    comparator: str = "in"
+
+    def body(self) -> dict[str, object]:
+        """As it stands in a filter group."""
+        return {
+            "value": self.dimension,
+            "type": "dimension",
+            "comparator": self.comparator,
+            "selectedValues": list(self.values),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFilter:
+    """Only rows whose `metric` is at least (gte), at most (lte), exactly (eq), not (neq) `value`, or between two."""
+
+    metric: str
+    comparison: str
+    value: int | float
+    second: int | float | None = None
+
+    def body(self) -> dict[str, object]:
+        """As it stands in a filter group."""
+        found: dict[str, object] = {
+            "value": self.metric,
+            "type": "metric",
+            "comparison": self.comparison,
+            "selectedValue": self.value,
+        }
+        return found if self.second is None else {**found, "secondValue": self.second}
+
+
+Filter = DimensionFilter | MetricFilter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrangeClickQuery:
+    """The body of a request, but for its dates (OC3). Groups are combined with OR, the filters of one with AND."""
+
+    dimensions: tuple[str, ...]
+    metrics: tuple[str, ...]
+    currency: str
+    filter_groups: tuple[tuple[Filter, ...], ...] = ()
+
+    def body(self, window: Window) -> dict[str, object]:
+        """The JSON body for `window`, both days included; dates are always sent, since left out they mean today."""
+        groups = [{"operator": "or", "filters": [one.body() for one in group]} for group in self.filter_groups]
+        return {
+            "dimensions": list(self.dimensions),
+            "metrics": list(self.metrics),
+            "currency": self.currency,
+            "selectedDate": [window.first.isoformat(), window.last.isoformat()],
+            **({"filter_groups": groups} if groups else {}),
+        }
+
+
+def orangeclick_report(
+    *,
+    name: str,
+    dimensions: Sequence[str],
+    metrics: Sequence[str] = METRICS,
+    currency: str = "USD",
+    filter_groups: Sequence[Sequence[Filter]] = (),
+    restated_at: tuple[int, ...] = (),
+    published_after: timedelta = timedelta(hours=6),
+    description: str = "",
+) -> Report[OrangeClickQuery]:
+    """Declare an OrangeClickMedia report.
+
+    Args:
+        name: of the asset: `orangeclick/<name>`.
+        dimensions: "day" among them.
+        metrics: at least one.
+        currency: of all money: "EUR" or "USD".
+        filter_groups: rows to keep: those that pass every filter of at least one group; none keeps all.
+        restated_at: ages in days at which a day is worth pulling again.
+        published_after: from the end of a day (UTC) until its data is out (OC7).
+        description: for the UI and the data dictionary.
+
+    Raises:
+        DeclarationError: naming file, report and field.
+    """
+    for field, given in (("dimensions", dimensions), ("metrics", metrics)):
+        if isinstance(given, str):
+            raise declaration_error(PROVIDER, name, field, f"is the text {given!r}; write a list of names")
+    known_or_refuse(PROVIDER, name, "dimensions", dimensions, DIMENSIONS)
+    known_or_refuse(PROVIDER, name, "metrics", metrics, METRICS)
+    known_or_refuse(PROVIDER, name, "currency", [currency], CURRENCIES)
+    if "day" not in dimensions:
+        raise declaration_error(PROVIDER, name, "dimensions", "'day' is missing; without it days cannot be told apart")
+    if not metrics:
+        raise declaration_error(PROVIDER, name, "metrics", "is empty; a request needs at least one (OC3)")
+    for group in filter_groups:
+        _check_group(name, group)
+    figures = [_metric(header, currency) for header in metrics]
+    for column in figures:
+        if column.quotient and not set(_ECPM) <= set(metrics):
+            figures[figures.index(column)] = ratio(column.header, column.meaning, unit=column.unit)
+    keys = [header for header in dimensions if header != "day"]
+    return Report(
+        provider=PROVIDER,
+        name=name,
+        query=OrangeClickQuery(
+            dimensions=tuple(dimensions),
+            metrics=tuple(metrics),
+            currency=currency,
+            filter_groups=tuple(tuple(group) for group in filter_groups),
+        ),
+        columns=(*(DIMENSIONS[header] for header in dimensions), *figures),
+        grain=tuple(keys),
+        calendar=Calendar(timezone="UTC", published_after=published_after, restated_at=restated_at),
+        window_days=LONGEST_WINDOW_DAYS,
+        format=JsonRows(rows="data", count="meta.count"),
+        entity="domain" if "domain" in keys else "",
+        description=description,
+    )
+
+
+def _check_group(name: str, group: Sequence[Filter]) -> None:
+    if not group:
+        raise declaration_error(PROVIDER, name, "filter_groups", "a group has no filters (OC4)")
+    for one in group:
+        if isinstance(one, DimensionFilter):
+            known_or_refuse(PROVIDER, name, "filter_groups", [one.dimension], DIMENSIONS)
+            known_or_refuse(PROVIDER, name, "filter_groups", [one.comparator], COMPARATORS)
+            if isinstance(one.values, str) or not one.values:
+                why = f"{one.dimension!r} needs a tuple of values, with a comma; has {one.values!r}"
+                raise declaration_error(PROVIDER, name, "filter_groups", why)
+        else:
+            known_or_refuse(PROVIDER, name, "filter_groups", [one.metric], METRICS)
+            known_or_refuse(PROVIDER, name, "filter_groups", [one.comparison], COMPARISONS)
+            if (one.second is not None) != (one.comparison == "between"):
+                why = f"{one.metric!r}: 'between' takes a second value, and nothing else does"
+                raise declaration_error(PROVIDER, name, "filter_groups", why)

@@ -1,0 +1,32 @@
+"""OrangeClickMedia as a Dagster resource."""
+
+from pydantic import Field
+
+from reporting_dags.model.clock import Clock
+from reporting_dags.providers.api import Pace, unpaced
+from reporting_dags.providers.orangeclick.client import BASE_URL, OrangeClick
+from reporting_dags.providers.resource import SECRET, ProviderResource
+from reporting_dags.providers.settings import base_url, setting
+
+
+class OrangeClickResource(ProviderResource):
+    """The OCM reporting API."""
+
+    base_url: str | None = Field(
+        default=None, description=f"Base URL of the API. Unset: ORANGECLICK_BASE_URL, else {BASE_URL}."
+    )
+    api_token: str | None = Field(
+        default=None, description="Bearer token. Unset: ORANGECLICK_API_TOKEN.", json_schema_extra=SECRET
+    )
+
+    def client(self, clock: Clock, pace: Pace = unpaced) -> OrangeClick:
+        """A client for one run; raises `SettingError` naming the first variable that is not set."""
+        purpose = "an API token, which OrangeClickMedia's account managers give permission to generate"
+        return OrangeClick(
+            base_url=base_url(self.base_url, "ORANGECLICK_BASE_URL", default=BASE_URL),
+            api_token=setting(self.api_token, "ORANGECLICK_API_TOKEN", purpose=purpose),
+            clock=clock,
+            pace=pace,
+            first_poll=self.first_poll,
+            timeout=self.timeout,
+        )

@@ -1,0 +1,60 @@
+"""Transport that fails: what it is called, whether the call may have arrived, how long the provider asks to wait."""
+
+from collections.abc import Mapping
+
+import requests
+import urllib3
+from urllib3.exceptions import InvalidHeader
+from urllib3.util.retry import Retry
+
+from reporting_dags.model.errors import Denied, Failed
+
+LATER = "Run the day again later."
+
+
+class Unavailable(Failed):
+    """The provider could not be reached, or answered with a server error, every time that it was asked.
+
+    `ambiguous` means that the call may have reached the provider all the same: only its answer was lost.
+    """
+
+    retry_after: float | None = None
+    ambiguous: bool = False
+
+
+class RateLimited(Denied):
+    """The provider asks for fewer calls (429)."""
+
+    retry_after: float | None = None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds asked for by `Retry-After`, given in seconds or as a date; None when absent or malformed."""
+    value = headers.get("Retry-After")
+    if value is None:
+        return None
+    try:
+        return max(0.0, Retry().parse_retry_after(value))
+    except (InvalidHeader, ValueError, OverflowError):
+        return None
+
+
+def arrived(error: BaseException) -> bool:
+    """Whether a call that failed so may have reached the provider: all but what failed before it was sent."""
+    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):
+        return False
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return not isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def why(error: BaseException) -> str:
+    """The kind of a transport error in words, without the URL that its own text would carry."""
+    kinds: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+        (requests.exceptions.ConnectTimeout, "no connection in time"),
+        ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError), "timed out"),
+        (requests.exceptions.SSLError, "TLS failed"),
+        (requests.exceptions.ProxyError, "the proxy failed"),
+        ((requests.exceptions.ConnectionError, urllib3.exceptions.NewConnectionError), "connection refused or lost"),
+        ((requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError), "the answer broke off"),
+    )
+    return next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)

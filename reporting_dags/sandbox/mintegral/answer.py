@@ -1,0 +1,130 @@
+"""From facts to a table: the hours that are in, summed over the requested dimensions, printed tab-separated (MT6)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from random import Random
+
+from reporting_dags.sandbox.mintegral.catalogue import (
+    AD_TYPES,
+    CREATIVES,
+    ENDCARDS,
+    LOCATIONS,
+    OUTPUT_TYPES,
+    SUBS,
+    offer,
+)
+from reporting_dags.sandbox.mintegral.facts import UNITS, Fact, World, facts
+from reporting_dags.sandbox.mintegral.question import HOURLY, Question
+from reporting_dags.sandbox.mintegral.settings import MintegralSettings
+from reporting_dags.sandbox.table import Table
+
+HOUR = timedelta(hours=1)
+METRICS = ("Impression", "Click", "Conversion", "Ecpm", "Cpc", "Ctr", "Cvr", "Ivr", "Spend")
+
+
+def printed(day: date) -> str:
+    """A day as the file has it: 20220418."""
+    return f"{day:%Y%m%d}"
+
+
+def states(question: Question, at: datetime, settings: MintegralSettings) -> list[tuple[int, int]]:
+    """Of each day asked for, how many of its hours are in at `at`, and which version of them is known (MT7)."""
+    return [_state(question, day, at, settings) for day in question.days]
+
+
+def _state(question: Question, day: date, at: datetime, settings: MintegralSettings) -> tuple[int, int]:
+    start = question.start(day)
+    out = settings.late_minutes if day.isoformat() in settings.late_days else settings.out_minutes
+    is_out = at >= start + 24 * HOUR + timedelta(minutes=out)
+    # An hour is in when it ends, as the document's example shows, but the day's last one not before the day is out.
+    hours = 24 if is_out else max(0, min(23, (at - start) // HOUR))
+    age = max(1, (at - start) // (24 * HOUR))
+    return hours, min(age, _final(settings))
+
+
+def _final(settings: MintegralSettings) -> int:
+    return max(1, settings.restate_days)
+
+
+def world(seed: int, settings: MintegralSettings) -> World:
+    """What `settings` and the seed make of the data."""
+    return World(
+        seed=seed,
+        final_version=_final(settings),
+        empty_day_one_in=settings.empty_day_one_in,
+        empty_days=settings.empty_days,
+        rows_factor=settings.rows_factor,
+        huge=settings.huge,
+        corrections=settings.corrections,
+    )
+
+
+def answer(question: Question, *, seed: int, at: datetime, settings: MintegralSettings) -> Table:
+    """The honest answer to `question` generated at `at`."""
+    columns = [column for name in question.dimensions for column in _DIMENSIONS[name]]
+    read = [cell for _, cell in columns]
+    groups: dict[tuple[str, ...], list[Fact]] = {}
+    for when, fact in _facts(question, seed, at, settings):
+        key = (*when, *[cell(fact) for cell in read], fact.currency)
+        groups.setdefault(key, []).append(fact)
+    rows = [[*key, *_metrics(group)] for key, group in groups.items()]
+    rng = Random(f"{seed}|{question}")
+    rows.sort(key=lambda _: rng.random())
+    when = ("Date", "Timestamp") if question.granularity == HOURLY else ("Date",)
+    header = [*when, *[name for name, _ in columns], "Currency", *METRICS]
+    return Table(header, rows, delimiter="\t", quoted=False, entity=columns[0][0], day_text=printed)
+
+
+def _facts(
+    question: Question, seed: int, at: datetime, settings: MintegralSettings
+) -> Iterator[tuple[tuple[str, ...], Fact]]:
+    made = world(seed, settings)
+    for day, (hours, version) in zip(question.days, states(question, at, settings), strict=True):
+        start = question.start(day)
+        for hour in (start + n * HOUR for n in range(hours)):
+            stamp = (str(int(hour.timestamp())),) if question.granularity == HOURLY else ()
+            # Where a zone is off by a part of an hour, its hours have the data of the UTC hours that they start in.
+            for fact in facts(made, hour.replace(minute=0), version):
+                yield (printed(day), *stamp), fact
+
+
+_DIMENSIONS: dict[str, tuple[tuple[str, Callable[[Fact], str]], ...]] = {
+    "Offer": (
+        ("Offer Id", lambda fact: str(offer(fact.offer).id)),
+        ("Offer Uuid", lambda fact: offer(fact.offer).uuid),
+        ("Offer Name", lambda fact: offer(fact.offer).name),
+    ),
+    "Campaign": (("Campaign Id", lambda fact: str(offer(fact.offer).campaign)),),
+    "CampaignPackage": (("Campaign Package", lambda fact: offer(fact.offer).package),),
+    "Creative": (
+        ("Creative Id", lambda fact: str(CREATIVES[fact.creative][0])),
+        ("Creative Name", lambda fact: CREATIVES[fact.creative][1]),
+    ),
+    "AdType": (("Ad Type", lambda fact: AD_TYPES[fact.ad_type]),),
+    "Sub": (("Sub Id", lambda fact: SUBS[fact.sub][0]),),
+    "Package": (("Package Name", lambda fact: SUBS[fact.sub][1]),),
+    "Location": (("Location", lambda fact: LOCATIONS[fact.location]),),
+    "Endcard": (
+        ("Endcard ID", lambda fact: str(ENDCARDS[fact.endcard][0])),
+        ("Endcard Name", lambda fact: ENDCARDS[fact.endcard][1]),
+    ),
+    "AdOutputType": (("Ad Output Type", lambda fact: OUTPUT_TYPES[fact.output]),),
+}
+
+
+def _metrics(group: Sequence[Fact]) -> Iterator[str]:
+    impressions = sum(fact.impressions for fact in group)
+    clicks = sum(fact.clicks for fact in group)
+    conversions = sum(fact.conversions for fact in group)
+    spend = sum(fact.spend for fact in group)
+    yield from (str(impressions), str(clicks), str(conversions))
+    yield _ratio(1000 * spend, impressions * UNITS)
+    yield _ratio(spend, clicks * UNITS)
+    yield _ratio(100 * clicks, impressions)
+    yield _ratio(100 * conversions, clicks)
+    yield _ratio(100 * conversions, impressions)
+    yield repr(spend / UNITS)
+
+
+def _ratio(above: int, below: int) -> str:
+    return repr(round(above / below, 2) if below else 0.0)

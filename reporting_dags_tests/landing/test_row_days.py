@@ -1,0 +1,97 @@
+"""A row's day may be a moment's, in the report's zone, or that of the snapshot."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reporting_dags.landing.land import LandedDay
+from reporting_dags.landing.read import read_days, read_snapshot
+from reporting_dags.model.column import identity, moment
+from reporting_dags.model.days import Window
+from reporting_dags.model.errors import DataError, StorageError
+from reporting_dags_tests.landing.answers import FIRST, SECOND, Bench, report, rows
+
+COLUMNS = (moment("At", "when"), identity("Id", ""))
+BERLIN = report(COLUMNS, grain=("Id",), day_from="At", timezone="Europe/Berlin")
+CHANGE = Window(date(2026, 10, 24), date(2026, 10, 26))
+SNAPSHOT = report((identity("Id", ""), identity("Name", "")), grain=("Id",), partitioned=False)
+
+
+def test_a_row_is_of_the_day_on_which_its_moment_falls_in_the_reports_zone(bench: Bench) -> None:
+    lines = ["2026-10-24 21:59:59,a", "2026-10-24T22:00:00Z,b", "2026-10-25T22:59:59Z,c", "2026-10-25T23:00:00Z,d"]
+    results = bench.land(rows(*lines, header="At,Id"), of=BERLIN, window=CHANGE, days=CHANGE.days)
+    assert [each.rows for each in results if isinstance(each, LandedDay)] == [1, 2, 1]
+    assert bench.rows(date(2026, 10, 25)) == [
+        {"at": datetime(2026, 10, 24, 22, tzinfo=UTC), "id": "b"},
+        {"at": datetime(2026, 10, 25, 22, 59, 59, tzinfo=UTC), "id": "c"},
+    ]
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.integers(0, 366 * 86400), max_size=30),
+    st.sampled_from(["Europe/Berlin", "America/St_Johns", "Pacific/Auckland", "Asia/Kolkata", "UTC"]),
+)
+def test_any_moments_fall_on_the_days_that_python_says(seconds: list[int], zone: str) -> None:
+    declared = report(COLUMNS, grain=("Id",), day_from="At", timezone=zone)
+    window = Window(date(2025, 12, 31), date(2027, 1, 3))
+    moments = [START + timedelta(seconds=each) for each in seconds]
+    texts = [(at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S}", str(int(at.timestamp()))) for at in moments]
+    wanted = sorted({at.astimezone(ZoneInfo(zone)).date() for at in moments})
+    with TemporaryDirectory() as folder:
+        bench = Bench(Path(folder))
+        answer = rows(*(f"{forms[n % 3]},{n}" for n, forms in enumerate(texts)), header="At,Id")
+        results = bench.land(answer, of=declared, window=window, days=wanted)
+        assert all(isinstance(each, LandedDay) for each in results), results
+        found = read_days(bench.store, declared, wanted).to_pylist()
+    expected = [{"date": at.astimezone(ZoneInfo(zone)).date(), "at": at, "id": str(n)} for n, at in enumerate(moments)]
+    assert sorted(found, key=lambda row: int(row["id"])) == expected
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "1700000000000", "2026-11-31 00:00:00"])
+def test_a_moment_that_cannot_be_read_refutes_the_answer(bench: Bench, text: str) -> None:
+    events = report(COLUMNS, grain=("Id",), day_from="At")
+    with pytest.raises(DataError, match=f"column 'At' holds '{text}', which is no time"):
+        bench.land(rows("2026-11-01 05:00:00,a", f"{text},b", header="At,Id"), of=events)
+
+
+def test_a_moment_outside_the_window_refutes_the_answer(bench: Bench) -> None:
+    events = report(COLUMNS, grain=("Id",), day_from="At")
+    lines = ["2026-11-03 23:59:59,a", "2026-11-04 00:00:00,b", "2026-11-04 05:00:00,c"]
+    told = r"holds '2026-11-04 00:00:00' \(2 such rows or more\) in the answer for 2026-11-01...2026-11-03, UTC"
+    with pytest.raises(DataError, match=told):
+        bench.land(rows(*lines, header="At,Id"), of=events)
+    for text in ("0001-01-01 00:00:00", "9999-12-31 23:59:59", "2026-10-31 23:59:59.999999"):
+        with pytest.raises(DataError, match=f"holds '{text}'"):
+            bench.land(rows(f"{text},a", header="At,Id"), of=events)
+
+
+def test_a_snapshot_is_one_file_of_the_day_on_which_it_was_taken(bench: Bench) -> None:
+    with pytest.raises(StorageError, match="dt_offer_wall/event: no such partition"):
+        read_snapshot(bench.store, SNAPSHOT)
+    assert read_snapshot(bench.store, SNAPSHOT, allow_missing=True).num_rows == 0
+    bench.landed(rows("1,old", "2,b", header="Id,Name"), of=SNAPSHOT, window=Window(FIRST, FIRST))
+    landed = bench.landed(
+        rows("1,new", header="Id,Name"), of=SNAPSHOT, window=Window(SECOND, SECOND), days=[SECOND], expected=1
+    )
+    assert landed.day == SECOND
+    assert [path.name for path in (bench.root / "dt_offer_wall/event").iterdir()] == ["part-0.parquet"]
+    table = read_snapshot(bench.store, SNAPSHOT)
+    assert table.schema.names == ["id", "name"]
+    assert table.to_pylist() == [{"id": "1", "name": "new"}]
+
+
+def test_a_snapshot_that_is_refused_leaves_the_old_one(bench: Bench) -> None:
+    window = Window(FIRST, FIRST)
+    bench.landed(rows("1,old", header="Id,Name"), of=SNAPSHOT, window=window)
+    told = bench.refused(rows("1,a", "1,b", header="Id,Name"), of=SNAPSHOT, window=window)
+    assert told.error.line == "grain twice: id=1 (2 rows, 1 grains in all)"
+    assert read_snapshot(bench.store, SNAPSHOT).to_pylist() == [{"id": "1", "name": "old"}]

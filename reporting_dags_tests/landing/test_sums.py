@@ -1,0 +1,109 @@
+"""What a day adds up to: money by currency, counts, and the ratios that follow from them."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from reporting_dags.landing.land import LandedDay
+from reporting_dags.model.column import (
+    Column,
+    Quotient,
+    boolean,
+    day,
+    identity,
+    measure,
+    money,
+    number,
+    ratio,
+)
+from reporting_dags.model.report import Report
+from reporting_dags_tests.landing.answers import FIRST, SECOND, Bench, report, rows
+
+
+def traffic(*more: Column, quotients: Sequence[Quotient] = ()) -> Report[None]:
+    columns = (
+        day("Date"),
+        identity("App", ""),
+        measure("Views", "", unit="views"),
+        measure("Clicks", "", unit="clicks"),
+        number("Score", ""),
+        *(ratio(f"Ratio {n}", "", unit="", quotient=each) for n, each in enumerate(quotients)),
+        *more,
+    )
+    return report(columns, grain=("App",))
+
+
+def test_measures_are_summed_exactly_past_64_bits(bench: Bench) -> None:
+    most = 2**63 - 1
+    lines = [f"2026-11-01,{n},{most},{-most - 1},0.1" for n in range(1000)]
+    landed = bench.landed(rows(*lines, "2026-11-01,x,,,", header="Date,App,Views,Clicks,Score"), of=traffic())
+    assert landed.totals == {"views": 1000 * most, "clicks": 1000 * (-most - 1), "score": Decimal(100)}
+    assert landed.ratios == {}
+
+
+def test_each_day_has_sums_of_its_own_and_one_without_rows_has_zeros(bench: Bench) -> None:
+    answer = rows("2026-11-02,a,1,2,3", header="Date,App,Views,Clicks,Score")
+    first, second = bench.land(answer, of=traffic(), days=[FIRST, SECOND])
+    assert isinstance(first, LandedDay)
+    assert isinstance(second, LandedDay)
+    assert first.totals == {"views": 0, "clicks": 0, "score": 0}
+    assert second.totals == {"views": 1, "clicks": 2, "score": 3}
+
+
+@pytest.mark.parametrize(
+    ("quotient", "expected"),
+    [
+        (Quotient("Clicks", "Views", 100), {"ratio_0": Decimal("66.666666666666666667")}),
+        (Quotient("Views", "Clicks"), {"ratio_0": Decimal("1.5")}),
+        (Quotient("Clicks", "Score"), {}),
+        (Quotient("Revenue", "Views", 1000), {"ratio_0": Decimal("0.2")}),
+        (Quotient("Spend", "Views"), {}),
+        (Quotient("App", "Views"), {}),
+        (Quotient("Cent", "Views"), {"ratio_0": Decimal("0.000000000000000000")}),
+    ],
+)
+def test_ratios_follow_from_the_sums_of_the_day(bench: Bench, quotient: Quotient, expected: dict[str, Decimal]) -> None:
+    declared = traffic(
+        identity("Currency", ""),
+        money("Revenue", "", currency="USD"),
+        money("Spend", "", currency_from="Currency"),
+        money("Cent", "", currency="USD"),
+        quotients=[quotient],
+    )
+    header = "Date,App,Views,Clicks,Score,Ratio 0,Currency,Revenue,Spend,Cent"
+    lines = ["2026-11-01,a,1,2,1,99,USD,0.0001,5,1e-18", "2026-11-01,b,2,0,-1,98,EUR,0.0005,5,0"]
+    assert bench.landed(rows(*lines, header=header), of=declared).ratios == expected
+
+
+def test_half_a_unit_goes_to_the_even_one(bench: Bench) -> None:
+    declared = traffic(money("Cent", "", currency="USD"), quotients=[Quotient("Cent", "Views")])
+    header = "Date,App,Views,Clicks,Score,Ratio 0,Cent"
+    for units, rounded in ((1, 0), (3, 2), (5, 2), (-1, 0), (-3, -2)):
+        landed = bench.landed(rows(f"2026-11-01,a,2,0,0,0,{units}e-18", header=header), of=declared)
+        assert landed.ratios == {"ratio_0": Decimal(rounded).scaleb(-18)}
+
+
+def test_money_in_one_named_currency_makes_ratios_and_none_is_told_by_xxx(bench: Bench) -> None:
+    declared = traffic(
+        identity("Currency", ""), money("Spend", "", currency_from="Currency"), quotients=[Quotient("Spend", "Views")]
+    )
+    header = "Date,App,Views,Clicks,Score,Ratio 0,Currency,Spend"
+    lines = ["2026-11-01,a,1,0,0,0,XXX,3", "2026-11-01,b,3,0,0,0,XXX,4"]
+    landed = bench.landed(rows(*lines, header=header), of=declared)
+    assert landed.money == {"spend": {"XXX": Decimal(7)}}
+    assert landed.ratios == {"ratio_0": Decimal("1.75")}
+
+
+def test_true_and_false_are_values_like_others(bench: Bench) -> None:
+    declared = traffic(boolean("New", ""))
+    header = "Date,App,Views,Clicks,Score,New"
+    versions = [
+        bench.landed(rows(f"2026-11-01,a,1,2,3,{text}", header=header), of=declared).fingerprint
+        for text in ("true", "1", "False", "")
+    ]
+    assert bench.rows()[0]["new"] is None
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
+    told = bench.refused(rows("2026-11-01,a,1,2,3,maybe", header=header), of=declared)
+    assert told.error.line == "column 'New': 1 values are not true or false, such as 'maybe'"
