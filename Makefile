@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test lint types defs lock clean
+.PHONY: help demo ui test lint types bench docs defs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,6 +28,12 @@ lint: $(DEV) ## ruff, and the layers of the house
 
 types: $(DEV) ## strict pyright
 	@$(BIN)/pyright
+
+bench: $(RUNTIME) ## count the provider calls of a backfill of 90 days of every report
+	@$(BIN)/python -m benchmarks.calls
+
+docs: $(RUNTIME) ## write the data dictionary, docs/datasets.md, from the declarations
+	@$(BIN)/python -m reporting_dags.cli docs
 
 defs: $(DEV) ## check that Dagster loads every definition
 	@$(BIN)/python -m reporting_dags.cli instance

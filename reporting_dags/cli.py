@@ -12,6 +12,9 @@ from reporting_dags.demo import DAYS, run_demo
 from reporting_dags.local import HOME, command_line, make_home, sandbox, sandbox_environment
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.dictionary import dictionary
+from reporting_dags.reports.network import NETWORK
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="reporting_dags: ad networks' reports, home daily.")
 
@@ -32,6 +35,12 @@ def demo(days: int = DAYS, home: Path = HOME) -> None:
 def instance(home: Path = HOME) -> None:
     """Make the local instance's folder, and nothing else."""
     make_home(home.absolute())
+
+
+@app.command()
+def docs(file: Path = PROJECT / "docs" / "datasets.md") -> None:
+    """Write the data dictionary from the declarations."""
+    file.write_text(dictionary(all_reports(), [NETWORK]), encoding="utf-8")
 
 
 @app.command()

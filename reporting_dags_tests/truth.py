@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
@@ -24,9 +24,14 @@ _UNIT = Decimal(1).scaleb(-18)
 
 def expected_rows(sandbox: Sandbox, report: Report[Any], day: date, at: datetime | None = None) -> Counter[Row]:
     """The rows of an honest answer requested at `at` (None: now), as the report declares to keep them."""
+    return kept_rows(report, sandbox.truth(report.key, day, at))
+
+
+def kept_rows(report: Report[Any], rows: Iterable[Mapping[str, str]]) -> Counter[Row]:
+    """Rows of an answer, as printed texts by header, as the report declares to keep them."""
     known = {name for column in report.columns for name in (column.header, *column.aliases)}
     found: Counter[Row] = Counter()
-    for row in sandbox.truth(report.key, day, at):
+    for row in rows:
         others = {header: text for header, text in row.items() if header not in known and text}
         found[tuple(_kept(column, row, others) for column in report.kept)] += 1
     return found
@@ -37,7 +42,7 @@ def landed_rows(data: Store, report: Report[Any], day: date) -> Counter[Row]:
     with data.open(report.file(day)) as file:
         table = pq.read_table(file)
     assert table.schema.equals(report.schema)
-    columns = [table.column(name).to_pylist() for name in table.schema.names]
+    columns = [list(map(_alike, table.column(name).to_pylist())) for name in table.schema.names]
     return Counter(zip(*columns, strict=True))
 
 
@@ -46,11 +51,22 @@ def _kept(column: Column, row: Mapping[str, str], others: Mapping[str, str]) -> 
         header, texts = column.flags
         return row[header] in texts
     if column.rest:
-        return json.dumps(others, ensure_ascii=False, separators=(",", ":")) if others else ""
+        return _alike(json.dumps(others)) if others else ""
     text = next(row[name] for name in (column.header, *column.aliases) if name in row)
     if pa.types.is_string(column.type):
-        return _hashed(text, column.personal) if column.personal and text else text
+        return _hashed(text, column.personal) if column.personal and text else _alike(text)
     return _typed(text, column.type) if text else None
+
+
+def _alike(value: Any) -> Any:
+    """A nested value with each number written in one way: 1.21e-05 and 0.0000121 are the same."""
+    if not isinstance(value, str) or not value.startswith("{"):
+        return value
+    try:
+        told = json.loads(value, parse_float=lambda text: f"number {Decimal(text).normalize():f}")
+    except ValueError:
+        return value
+    return json.dumps(told, ensure_ascii=False, sort_keys=True)
 
 
 def _typed(text: str, kind: pa.DataType) -> Any:

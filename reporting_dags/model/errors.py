@@ -38,7 +38,8 @@ class ReportingError(Exception):
         if self.request_id:
             line += f" (request {self.request_id})"
         if self.advice:
-            line += f". {self.advice}"
+            # Words of a provider may end in a stop of their own.
+            line = f"{line.removesuffix('.')}. {self.advice}"
         return line
 
 

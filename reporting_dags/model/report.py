@@ -67,6 +67,8 @@ class Report(Generic[QueryT_co]):
         for column in self.columns:
             self._check_money(column)
         self._check_sources()
+        if sum(column.rest for column in self.columns) > 1:
+            self._refuse("columns", "more than one of them takes what is not declared")
         if self.window_days < 1:
             self._refuse("window_days", f"is {self.window_days}; a query covers at least one day")
         try:
@@ -82,8 +84,8 @@ class Report(Generic[QueryT_co]):
             quotient, flags = column.quotient, column.flags
             sources = ((quotient.over, quotient.under) if quotient else ()) + ((flags[0],) if flags else ())
             for source in sources:
-                if source not in headers:
-                    self._refuse("columns", f"{column.header!r} is worked out from {source!r}, which is no column")
+                if source not in headers or headers[source].flags:
+                    self._refuse("columns", f"{column.header!r} is worked out from {source!r}, which is no sent column")
         for header in self.grain:
             if header not in headers:
                 self._refuse("grain", f"{header!r} is no column of the report")
@@ -120,8 +122,10 @@ class Report(Generic[QueryT_co]):
     @property
     def version(self) -> str:
         """A fingerprint of what is asked and in what shape it is kept: days landed under another one are due again."""
-        policy = f" {self.privacy.version}" if any(column.personal for column in self.columns) else ""
-        return hashlib.sha256(f"{self.query!r} {self.schema.to_string()}{policy}".encode()).hexdigest()[:16]
+        policy = self.privacy.version if any(column.personal for column in self.columns) else ""
+        derived = [(self.day_from, self.calendar.timezone), *(column.flags for column in self.columns if column.flags)]
+        told = f"{self.query!r} {self.schema.to_string()} {policy} {derived!r}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @property
     def day_column(self) -> Column | None:

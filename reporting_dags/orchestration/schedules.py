@@ -45,9 +45,10 @@ def _schedule(provider: str, reports: list[Report[Any]], start: date) -> dg.Sche
             for report in reports:
                 days = due_days(under_policy(report), since=start, ledger=opened.ledger, data=opened.data, now=now)
                 # A window may span days that are not due: they come with the same query, and one query serves them all.
-                for window in plan(days, report.window_days):
+                windows = plan(days, report.window_days)
+                for stretch in stretches(day for window in windows for day in window.days):
                     asked = True
-                    yield run_request(report, window, reason=f"schedule:{now:%Y-%m-%dT%H:%M}")
+                    yield run_request(report, stretch, reason=f"schedule:{now:%Y-%m-%dT%H:%M}")
         if not asked:
             yield dg.SkipReason(f"every reachable day of {provider} is whole and none is due again")
 

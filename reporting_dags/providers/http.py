@@ -26,6 +26,8 @@ from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable, ar
 
 Headers = Callable[[], Mapping[str, str]]
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
+LOST_ON_THE_WAY = frozenset({502, 504})
+"""Answers of a gateway: what stands behind it may have done what was asked."""
 LARGEST_ANSWER = 8 * 1024 * 1024
 
 
@@ -79,6 +81,8 @@ def bare_session() -> requests.Session:
     session.auth = _no_auth
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.headers["User-Agent"] = "reporting_dags"
+    # What is streamed is unpacked by `Body`, which knows nothing else; requests would ask for more.
+    session.headers["Accept-Encoding"] = "gzip"
     quiet_http_logs()
     return session
 
@@ -257,13 +261,15 @@ class Http:
     def _transient(self, method: str, path: str, answer: Answer) -> ReportingError:
         # Without the body: a gateway's error page may echo the request, credentials and all, in a form of its own.
         line = f"{self.name} answered {method} {path} with {answer.status}"
-        wait = retry_after(answer.headers)
+        wait = retry_after(answer.headers, self._clock.now())
         if answer.status == 429:
             asked = "" if wait is None else f"; it asks to wait {wait:.0f} s"
-            limited = RateLimited(line + asked, advice="The quota or rate limit is spent.")
+            when = "later" if wait is None else "then"
+            limited = RateLimited(line + asked, advice=f"The quota or rate limit is spent: run the day again {when}.")
             limited.retry_after = wait
             return limited
         unavailable = Unavailable(line, advice=LATER)
+        unavailable.ambiguous = answer.status in LOST_ON_THE_WAY
         unavailable.retry_after = wait
         return unavailable
 

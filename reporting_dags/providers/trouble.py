@@ -1,11 +1,11 @@
 """Transport that fails: what it is called, whether the call may have arrived, how long the provider asks to wait."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import requests
 import urllib3
-from urllib3.exceptions import InvalidHeader
-from urllib3.util.retry import Retry
 
 from reporting_dags.model.errors import Denied, Failed
 
@@ -28,14 +28,15 @@ class RateLimited(Denied):
     retry_after: float | None = None
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds asked for by `Retry-After`, given in seconds or as a date; None when absent or malformed."""
-    value = headers.get("Retry-After")
-    if value is None:
-        return None
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds from `now` asked for by `Retry-After`, given in seconds or as a date; None when absent or malformed."""
+    value = headers.get("Retry-After", "").strip()
     try:
-        return max(0.0, Retry().parse_retry_after(value))
-    except (InvalidHeader, ValueError, OverflowError):
+        if value.isascii() and value.isdigit():
+            return float(int(value))
+        at = parsedate_to_datetime(value)
+        return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+    except (ValueError, OverflowError):
         return None
 
 

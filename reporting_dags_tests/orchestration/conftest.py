@@ -11,7 +11,10 @@ import dagster as dg
 import pytest
 
 from reporting_dags.definitions import definitions
+from reporting_dags.jobs.due import due_days
 from reporting_dags.local import sandbox_accounts
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.home import ReportingHome, start_date, under_policy
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 
@@ -42,6 +45,22 @@ class Place:
             tags={} if single else tags,
             raise_on_error=False,
         )
+
+    def snapshot(self, key: dg.AssetKey) -> dg.ExecuteInProcessResult:
+        """One run over an asset that has no partitions."""
+        job = dg.Definitions.resolve_implicit_global_asset_job_def(definitions())
+        return job.execute_in_process(instance=self.instance, asset_selection=[key], raise_on_error=False)
+
+    def due(self, report: Report[Any]) -> list[date]:
+        """What the schedule would ask for now."""
+        with ReportingHome().open(self.instance) as opened:
+            return due_days(
+                under_policy(report),
+                since=start_date(),
+                ledger=opened.ledger,
+                data=opened.data,
+                now=datetime.now(UTC),
+            )
 
     def materialized(self, key: dg.AssetKey = KEY) -> set[str]:
         return set(self.instance.get_materialized_partitions(key))

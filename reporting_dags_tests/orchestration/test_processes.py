@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.landing.store import partition_key
 from reporting_dags.orchestration.home import PROJECT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import KEY, Place
@@ -23,10 +22,10 @@ from reporting_dags_tests.orchestration.conftest import KEY, Place
 EVENT = "dt_offer_wall/event"
 
 
-def command(first: date, last: date) -> list[str]:
+def command(first: date, last: date, report: str = EVENT) -> list[str]:
     return [
         *(sys.executable, "-m", "dagster", "asset", "materialize", "-m", "reporting_dags.definitions"),
-        *("--select", EVENT, "--partition-range", f"{first}...{last}"),
+        *("--select", report, "--partition-range", f"{first}...{last}"),
     ]
 
 
@@ -50,9 +49,9 @@ def start(first: date, last: date) -> subprocess.Popen[bytes]:
     )
 
 
-def run(first: date, last: date) -> subprocess.CompletedProcess[str]:
+def run(first: date, last: date, report: str = EVENT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(first, last), cwd=elsewhere(), env=with_project(), capture_output=True, text=True, check=False
+        command(first, last, report), cwd=elsewhere(), env=with_project(), capture_output=True, text=True, check=False
     )
 
 
@@ -70,7 +69,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def check_rows(sandbox: Sandbox, place: Place, days: list[date]) -> None:
     for day in days:
-        table = pq.read_table(place.data / partition_key(EVENT, day))
+        table = pq.read_table(place.data / f"{EVENT}/date={day}/part-0.parquet")
         assert table.num_rows == len(sandbox.truth(EVENT, day))
 
 
@@ -158,10 +157,18 @@ def test_no_secret_token_or_signature_is_found_outside_the_ledger(
         output += [done.stdout, done.stderr]
         live.faults.clear()
         day += timedelta(days=1) if day < newest else timedelta()
+    for report in ("dt_user_level/revenue", "mintegral/offer_performance", "orangeclick/earnings", "integr8/clicks"):
+        for _ in range(2):
+            live.faults.add("*", do="status", status=401, body="no", after=1)
+            done = run(newest - timedelta(days=1), newest - timedelta(days=1), report)
+            output += [done.stdout, done.stderr]
+            live.faults.clear()
     # One job is left open on purpose: its address is in the ledger now, and nowhere else.
-    secrets = {os.environ["DT_CLIENT_SECRET"], os.environ["DT_CLIENT_ID"], "feedbeef"}
+    names = ("DT_CLIENT_ID", "DT_CLIENT_SECRET", "MINTEGRAL_API_KEY", "ORANGECLICK_API_TOKEN", "INTEGR8_API_KEY")
+    secrets = {*(os.environ[name] for name in names), "feedbeef"}
     for entry in live.log.entries():
         secrets.add(entry.headers.get("authorization", "").removeprefix("Bearer ") or "feedbeef")
+        secrets.add(entry.headers.get("token", "feedbeef"))
         for part in (entry.query, entry.facts.get("url", "")):
             if "X-Amz-Signature=" in part:
                 secrets.add(part.split("X-Amz-Signature=")[1].split("&")[0])

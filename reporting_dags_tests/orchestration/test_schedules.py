@@ -12,9 +12,9 @@ from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place
 
 
-def tick(place: Place, at: datetime) -> tuple[list[dg.RunRequest], str | None]:
+def tick(place: Place, at: datetime, provider: str = "dt_offer_wall") -> tuple[list[dg.RunRequest], str | None]:
     loaded = definitions()
-    schedule = loaded.resolve_schedule_def("dt_offer_wall_daily")
+    schedule = loaded.resolve_schedule_def(f"{provider}_daily")
     context = dg.build_schedule_context(
         instance=place.instance,
         scheduled_execution_time=at,
@@ -35,6 +35,8 @@ def asked(requests: list[dg.RunRequest], report: str) -> list[str]:
         tags = request.tags
         if request.partition_key:
             found.append(request.partition_key)
+        elif "dagster/asset_partition_range_start" not in tags:
+            found.append("")
         else:
             start, end = tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]
             found.append(f"{start}...{end}")
@@ -45,16 +47,44 @@ def noon_after(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC) + timedelta(hours=12, minutes=5)
 
 
+@pytest.mark.rule("OW7")
 def test_ow7_the_schedule_ticks_at_five_past_noon_utc(live: Sandbox, place: Place) -> None:
     schedule = definitions().resolve_schedule_def("dt_offer_wall_daily")
     assert schedule.cron_schedule == "5 12 * * *"
     assert schedule.execution_timezone == "UTC"
 
 
-def test_at_first_every_day_is_asked_for_in_as_few_runs_as_queries(live: Sandbox, place: Place) -> None:
+def test_at_first_every_day_is_asked_for_in_one_run_a_report(live: Sandbox, place: Place) -> None:
     requests, _ = tick(place, datetime(2026, 11, 20, 12, 5, tzinfo=UTC))
-    assert asked(requests, "dt_offer_wall/event") == ["2026-06-01...2026-08-29", "2026-08-30...2026-11-19"]
+    assert asked(requests, "dt_offer_wall/event") == ["2026-06-01...2026-11-19"]
     assert len({request.run_key for request in requests}) == len(requests)
+
+
+@pytest.mark.parametrize(
+    ("provider", "at", "cron", "wanted"),
+    [
+        ("dt_user_level", "12:05", "5 12 * * *", {"revenue": ["2026-11-10...2026-11-19"]}),
+        ("mintegral", "01:35", "35 1 * * *", {"creative_performance": ["2026-06-01...2026-11-19"]}),
+        ("orangeclick", "06:05", "5 6 * * *", {"earnings": ["2026-06-01...2026-11-19"]}),
+        ("integr8", "01:05", "5 1 * * *", {"clicks": ["2026-06-01...2026-11-19"], "offers": [""]}),
+    ],
+)
+def test_each_provider_is_asked_when_its_newest_day_is_out_for_every_day_that_it_serves(
+    live: Sandbox, place: Place, provider: str, at: str, cron: str, wanted: dict[str, list[str]]
+) -> None:
+    assert definitions().resolve_schedule_def(f"{provider}_daily").cron_schedule == cron
+    requests, _ = tick(place, datetime.fromisoformat(f"2026-11-20T{at}:00Z"), provider)
+    for name, days in wanted.items():
+        assert asked(requests, f"{provider}/{name}") == days
+
+
+def test_a_snapshot_is_asked_for_once_a_day(live: Sandbox, place: Place) -> None:
+    now = datetime.now(UTC)
+    for name in ("offers", "publishers", "advertisers"):
+        assert asked(tick(place, now, "integr8")[0], f"integr8/{name}") == [""]
+        assert place.snapshot(dg.AssetKey(["integr8", name])).success
+        assert asked(tick(place, now, "integr8")[0], f"integr8/{name}") == []
+        assert asked(tick(place, now + timedelta(days=1), "integr8")[0], f"integr8/{name}") == [""]
 
 
 def test_what_has_landed_is_not_asked_for_again_but_what_restates_is(

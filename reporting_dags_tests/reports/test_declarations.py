@@ -41,6 +41,7 @@ def test_the_shipped_reports_are_those_of_the_contract() -> None:
         assert report.grain_names == ("dt_publisher_app_id", "country")
 
 
+@pytest.mark.rule("OW1", "OW2", "OW3", "OW4")
 @pytest.mark.parametrize(
     ("change", "says"),
     [

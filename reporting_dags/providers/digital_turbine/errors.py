@@ -33,6 +33,10 @@ class InvalidSource(Failed):
     """400 `invalid_source`: the report's source is not one of the API's."""
 
 
+class Forbidden(Denied):
+    """403, which the documents do not know: something is not permitted."""
+
+
 class UnknownError(Failed):
     """An answer that the documents do not know."""
 
@@ -53,13 +57,22 @@ _CODES: dict[str, tuple[type[ReportingError], str]] = {
     "invalid_source": (InvalidSource, "Check the report's declaration: its source."),
 }
 
+_FORBIDDEN: tuple[type[ReportingError], str] = (
+    Forbidden,
+    "Ask the Account Manager at Digital Turbine what the account may do.",
+)
+_UNKNOWN: tuple[type[ReportingError], str] = (
+    UnknownError,
+    "Check DT_BASE_URL; if it lasts, ask Digital Turbine's support.",
+)
+
 
 def refusal(name: str, answer: Answer, redactor: Redactor) -> ReportingError:
     """The typed error for an answer that is no success; carries the provider's own words, cleaned."""
     said = answer.json()
     fields = {str(key): value for key, value in said.items()} if isinstance(said, dict) else {}
     code = str(fields.get("error", ""))
-    kind, advice = _CODES.get(code, (UnknownError, "Check DT_BASE_URL; if it lasts, ask Digital Turbine's support."))
+    kind, advice = _CODES.get(code, _FORBIDDEN if answer.status == 403 else _UNKNOWN)
     words = next((str(fields[key]) for key in ("error_description", "description", "message") if fields.get(key)), "")
     told = redactor.clean(f"{code} {words}".strip() or answer.body.decode("utf-8", "replace"), limit=200)
     request_id = redactor.clean(str(fields.get("id", "")), limit=80)

@@ -10,11 +10,14 @@ from datetime import date, timedelta
 
 from reporting_dags.model.column import Column, Kind, day, identity, measure, money, ratio
 from reporting_dags.model.days import Calendar, Window
+from reporting_dags.model.format import DelimitedText
 from reporting_dags.model.report import Report, declaration_error, known_or_refuse
 
 PROVIDER = "dt_offer_wall"
 SOURCES = ("performance", "event")
 MOST_DIMENSIONS = 5
+APP = "DT Publisher App ID"
+_PLAIN = frozenset({"Date", APP, "Country", "Campaign ID", "Publisher App Bundle"})
 LONGEST_WINDOW_DAYS = 90
 
 
@@ -38,7 +41,7 @@ METRICS = _by_header(
 )
 DIMENSIONS = _by_header(
     day("Date"),
-    identity("DT Publisher App ID", "The publisher's app, as DT numbers it"),
+    identity(APP, "The publisher's app, as DT numbers it"),
     identity("Country", "Country of the user, mostly an English name in capitals"),
     identity("Campaign ID", "The advertiser's campaign"),
     identity("Campaign Name", "Name of the campaign"),
@@ -143,6 +146,9 @@ def offer_wall_report(
             reach_months=18,
         ),
         window_days=LONGEST_WINDOW_DAYS,
+        # Ids and countries span no lines; the names that people give may.
+        format=DelimitedText(multiline=any(column.header not in _PLAIN for column in dimension_columns)),
+        entity=APP if any(column.header == APP for column in dimension_columns) else "",
         description=description,
     )
 

@@ -8,7 +8,13 @@ from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Quota, Request
 from reporting_dags.providers.digital_turbine.client import DigitalTurbine
+from reporting_dags.providers.digital_turbine.errors import Forbidden, InvalidQuery
 from reporting_dags.providers.digital_turbine.user_level_report import APP, PROVIDER, UserLevelQuery
+
+_ENABLING = (
+    "The API is off for an app until the Account Manager at Digital Turbine enables it: "
+    "ask for that, or take the app out of DT_USER_LEVEL_APP_IDS."
+)
 
 
 class UserLevel(DigitalTurbine):
@@ -54,5 +60,8 @@ class UserLevel(DigitalTurbine):
         """As `DigitalTurbine`; a refusal names the app, which may not be enabled for this API (UL3)."""
         try:
             return super().submit(report, request, meter)
+        except (InvalidQuery, Forbidden) as error:
+            told = f"app {request.part}: {error.message}"
+            raise type(error)(told, advice=_ENABLING, request_id=error.request_id) from None
         except ReportingError as error:
             raise error.about(f"app {request.part}") from None

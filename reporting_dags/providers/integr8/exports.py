@@ -1,15 +1,15 @@
 """The Download Center: ask for an export, wait until it is made, download it from a signed address (IN4 to IN8)."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 
-from reporting_dags.model.errors import Denied, Failed, NotReady, Partial, Truncated
+from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial, Truncated
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
 from reporting_dags.providers.download import Downloads
 from reporting_dags.providers.integr8.report import ExportQuery
-from reporting_dags.providers.integr8.session import NAME, Session, fields
+from reporting_dags.providers.integr8.session import NAME, NotFound, Session, fields
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
 
 EXPORTS = Quota(api="integr8 exports", per_day=10)
@@ -38,7 +38,7 @@ class Exports:
             "delimiter": query.delimiter,
             "start_time": first.strftime("%Y-%m-%d %H:%M:%S"),
             "end_time": last.strftime("%Y-%m-%d %H:%M:%S"),
-            "timezone": report.calendar.timezone,
+            "timezone": query.timezone,
             "fields": ",".join(query.fields),
         }
         if query.log != "postback-logs":
@@ -62,7 +62,11 @@ class Exports:
             Failed: the export ended in an error.
             Expired: it is not known any more.
         """
-        export = self._state(handle)
+        try:
+            export = self._state(handle)
+        except RateLimited as error:
+            # The export was bought: it is waited for, and never given up for a call that costs nothing.
+            return Pending(error.message)
         status = str(export.get("status", "")).upper()
         if status in FAILED:
             told = self._session.redactor.clean(str(export.get("error") or "no reason given"))
@@ -85,25 +89,38 @@ class Exports:
         """The bytes of the export, from an address that is signed anew for each download.
 
         Raises:
+            NotReady: there is no address yet.
             Unavailable: the address stopped serving before the download began: another one will.
         """
-        artifact = fields(self._state(handle).get("artifact")).get("name")
-        if not isinstance(artifact, str) or not artifact:
-            raise NotReady(f"{NAME}'s export is complete but names no file yet", request_id=handle.id)
-        answer = self._session.get(self._session.paths.signed_url, {"artifact_name": artifact})
-        said = fields(answer.json())
-        url = said.get("url", fields(said.get("data")).get("url"))
-        if not isinstance(url, str) or not url:
-            raise Failed(f"{NAME} gave no address for the export's file (IN5)", request_id=handle.id)
-        self._session.redactor.add(url)
-        with self._downloads.open(url) as body:
-            if body.status != 200:
-                told = f"the export's file of {NAME} answered {body.status}"
+        with self._downloads.open(self._address(handle)) as body:
+            if body.status != 200 or body.kind == "text/html":
+                told = f"the export's file of {NAME} answered {body.status} ({body.kind or 'nothing'})"
                 raise Unavailable(told, request_id=handle.id, advice=LATER)
             yield body.chunks()
 
+    def _address(self, handle: Handle) -> str:
+        try:
+            artifact = fields(self._state(handle).get("artifact")).get("name")
+            if not isinstance(artifact, str) or not artifact:
+                raise NotReady(f"{NAME}'s export is complete but names no file yet", request_id=handle.id)
+            said = fields(self._get(self._session.paths.signed_url, {"artifact_name": artifact}))
+        except RateLimited as error:
+            raise NotReady(error.message, request_id=handle.id) from None
+        url = said.get("url", fields(said.get("data")).get("url"))
+        if not isinstance(url, str) or not url:
+            raise Unavailable(f"{NAME} gave no address for the export's file (IN5)", request_id=handle.id, advice=LATER)
+        self._session.redactor.add(url)
+        return url
+
     def _state(self, handle: Handle) -> dict[str, object]:
-        return _export(self._session.get(self._session.paths.status, export=handle.id).json())
+        return _export(self._get(self._session.paths.status, export=handle.id))
+
+    def _get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> object:
+        """What is said of an export; raises `Expired` where it, or its file, is not known any more."""
+        try:
+            return self._session.get(path, params, **names).json()
+        except NotFound as error:
+            raise Expired(error.message, advice="It is asked for anew when the day is run again.") from None
 
 
 def _export(said: object) -> dict[str, object]:

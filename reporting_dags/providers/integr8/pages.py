@@ -35,7 +35,7 @@ class Pages:
             "integration_id": self._session.integration,
             "start_time": first.strftime("%Y-%m-%d %H:%M:%S"),
             "end_time": last.strftime("%Y-%m-%d %H:%M:%S"),
-            "timezone": report.calendar.timezone,
+            "timezone": report.query.timezone,
             "page[size]": str(PAGE_SIZE),
             **{f"filter[{name}]": value for name, value in report.query.filters},
         }
@@ -52,15 +52,17 @@ class Pages:
             if before & set(ids):
                 raise Partial(f"two pages of {NAME}'s {table} hold the same row: the table moved", advice=LATER)
             before = set(ids)
+            if not isinstance(info.get("hasNextPage"), bool):
+                raise Partial(f"a page of {NAME}'s {table} does not say whether it is the last (IN3)", advice=LATER)
             yield answer.body + b"\n"
-            if not info.get("hasNextPage"):
+            if not info["hasNextPage"]:
                 return
             cursor = info.get("endCursor")
-            if not isinstance(cursor, str) or not cursor:
-                raise Failed(f"a page of {NAME}'s {table} has a next one and no endCursor (IN3)")
             if cursor in seen or not ids:
                 kind = "is empty" if not ids else "points back"
                 raise Partial(f"a page of {NAME}'s {table} {kind} though there are more: the table moved", advice=LATER)
+            if not isinstance(cursor, str) or not cursor:
+                raise Failed(f"a page of {NAME}'s {table} has a next one and no endCursor (IN3)")
             seen.add(cursor)
             params = {**params, "page[after]": cursor}
         raise Failed(f"{NAME}'s {table} has more than {_MOST_PAGES} pages: use an export")
@@ -76,11 +78,11 @@ class Pages:
             meter(PAGES)
             answer = self._session.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
             said = fields(answer.json())
-            pages = fields(said.get("meta")).get("total_page")
+            pages, rows = fields(said.get("meta")).get("total_page"), said.get("data")
+            if not isinstance(rows, list):
+                raise Partial(f"page {number} of {NAME}'s {path} holds no list (IN2)", advice=LATER)
             yield answer.body + b"\n"
-            rows = said.get("data")
-            short = not isinstance(rows, list) or len(rows) < PAGE_SIZE
-            if (number >= pages) if isinstance(pages, int) else short:
+            if (number >= pages) if isinstance(pages, int) else len(rows) < PAGE_SIZE:
                 return
         raise Failed(f"{NAME}'s {path} has more than {_MOST_PAGES} pages")
 

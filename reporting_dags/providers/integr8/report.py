@@ -32,19 +32,21 @@ NO_EXTRA_PARAMETERS = ("none",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportQuery:
-    """An export of a log, but for its times."""
+    """An export of a log, but for its times, which are in `timezone`."""
 
     log: str
     fields: tuple[str, ...]
+    timezone: str = "UTC"
     extra_parameters: tuple[str, ...] = NO_EXTRA_PARAMETERS
     delimiter: str = ","
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableQuery:
-    """The report table of a log, but for its times; filters as pairs of name and value."""
+    """The report table of a log, but for its times, which are in `timezone`; filters as pairs of name and value."""
 
     table: str
+    timezone: str = "UTC"
     filters: tuple[tuple[str, str], ...] = ()
 
 
@@ -97,10 +99,10 @@ def integr8_log(
     if filters and way == "export":
         raise declaration_error(PROVIDER, name, "filters", "an export takes none; use way='table'")
     known_or_refuse(PROVIDER, name, "filters", filters or {}, FILTERS)
-    query: Query = ExportQuery(log=log, fields=tuple(fields))
+    query: Query = ExportQuery(log=log, fields=tuple(fields), timezone=timezone)
     if way == "table":
         known_or_refuse(PROVIDER, name, "log", [log], TABLES)
-        query = TableQuery(table=TABLES[log], filters=tuple((filters or {}).items()))
+        query = TableQuery(table=TABLES[log], timezone=timezone, filters=tuple((filters or {}).items()))
     text = DelimitedText(multiline=True, ignored=NO_EXTRA_PARAMETERS)
     pages = JsonRows(rows="data.data", count="data.count", sparse=True)
     return Report(

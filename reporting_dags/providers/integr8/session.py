@@ -1,5 +1,6 @@
 """Authorized calls to Integr8's API (IN1), its pages, and its paths, of which the documents name few."""
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,20 +8,28 @@ from datetime import timedelta
 from typing import Any
 
 from reporting_dags.model.clock import Clock
-from reporting_dags.model.errors import Denied, Expired, Failed, ReportingError
+from reporting_dags.model.errors import Denied, Failed, ReportingError, SettingError
 from reporting_dags.providers.api import Pace, Rate
 from reporting_dags.providers.http import Answer, Http
 from reporting_dags.providers.redaction import Redactor
-from reporting_dags.providers.trouble import LATER
+from reporting_dags.providers.trouble import LATER, Unavailable
 
 NAME = "Integr8"
 REQUESTS_PER_MINUTE = 60
 PAGE_SIZE = 100
 
 
+class NotFound(Failed):
+    """There is nothing at that path (404)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Where things are, below the base URL (IN3, IN5); `{integration}`, `{log}` and so on are filled in."""
+    """Where things are, below the base URL (IN3, IN5); `{integration}`, `{log}` and so on are filled in.
+
+    Raises:
+        SettingError: a path does not begin with a slash, or has a blank to fill in that nothing fills.
+    """
 
     export: str = "/integrations/{integration}/download-center/{log}"
     status: str = "/download-center/exports/{export}"
@@ -29,6 +38,18 @@ class Paths:
     offers: str = "/integrations/{integration}/offers"
     publishers: str = "/publishers"
     advertisers: str = "/advertisers"
+
+    def __post_init__(self) -> None:
+        for one in dataclasses.fields(self):
+            path: str = getattr(self, one.name)
+            try:
+                path.format(integration="", log="", export="", table="")
+            except (LookupError, ValueError, AttributeError):
+                path = ""
+            if not path.startswith("/"):
+                raise SettingError(
+                    f"INTEGR8_{one.name.upper()}_PATH is no path below the base URL", advice=f"Usual is {one.default}."
+                )
 
 
 class Session:
@@ -92,10 +113,13 @@ class Session:
         match answer.status:
             case 401:
                 return Denied(told, advice="Check INTEGR8_API_KEY.")
-            case 402 | 403:
+            case 402:
+                # The parameters were right, and it failed all the same: what failed once may work.
+                return Unavailable(told, advice=LATER)
+            case 403:
                 return Denied(told, advice="The API key may not do this: ask Integr8 for the permission.")
             case 404:
-                return Expired(told, advice="Check INTEGR8_INTEGRATION_ID and INTEGR8_BASE_URL.")
+                return NotFound(told, advice="Check INTEGR8_INTEGRATION_ID and INTEGR8_BASE_URL.")
             case 400:
                 return Failed(told, advice="Check the report's declaration, and INTEGR8_INTEGRATION_ID.")
             case _:

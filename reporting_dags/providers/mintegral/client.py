@@ -18,13 +18,18 @@ from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Prov
 from reporting_dags.providers.http import Http
 from reporting_dags.providers.mintegral.report import AdvancedPerformanceQuery
 from reporting_dags.providers.redaction import Redactor
-from reporting_dags.providers.trouble import LATER
+from reporting_dags.providers.trouble import LATER, Unavailable
 
 NAME = "Mintegral"
 BASE_URL = "https://ss-api.mintegral.com"
 PATH = "/api/v2/reports/data"
 JOBS = Quota(api="mintegral jobs")
+_SIGNED_BACK = 60
+"""How many seconds back a token may be dated; how long one is good is not documented (MT1)."""
+_LONGEST_ERROR = 64 * 1024
+_ELSEWHERE = "Check MINTEGRAL_BASE_URL; if it is right, run the day again later."
 _KEYS = "Check MINTEGRAL_ACCESS_KEY and MINTEGRAL_API_KEY, and the report's declaration."
+_SUPPORT = "Run the day again later; if it lasts, ask Mintegral's support."
 
 
 def token(api_key: str, timestamp: str) -> str:
@@ -59,11 +64,18 @@ class AdvancedPerformance(Provider):
         self._redactor.add(access_key)
         self._redactor.add(api_key)
         self._http = Http(
-            name=NAME, base_url=base_url, redactor=self._redactor, clock=clock, first_delay=first_poll.total_seconds()
+            name=NAME,
+            base_url=base_url,
+            redactor=self._redactor,
+            clock=clock,
+            first_delay=first_poll.total_seconds(),
+            # No call is counted, so that a 429 is no spent quota.
+            backs_off=True,
         )
         self._access_key = access_key
         self._api_key = api_key
         self._clock = clock
+        self._signed_seconds: set[int] = set()
         self.account = hashlib.sha256(f"mintegral:{access_key}".encode()).hexdigest()[:12]
         self.policy = JobPolicy(
             first_poll=first_poll,
@@ -78,6 +90,7 @@ class AdvancedPerformance(Provider):
         Raises:
             Denied: code 10000: wrong parameters or missing permissions.
             Failed: a code that the documents do not know.
+            Unavailable: an answer without any.
         """
         meter(JOBS)
         self._state(report, request)
@@ -88,16 +101,16 @@ class AdvancedPerformance(Provider):
 
         Raises:
             Partial: it is made, and lacks hours of the window (MT2, MT7).
-            Denied, Failed: as `submit`.
+            Denied, Failed, Unavailable: as `submit`.
         """
         state = self._state(report, request)
         if isinstance(state, Pending):
             return state
-        hours, whole = state.get("hours"), report.calendar.hours(request.window)
+        hours, whole = _number(state.get("hours")), report.calendar.hours(request.window)
         if str(state.get("is_complete")).lower() not in {"true", "1"}:
-            told = f"{hours} of {whole} hours" if isinstance(hours, int) else "it does not say how many hours"
+            told = "it does not say how many hours" if hours is None else f"{hours} of {whole} hours"
             raise Partial(f"{NAME} does not call {request.window} complete yet ({told})", advice=LATER)
-        if isinstance(hours, int) and hours < whole:
+        if hours is not None and hours < whole:
             raise Partial(f"{NAME} has {hours} of the {whole} hours of {request.window}", advice=LATER)
         return Ready()
 
@@ -110,6 +123,7 @@ class AdvancedPerformance(Provider):
         Raises:
             Expired: code 203: the job is not known (any more).
             NotReady: code 204, or 205: it is being made (again).
+            Partial: what stands in its place is no report and has no code.
             Denied, Failed: as `submit`.
         """
         params = {**report.query.params(request.window), "type": "2"}
@@ -118,8 +132,8 @@ class AdvancedPerformance(Provider):
                 raise Failed(f"{NAME} answered the download with {body.status}", advice=LATER)
             chunks = body.chunks()
             first = next(chunks, b"")
-            if first.lstrip().startswith(b"{"):
-                raise self._no_file(first + b"".join(itertools.islice(chunks, 1)))
+            if first.lstrip().startswith((b"{", b"<")):
+                raise self._no_file(_whole(first, chunks))
             yield itertools.chain([first] if first else [], chunks)
 
     def close(self) -> None:
@@ -128,8 +142,19 @@ class AdvancedPerformance(Provider):
 
     def _signed(self) -> Mapping[str, str]:
         """A fresh token for every try (MT1)."""
-        timestamp = str(int(self._clock.now().timestamp()))
+        timestamp = str(self._fresh_second())
         return {"access-key": self._access_key, "timestamp": timestamp, "token": token(self._api_key, timestamp)}
+
+    def _fresh_second(self) -> int:
+        """The newest second that no token was made of yet: in one second there is time for several calls."""
+        while True:
+            now = int(self._clock.now().timestamp())
+            self._signed_seconds = {second for second in self._signed_seconds if now - second < _SIGNED_BACK}
+            for second in range(now, now - _SIGNED_BACK, -1):
+                if second not in self._signed_seconds:
+                    self._signed_seconds.add(second)
+                    return second
+            self._clock.sleep(1)
 
     def _state(self, report: Report[AdvancedPerformanceQuery], request: Request) -> Pending | Mapping[str, Any]:
         """The `data` of code 200, or that the report is still being made (MT2)."""
@@ -139,6 +164,8 @@ class AdvancedPerformance(Provider):
             raise Failed(f"{NAME} answered {answer.status}", advice="Check MINTEGRAL_BASE_URL.")
         said = _fields(answer.json())
         match _code(said):
+            case None:
+                raise Unavailable(f"{NAME} answered with what is no JSON object with a code", advice=_ELSEWHERE)
             case 200:
                 return _fields(said.get("data"))
             case 201 | 202:
@@ -147,14 +174,17 @@ class AdvancedPerformance(Provider):
                 raise self._refusal(said)
 
     def _no_file(self, text: bytes) -> Exception:
-        """The error for the JSON that stands in place of the file (MT3)."""
+        """The error for what stands in place of the file: JSON (MT3), or else a web page."""
         try:
             said = _fields(json.loads(text))
         except ValueError:
-            return Partial(f"{NAME} answered the download with what is neither a report nor an error", advice=LATER)
+            said = {}
         match _code(said):
+            case None:
+                told = "what is neither a report nor an error with a code"
+                return Partial(f"{NAME} answered the download with {told}", advice=_ELSEWHERE)
             case 203:
-                return Expired(f"{NAME} does not know the report any more (code 203)")
+                return Expired(f"{NAME} does not know the report any more (code 203)", advice=LATER)
             case 204:
                 return NotReady(f"{NAME} is still making the report (code 204)")
             case 205:
@@ -167,8 +197,17 @@ class AdvancedPerformance(Provider):
         told = self._redactor.clean(words, limit=200) or "no message"
         if _code(said) == 10000:
             return Denied(f"{NAME} refused (code 10000): {told}", advice=_KEYS)
-        code = self._redactor.clean(str(said.get("code")), limit=20)
-        return Failed(f"{NAME} answered with code {code}: {told}", advice=_KEYS)
+        return Failed(f"{NAME} answered with the unknown code {_code(said)}: {told}", advice=_SUPPORT)
+
+
+def _whole(first: bytes, chunks: Iterator[bytes]) -> bytes:
+    """`first` and what follows, as far as an error can be long; errors may arrive in pieces too."""
+    text = bytearray(first)
+    for chunk in chunks:
+        text += chunk
+        if len(text) > _LONGEST_ERROR:
+            break
+    return bytes(text)
 
 
 def _fields(value: object) -> Mapping[str, Any]:
@@ -176,5 +215,10 @@ def _fields(value: object) -> Mapping[str, Any]:
 
 
 def _code(said: Mapping[str, Any]) -> int | None:
-    code = str(said.get("code", ""))
-    return int(code) if code.isascii() and code.isdigit() else None
+    return _number(said.get("code"))
+
+
+def _number(value: object) -> int | None:
+    """A count or code, as a JSON number or as text; None for anything else."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

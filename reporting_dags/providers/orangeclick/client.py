@@ -37,6 +37,7 @@ BASE_URL = "https://app.orangeclickmedia.com/api/v1"
 REQUESTS = Quota(api="orangeclick requests")
 REQUESTS_PER_MINUTE = 5
 _MOST_WORDS = 64 * 1024
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 
 
 class OrangeClick(Provider):
@@ -105,7 +106,7 @@ class OrangeClick(Provider):
 
         Raises:
             Denied: the token is not accepted, or the rate is spent for longer than is worth waiting (OC1, OC2).
-            Failed: the query is refused, with the fields that are wrong (OC4).
+            Failed: the query is refused, with the fields that are wrong (OC4), or the answer is a web page.
         """
         body = report.query.body(request.window)
         with self._http.stream(
@@ -113,6 +114,8 @@ class OrangeClick(Provider):
         ) as answer:
             if answer.status != 200:
                 raise self._refusal(answer)
+            if answer.kind in _PAGES:
+                raise Failed(f"{NAME} answered with a web page in place of JSON", advice="Check ORANGECLICK_BASE_URL.")
             yield answer.chunks()
 
     def _refusal(self, answer: Body) -> ReportingError:

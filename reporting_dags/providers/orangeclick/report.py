@@ -1,5 +1,6 @@
 """What OrangeClickMedia's reporting API can be asked for (OC3, OC4, OC7), and a declaration of it as a report."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -167,6 +168,8 @@ def orangeclick_report(
     if not metrics:
         raise declaration_error(PROVIDER, name, "metrics", "is empty; a request needs at least one (OC3)")
     for group in filter_groups:
+        if isinstance(group, Filter):
+            raise declaration_error(PROVIDER, name, "filter_groups", "is a list of filters; write a list of such lists")
         _check_group(name, group)
     figures = [_metric(header, currency) for header in metrics]
     for column in figures:
@@ -208,3 +211,12 @@ def _check_group(name: str, group: Sequence[Filter]) -> None:
             if (one.second is not None) != (one.comparison == "between"):
                 why = f"{one.metric!r}: 'between' takes a second value, and nothing else does"
                 raise declaration_error(PROVIDER, name, "filter_groups", why)
+            values = (one.value,) if one.second is None else (one.value, one.second)
+            if not all(_is_finite(value) for value in values) or list(values) != sorted(values):
+                why = f"{one.metric!r}: is compared with numbers, the lower one first; has {values!r}"
+                raise declaration_error(PROVIDER, name, "filter_groups", why)
+
+
+def _is_finite(value: object) -> bool:
+    # A bool is an int to isinstance, but no number of anything.
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

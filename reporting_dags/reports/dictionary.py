@@ -1,0 +1,118 @@
+"""The data dictionary: every dataset and column, written from the declarations and from nothing else."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from reporting_dags.model.column import MIXED, Column
+from reporting_dags.model.days import Calendar
+from reporting_dags.model.report import Report
+
+_HEAD = """# Datasets
+
+Made from the declarations by `make docs`; edit those, not this.
+
+A dataset lies at `<data root>/<provider>/<report>/date=YYYY-MM-DD/part-0.parquet`, one file a day; a snapshot is one
+file without a date. `date` is the partition and not repeated inside. Types are Arrow's. Money and ratios are exact
+decimals. A ratio is kept as the provider sent it: for sums over rows work it out anew, as its note says; never add or
+average it.
+Personal columns hold SHA-256 hashes unless `REPORTING_PERSONAL_DATA` says `keep` (as sent) or `drop` (null).
+"""
+
+
+def dictionary(reports: Sequence[Report[Any]], derived: Sequence[Report[Any]]) -> str:
+    """The whole document, as Markdown; `derived` datasets are built from the others and asked of nobody."""
+    every = (*reports, *derived)
+    index = "\n".join(f"- [{report.key}](#{_anchor(report)}): {_brief(report)}" for report in every)
+    datasets = ["\n".join(_dataset(report, asked=report in reports)) for report in every]
+    return "\n".join([_HEAD, index, *datasets]) + "\n"
+
+
+def _dataset(report: Report[Any], *, asked: bool) -> Iterator[str]:
+    yield f"\n## {report.key}\n"
+    yield f"{report.description}\n"
+    yield "| | |"
+    yield "|---|---|"
+    for name, told in (*_facts(report), *(_service(report) if asked and report.partitioned else ())):
+        yield f"| {name} | {told} |"
+    yield "\n| column | type | unit | meaning | provider's header |"
+    yield "|---|---|---|---|---|"
+    for column in report.kept:
+        meaning = _escaped(". ".join((column.meaning or column.header, *_notes(column, report))))
+        sent = "" if column.flags or column.rest else f"`{column.header}`"
+        yield f"| `{column.name}` | {column.type} | {column.unit} | {meaning} | {sent} |"
+
+
+def _facts(report: Report[Any]) -> Iterator[tuple[str, str]]:
+    calendar = report.calendar
+    grain = ", ".join(f"`{name}`" for name in report.grain_names)
+    yield "grain", f"`date`, {grain}" if report.partitioned else grain
+    if not report.partitioned:
+        yield "kept as", "the newest snapshot, replaced as a whole"
+        return
+    yield "currency", ", ".join(dict.fromkeys(_currencies(report))) or "no money"
+    source = f", by `{report.day_from}`" if report.day_from else ""
+    yield "a day", f"from midnight to midnight, {calendar.timezone}{source}"
+
+
+def _service(report: Report[Any]) -> Iterator[tuple[str, str]]:
+    calendar = report.calendar
+    yield "out", f"{_told(calendar.published_after)} after it ends" if calendar.published_after else "when it ends"
+    ages = ", ".join(str(age) for age in calendar.restated_at)
+    yield "restated", f"pulled again {ages} days after it is out" if ages else "never, as far as is known"
+    yield "served", _reach(calendar)
+    yield "days in one query", str(report.window_days)
+
+
+def _currencies(report: Report[Any]) -> Iterator[str]:
+    for column in report.kept:
+        if column.currency_from:
+            yield f"each row's, in `{_name(report, column.currency_from)}`"
+        elif column.currency == MIXED:
+            yield "the offer's, in `integr8/offers`"
+        elif column.currency:
+            yield column.currency
+
+
+def _notes(column: Column, report: Report[Any]) -> Iterator[str]:
+    if column.currency_from:
+        yield f"In the currency of `{_name(report, column.currency_from)}`"
+    if column.quotient:
+        scale = f"{column.quotient.scale} * " if column.quotient.scale != 1 else ""
+        over, under = _name(report, column.quotient.over), _name(report, column.quotient.under)
+        yield f"Of sums: {scale}sum(`{over}`) / sum(`{under}`)"
+    if column.personal:
+        yield f"Personal: {column.personal}"
+    if column.flags:
+        header, texts = column.flags
+        shown = ", ".join(f'"{text}"' for text in texts)
+        yield f"True where `{_name(report, header)}` was sent as one of {shown}"
+
+
+def _name(report: Report[Any], header: str) -> str:
+    return next(column.name for column in report.columns if column.header == header)
+
+
+def _reach(calendar: Calendar) -> str:
+    told = [f"the last {calendar.reach_days} days"] if calendar.reach_days is not None else []
+    told += [f"the last {calendar.reach_months} months"] if calendar.reach_months is not None else []
+    told += [f"from {calendar.first_day} on"] if calendar.first_day else []
+    return ", ".join(told) or "without a known limit"
+
+
+def _told(length: timedelta) -> str:
+    minutes = round(length.total_seconds() / 60)
+    hours, rest = divmod(minutes, 60)
+    return " ".join(text for text in (f"{hours} h" if hours else "", f"{rest} min" if rest else "") if text)
+
+
+def _brief(report: Report[Any]) -> str:
+    return report.description.split(". ")[0].rstrip(".")
+
+
+def _anchor(report: Report[Any]) -> str:
+    return report.key.replace("/", "").lower()
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,172 @@
+from collections import Counter, defaultdict
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pyarrow.parquet as pq
+import pytest
+
+from reporting_dags.definitions import definitions
+from reporting_dags.orchestration.network import SUMS_MATCH
+from reporting_dags.reports.dt_offer_wall import EVENT
+from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, OFFERS
+from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
+from reporting_dags.reports.network import NETWORK, SOURCES
+from reporting_dags.reports.orangeclick import EARNINGS
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.orchestration.conftest import Place, failure_of
+
+KEY = dg.AssetKey(["network", "daily"])
+UNIT = Decimal(1).scaleb(-18)
+
+
+def key(report: Any) -> dg.AssetKey:
+    return dg.AssetKey([report.provider, report.name])
+
+
+def rows(place: Place, day: date, source: str) -> list[dict[str, Any]]:
+    table = pq.read_table(place.data / NETWORK.file(day))
+    assert table.schema.equals(NETWORK.schema)
+    return [row for row in table.to_pylist() if row["source_asset"] == source]
+
+
+@pytest.fixture
+def day(live: Sandbox, newest: date) -> date:
+    """A day on which every network has traffic."""
+    for provider in live.providers:
+        live.settings.change(provider, empty_day_one_in=0)
+    return newest - timedelta(days=1)
+
+
+def test_a_day_holds_the_sources_that_have_landed_and_names_those_that_have_not(place: Place, day: date) -> None:
+    for report in (EVENT, OFFER_PERFORMANCE, EARNINGS):
+        assert place.run(day, key=key(report)).success
+    assert place.run(day, key=KEY).success
+    assert {row["source_asset"] for row in pq.read_table(place.data / NETWORK.file(day)).to_pylist()} == {
+        EVENT.key,
+        OFFER_PERFORMANCE.key,
+        EARNINGS.key,
+    }
+    assert place.checks("sources_landed", KEY)[day.isoformat()] is False
+    told = place.check_descriptions("sources_landed", KEY)[day.isoformat()]
+    assert told is not None
+    assert told.startswith("missing: dt_user_level/revenue, integr8/impressions")
+    assert place.checks(SUMS_MATCH, KEY)[day.isoformat()] is True
+
+
+def test_figures_are_the_sources_own_summed_exactly_with_currencies_apart(
+    live: Sandbox, place: Place, day: date
+) -> None:
+    for report in (EVENT, OFFER_PERFORMANCE, EARNINGS):
+        assert place.run(day, key=key(report)).success
+    assert place.run(day, key=KEY).success
+    spend: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    clicks: Counter[tuple[str, str, str]] = Counter()
+    for row in live.truth(OFFER_PERFORMANCE.key, day):
+        group = (row["Offer Id"], row["Location"], row["Currency"])
+        spend[group] += Decimal(row["Spend"]).quantize(UNIT)
+        clicks[group] += int(row["Click"] or 0)
+    found = rows(place, day, OFFER_PERFORMANCE.key)
+    assert {(row["entity"], row["country"], row["currency"]): row["spend"] for row in found} == spend
+    assert {(row["entity"], row["country"], row["currency"]): row["clicks"] for row in found} == clicks
+    assert {row["currency"] for row in found} == {"USD", "CNY"}
+    assert {(row["network"], row["report_timezone"], row["earnings"]) for row in found} == {("mintegral", "UTC", None)}
+    earned = sum((Decimal(row["earnings"] or 0).quantize(UNIT) for row in live.truth(EARNINGS.key, day)), Decimal())
+    assert sum(row["earnings"] or 0 for row in rows(place, day, EARNINGS.key)) == earned
+    assert {row["clicks"] for row in rows(place, day, EARNINGS.key)} == {None}
+
+
+def test_integr8s_money_is_in_its_offers_currency_and_rejected_rows_earn_nothing(
+    live: Sandbox, place: Place, day: date
+) -> None:
+    assert place.run(day, key=key(CONVERSIONS)).success
+    assert place.run(day, key=key(CLICKS)).success
+    assert place.run(day, key=KEY).success
+    assert {row["currency"] for row in rows(place, day, CONVERSIONS.key)} == {None}
+    assert place.snapshot(key(OFFERS)).success
+    assert place.run(day, key=KEY).success
+    currencies = {row["id"]: row["currency"] for row in live.truth(OFFERS.key, day)}
+    earned: defaultdict[tuple[str, str, str | None], Decimal] = defaultdict(Decimal)
+    counted: Counter[tuple[str, str, str | None]] = Counter()
+    rejected = 0
+    for row in live.truth(CONVERSIONS.key, day):
+        group = (row["offer_db_id"], row["country"], currencies.get(row["offer_db_id"]))
+        counted[group] += 1
+        rejected += row["status"] == "Rejected"
+        earned[group] += Decimal() if row["status"] == "Rejected" else Decimal(row["revenue"] or 0).quantize(UNIT)
+    found = rows(place, day, CONVERSIONS.key)
+    assert rejected
+    assert {(row["entity"], row["country"], row["currency"]): row["conversions"] for row in found} == counted
+    assert {(row["entity"], row["country"], row["currency"]): row["earnings"] or 0 for row in found} == earned
+    assert {row["currency"] for row in found} <= {"USD", "EUR"}
+
+
+def test_a_day_without_any_source_fails_in_one_line_and_leaves_the_others(place: Place, day: date) -> None:
+    assert place.run(day, key=key(EARNINGS)).success
+    result = place.run(day - timedelta(days=1), day, key=KEY)
+    assert failure_of(result) == (
+        f"network/daily {day - timedelta(days=1)} not ready: none of its sources has landed. Materialize them first."
+    )
+    assert place.materialized(KEY) == {day.isoformat()}
+
+
+def test_a_day_is_asked_for_when_a_source_lands_and_again_when_it_is_restated_but_not_for_the_offers(
+    place: Place, day: date
+) -> None:
+    seen = evaluated(place, None)
+    assert requested(seen) == set()
+    assert place.run(day, key=key(EARNINGS)).success
+    seen = evaluated(place, seen)
+    assert requested(seen) == {day.isoformat()}
+    assert place.run(day, key=KEY).success
+    seen = evaluated(place, seen)
+    assert requested(seen) == set()
+    assert place.snapshot(key(OFFERS)).success
+    seen = evaluated(place, seen)
+    assert requested(seen) == set()
+    assert place.run(day, key=key(EARNINGS)).success
+    assert requested(evaluated(place, seen)) == {day.isoformat()}
+
+
+def evaluated(place: Place, before: dg.EvaluateAutomationConditionsResult | None) -> Any:
+    cursor = None if before is None else before.cursor
+    return dg.evaluate_automation_conditions(
+        definitions(), place.instance, asset_selection=dg.AssetSelection.assets(KEY), cursor=cursor
+    )
+
+
+def requested(result: Any) -> set[str]:
+    return set(result.get_requested_partitions(KEY))
+
+
+def test_what_was_read_while_a_source_landed_anew_is_not_published(
+    place: Place, day: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reporting_dags.orchestration import network  # noqa: PLC0415
+
+    assert place.run(day, key=key(EARNINGS)).success
+    read = network.summed
+    calls: list[str] = []
+
+    def slow(source: Any, *args: Any, **settings: Any) -> Any:
+        table = read(source, *args, **settings)
+        calls.append(source.report.key)
+        if len(calls) == 1:  # between the reading and the publishing, another source lands
+            assert place.run(day, key=key(EVENT)).success
+        return table
+
+    monkeypatch.setattr(network, "summed", slow)
+    assert place.run(day, key=KEY).success
+    assert calls == [EARNINGS.key, EVENT.key, EARNINGS.key]
+    assert rows(place, day, EVENT.key)
+
+
+def test_every_network_of_the_contract_is_a_source() -> None:
+    assert {source.report.provider for source in SOURCES} == {
+        "dt_offer_wall",
+        "dt_user_level",
+        "mintegral",
+        "orangeclick",
+        "integr8",
+    }

@@ -1,0 +1,33 @@
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from reporting_dags.landing.store import open_store
+from reporting_dags.reports.integr8 import OFFERS, PUBLISHERS
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.orchestration.conftest import Place, failure_of
+from reporting_dags_tests.truth import expected_rows, landed_rows
+
+KEY = dg.AssetKey(["integr8", "offers"])
+
+
+def test_an_entity_list_is_one_file_that_is_replaced_as_a_whole(live: Sandbox, place: Place) -> None:
+    assert place.snapshot(KEY).success
+    assert place.snapshot(KEY).success
+    assert [path.relative_to(place.data).as_posix() for path in place.data.rglob("*.parquet")] == [
+        "integr8/offers/part-0.parquet"
+    ]
+    data = open_store(str(place.data), scratch=place.home)
+    today = datetime.now(UTC).date()
+    assert landed_rows(data, OFFERS, today) == expected_rows(live, OFFERS, today)
+    assert place.checks("rows_complete", KEY) == {None: True}
+
+
+def test_a_list_that_changes_while_it_is_read_is_refused_and_the_old_one_stays(live: Sandbox, place: Place) -> None:
+    key = dg.AssetKey(["integr8", "publishers"])
+    assert place.snapshot(key).success
+    before = (place.data / PUBLISHERS.file(datetime.now(UTC).date())).read_bytes()
+    live.faults.add("integr8.data", do="header_only", source="publishers", times=1, after=1)
+    result = place.snapshot(key)
+    assert "the provider said" in failure_of(result)
+    assert (place.data / PUBLISHERS.file(datetime.now(UTC).date())).read_bytes() == before
