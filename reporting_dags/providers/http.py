@@ -214,10 +214,11 @@ class Http:
         return _Worth(longest=self._longest, metered=metered, backs_off=self._backs_off and not metered)
 
     def _send(self, request: "_Call") -> requests.Response:
-        fresh = dict(request.headers())
-        self._pace()
         if request.before is not None:
             request.before()
+        # Right before the call, so that none goes out later than it was counted, nor with a token from before the wait.
+        self._pace()
+        fresh = dict(request.headers())
         try:
             return self._session.request(
                 request.method,

@@ -1,0 +1,54 @@
+"""Pulling days in tests: brought home, compared with the truth, and judged by the one line that a failure leaves."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import date
+from typing import Any
+
+from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.report import Report
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.truth import expected_rows, landed_rows
+
+BenchOf = Callable[..., Bench]
+
+
+def brought(bench: Bench, report: Report[Any], days: Collection[date]) -> dict[date, DayResult]:
+    """How each of `days` ended."""
+    return {result.day: result for result in pull(bench, report, days)}
+
+
+def landed(bench: Bench, report: Report[Any], days: Collection[date]) -> dict[date, DayResult]:
+    """As `brought`, where nothing may fail."""
+    results = brought(bench, report, days)
+    assert all(result.outcome.publishes for result in results.values()), [result.error for result in results.values()]
+    return results
+
+
+def check_truth(bench: Bench, sandbox: Sandbox, report: Report[Any], days: Collection[date]) -> None:
+    """Every one of `days` lies there as an honest answer has it now, value by value."""
+    for day in days:
+        assert landed_rows(bench.data, report, day) == expected_rows(sandbox, report, day), day
+
+
+def line_of(result: DayResult, outcome: Outcome, secrets: Sequence[str] = ()) -> str:
+    """The one line of a day that ended so, with none of `secrets` in it."""
+    assert result.outcome is outcome, result.error
+    assert result.error is not None
+    assert "\n" not in result.error.line
+    assert not [secret for secret in secrets if secret in result.error.line]
+    return result.error.line
+
+
+def refused_after_landing(
+    sandbox: Sandbox, bench: Bench, report: Report[Any], day: date, *faults: dict[str, Any]
+) -> DayResult:
+    """The end of a day that had landed and is pulled again under `faults`: what was there must be there still."""
+    landed(bench, report, [day])
+    before = bench.data.open(report.file(day)).read()
+    for fault in faults:
+        sandbox.faults.add(**fault)
+    result = brought(bench, report, [day])[day]
+    assert bench.data.open(report.file(day)).read() == before
+    return result
