@@ -135,8 +135,6 @@ def running_sandbox(
     """
     sandbox = Sandbox(seed=seed, at=at, frozen=frozen, switches=switches)
     listener = socket.create_server((host, port))
-    # Connections inherit it. asyncio sets it on none of them, and each answer would wait 40 ms for an acknowledgement.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # Connections inherit it. Without it each answer waits 40 ms for the client to acknowledge its head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sandbox.url = f"http://{host}:{listener.getsockname()[1]}"

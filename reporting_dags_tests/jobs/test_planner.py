@@ -33,6 +33,7 @@ def test_windows_cover_every_day_within_the_limit_and_are_the_fewest(days: set[d
     assert len(windows) == least_possible(sorted(days), longest)
 
 
+@pytest.mark.rule("OW4")
 def test_ow4_ninety_days_are_one_window() -> None:
     first = date(2026, 8, 1)
     days = [first + timedelta(days=n) for n in range(91)]
@@ -43,6 +44,7 @@ def test_ow4_ninety_days_are_one_window() -> None:
 NOW = datetime(2026, 11, 20, 13, tzinfo=UTC)
 
 
+@pytest.mark.rule("OW5")
 @pytest.mark.parametrize(
     ("day", "kind", "says"),
     [

@@ -91,6 +91,7 @@ def test_days_in_a_gap_that_nobody_asked_for_are_left_as_they_are(sandbox: Sandb
     assert not bench.data.exists(EVENT.file(DAYS[1]))
 
 
+@pytest.mark.rule("DT8")
 def test_dt8_a_day_without_rows_is_a_typed_file_of_zero_rows(sandbox: Sandbox, make_bench: MakeBench) -> None:
     sandbox.settings.change("dt", empty_days=(DAYS[1].isoformat(),))
     bench = make_bench()
@@ -119,6 +120,7 @@ def test_a_report_is_polled_at_growing_intervals(sandbox: Sandbox, make_bench: M
     assert sandbox.log.count("dt.file") < 20
 
 
+@pytest.mark.rule("DT5")
 def test_dt5_a_report_still_pending_after_an_hour_is_asked_for_once_more(
     sandbox: Sandbox, make_bench: MakeBench
 ) -> None:
@@ -155,6 +157,7 @@ def test_the_next_run_takes_up_a_job_that_was_not_ready(
     check_truth(later, sandbox, DAYS)
 
 
+@pytest.mark.rule("DT5")
 def test_dt5_a_lost_address_costs_one_more_query_and_no_more(sandbox: Sandbox, make_bench: MakeBench) -> None:
     sandbox.faults.add("dt.file", do="expired", times=1)
     assert all(result.outcome.publishes for result in pull(make_bench(), EVENT, DAYS))
@@ -257,6 +260,7 @@ def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbo
     check_truth(bench, sandbox, DAYS)
 
 
+@pytest.mark.rule("OW4")
 def test_ow4_a_spent_quota_ends_denied_without_a_call(
     sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall
 ) -> None:

@@ -173,6 +173,7 @@ def test_a_job_of_another_account_is_not_taken_up_and_quotas_are_each_accounts_o
     assert submits(sandbox) == 2
 
 
+@pytest.mark.rule("DT5")
 def test_dt5_a_job_that_was_sent_again_before_a_crash_is_not_sent_a_third_time(
     sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +246,7 @@ def test_an_older_answer_never_replaces_a_newer_one(
     assert newer.ledger.days(PERFORMANCE.key)[day].asked_at >= asked_at
 
 
+@pytest.mark.rule("DT5")
 def test_dt5_an_open_job_whose_address_has_expired_costs_no_query_of_its_own(
     sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall, clock: SandboxClock
 ) -> None:
@@ -256,6 +258,7 @@ def test_dt5_an_open_job_whose_address_has_expired_costs_no_query_of_its_own(
     assert submits(sandbox) == 2
 
 
+@pytest.mark.rule("OW5")
 def test_ow5_an_intent_left_behind_is_planned_anew_when_a_day_of_it_is_lost(
     sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
 ) -> None:

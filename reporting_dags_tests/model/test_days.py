@@ -30,11 +30,13 @@ def test_stretches_are_unbroken_sorted_and_free_of_doubles() -> None:
     assert [str(stretch) for stretch in stretches(days)] == ["2026-01-01...2026-01-02", "2026-01-05"]
 
 
+@pytest.mark.rule("OW7")
 def test_ow7_a_day_is_out_at_noon_of_the_next() -> None:
     assert OFFER_WALL.newest(at("2026-11-20 11:59:59")) == date(2026, 11, 18)
     assert OFFER_WALL.newest(at("2026-11-20 12:00:00")) == date(2026, 11, 19)
 
 
+@pytest.mark.rule("OW5")
 def test_ow5_the_reach_is_eighteen_months_and_never_before_the_first_day() -> None:
     assert OFFER_WALL.oldest(at("2026-11-20 12:00")) == date(2025, 5, 20)
     assert OFFER_WALL.oldest(at("2026-08-31 12:00")) == date(2025, 2, 28)

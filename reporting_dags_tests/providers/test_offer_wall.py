@@ -7,7 +7,7 @@ import pytest
 
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Denied, Expired, ReportingError
-from reporting_dags.providers.api import Handle, Pending, Ready, Request
+from reporting_dags.providers.api import Handle, Pending, Quota, Ready, Request
 from reporting_dags.providers.digital_turbine.errors import (
     InvalidClient,
     InvalidFormat,
@@ -19,7 +19,7 @@ from reporting_dags.providers.digital_turbine.errors import (
 )
 from reporting_dags.providers.digital_turbine.files import expiry
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
-from reporting_dags.providers.http import Unavailable
+from reporting_dags.providers.trouble import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON, SandboxClock
@@ -27,7 +27,7 @@ from reporting_dags_tests.conftest import NOON, SandboxClock
 REQUEST = Request(Window(date(2026, 11, 1), date(2026, 11, 3)))
 
 
-def nothing() -> None:
+def nothing(quota: Quota) -> None:
     """A meter that counts nothing."""
 
 
@@ -36,10 +36,11 @@ def submit(provider: OfferWall, request: Request = REQUEST) -> Handle:
 
 
 def read(provider: OfferWall, handle: Handle) -> bytes:
-    with provider.download(EVENT, REQUEST, handle) as chunks:
+    with provider.download(EVENT, REQUEST, handle, nothing) as chunks:
         return b"".join(chunks)
 
 
+@pytest.mark.rule("OW1")
 def test_ow1_the_query_has_all_five_keys_in_the_providers_own_words(sandbox: Sandbox, offer_wall: OfferWall) -> None:
     submit(offer_wall)
     (entry,) = sandbox.log.entries("dt.report")
@@ -52,6 +53,7 @@ def test_ow1_the_query_has_all_five_keys_in_the_providers_own_words(sandbox: San
     }
 
 
+@pytest.mark.rule("DT1")
 def test_dt1_the_token_is_fetched_once_and_shared_by_every_query(sandbox: Sandbox, offer_wall: OfferWall) -> None:
     for _ in range(3):
         submit(offer_wall)
@@ -59,6 +61,7 @@ def test_dt1_the_token_is_fetched_once_and_shared_by_every_query(sandbox: Sandbo
     assert sandbox.log.entries("dt.token")[0].body["grant_type"] == "client_credentials"
 
 
+@pytest.mark.rule("DT1")
 def test_dt1_a_token_is_renewed_before_it_runs_out(
     sandbox: Sandbox, offer_wall: OfferWall, clock: SandboxClock
 ) -> None:
@@ -69,17 +72,19 @@ def test_dt1_a_token_is_renewed_before_it_runs_out(
     assert sandbox.log.count("dt.report", status=401) == 0
 
 
+@pytest.mark.rule("DT3")
 def test_dt3_a_refused_token_is_refreshed_once_and_the_query_goes_through(
     sandbox: Sandbox, offer_wall: OfferWall
 ) -> None:
     submit(offer_wall)
     sandbox.faults.add("dt.report", do="status", status=401, body='{"error": "invalid_token"}')
     calls: list[int] = []
-    offer_wall.submit(EVENT, REQUEST, lambda: calls.append(1))
+    offer_wall.submit(EVENT, REQUEST, lambda _: calls.append(1))
     assert sandbox.log.count("dt.token") == 2
     assert len(calls) == 2, "every try is counted"
 
 
+@pytest.mark.rule("DT3")
 def test_dt3_a_token_refused_again_after_the_refresh_fails_in_one_line(sandbox: Sandbox, offer_wall: OfferWall) -> None:
     sandbox.faults.add("dt.report", do="status", times=None, status=401, body='{"error": "invalid_token"}')
     with pytest.raises(InvalidToken, match="check in the DT Console") as caught:
@@ -88,6 +93,7 @@ def test_dt3_a_token_refused_again_after_the_refresh_fails_in_one_line(sandbox: 
     assert "\n" not in caught.value.line
 
 
+@pytest.mark.rule("DT2")
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
@@ -105,6 +111,7 @@ def test_dt2_every_login_error_is_typed_and_says_what_to_do(
     assert caught.value.advice
 
 
+@pytest.mark.rule("OW6")
 @pytest.mark.parametrize(
     ("code", "kind"),
     [("invalid_format", InvalidFormat), ("invalid_query", InvalidQuery), ("invalid_source", InvalidSource)],
@@ -118,6 +125,7 @@ def test_ow6_every_query_error_is_typed_and_says_what_to_do(
     assert caught.value.advice
 
 
+@pytest.mark.rule("DT2")
 def test_dt2_wrong_credentials_name_the_variables_and_never_show_them(sandbox: Sandbox, clock: SandboxClock) -> None:
     wrong = OfferWall(base_url=sandbox.url, client_id="c0ffee-client", client_secret="hush-hush-hush", clock=clock)
     with pytest.raises(InvalidClient, match="DT_CLIENT_ID and DT_CLIENT_SECRET") as caught:
@@ -126,12 +134,14 @@ def test_dt2_wrong_credentials_name_the_variables_and_never_show_them(sandbox: S
     assert "c0ffee-client" not in caught.value.line
 
 
+@pytest.mark.rule("DT2")
 def test_dt2_a_server_error_of_the_login_is_tried_again(sandbox: Sandbox, offer_wall: OfferWall) -> None:
     sandbox.faults.add("dt.token", do="status", status=500, body='{"error": "internal_server_error"}', times=2)
     submit(offer_wall)
     assert sandbox.log.count("dt.token") == 3
 
 
+@pytest.mark.rule("OW4")
 def test_ow4_the_quota_of_the_day_ends_denied_with_the_time_of_reset(sandbox: Sandbox, offer_wall: OfferWall) -> None:
     for _ in range(50):
         submit(offer_wall)
@@ -140,6 +150,7 @@ def test_ow4_the_quota_of_the_day_ends_denied_with_the_time_of_reset(sandbox: Sa
     assert sandbox.log.count("dt.report") == 51, "a spent quota is not asked again"
 
 
+@pytest.mark.rule("DT6")
 @pytest.mark.parametrize("form", ["empty", "404"])
 def test_dt6_both_forms_of_not_yet_are_pending(sandbox: Sandbox, offer_wall: OfferWall, form: str) -> None:
     sandbox.settings.change("dt", fill_polls=2, pending=form)
@@ -148,6 +159,7 @@ def test_dt6_both_forms_of_not_yet_are_pending(sandbox: Sandbox, offer_wall: Off
     assert [type(state) for state in states] == [Pending, Pending, Ready]
 
 
+@pytest.mark.rule("DT4")
 def test_dt4_the_handle_holds_the_requests_id_and_when_its_url_ends(sandbox: Sandbox, offer_wall: OfferWall) -> None:
     handle = submit(offer_wall)
     assert handle.id
@@ -156,6 +168,7 @@ def test_dt4_the_handle_holds_the_requests_id_and_when_its_url_ends(sandbox: San
     assert handle.url not in repr(handle)
 
 
+@pytest.mark.rule("DT6")
 def test_dt6_an_expired_address_raises_expired(offer_wall: OfferWall, clock: SandboxClock) -> None:
     handle = submit(offer_wall)
     clock.sleep(3 * 3600 + 1)
@@ -163,6 +176,7 @@ def test_dt6_an_expired_address_raises_expired(offer_wall: OfferWall, clock: San
         offer_wall.poll(EVENT, REQUEST, handle)
 
 
+@pytest.mark.rule("DT6")
 def test_dt6_expiry_is_read_from_either_form_of_signature() -> None:
     now = datetime(2026, 11, 1, tzinfo=UTC)
     assert expiry(
@@ -173,6 +187,7 @@ def test_dt6_expiry_is_read_from_either_form_of_signature() -> None:
     assert expiry("https://x/f?Expires=soon", submitted_at=now) == now + timedelta(hours=3)
 
 
+@pytest.mark.rule("DT8")
 def test_dt8_the_file_is_what_the_truth_says(sandbox: Sandbox, offer_wall: OfferWall) -> None:
     text = read(offer_wall, submit(offer_wall)).decode()
     header, *rows = text.splitlines()
@@ -193,6 +208,7 @@ def test_a_login_over_its_rate_is_no_spent_quota(sandbox: Sandbox, offer_wall: O
         submit(offer_wall)
 
 
+@pytest.mark.rule("DT6")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -213,6 +229,7 @@ def test_dt6_other_forms_of_not_yet_cost_no_query(
     assert isinstance(offer_wall.poll(EVENT, REQUEST, handle), Ready)
 
 
+@pytest.mark.rule("DT4")
 @pytest.mark.parametrize("request_id", ["7", "null", '"x\\u0000y"', f'"{"i" * 500}"'])
 @pytest.mark.parametrize("status", [200, 201])
 def test_dt4_an_accepted_query_is_not_lost_for_its_id(

@@ -11,11 +11,11 @@ from threading import Thread
 import pytest
 
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.model.errors import Failed, Partial, ReportingError
+from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError
 from reporting_dags.providers.api import Ready
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
 from reporting_dags.providers.download import AllowedOrigins, Downloads
-from reporting_dags.providers.http import Unavailable
+from reporting_dags.providers.trouble import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock
@@ -135,9 +135,12 @@ def test_a_malformed_retry_after_counts_as_none(
     assert len(clock.slept) == 1
 
 
-def test_other_refusals_are_not_tried_again(sandbox: Sandbox, offer_wall: OfferWall) -> None:
-    sandbox.faults.add("dt.report", do="status", status=403, body="no", times=None)
-    with pytest.raises(Failed):
+@pytest.mark.parametrize(("status", "kind"), [(403, Denied), (404, Failed), (418, Failed)])
+def test_other_refusals_are_not_tried_again(
+    sandbox: Sandbox, offer_wall: OfferWall, status: int, kind: type[ReportingError]
+) -> None:
+    sandbox.faults.add("dt.report", do="status", status=status, body="no", times=None)
+    with pytest.raises(kind):
         submit(offer_wall)
     assert sandbox.log.count("dt.report") == 1
 

@@ -1,0 +1,291 @@
+"""Mintegral's reports: what may be declared, what is sent for it, and that what lands is the truth."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reporting_dags.model.days import Window
+from reporting_dags.model.errors import DeclarationError
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.report import Report
+from reporting_dags.providers.mintegral.report import (
+    DIMENSIONS,
+    AdvancedPerformanceQuery,
+    advanced_performance_report,
+)
+from reporting_dags.reports.mintegral import CREATIVE_PERFORMANCE, OFFER_PERFORMANCE, OFFER_PERFORMANCE_HOURLY, REPORTS
+from reporting_dags.sandbox.mintegral.provider import Mintegral
+from reporting_dags.sandbox.mintegral.question import Question
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.conftest import NOON
+from reporting_dags_tests.providers.test_mintegral import ASK, DAY, DAYS, FETCH, codes, secrets_of
+from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed, line_of, refused_after_landing
+from reporting_dags_tests.truth import kept_rows, landed_rows
+
+ALL_WITHOUT_PUBLISHERS = tuple(name for name in DIMENSIONS if name not in {"Sub", "Package"})
+ALL_WITHOUT_CREATIVES = tuple(name for name in DIMENSIONS if name not in {"Creative", "Endcard"})
+
+
+def declared(**change: Any) -> Report[AdvancedPerformanceQuery]:
+    fields: dict[str, Any] = {"name": "by_offer", "dimensions": ("Offer",), **change}
+    return advanced_performance_report(**fields)
+
+
+def provider_of(sandbox: Sandbox) -> Mintegral:
+    return cast("Mintegral", sandbox.providers["mintegral"])
+
+
+@pytest.mark.rule("MT4", "MT5")
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"dimensions": ("Ofer",)}, "dimensions: unknown 'Ofer'; known are Offer, Campaign"),
+        ({"dimensions": ("offer",)}, "dimensions: unknown 'offer'"),
+        ({"dimensions": ()}, "dimensions: is empty"),
+        ({"dimensions": "Offer"}, "dimensions: is the text 'Offer'; write a list"),
+        ({"dimensions": ("Offer", "Offer")}, "columns: offer_id stands twice"),
+        ({"dimensions": ("Creative", "Sub")}, "dimensions: Creative cannot be asked with Sub (MT5)"),
+        ({"dimensions": ("Package", "Creative")}, "dimensions: Creative cannot be asked with Package (MT5)"),
+        ({"dimensions": ("Endcard", "Sub")}, "dimensions: Endcard cannot be asked with Sub (MT5)"),
+        ({"dimensions": ("Offer", "Endcard", "Package")}, "dimensions: Endcard cannot be asked with Package (MT5)"),
+        ({"dimensions": ("Creative",), "granularity": "hourly"}, "granularity: Creative cannot be asked by the hour"),
+        ({"dimensions": ("Endcard",), "granularity": "hourly"}, "granularity: Endcard cannot be asked by the hour"),
+        ({"granularity": "Hourly"}, "granularity: unknown 'Hourly'; known are daily, hourly"),
+        ({"timezone": "8"}, "timezone: '8' is no offset in hours such as +0 or +8 (MT4)"),
+        ({"timezone": "+15"}, "timezone: '+15' is no offset"),
+        ({"timezone": "-13"}, "timezone: '-13' is no offset"),
+        ({"timezone": "+5:30"}, "timezone: '+5:30' is no offset"),
+        ({"timezone": "Asia/Shanghai"}, "timezone: 'Asia/Shanghai' is no offset"),
+    ],
+)
+def test_a_wrong_report_fails_at_load_in_one_line(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        declared(**change)
+    assert str(caught.value).startswith("reports/mintegral.py: mintegral/by_offer: ")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.rule("MT4", "MT5")
+def test_the_time_zone_is_always_sent_with_its_plus_sign_encoded(sandbox: Sandbox, bench_of: BenchOf) -> None:
+    landed(bench_of("mintegral"), OFFER_PERFORMANCE_HOURLY, DAYS)
+    for entry in sandbox.log.entries(ASK) + sandbox.log.entries(FETCH):
+        assert "timezone=%2B0" in entry.query
+        sent = {name: values for name, values in parse_qs(entry.query).items() if name != "type"}
+        assert sent == {
+            "start_time": ["2026-11-13"],
+            "end_time": ["2026-11-19"],
+            "timezone": ["+0"],
+            "dimension_option": ["Offer,AdType,Location"],
+            "time_granularity": ["hourly"],
+        }
+
+
+@pytest.mark.rule("MT4")
+@pytest.mark.parametrize(("zone", "minutes"), [("+8", 480), ("-5", -300), ("+14", 840), ("-12", -720)])
+def test_days_begin_and_end_in_the_declared_zone(sandbox: Sandbox, bench_of: BenchOf, zone: str, minutes: int) -> None:
+    report = declared(name="zoned", dimensions=("Offer", "Location"), granularity="hourly", timezone=zone)
+    sandbox.settings.change("mintegral", empty_day_one_in=0)
+    begins = datetime(2026, 11, 18, tzinfo=UTC) - timedelta(minutes=minutes)
+    sandbox.clock.set(begins + timedelta(hours=25, minutes=29))
+    bench = bench_of("mintegral")
+    assert "not out yet" in line_of(brought(bench, report, [DAY])[DAY], Outcome.NOT_READY)
+    sandbox.clock.advance(60)
+    landed(bench, report, [DAY])
+    table = pq.read_table(bench.data.open(report.file(DAY)))
+    assert set(table["timestamp"].to_pylist()) == {begins + timedelta(hours=hour) for hour in range(24)}
+    rows = provider_of(sandbox).rows(Question(DAY, DAY, ("Offer", "Location"), "hourly", zone=minutes))
+    assert landed_rows(bench.data, report, DAY) == kept_rows(report, rows.as_dicts())
+
+
+@pytest.mark.rule("MT4")
+def test_the_last_half_year_is_served_to_its_first_day_and_nothing_older_is_asked_for(
+    sandbox: Sandbox, bench_of: BenchOf
+) -> None:
+    bench = bench_of("mintegral")
+    results = brought(bench, OFFER_PERFORMANCE, [date(2026, 5, 19), date(2026, 5, 20)])
+    line = line_of(results[date(2026, 5, 19)], Outcome.EXPIRED)
+    assert "reach, which today goes back to 2026-05-20" in line
+    assert results[date(2026, 5, 20)].outcome.publishes
+    assert "10000" not in codes(sandbox, ASK)
+
+
+@pytest.mark.rule("MT5", "MT6")
+@pytest.mark.parametrize(
+    ("dimensions", "granularity"),
+    [
+        (ALL_WITHOUT_PUBLISHERS, "daily"),
+        (ALL_WITHOUT_CREATIVES, "daily"),
+        (ALL_WITHOUT_CREATIVES, "hourly"),
+        *(((name,), "daily") for name in DIMENSIONS),
+    ],
+)
+def test_every_dimension_can_be_asked_and_lands_as_it_is(
+    sandbox: Sandbox, bench_of: BenchOf, dimensions: tuple[str, ...], granularity: str
+) -> None:
+    report = declared(dimensions=dimensions, granularity=granularity)
+    bench = bench_of("mintegral")
+    landed(bench, report, [DAY])
+    table = provider_of(sandbox).rows(Question(DAY, DAY, dimensions, granularity))
+    assert [column.header for column in report.columns] == table.header
+    assert landed_rows(bench.data, report, DAY) == kept_rows(report, table.as_dicts())
+
+
+@pytest.mark.rule("MT6")
+def test_the_shipped_reports_have_the_documents_columns_and_types() -> None:
+    assert [report.key for report in REPORTS] == [
+        "mintegral/offer_performance",
+        "mintegral/creative_performance",
+        "mintegral/offer_performance_hourly",
+    ]
+    types = {field.name: str(field.type) for field in OFFER_PERFORMANCE_HOURLY.schema}
+    assert types == {
+        "timestamp": "timestamp[us, tz=UTC]",
+        **dict.fromkeys(("offer_id", "offer_uuid", "offer_name", "ad_type", "location", "currency"), "string"),
+        **dict.fromkeys(("impression", "click", "conversion"), "int64"),
+        **dict.fromkeys(("ecpm", "cpc", "ctr", "cvr", "ivr", "spend"), "decimal128(38, 18)"),
+    }
+    assert CREATIVE_PERFORMANCE.grain_names == (
+        *("offer_id", "offer_uuid", "offer_name", "creative_id", "creative_name", "ad_type", "location", "currency"),
+    )
+
+
+@pytest.mark.rule("MT6")
+def test_a_day_without_traffic_is_a_typed_file_of_no_rows(sandbox: Sandbox, bench_of: BenchOf) -> None:
+    sandbox.settings.change("mintegral", empty_days=(DAY.isoformat(),))
+    bench = bench_of("mintegral")
+    assert landed(bench, OFFER_PERFORMANCE, DAYS)[DAY].outcome is Outcome.EMPTY
+    check_truth(bench, sandbox, OFFER_PERFORMANCE, DAYS)
+
+
+@pytest.mark.rule("MT6")
+def test_running_a_day_again_replaces_it_by_the_providers_newest_answer(sandbox: Sandbox, bench_of: BenchOf) -> None:
+    sandbox.settings.change("mintegral", restate_days=5)
+    bench = bench_of("mintegral")
+    landed(bench, OFFER_PERFORMANCE, [DAY])
+    before = landed_rows(bench.data, OFFER_PERFORMANCE, DAY)
+    sandbox.clock.advance(3 * 86400)
+    landed(bench, OFFER_PERFORMANCE, [DAY])
+    assert landed_rows(bench.data, OFFER_PERFORMANCE, DAY) != before
+    check_truth(bench, sandbox, OFFER_PERFORMANCE, [DAY])
+
+
+@pytest.mark.rule("MT8")
+def test_ratios_are_worked_out_from_sums_and_currencies_are_never_added(sandbox: Sandbox, bench_of: BenchOf) -> None:
+    result = landed(bench_of("mintegral"), OFFER_PERFORMANCE, [DAY])[DAY].landed
+    assert result is not None
+    rows = sandbox.truth(OFFER_PERFORMANCE.key, DAY)
+    shown, clicked, converted = (sum(int(row[name]) for row in rows) for name in ("Impression", "Click", "Conversion"))
+    assert result.totals == {"impression": shown, "click": clicked, "conversion": converted}
+    of_sums = {"ctr": (clicked, shown), "cvr": (converted, clicked), "ivr": (converted, shown)}
+    assert result.ratios == {name: exactly(100 * over, under) for name, (over, under) in of_sums.items()}
+    assert result.money["spend"] == {
+        currency: sum((Decimal(row["Spend"]) for row in rows if row["Currency"] == currency), Decimal())
+        for currency in ("CNY", "USD")
+    }
+
+
+def exactly(over: int, under: int) -> Decimal:
+    with_rest = Decimal(over * 10**18) / Decimal(under)
+    return with_rest.quantize(Decimal(1), ROUND_HALF_EVEN).scaleb(-18)
+
+
+@pytest.mark.rule("MT6")
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ({"do": "duplicate_row"}, "grain"),
+        ({"do": "wrong_day", "to": "20261117"}, "2026-11-17"),
+        ({"do": "wrong_day", "to": "18.11.2026"}, "which is no day"),
+        ({"do": "drop_column", "column": "Spend"}, "'Spend' is missing"),
+        ({"do": "drop_column", "column": "Date"}, "'Date' is missing"),
+        ({"do": "rename_column", "column": "Offer Uuid", "to": "Uuid"}, "'Offer Uuid' is missing"),
+        ({"do": "duplicate_header", "column": "Click"}, "'Click' stands twice"),
+        ({"do": "repeat_header"}, "which is no day"),
+        ({"do": "bad_value", "column": "Impression", "value": "1.5"}, "such as '1.5'"),
+        ({"do": "bad_value", "column": "Spend", "value": "1,5"}, "such as '1,5'"),
+        ({"do": "bad_value", "column": "Currency", "value": "dollars"}, "no currency code"),
+        ({"do": "open_quote"}, "column 'Spend'"),
+        ({"do": "latin1"}, "UTF-8"),
+        ({"do": "nul"}, "NUL"),
+        ({"do": "short_row"}, "17 fields, the header 18"),
+        ({"do": "long_row"}, "19 fields, the header 18"),
+    ],
+)
+def test_a_file_that_cannot_be_trusted_publishes_nothing(
+    sandbox: Sandbox, bench_of: BenchOf, fault: dict[str, Any], says: str
+) -> None:
+    struck = {"point": "mintegral.data", **fault}
+    result = refused_after_landing(sandbox, bench_of("mintegral"), OFFER_PERFORMANCE, DAY, struck)
+    assert says in line_of(result, Outcome.FAILED, secrets_of(sandbox))
+
+
+@pytest.mark.rule("MT6")
+def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbox, bench_of: BenchOf) -> None:
+    sandbox.faults.add("mintegral.data", do="extra_column")
+    sandbox.faults.add("mintegral.data", do="bom")
+    sandbox.faults.add("mintegral.data", do="rename_column", column="Creative Id", to="Creative ID")
+    bench = bench_of("mintegral")
+    result = landed(bench, CREATIVE_PERFORMANCE, [DAY])[DAY].landed
+    assert result is not None
+    assert "Surprise" in " ".join(result.warnings)
+    check_truth(bench, sandbox, CREATIVE_PERFORMANCE, [DAY])
+
+
+@pytest.mark.rule("MT2", "MT6")
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    report=st.sampled_from(REPORTS),
+    ages=st.sets(st.integers(1, 120), min_size=1, max_size=5),
+    newer=st.integers(0, 4),
+    switches=st.fixed_dictionaries(
+        {
+            "rows_factor": st.sampled_from([0.0, 0.3, 1.0, 3.0]),
+            "fill_polls": st.integers(0, 3),
+            "fill_seconds": st.sampled_from([0.0, 90.0]),
+            "ready_at_once": st.booleans(),
+            "data_missing": st.booleans(),
+            "token_once": st.booleans(),
+            "restate_days": st.integers(0, 6),
+            "empty_day_one_in": st.sampled_from([0, 3]),
+            "huge": st.booleans(),
+            "corrections": st.booleans(),
+        }
+    ),
+)
+def test_whatever_is_asked_lands_as_the_truth_has_it(
+    sandbox: Sandbox,
+    bench_of: BenchOf,
+    report: Report[AdvancedPerformanceQuery],
+    ages: set[int],
+    newer: int,
+    switches: dict[str, Any],
+) -> None:
+    sandbox.reset()
+    sandbox.settings.change("mintegral", **switches)
+    days = [NOON.date() - timedelta(days=age) for age in ages]
+    bench = bench_of("mintegral")
+    landed(bench, report, days)
+    check_truth(bench, sandbox, report, days)
+    sandbox.clock.advance(newer * 86400)
+    landed(bench, report, days[:2])
+    check_truth(bench, sandbox, report, days[:2])
+
+
+@pytest.mark.rule("MT4")
+def test_windows_hold_both_their_days_in_the_providers_form() -> None:
+    params = declared(timezone="-5").query.params(Window(date(2026, 2, 1), date(2026, 2, 7)))
+    assert params == {
+        "start_time": "2026-02-01",
+        "end_time": "2026-02-07",
+        "timezone": "-5",
+        "dimension_option": "Offer",
+        "time_granularity": "daily",
+    }
+    assert declared().window_days == 7

@@ -1,0 +1,170 @@
+"""What User Level files hold: masked users, personal ids, columns of any name, and damage."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any, cast
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reporting_dags.jobs.drive import Bench
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.privacy import PersonalData, Privacy
+from reporting_dags.reports.dt_user_level import REVENUE
+from reporting_dags.sandbox.digital_turbine.provider import DigitalTurbine
+from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS as APPS
+from reporting_dags.sandbox.digital_turbine.user_level import ZEROS
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.conftest import NOON
+from reporting_dags_tests.providers.test_user_level import DAY, secrets_of
+from reporting_dags_tests.pulling import BenchOf, check_truth, landed, line_of, refused_after_landing
+from reporting_dags_tests.truth import kept_rows, landed_rows
+
+
+def table_of(bench: Bench, day: date = DAY) -> list[dict[str, Any]]:
+    return pq.read_table(bench.data.open(REVENUE.file(day))).to_pylist()
+
+
+def truth_by_app(sandbox: Sandbox, day: date, apps: Collection[str] = APPS) -> list[dict[str, str]]:
+    """As the sandbox's truth, with the app that was asked for in rows whose own app is empty."""
+    provider = cast("DigitalTurbine", sandbox.providers["dt"])
+    return [
+        {name: text or app if name in {"App ID", "Fyber App ID"} else text for name, text in row.items()}
+        for app in apps
+        for row in provider.user_level_rows(day, app).as_dicts()
+    ]
+
+
+@pytest.mark.rule("UL4")
+@pytest.mark.parametrize("headers", ["plain", "fyber"])
+@pytest.mark.parametrize("masked_app", ["kept", "empty"])
+@pytest.mark.parametrize("masked", ["empty", "zeros"])
+def test_masked_rows_are_kept_and_flagged_under_whatever_names_columns_have(
+    sandbox: Sandbox, bench_of: BenchOf, headers: str, masked: str, masked_app: str
+) -> None:
+    sandbox.settings.change(
+        "dt", user_level_headers=headers, user_level_masked=masked, user_level_masked_app=masked_app
+    )
+    bench = bench_of("dt_user_level")
+    landed(bench, REVENUE, [DAY])
+    truth = truth_by_app(sandbox, DAY)
+    assert landed_rows(bench.data, REVENUE, DAY) == kept_rows(REVENUE, truth)
+    flagged = Counter(row["masked"] for row in table_of(bench))
+    assert flagged[True] == sum(row["Advertising ID"] in {"", ZEROS} for row in truth) > 0
+    assert flagged[False] > flagged[True]
+
+
+@pytest.mark.rule("UL4")
+def test_further_columns_are_kept_as_text(sandbox: Sandbox, bench_of: BenchOf) -> None:
+    sandbox.faults.add("dt.data", do="extra_column", column="Neu, €", value="00042")
+    bench = bench_of("dt_user_level")
+    landed(bench, REVENUE, [DAY])
+    others = [json.loads(row["other_columns"]) for row in table_of(bench)]
+    assert {one["Neu, €"] for one in others} == {"00042"}
+    assert {one.get("Placement ID", "") for one in others} >= {"0014300", "first\nsecond", "9223372036854775808", ""}
+
+
+@pytest.mark.rule("UL4")
+def test_advertising_ids_are_hashed_unless_the_policy_says_otherwise(sandbox: Sandbox, bench_of: BenchOf) -> None:
+    bench = bench_of("dt_user_level")
+    ids = Counter(row["Advertising ID"] for row in sandbox.truth(REVENUE.key, DAY))
+
+    def kept(privacy: Privacy | None = None) -> Counter[str | None]:
+        report = REVENUE if privacy is None else replace(REVENUE, privacy=privacy)
+        landed(bench, report, [DAY])
+        rows = table_of(bench)
+        assert sum(row["masked"] for row in rows) == ids[""]
+        return Counter(row["advertising_id"] for row in rows)
+
+    def digest(text: str) -> str:
+        return hashlib.sha256(text.encode()).hexdigest() if text else text
+
+    assert kept() == Counter({digest(text): count for text, count in ids.items()})
+    assert kept(Privacy(mode=PersonalData.KEEP)) == ids
+    assert kept(Privacy(mode=PersonalData.DROP)) == {None: ids.total()}
+    keyed = kept(Privacy(key="a key of ours"))
+    assert len(keyed) == len(ids)
+    assert not set(keyed) & {text for one in ids if one for text in (one, digest(one))}
+
+
+@pytest.mark.rule("UL4")
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ({"do": "duplicate_row"}, "grain"),
+        ({"do": "bad_value", "column": "App ID", "value": "4711"}, "'App ID' holds '4711' in the answer for"),
+        ({"do": "bad_value", "column": "Revenue", "value": "free"}, "such as 'free'"),
+        ({"do": "wrong_day"}, "2026-11-19"),
+        ({"do": "drop_column", "column": "Advertising ID"}, "'Advertising ID' is missing"),
+        ({"do": "rename_column", "column": "Revenue", "to": "Money"}, "aliases"),
+        ({"do": "nul"}, "NUL"),
+    ],
+)
+def test_a_file_that_cannot_be_trusted_publishes_nothing_and_shows_no_user(
+    sandbox: Sandbox, bench_of: BenchOf, fault: dict[str, Any], says: str
+) -> None:
+    users = [row["Advertising ID"] for row in sandbox.truth(REVENUE.key, DAY) if len(row["Advertising ID"]) > 8]
+    struck = {"point": "dt.data", **fault}
+    result = refused_after_landing(sandbox, bench_of("dt_user_level"), REVENUE, DAY, struck)
+    assert says in line_of(result, Outcome.FAILED, [*secrets_of(sandbox), *users])
+
+
+@pytest.mark.rule("UL4")
+def test_a_file_without_the_app_is_about_the_app_that_was_asked_for(sandbox: Sandbox, bench_of: BenchOf) -> None:
+    sandbox.faults.add("dt.data", do="drop_column", column="App ID")
+    bench = bench_of("dt_user_level")
+    landed(bench, REVENUE, [DAY])
+    check_truth(bench, sandbox, REVENUE, [DAY])
+
+
+@pytest.mark.rule("UL1", "UL5")
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    ages=st.sets(st.integers(1, 9), min_size=1, max_size=3),
+    apps=st.sets(st.sampled_from(APPS), min_size=1),
+    newer=st.integers(0, 3),
+    switches=st.fixed_dictionaries(
+        {
+            "user_level_rows_factor": st.sampled_from([0.0, 0.5, 3.0]),
+            "user_level_headers": st.sampled_from(["plain", "fyber"]),
+            "user_level_masked": st.sampled_from(["empty", "zeros"]),
+            "user_level_masked_app": st.sampled_from(["kept", "empty"]),
+            "user_level_restate_days": st.integers(0, 6),
+            "user_level_huge": st.booleans(),
+            "fill_polls": st.integers(0, 2),
+            "pending": st.sampled_from(["empty", "404"]),
+            "signature": st.sampled_from(["amz", "aws2"]),
+            "row_order": st.sampled_from(["question", "request"]),
+            "floats": st.sampled_from(["python", "javascript"]),
+            "line_end": st.sampled_from(["\n", "\r\n"]),
+            "missing_one_in": st.sampled_from([0, 5]),
+            "empty_day_one_in": st.sampled_from([0, 2]),
+            "describe_errors": st.booleans(),
+        }
+    ),
+)
+def test_whatever_is_asked_lands_as_the_truth_has_it(
+    sandbox: Sandbox, bench_of: BenchOf, ages: set[int], apps: set[str], newer: int, switches: dict[str, Any]
+) -> None:
+    sandbox.reset()
+    off = tuple(app for app in APPS if app not in apps)
+    sandbox.settings.change("dt", user_level_disabled_apps=off, **switches)
+    bench = bench_of("dt_user_level", app_ids=",".join(apps))
+
+    def check(days: list[date]) -> None:
+        landed(bench, REVENUE, days)
+        for day in days:
+            truth = truth_by_app(sandbox, day, apps)
+            assert landed_rows(bench.data, REVENUE, day) == kept_rows(REVENUE, truth), day
+
+    days = [NOON.date() - timedelta(days=age) for age in ages]
+    check(days)
+    sandbox.clock.advance(newer * 86400)
+    oldest = sandbox.clock.now().date() - timedelta(days=10)
+    check([day for day in days if day >= oldest])
