@@ -11,7 +11,7 @@ from reporting_dags.sandbox.integr8.values import Value, digest
 FIRST_DAY = date(2022, 1, 1)
 WEEK = (0.92, 0.9, 0.92, 0.95, 1.05, 1.2, 1.15)
 CLICK, IMPRESSION, CONVERSION, POSTBACK = range(1, 5)
-PAYOUTS = (0.036300000000000006, 1.21e-05, 0.0, -1.5, 12345678.9)
+PAYOUTS = (0.036300000000000006, 1.21e-05, 0.0, -1.5, 1234.56789)
 """What every day's first rows paid; below zero is a correction."""
 APPROVED, REJECTED = "Approved", "Rejected"
 
