@@ -29,7 +29,7 @@ lint: $(DEV) ## ruff, and the layers of the house
 types: $(DEV) ## strict pyright
 	@$(BIN)/pyright
 
-bench: $(RUNTIME) ## count the provider calls of a backfill of 90 days of every report
+bench: $(RUNTIME) ## count the provider calls of a backfill of 90 days of every daily report
 	@$(BIN)/python -m benchmarks.calls
 
 docs: $(RUNTIME) ## write the data dictionary, docs/datasets.md, from the declarations

@@ -84,7 +84,7 @@ def _seen(sandbox: Sandbox, report: Report[Any]) -> int:
 
 
 def main(days: int = 90, only: str = "") -> None:
-    """Measure every report whose key contains `only`, two at a time, and print the table."""
+    """Measure every daily report whose key contains `only`, two at a time, and print the table."""
     reports: Sequence[Report[Any]] = [one for one in all_reports() if one.partitioned and only in one.key]
     with ThreadPoolExecutor(2) as pool:
         costs = list(pool.map(measure, reports, [days] * len(reports)))

@@ -27,7 +27,7 @@ def definitions() -> dg.Definitions:
     home = ReportingHome()
     return dg.Definitions(
         assets=[*(report_asset(report, start) for report in reports), network_asset(start)],
-        sensors=[rebuilding()],
+        sensors=[rebuilding(start)],
         schedules=provider_schedules(reports, start),
         resources={
             "home": home,

@@ -18,19 +18,19 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from reporting_dags.jobs.combining import due
 from reporting_dags.jobs.due import due_days
 from reporting_dags.landing.read import read_days, read_snapshot
 from reporting_dags.landing.sums import Sums
 from reporting_dags.local import command_line, make_home, sandbox, sandbox_environment
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.column import MIXED
-from reporting_dags.model.days import Window
+from reporting_dags.model.days import SNAPSHOT, Window, stretches
 from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import BLOCKING, WARNINGS
-from reporting_dags.orchestration.home import OpenHome, ReportingHome, start_date, under_policy
-from reporting_dags.orchestration.network import SUMS_MATCH
-from reporting_dags.orchestration.schedules import unbroken
+from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set, start_date
+from reporting_dags.orchestration.network import COMBINATION, SUMS_MATCH
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK, SOURCES
 
@@ -70,13 +70,19 @@ def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
             reports = all_reports()
             # Two at a time: a run is mostly Dagster's own start and events, which keep a core busy.
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                touched = set().union(*pool.map(demo.bring_home, reports))
-            demo.build_network(touched)
+                try:
+                    list(pool.map(demo.bring_home, reports))
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+            demo.build_network()
             lines = [demo.line(report) for report in (*reports, NETWORK)]
     console.print(_table(lines, days))
     for line in lines:
         for name, count in line.warnings.items():
-            console.print(f"{line.report}: {count} days with a warning of {name}", highlight=False)
+            console.print(
+                f"{line.report}: {count} day{'s' if count > 1 else ''} with a warning of {name}", highlight=False
+            )
     whole = all(line.whole for line in lines)
     console.print("every report is whole" if whole else "not every report is whole: see above", highlight=False)
     return whole
@@ -96,6 +102,8 @@ class _Demo:
 
     def window(self, report: Report[Any]) -> Window:
         """The days that are wanted: the last ones, as far back as the provider reaches."""
+        if not report.partitioned:
+            return Window(SNAPSHOT, SNAPSHOT)
         calendars = [source.report.calendar for source in SOURCES] if report is NETWORK else [report.calendar]
         last = max(calendar.newest(self._now) for calendar in calendars)
         first = max(last - timedelta(days=self._days - 1), report.calendar.oldest(self._now), start_date())
@@ -104,22 +112,20 @@ class _Demo:
             raise SettingError(f"{report.key} has no day from {first} on yet", advice=advice)
         return Window(first, last)
 
-    def bring_home(self, report: Report[Any]) -> set[date]:
-        """Materialize what is missing or due; returns those days."""
+    def bring_home(self, report: Report[Any]) -> None:
+        """Materialize what is missing or due."""
         window = self.window(report)
         with self._opened() as (opened, instance):
-            due = due_days(
-                under_policy(report), since=window.first, ledger=opened.ledger, data=opened.data, now=self._now
-            )
+            due = due_days(as_set(report), since=window.first, ledger=opened.ledger, data=opened.data, now=self._now)
             wanted = set(due) | (self._unknown(report, window, instance) if report.partitioned else set())
         self._materialize(report, wanted)
-        return wanted if report.partitioned else set()
 
-    def build_network(self, touched: set[date]) -> None:
-        """Build the days of network/daily of which a source has landed in this run, or that are not there yet."""
+    def build_network(self) -> None:
+        """Build the days of network/daily that are not there yet, or of which a source has landed since."""
         window = self.window(NETWORK)
-        with self._opened() as (_, instance):
-            wanted = self._unknown(NETWORK, window, instance) | {day for day in touched if day in window}
+        with self._opened() as (opened, instance):
+            changed = due(COMBINATION, since=window.first, ledger=opened.ledger)
+            wanted = self._unknown(NETWORK, window, instance) | {day for day in changed if day in window}
         self._materialize(NETWORK, wanted)
 
     def _unknown(self, report: Report[Any], window: Window, instance: dg.DagsterInstance) -> set[date]:
@@ -129,8 +135,7 @@ class _Demo:
     def _materialize(self, report: Report[Any], days: set[date]) -> None:
         if not days:
             self._console.print(f"{report.key}: nothing is missing or due", highlight=False)
-        longest = self._days if report is NETWORK else max(report.window_days, self._days)
-        for stretch in unbroken(sorted(days), longest):
+        for stretch in stretches(days):
             self._console.print(f"{report.key}: materializing {stretch}", highlight=False)
             command = command_line("asset", "materialize", "-m", "reporting_dags.definitions")
             command += ["--select", f'key:"{report.key}"']

@@ -21,7 +21,7 @@ from reporting_dags.jobs.planner import refusal
 from reporting_dags.landing.spool import Spool
 from reporting_dags.landing.store import Store, raw_key
 from reporting_dags.model.clock import Clock
-from reporting_dags.model.errors import Expired, LostClaim, NotReady, Partial, ReportingError, StorageError
+from reporting_dags.model.errors import Denied, Expired, LostClaim, NotReady, Partial, ReportingError, StorageError
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Meter, Pending, Provider
 from reporting_dags.providers.trouble import LATER, Unavailable
@@ -109,6 +109,9 @@ class Driver:
         except (NotReady, Partial, Unavailable) as error:
             return self._driven(flight, error)
         except ReportingError as error:
+            if isinstance(error, Denied) and flight.job.state is JobState.SUBMITTED:
+                # What was bought is there still when the credentials are mended.
+                return self._driven(flight, error)
             self._bench.ledger.close(flight.job, error.outcome, error.line, self._bench.clock.now())
             return self._driven(flight, error)
         return None

@@ -16,7 +16,8 @@ def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, n
     under another declaration of the report, or when a run that was killed left its landing unfinished.
     """
     calendar = report.calendar
-    first, last = max(since, calendar.oldest(now)), calendar.newest(now)
+    oldest = calendar.oldest(now)
+    first, last = max(since, oldest) if report.partitioned else oldest, calendar.newest(now)
     if last < first:
         return []
     landed = ledger.days(report.key)

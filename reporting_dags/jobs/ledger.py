@@ -5,7 +5,7 @@ handle was not yet saved. A job is taken up by the next run that wants one of it
 and a run whose fence is old can write nothing more.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,19 +16,20 @@ import sqlalchemy as sa
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobState, LandedFacts
+from reporting_dags.jobs.landings import Landings
 from reporting_dags.jobs.leftovers import Leftover, judge
-from reporting_dags.jobs.planner import narrowed
+from reporting_dags.jobs.planner import longest_answered, narrowed, plan
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Denied, LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Quota, Request
 
 
-class Ledger:
+class Ledger(Landings):
     """Jobs, calls and landed days, in one database."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self.owners = database.owners
         database.create(tables.metadata)
 
@@ -37,7 +38,7 @@ class Ledger:
         who: Claimant,
         days: Collection[date],
         *,
-        plan: Callable[[Iterable[date]], list[Window]],
+        longest: int,
         parts: Sequence[str],
         halves: Callable[[Request], tuple[Request, ...]],
         now: datetime,
@@ -71,7 +72,7 @@ class Ledger:
             held = [self._take(connection, one.job, who) for group in verdict.take.values() for one in group]
             assigned = dict(verdict.days)
             wanted = [Request(window, part) for window in assigned for part in parts_of(window)]
-            for window in plan(verdict.ask):
+            for window in plan(verdict.ask, longest_answered(longest, cut)):
                 for request in requests(window):
                     wanted.append(request)
                     assigned[request.window] = frozenset(day for day in verdict.ask if day in request.window)
@@ -143,26 +144,11 @@ class Ledger:
 
     def landed(self, jobs: Sequence[Job], facts: LandedFacts, *, recorded: Collection[date]) -> None:
         """Note a day that lies at the data root now, and that the days before it are `recorded` in Dagster too."""
-        table = tables.days
-        values = {
-            "job": jobs[0].id,
-            "version": facts.version,
-            "outcome": facts.outcome.value,
-            "rows": facts.rows,
-            "bytes": facts.size,
-            "fingerprint": facts.fingerprint,
-            "raw_sha256": facts.raw_sha256,
-            "money": facts.money,
-            "asked_at": facts.asked_at,
-            "landed_at": facts.landed_at,
-        }
 
         def work(connection: sa.Connection) -> None:
             for job in jobs:
                 self._end_days(connection, job, recorded)
-            same = (table.c.report == jobs[0].report) & (table.c.day == facts.day)
-            if connection.execute(table.update().where(same).values(values)).rowcount == 0:
-                connection.execute(table.insert().values(report=jobs[0].report, day=facts.day, **values))
+            self.keep(connection, jobs[0].report, jobs[0].id, facts)
 
         self._database.run(work)
 
@@ -180,42 +166,6 @@ class Ledger:
         bought = (JobState.SUBMITTED, JobState.DOWNLOADED)
         rows = self._database.run(lambda connection: self._open_rows(connection, report))
         return {day for row in rows if row.state in bought for day in _days(row.days_left)}
-
-    def days(self, report: str) -> dict[date, LandedFacts]:
-        """Every landed day of a report."""
-        table = tables.days
-        query = sa.select(table).where(table.c.report == report)
-        rows = self._database.run(lambda connection: connection.execute(query).all())
-        return {
-            row.day: LandedFacts(
-                day=row.day,
-                version=row.version,
-                outcome=Outcome(row.outcome),
-                rows=row.rows,
-                size=row.bytes,
-                fingerprint=row.fingerprint,
-                raw_sha256=row.raw_sha256,
-                money=row.money,
-                asked_at=row.asked_at,
-                landed_at=row.landed_at,
-            )
-            for row in rows
-        }
-
-    def versions(self, day: date, reports: Sequence[str]) -> dict[str, str]:
-        """The data version of `day` in each of `reports`; empty where it has not landed."""
-        return self._database.run(lambda connection: _versions(connection, day, reports))
-
-    def if_unchanged(self, day: date, versions: Mapping[str, str], publish: Callable[[], None]) -> bool:
-        """Call `publish` unless a report's version of `day` is another than in `versions`; none can land meanwhile."""
-
-        def work(connection: sa.Connection) -> bool:
-            same = _versions(connection, day, list(versions)) == dict(versions)
-            if same:
-                publish()
-            return same
-
-        return self._database.run(work)
 
     def calls(self, *, job: str | None = None, report: str | None = None) -> int:
         """Calls counted so far, of one job or of one report."""
@@ -336,12 +286,6 @@ def _leftover(row: sa.Row[Any]) -> Leftover:
     )
     days_left = frozenset(_days(row.days_left))
     return Leftover(job=job, account=row.account, fingerprint=row.fingerprint, days_left=days_left)
-
-
-def _versions(connection: sa.Connection, day: date, reports: Sequence[str]) -> dict[str, str]:
-    table = tables.days
-    query = sa.select(table.c.report, table.c.fingerprint).where(table.c.day == day, table.c.report.in_(reports))
-    return {**dict.fromkeys(reports, ""), **dict(connection.execute(query).tuples().all())}
 
 
 def _asked_at_by_day(report: str) -> sa.Select[tuple[date, datetime]]:

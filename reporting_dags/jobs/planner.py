@@ -30,6 +30,18 @@ def plan(days: Iterable[date], longest: int) -> list[Window]:
     return windows
 
 
+def longest_answered(longest: int, cut: Collection[Request]) -> int:
+    """The most days that a window should cover: half of those of which an answer was cut for their sheer number.
+
+    Where half of a cut window was cut as well, one day of it may have been too much; that says nothing of other days.
+    """
+    for request in cut:
+        days = len(request.window)
+        if days > 1 and not any(other != request and _covers(request, other) for other in cut):
+            longest = min(longest, -(-days // 2))
+    return longest
+
+
 def narrowed(
     request: Request, cut: Collection[Request], halves: Callable[[Request], tuple[Request, ...]]
 ) -> list[Request]:

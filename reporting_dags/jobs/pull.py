@@ -16,7 +16,7 @@ from typing import Any
 
 from reporting_dags.jobs.drive import Bench, Driven, Driver
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
-from reporting_dags.jobs.planner import plan, refusal
+from reporting_dags.jobs.planner import refusal
 from reporting_dags.landing.land import CheckResult, LandedDay, Part, land
 from reporting_dags.landing.store import raw_key
 from reporting_dags.model.days import Window
@@ -139,7 +139,7 @@ def _claim(bench: Bench, report: Report[Any], days: list[date], owner: str) -> C
         found = bench.ledger.claim(
             who,
             days,
-            plan=lambda wanted: plan(wanted, report.window_days),
+            longest=report.window_days,
             parts=bench.provider.parts(report),
             halves=functools.partial(bench.provider.halves, report),
             now=bench.clock.now(),

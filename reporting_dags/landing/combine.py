@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.landing.store import Store
 from reporting_dags.model.column import MIXED, MONEY
+from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.report import Report
 
 _KEYS = ("entity", "country", "currency")
@@ -37,6 +38,14 @@ class Source:
     counts: Mapping[str, str] = field(default_factory=dict[str, str])
     money: Mapping[str, str] = field(default_factory=dict[str, str])
     worthless: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        headers = {column.header for column in self.report.kept}
+        needed = [self.entity, self.country, *filter(None, self.counts.values()), *self.money.values()]
+        for header in (*needed, *((self.worthless[0],) if self.worthless else ())):
+            if header not in headers:
+                why = f"{header!r} is gone, which network/daily needs: give it back, or take the source out"
+                raise DeclarationError(f"reports/network.py: {self.report.key}: {why} there")
 
 
 def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, currencies: Mapping[str, str]) -> pa.Table:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import csv as pa_csv
 
 from reporting_dags.landing.arrow import AnyArray
+from reporting_dags.landing.guard import guarded_members
 from reporting_dags.landing.json_text import object_text
 from reporting_dags.landing.part import Part, agreed, may_lack, missing, name_among, repeated, sent, shown
 from reporting_dags.landing.survey import Survey, survey
@@ -41,7 +42,11 @@ class DelimitedPart:
         self._text = text
         self._columns = sent(report)
         self._survey: Survey = survey(part.path, text)
+        self._privacy = report.privacy
         headers = _headers(part.path, text)
+        if not any(name_among(column, headers) for column in self._columns):
+            # Not shown: where the header is missing, these are the values of the first row.
+            raise DataError("the first line names no declared column: the answer has no header, or another one")
         self._sources = {column.header: _source(column, headers, part.constants) for column in self._columns}
         known = {*self._sources.values(), *text.ignored}
         added = tuple(header for header in headers if header not in known)
@@ -123,7 +128,7 @@ class DelimitedPart:
             return repeated("", batch.num_rows)
         rows = zip(*(batch.column(header).to_pylist() for header in self._rest), strict=True)
         found = [{header: text for header, text in zip(self._rest, row, strict=True) if text} for row in rows]
-        return pa.array([object_text(members) for members in found], pa.string())
+        return pa.array([object_text(guarded_members(members, self._privacy)) for members in found], pa.string())
 
     def _misshapen(self, row: pa_csv.InvalidRow) -> DataError | Partial:
         if not self._survey.ended and self._survey.tail.endswith(row.text.encode()):

@@ -1,10 +1,12 @@
 """Personal data, met here and nowhere else."""
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.model.column import Column
-from reporting_dags.model.privacy import PersonalData, Privacy
+from reporting_dags.model.privacy import PersonalData, Privacy, looks_personal
 
 
 def guarded(column: Column, texts: AnyArray, privacy: Privacy) -> AnyArray:
@@ -21,3 +23,15 @@ def guarded(column: Column, texts: AnyArray, privacy: Privacy) -> AnyArray:
 def dropped(column: Column, privacy: Privacy) -> bool:
     """Whether nothing of the column's values is kept."""
     return column.personal is not None and pa.types.is_string(column.type) and privacy.mode is PersonalData.DROP
+
+
+def guarded_members(members: Mapping[str, str], privacy: Privacy) -> dict[str, str]:
+    """Columns that nobody declared, by header, as they may be kept: those whose name tells of a person are guarded."""
+    found: dict[str, str] = {}
+    for header, text in members.items():
+        why = looks_personal(header)
+        if why is None or privacy.mode is PersonalData.KEEP:
+            found[header] = text
+        elif privacy.mode is PersonalData.HASH:
+            found[header] = privacy.hashed(text, why)
+    return found

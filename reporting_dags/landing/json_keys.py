@@ -7,6 +7,7 @@ from reporting_dags.landing.part import may_lack, missing, name_among, sent, sho
 from reporting_dags.landing.values import shortened
 from reporting_dags.model.column import Column
 from reporting_dags.model.errors import DataError
+from reporting_dags.model.format import JsonRows
 from reporting_dags.model.report import Report
 
 _MOST_SHAPES = 10_000
@@ -16,11 +17,12 @@ _MOST_KEYS = 1000
 class RowKeys:
     """Learns the keys of one row after the other; rows of a kind are alike, so most cost a look-up."""
 
-    def __init__(self, report: Report[Any], constants: Mapping[str, str], *, sparse: bool) -> None:
+    def __init__(self, report: Report[Any], constants: Mapping[str, str], text: JsonRows) -> None:
         self._columns = tuple(column for column in sent(report) if not column.rest)
         self._keeps_rest = any(column.rest for column in report.columns)
         self._constants = constants
-        self._sparse = sparse
+        self._sparse = text.sparse
+        self._ignored = frozenset(text.ignored)
         self._always = {*report.grain, report.day_column.header if report.day_column else ""}
         self._shapes: set[tuple[str, ...]] = set()
         self._names: dict[str, set[str]] = {column.header: set() for column in self._columns}
@@ -53,7 +55,7 @@ class RowKeys:
                 self._names[column.header].add(name)
                 used.add(name)
         _remember(self._met, there)
-        _remember(self._new, {key: None for key in keys if key not in used})
+        _remember(self._new, {key: None for key in keys if key not in used and key not in self._ignored})
 
     def check(self) -> None:
         """Once every row is known, of which there is at least one.

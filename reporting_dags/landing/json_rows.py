@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reporting_dags.landing.arrow import AnyArray
+from reporting_dags.landing.guard import guarded_members
 from reporting_dags.landing.json_keys import RowKeys
 from reporting_dags.landing.json_stream import JsonFile
 from reporting_dags.landing.json_survey import survey_rows
@@ -37,8 +38,9 @@ class JsonPart:
         self._part = part
         self._prefix = f"{text.rows}.item" if text.rows else "item"
         self._columns = sent(report)
+        self._privacy = report.privacy
         self._others = functools.lru_cache(_SHAPES_KNOWN)(self._undeclared)
-        self._keys = RowKeys(report, part.constants, sparse=text.sparse)
+        self._keys = RowKeys(report, part.constants, text)
         self._survey = survey_rows(part.path, text, part.claims, self._keys)
 
     @property
@@ -81,7 +83,8 @@ class JsonPart:
 
     def _rest(self, row: Row) -> str:
         members = {key: text_of(row[key]) for key in self._others(tuple(row))}
-        return object_text({key: text for key, text in members.items() if text})
+        told = {key: text for key, text in members.items() if text}
+        return object_text(guarded_members(told, self._privacy))
 
     def _undeclared(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         taken = {name_among(column, keys) for column in self._columns}

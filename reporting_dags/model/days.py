@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 
 ONE_DAY = timedelta(days=1)
+SNAPSHOT = date(1970, 1, 1)
+"""The one day of a report that is not kept by day: two runs of it are about the same thing, whenever they are."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,6 +30,8 @@ class Window:
         return (self.last - self.first).days + 1
 
     def __str__(self) -> str:
+        if self.first == SNAPSHOT:
+            return "the snapshot"
         return f"{self.first}" if self.first == self.last else f"{self.first}...{self.last}"
 
     @property
@@ -109,3 +113,24 @@ class Calendar:
             return True
         out = self.published_at(day)
         return any(landed_at < out + timedelta(days=age) <= now for age in self.restated_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotCalendar(Calendar):
+    """Of a report that is not kept by day: its one day is always there, and due again on every new day."""
+
+    def published_at(self, day: date) -> datetime:
+        """The beginning of its one day."""
+        return self.begins_at(day)
+
+    def newest(self, now: datetime) -> date:  # noqa: ARG002
+        """Its one day."""
+        return SNAPSHOT
+
+    def oldest(self, now: datetime) -> date:  # noqa: ARG002
+        """Its one day."""
+        return SNAPSHOT
+
+    def due(self, day: date, landed_at: datetime | None, now: datetime) -> bool:
+        """Whether none has been taken yet today."""
+        return day == SNAPSHOT and (landed_at is None or self.today(landed_at) < self.today(now))

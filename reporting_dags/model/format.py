@@ -33,11 +33,13 @@ class JsonRows:
         rows: dotted path of the array: `data`, `data.data`.
         count: dotted path of the number of rows that the provider says there are; of all rows, or of each page's own.
         sparse: whether a row may leave out keys that have no value.
+        ignored: keys that may stand in a row and are not news when they do.
     """
 
     rows: str
     count: str = ""
     sparse: bool = False
+    ignored: tuple[str, ...] = ()
 
     @property
     def suffix(self) -> str:

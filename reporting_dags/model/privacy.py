@@ -18,6 +18,19 @@ class Personal(StrEnum):
     FINGERPRINT = "fingerprint"
 
 
+_TELLING = {
+    Personal.EMAIL: re.compile(r"e-?mail", re.IGNORECASE),
+    Personal.ADDRESS: re.compile(r"(^|[^a-z])ip([^a-z]|$)|ip.?address", re.IGNORECASE),
+    Personal.DEVICE: re.compile(r"idfa|idfv|gaid|aaid|maid|device.?id|advertising.?id|user.?id", re.IGNORECASE),
+    Personal.FINGERPRINT: re.compile(r"fingerprint", re.IGNORECASE),
+}
+
+
+def looks_personal(header: str) -> Personal | None:
+    """Why a column that nobody declared holds personal data, as far as its name tells."""
+    return next((why for why, telling in _TELLING.items() if telling.search(header)), None)
+
+
 class PersonalData(StrEnum):
     """What happens to the values of a personal column."""
 

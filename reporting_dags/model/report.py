@@ -4,8 +4,9 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Generic, NoReturn, TypeVar
+from datetime import date, timedelta
+from difflib import get_close_matches
+from typing import Any, Generic, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ from reporting_dags.model.days import Calendar
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.format import DelimitedText, Format
 from reporting_dags.model.privacy import Privacy
+
+_SHOWN_CHOICES = 30
 
 QueryT_co = TypeVar("QueryT_co", covariant=True)
 
@@ -37,6 +40,8 @@ class Report(Generic[QueryT_co]):
         partitioned: whether the report is kept by day. One that is not is a snapshot of the day on which it was taken.
         entity: header of the column that names the app, site or offer which earns.
         privacy: what becomes of personal columns.
+        variable: environment variable that names what is asked besides the declaration, such as the apps.
+        asked_with: what that variable holds now.
         description: what the report is, for the UI and the data dictionary.
     """
 
@@ -52,6 +57,8 @@ class Report(Generic[QueryT_co]):
     partitioned: bool = True
     entity: str = ""
     privacy: Privacy = field(default_factory=Privacy)
+    variable: str = ""
+    asked_with: str = ""
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -71,10 +78,20 @@ class Report(Generic[QueryT_co]):
             self._refuse("columns", "more than one of them takes what is not declared")
         if self.window_days < 1:
             self._refuse("window_days", f"is {self.window_days}; a query covers at least one day")
+        self._check_calendar()
+
+    def _check_calendar(self) -> None:
+        calendar = self.calendar
         try:
-            ZoneInfo(self.calendar.timezone)
-        except (KeyError, ValueError, OSError):
-            self._refuse("calendar.timezone", f"{self.calendar.timezone!r} is no IANA time zone")
+            ZoneInfo(calendar.timezone)
+        except (KeyError, ValueError, OSError, TypeError):
+            self._refuse("calendar.timezone", f"{calendar.timezone!r} is no IANA time zone")
+        ages = as_given(calendar.restated_at)
+        if not isinstance(ages, tuple) or not all(isinstance(age, int) and age > 0 for age in ages):
+            self._refuse("restated_at", f"{ages!r} is no tuple of ages in days, such as (1, 2, 3)")
+        after = as_given(calendar.published_after)
+        if not isinstance(after, timedelta):
+            self._refuse("published_after", f"{after!r} is no length of time, such as timedelta(hours=6)")
 
     def _check_sources(self) -> None:
         headers = {column.header: column for column in self.columns}
@@ -124,7 +141,7 @@ class Report(Generic[QueryT_co]):
         """A fingerprint of what is asked and in what shape it is kept: days landed under another one are due again."""
         policy = self.privacy.version if any(column.personal for column in self.columns) else ""
         derived = [(self.day_from, self.calendar.timezone), *(column.flags for column in self.columns if column.flags)]
-        told = f"{self.query!r} {self.schema.to_string()} {policy} {derived!r}"
+        told = f"{self.query!r} {self.schema.to_string()} {policy} {derived!r} {self.asked_with}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @property
@@ -167,6 +184,11 @@ def _field(column: Column) -> "pa.Field[pa.DataType]":
     return pa.field(column.name, column.type, metadata={key: value for key, value in facts.items() if value})
 
 
+def as_given(value: Any) -> Any:
+    """What a declaration gives, whose author no type checker may have warned."""
+    return value
+
+
 def declaration_error(provider: str, name: str, field_name: str, why: str) -> DeclarationError:
     """A `DeclarationError` that names the file, the report and the field."""
     return DeclarationError(f"reports/{provider}.py: {provider}/{name}: {field_name}: {why}")
@@ -177,4 +199,9 @@ def known_or_refuse(provider: str, name: str, field_name: str, asked: Iterable[s
     choices = tuple(known)
     for item in asked:
         if item not in choices:
-            raise declaration_error(provider, name, field_name, f"unknown {item!r}; known are {', '.join(choices)}")
+            near = get_close_matches(str(item), choices, n=3)
+            shown = near if near and len(choices) > _SHOWN_CHOICES else choices
+            told = "near to it are" if shown is near else "known are"
+            more = f" and {len(shown) - _SHOWN_CHOICES} more" if len(shown) > _SHOWN_CHOICES else ""
+            listed = f"{', '.join(shown[:_SHOWN_CHOICES])}{more}"
+            raise declaration_error(provider, name, field_name, f"unknown {item!r}; {told} {listed}")

@@ -15,10 +15,11 @@ from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.landing.land import CheckResult
 from reporting_dags.model.clock import Clock, SystemClock
+from reporting_dags.model.days import SNAPSHOT
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import check_specs, entities_check, has_entities, summaries, volume_check
-from reporting_dags.orchestration.home import OpenHome, ReportingHome, under_policy
+from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set
 from reporting_dags.orchestration.record import column_schema, failure_line, record_day, warn
 from reporting_dags.providers.api import Provider
 from reporting_dags.providers.resource import ProviderResource
@@ -42,7 +43,7 @@ def report_asset(report: Report[Any], start: date) -> dg.AssetsDefinition:
         description=report.description,
         group_name=report.provider,
         partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run() if report.partitioned else None,
+        backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=check_specs(report, partitions),
         required_resource_keys={report.provider, "home"},
         io_manager_key="reports",
@@ -58,16 +59,18 @@ def report_asset(report: Report[Any], start: date) -> dg.AssetsDefinition:
             "restated_at_ages_in_days": ", ".join(str(age) for age in report.calendar.restated_at) or "never",
         },
     )
-    def materialize(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    def materialize(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         yield from _bring_home(context, report)
 
     return materialize
 
 
-def _bring_home(context: dg.AssetExecutionContext, report: Report[Any]) -> Iterator[dg.AssetCheckResult]:
+def _bring_home(
+    context: dg.AssetExecutionContext, report: Report[Any]
+) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     clock = SystemClock()
     partitions = context.partition_keys if report.partitioned else ()
-    days = [date.fromisoformat(key) for key in partitions] or [report.calendar.today(clock.now())]
+    days = [date.fromisoformat(key) for key in partitions] or [SNAPSHOT]
     resource: ProviderResource = getattr(context.resources, report.provider)
     home: ReportingHome = context.resources.home
     results: list[DayResult] = []
@@ -76,7 +79,7 @@ def _bring_home(context: dg.AssetExecutionContext, report: Report[Any]) -> Itera
         with home.open(context.instance) as opened:
             bench = _bench(context, resource.client(clock, opened.rates.pace(clock)), opened, clock)
             with closing(bench.provider):
-                for result in pull(bench, under_policy(report), days):
+                for result in pull(bench, as_set(report), days):
                     checks[result.day] = _checks(report, result, opened)
                     record_day(context, report, result, checks[result.day], opened.data)
                     results.append(result)
@@ -87,6 +90,18 @@ def _bring_home(context: dg.AssetExecutionContext, report: Report[Any]) -> Itera
     yield from summaries(report, checks)
     if any(result.error is not None for result in results):
         raise dg.Failure(failure_line(report, results), allow_retries=False)
+    if _has_dependants(context):
+        # Steps that follow in this run want an output, which Dagster records as a bare materialization of every day.
+        yield dg.Output(None)
+        with home.open(context.instance) as opened:
+            for result in results:
+                record_day(context, report, result, (), opened.data)
+
+
+def _has_dependants(context: dg.AssetExecutionContext) -> bool:
+    """Whether an asset that depends on this one is materialized in the same run."""
+    graph = context.job_def.asset_layer.asset_graph
+    return any(child in graph.materializable_asset_keys for child in graph.get(context.asset_key).child_keys)
 
 
 def _bench(context: dg.AssetExecutionContext, provider: Provider, opened: OpenHome, clock: Clock) -> Bench:

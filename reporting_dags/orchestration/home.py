@@ -102,15 +102,21 @@ class ReportingHome(dg.ConfigurableResource[Any]):
         )
 
 
-def under_policy(report: Report[Any]) -> Report[Any]:
-    """`report` under the policy for personal data; raises `SettingError` naming the variable when it is none."""
+def as_set(report: Report[Any]) -> Report[Any]:
+    """`report` as the environment has it: the policy for personal data, and what is asked besides the declaration.
+
+    Raises:
+        SettingError: naming the variable that is malformed.
+    """
     text = setting(None, "REPORTING_PERSONAL_DATA", default=PersonalData.HASH).lower()
     try:
         mode = PersonalData(text)
     except ValueError:
         choices = ", ".join(PersonalData)
         raise SettingError(f"REPORTING_PERSONAL_DATA is {text!r}", advice=f"Give one of {choices}.") from None
-    return replace(report, privacy=Privacy(mode, optional(None, "REPORTING_HASH_KEY") or ""))
+    asked = optional(None, report.variable) or "" if report.variable else ""
+    names = ",".join(sorted({name.strip() for name in asked.split(",")}))
+    return replace(report, privacy=Privacy(mode, optional(None, "REPORTING_HASH_KEY") or ""), asked_with=names)
 
 
 def start_date() -> date:

@@ -13,6 +13,7 @@ from reporting_dags.landing.read import read_days, read_snapshot, to_pandas
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.network import NETWORK
 
 
 class ReportsIOManager(dg.ConfigurableIOManager):
@@ -27,7 +28,7 @@ class ReportsIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.Table:
         """The days of the upstream report that the downstream partition maps to; of a snapshot, all there is."""
         key = "/".join(context.asset_key.path)
-        report = next((report for report in all_reports() if report.key == key), None)
+        report = next((report for report in (*all_reports(), NETWORK) if report.key == key), None)
         if report is None:
             raise dg.Failure(f"{key} is no report; this IO manager reads reports alone", allow_retries=False)
         allow_missing = bool((context.definition_metadata or {}).get("allow_missing_partitions"))
@@ -43,8 +44,10 @@ class ReportsIOManager(dg.ConfigurableIOManager):
         wanted = context.dagster_type.typing_type
         return table if wanted is pa.Table else to_pandas(table)
 
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:  # noqa: ARG002
-        """Refuse: reports land themselves, a day at a time."""
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Nothing to do for a report, whose days have landed by themselves; refuse what anything else hands over."""
+        if obj is None:
+            return
         raise dg.Failure(
             f"{'/'.join(context.asset_key.path)}: reports land themselves; give your asset another io_manager_key",
             allow_retries=False,

@@ -9,7 +9,7 @@ import dagster as dg
 from reporting_dags.jobs.pull import DayResult
 from reporting_dags.landing.land import CheckResult, LandedDay
 from reporting_dags.landing.store import Store
-from reporting_dags.model.column import Column
+from reporting_dags.model.column import MIXED, Column
 from reporting_dags.model.days import stretches
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import evaluation
@@ -59,9 +59,10 @@ def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: S
     }
     for column, sums in landed.money.items():
         for currency, amount in sums.items():
-            facts[f"{column}_{currency.lower()}"] = float(amount)
-            facts[f"{column}_{currency.lower()}_exact"] = f"{amount.normalize():f}"
-    facts |= {f"{column}_total": float(total) for column, total in landed.totals.items()}
+            unit = "mixed" if currency == MIXED else currency.lower()
+            facts[f"{column}_{unit}"] = float(amount)
+            facts[f"{column}_{unit}_exact"] = f"{amount.normalize():f}"
+    facts |= {f"{column}_total": total for column, total in landed.totals.items() if isinstance(total, int)}
     facts |= {f"{column}_of_sums": float(quotient) for column, quotient in landed.ratios.items()}
     if landed.warnings:
         facts["warnings"] = "; ".join(landed.warnings)

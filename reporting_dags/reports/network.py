@@ -4,61 +4,79 @@ A report that does not know a figure leaves it null, never zero. Rows keep the c
 that they come from, so that sums over several of them are a choice and no accident.
 """
 
+from collections.abc import Iterator
+
 from reporting_dags.landing.combine import Source
 from reporting_dags.model.column import day, identity, measure, money
 from reporting_dags.model.days import Calendar
 from reporting_dags.model.report import Report
-from reporting_dags.reports.dt_offer_wall import EVENT
-from reporting_dags.reports.dt_user_level import REVENUE
-from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, IMPRESSIONS, OFFERS
-from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
-from reporting_dags.reports.orangeclick import EARNINGS
+from reporting_dags.reports.catalog import all_reports
 
-_APPROVED_MONEY = {"earnings": "revenue", "spend": "payout"}
+_REPORTS = {report.key: report for report in all_reports()}
 
-SOURCES = (
-    Source(
-        report=EVENT,
+
+def _source(
+    key: str,
+    *,
+    entity: str,
+    country: str,
+    counts: dict[str, str],
+    money: dict[str, str],
+    worthless: tuple[str, str] | None = None,
+) -> Iterator[Source]:
+    """What the report `key` gives; nothing when it is not pulled."""
+    report = _REPORTS.get(key)
+    if report is not None:
+        yield Source(report=report, entity=entity, country=country, counts=counts, money=money, worthless=worthless)
+
+
+def _integr8(name: str) -> Iterator[Source]:
+    """A log of Integr8: each row counts as one; what was rejected earns and costs nothing."""
+    return _source(
+        f"integr8/{name}",
+        entity="offer_db_id",
+        country="country",
+        counts={name: ""},
+        money={"earnings": "revenue", "spend": "payout"},
+        worthless=("status", "Rejected"),
+    )
+
+
+SOURCES: tuple[Source, ...] = (
+    *_source(
+        "dt_offer_wall/event",
         entity="DT Publisher App ID",
         country="Country",
         counts={"impressions": "Offer Impressions", "clicks": "Offer Clicks"},
         money={"earnings": "Publisher Revenue"},
     ),
-    Source(
-        report=REVENUE,
+    *_source(
+        "dt_user_level/revenue",
         entity="App ID",
         country="Country",
         counts={"impressions": "Impressions"},
         money={"earnings": "Revenue"},
     ),
-    Source(
-        report=OFFER_PERFORMANCE,
+    *_source(
+        "mintegral/offer_performance",
         entity="Offer Id",
         country="Location",
         counts={"impressions": "Impression", "clicks": "Click", "conversions": "Conversion"},
         money={"spend": "Spend"},
     ),
-    Source(
-        report=EARNINGS,
+    *_source(
+        "orangeclick/earnings",
         entity="domain",
         country="country",
         counts={"impressions": "impressions"},
         money={"earnings": "earnings"},
     ),
-    *(
-        Source(
-            report=report,
-            entity="offer_db_id",
-            country="country",
-            counts={figure: ""},
-            money=_APPROVED_MONEY,
-            worthless=("status", "Rejected"),
-        )
-        for report, figure in ((IMPRESSIONS, "impressions"), (CLICKS, "clicks"), (CONVERSIONS, "conversions"))
-    ),
+    *_integr8("impressions"),
+    *_integr8("clicks"),
+    *_integr8("conversions"),
 )
-CURRENCIES = (OFFERS, "id", "currency")
-"""The list that knows the currency of entities whose reports do not tell it: report, entity, currency."""
+CURRENCIES = _REPORTS.get("integr8/offers")
+"""The list that knows the `currency` of entities, by `id`, whose own reports do not tell it; None if not pulled."""
 
 NETWORK: Report[tuple[str, ...]] = Report(
     provider="network",

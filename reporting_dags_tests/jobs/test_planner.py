@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.planner import plan, refusal
+from reporting_dags.jobs.planner import longest_answered, plan, refusal
+from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Expired, NotReady, ReportingError
+from reporting_dags.providers.api import Request
 from reporting_dags.reports.dt_offer_wall import EVENT
 
 DAYS = st.sets(st.dates(date(2026, 1, 1), date(2026, 12, 31)), max_size=40)
@@ -65,3 +67,17 @@ def test_ow5_a_day_out_of_reach_or_not_out_yet_is_refused_in_one_line(
 def test_the_ends_of_the_reach_are_served() -> None:
     assert refusal(EVENT.calendar, date(2025, 5, 20), NOW) is None
     assert refusal(EVENT.calendar, date(2026, 11, 19), NOW) is None
+
+
+def request(first: int, last: int, part: str = "") -> Request:
+    return Request(Window(date(2026, 11, first), date(2026, 11, last)), part)
+
+
+@pytest.mark.rule("IN7")
+def test_windows_get_shorter_where_the_number_of_days_was_too_much_and_not_where_one_day_was() -> None:
+    assert longest_answered(90, set()) == 90
+    # Ten days were cut, and their halves were not: no window of more than five is asked for again.
+    assert longest_answered(90, {request(1, 10)}) == 5
+    # Day 3 alone is too much: every window that holds it was cut, and the others may be as long as ever.
+    monster = {request(1, 10), request(1, 5), request(3, 5), request(3, 3), request(3, 3, "00000/43200")}
+    assert longest_answered(90, monster) == 90

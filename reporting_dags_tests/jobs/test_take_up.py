@@ -11,7 +11,6 @@ import pytest
 from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.due import due_days
 from reporting_dags.jobs.job import Busy, Claimant
-from reporting_dags.jobs.planner import plan
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.landing.store import open_store
 from reporting_dags.model.errors import LostClaim
@@ -318,9 +317,7 @@ def test_a_stale_run_can_neither_write_nor_close_a_job_that_another_holds(make_b
 
     def claim(bench: Bench, owner: str) -> Any:
         who = Claimant(report=EVENT.key, account="a", fingerprint="f", owner=owner, run=bench.run)
-        found = bench.ledger.claim(
-            who, DAYS, plan=lambda days: plan(days, 90), parts=("",), halves=lambda _: (), now=NOON
-        )
+        found = bench.ledger.claim(who, DAYS, longest=90, parts=("",), halves=lambda _: (), now=NOON)
         assert not isinstance(found, Busy)
         return found.jobs[0]
 

@@ -1,5 +1,7 @@
 """Declarations are checked where they stand: wrong ones fail at load, in one line."""
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
@@ -9,14 +11,16 @@ from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.report import Report
 
 
-def declare(*columns: Column, grain: tuple[str, ...] = ("App",), timezone: str = "UTC", window_days: int = 7) -> None:
+def declare(
+    *columns: Column, grain: tuple[str, ...] = ("App",), window_days: int = 7, timezone: str = "UTC", **calendar: Any
+) -> None:
     Report(
         provider="some_network",
         name="earnings",
         query=None,
         columns=columns,
         grain=grain,
-        calendar=Calendar(timezone=timezone),
+        calendar=Calendar(timezone=timezone, **calendar),
         window_days=window_days,
     )
 
@@ -60,6 +64,10 @@ def test_a_good_declaration_is_accepted() -> None:
         (GOOD, {"grain": ("Country",)}, "grain: 'Country' is no column"),
         (GOOD, {"grain": ("Revenue",)}, "grain: 'Revenue' is a money, not an identity"),
         (GOOD, {"timezone": "Mars/Olympus"}, "calendar.timezone: 'Mars/Olympus' is no IANA time zone"),
+        (GOOD, {"timezone": 5}, "calendar.timezone: 5 is no IANA time zone"),
+        (GOOD, {"restated_at": 1}, "restated_at: 1 is no tuple of ages in days"),
+        (GOOD, {"restated_at": ("1",)}, "restated_at: ('1',) is no tuple of ages in days"),
+        (GOOD, {"published_after": 6}, "published_after: 6 is no length of time"),
         (GOOD, {"window_days": 0}, "window_days: is 0"),
     ],
 )

@@ -14,7 +14,7 @@ from reporting_dags.definitions import definitions
 from reporting_dags.jobs.due import due_days
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import ReportingHome, start_date, under_policy
+from reporting_dags.orchestration.home import ReportingHome, as_set, start_date
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 
@@ -55,7 +55,7 @@ class Place:
         """What the schedule would ask for now."""
         with ReportingHome().open(self.instance) as opened:
             return due_days(
-                under_policy(report),
+                as_set(report),
                 since=start_date(),
                 ledger=opened.ledger,
                 data=opened.data,

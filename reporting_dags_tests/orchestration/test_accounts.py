@@ -1,6 +1,7 @@
 """Credentials and personal data, for every provider: what is missing is named, what is secret is not told."""
 
 import hashlib
+import os
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -88,3 +89,19 @@ def test_another_policy_makes_days_due_again(live: Sandbox, place: Place, monkey
     assert place.run(day, key=key).success
     assert pq.read_table(place.data / CONVERSIONS.file(day)).column("click_ip").to_pylist() != first
     assert day not in place.due(CONVERSIONS)
+
+
+def test_an_app_more_makes_every_reachable_day_due_again(
+    live: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apps = os.environ["DT_USER_LEVEL_APP_IDS"].split(",")
+    monkeypatch.setenv("DT_USER_LEVEL_APP_IDS", apps[0])
+    day = newest(REVENUE.key)
+    key = dg.AssetKey(["dt_user_level", "revenue"])
+    assert place.run(day, key=key).success
+    assert day not in place.due(REVENUE)
+    monkeypatch.setenv("DT_USER_LEVEL_APP_IDS", f"{apps[1]}, {apps[0]}")
+    assert day in place.due(REVENUE)
+    assert place.run(day, key=key).success
+    monkeypatch.setenv("DT_USER_LEVEL_APP_IDS", f"{apps[0]},{apps[1]}")
+    assert day not in place.due(REVENUE)

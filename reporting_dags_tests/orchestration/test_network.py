@@ -8,7 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from reporting_dags.definitions import definitions
+from reporting_dags.jobs import combining
+from reporting_dags.landing.combine import Source
+from reporting_dags.model.errors import DeclarationError
 from reporting_dags.orchestration.network import SUMS_MATCH
+from reporting_dags.providers.orangeclick.report import orangeclick_report
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, OFFERS
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
@@ -111,42 +115,70 @@ def test_a_day_without_any_source_fails_in_one_line_and_leaves_the_others(place:
     assert place.materialized(KEY) == {day.isoformat()}
 
 
-def test_a_day_is_asked_for_when_a_source_lands_and_again_when_it_is_restated_but_not_for_the_offers(
-    place: Place, day: date
+def test_a_day_is_asked_for_when_a_source_lands_and_again_when_its_content_changes(
+    live: Sandbox, place: Place, day: date
 ) -> None:
-    seen = evaluated(place, None)
-    assert requested(seen) == set()
+    assert asked(place) == (set(), "every day was built from its sources as they are")
     assert place.run(day, key=key(EARNINGS)).success
-    seen = evaluated(place, seen)
-    assert requested(seen) == {day.isoformat()}
+    assert asked(place)[0] == {day.isoformat()}
     assert place.run(day, key=KEY).success
-    seen = evaluated(place, seen)
-    assert requested(seen) == set()
-    assert place.snapshot(key(OFFERS)).success
-    seen = evaluated(place, seen)
-    assert requested(seen) == set()
+    assert asked(place)[0] == set()
+    # Run again with the same content, nothing is to be built; with another, the day is.
     assert place.run(day, key=key(EARNINGS)).success
-    assert requested(evaluated(place, seen)) == {day.isoformat()}
+    assert asked(place)[0] == set()
+    live.settings.change("orangeclick", lost_domains=(live.truth(EARNINGS.key, day)[0]["domain"],))
+    assert place.run(day, key=key(EARNINGS)).success
+    assert asked(place)[0] == {day.isoformat()}
 
 
-def evaluated(place: Place, before: dg.EvaluateAutomationConditionsResult | None) -> Any:
-    cursor = None if before is None else before.cursor
-    return dg.evaluate_automation_conditions(
-        definitions(), place.instance, asset_selection=dg.AssetSelection.assets(KEY), cursor=cursor
+def test_a_source_that_lands_between_two_looks_is_never_lost(place: Place, day: date) -> None:
+    assert place.run(day, key=key(EARNINGS)).success
+    assert place.run(day, key=KEY).success
+    assert place.run(day, key=key(EVENT)).success  # a second after the building, no look in between
+    assert asked(place)[0] == {day.isoformat()}
+
+
+def test_currencies_that_were_not_known_are_filled_in_once_the_offers_have_landed(place: Place, day: date) -> None:
+    assert place.run(day, key=key(CLICKS)).success
+    assert place.run(day, key=KEY).success
+    assert asked(place)[0] == set()
+    assert place.snapshot(key(OFFERS)).success
+    assert asked(place)[0] == {day.isoformat()}
+    assert place.run(day, key=KEY).success
+    assert asked(place)[0] == set()
+    assert {row["currency"] for row in rows(place, day, CLICKS.key)} <= {"USD", "EUR"}
+
+
+def test_while_a_run_is_building_no_other_is_asked_for(place: Place, day: date) -> None:
+    assert place.run(day, key=key(EARNINGS)).success
+    job = dg.Definitions.resolve_implicit_global_asset_job_def(definitions())
+    run = place.instance.create_run_for_job(job, asset_selection=frozenset([KEY]), status=dg.DagsterRunStatus.STARTED)
+    assert asked(place) == (set(), "a run is building it")
+    place.instance.delete_run(run.run_id)
+    assert asked(place)[0] == {day.isoformat()}
+
+
+def asked(place: Place) -> tuple[set[str], str | None]:
+    """The days that a look at the sources asks for, and what it says when it asks for none."""
+    loaded = definitions()
+    sensor = next(one for one in loaded.sensors or [] if one.name == "network_daily_rebuild")
+    assert isinstance(sensor, dg.SensorDefinition)
+    home = {"home": loaded.resources["home"]} if loaded.resources else {}
+    context = dg.build_sensor_context(
+        instance=place.instance, resources=home, repository_def=loaded.get_repository_def()
     )
-
-
-def requested(result: Any) -> set[str]:
-    return set(result.get_requested_partitions(KEY))
+    with context:
+        told = sensor.evaluate_tick(context)
+    requests = told.run_requests or []
+    assert all(request.asset_selection == [KEY] for request in requests)
+    return {request.partition_key or str(request.tags) for request in requests}, told.skip_message
 
 
 def test_what_was_read_while_a_source_landed_anew_is_not_published(
     place: Place, day: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reporting_dags.orchestration import network  # noqa: PLC0415
-
     assert place.run(day, key=key(EARNINGS)).success
-    read = network.summed
+    read = combining.summed
     calls: list[str] = []
 
     def slow(source: Any, *args: Any, **settings: Any) -> Any:
@@ -156,10 +188,45 @@ def test_what_was_read_while_a_source_landed_anew_is_not_published(
             assert place.run(day, key=key(EVENT)).success
         return table
 
-    monkeypatch.setattr(network, "summed", slow)
+    monkeypatch.setattr(combining, "summed", slow)
     assert place.run(day, key=KEY).success
     assert calls == [EARNINGS.key, EVENT.key, EARNINGS.key]
     assert rows(place, day, EVENT.key)
+
+
+def test_a_source_whose_file_is_gone_fails_its_day_by_name_and_no_other(place: Place, day: date) -> None:
+    before = day - timedelta(days=1)
+    assert place.run(before, day, key=key(EARNINGS)).success
+    (place.data / EARNINGS.file(before)).unlink()
+    line = failure_of(place.run(before, day, key=KEY))
+    assert line.startswith(f"network/daily {before} failed: orangeclick/earnings {before} cannot be read")
+    assert place.materialized(KEY) == {day.isoformat()}
+
+
+def test_sources_and_the_table_can_be_materialized_in_one_run(place: Place, day: date) -> None:
+    job = dg.Definitions.resolve_implicit_global_asset_job_def(definitions())
+    result = job.execute_in_process(
+        instance=place.instance,
+        asset_selection=[key(EARNINGS), key(EVENT), KEY],
+        partition_key=day.isoformat(),
+        raise_on_error=False,
+    )
+    assert result.success
+    assert {row["source_asset"] for row in pq.read_table(place.data / NETWORK.file(day)).to_pylist()} == {
+        EVENT.key,
+        EARNINGS.key,
+    }
+    assert place.metadata(day, key(EARNINGS))["rows"]
+
+
+def test_a_report_that_lacks_what_the_table_needs_is_refused_at_load() -> None:
+    lacking = orangeclick_report(name="earnings", dimensions=("day", "domain"))
+    with pytest.raises(DeclarationError) as caught:
+        Source(report=lacking, entity="domain", country="country", money={"earnings": "earnings"})
+    assert caught.value.line == (
+        "reports/network.py: orangeclick/earnings: 'country' is gone, which network/daily needs: "
+        "give it back, or take the source out there"
+    )
 
 
 def test_every_network_of_the_contract_is_a_source() -> None:

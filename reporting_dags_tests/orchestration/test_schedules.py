@@ -6,8 +6,10 @@ import dagster as dg
 import pytest
 
 from reporting_dags.definitions import definitions
-from reporting_dags.model.days import Window
-from reporting_dags.orchestration.schedules import unbroken
+from reporting_dags.orchestration.assets import report_asset
+from reporting_dags.orchestration.schedules import provider_schedules
+from reporting_dags.providers.mintegral.report import advanced_performance_report
+from reporting_dags.reports import mintegral
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place
 
@@ -113,10 +115,15 @@ def test_when_nothing_is_due_the_tick_says_so(
     assert "whole" in message
 
 
-def test_a_run_never_covers_a_day_that_was_not_asked_for() -> None:
-    newest = date(2026, 11, 19)
-    first = newest - timedelta(days=3)
-    assert unbroken([first, newest, newest - timedelta(days=1)], 90) == [
-        Window(first, first),
-        Window(newest - timedelta(days=1), newest),
-    ]
+def test_reports_of_another_time_zone_have_a_schedule_of_their_own() -> None:
+    shanghai = advanced_performance_report(name="shanghai", dimensions=("Offer",), timezone="+8")
+    schedules = provider_schedules((*mintegral.REPORTS, shanghai), date(2026, 11, 1))
+    assert {one.name: one.execution_timezone for one in schedules} == {
+        "mintegral_daily": "UTC",
+        "mintegral_daily_etc_gmt_8": "Etc/GMT-8",
+    }
+    assets = [report_asset(report, date(2026, 11, 1)) for report in (*mintegral.REPORTS, shanghai)]
+    loaded = definitions()
+    mine = {"home", "reports", "mintegral"}
+    resources = {name: one for name, one in (loaded.resources or {}).items() if name in mine}
+    dg.Definitions.validate_loadable(dg.Definitions(assets=assets, schedules=schedules, resources=resources))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.landing.store import Store
+from reporting_dags.model.column import identity
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import SettingError
 from reporting_dags.model.format import DelimitedText
@@ -165,7 +166,7 @@ def test_another_delimiter_is_asked_for_and_read(sandbox: Sandbox, bench: Bench)
 
 @pytest.mark.rule("IN4")
 def test_a_few_fields_are_asked_for_alone(sandbox: Sandbox, bench: Bench) -> None:
-    names = ("request_time", "real_tx_id", "payout", "country", "brand_new_field")
+    names = ("request_time", "real_tx_id", "payout", "country", identity("brand_new_field", "Brand new"))
     report = integr8_log(name="clicks", log="clicks", fields=names[:4])
     assert outcome_of(bench, report) is Outcome.DATA
     assert sent(orders(sandbox)[0])["fields"] == "request_time,real_tx_id,payout,country"

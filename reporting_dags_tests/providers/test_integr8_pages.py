@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reporting_dags.jobs.drive import Bench
-from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.jobs.job import Claim, Claimant
+from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.model.report import Report
@@ -370,13 +371,21 @@ def test_a_newer_snapshot_replaces_the_whole_file(sandbox: Sandbox, bench: Bench
     assert after == landed_rows(bench.data, OFFERS, TODAY), "there is one file"
 
 
-@pytest.mark.rule("IN2")
-def test_a_snapshot_of_another_day_cannot_be_had(sandbox: Sandbox, bench: Bench) -> None:
-    days = [TODAY - ONE_DAY, TODAY + ONE_DAY]
-    results = ended(bench, OFFERS, days)
-    refused(sandbox, results[days[0]], Outcome.EXPIRED)
-    refused(sandbox, results[days[1]], Outcome.NOT_READY)
-    assert not sandbox.log.entries()
+def test_a_run_over_midnight_keeps_the_snapshot_to_itself_until_it_ends(clock: SandboxClock, bench: Bench) -> None:
+    owner = bench.ledger.owners.enter()
+    who = Claimant(
+        report=OFFERS.key, account=bench.provider.account, fingerprint="of another form", owner=owner, run="run-0"
+    )
+    held = bench.ledger.claim(who, [SNAPSHOT], longest=1, parts=("",), halves=lambda _: (), now=clock.now())
+    assert isinstance(held, Claim)
+    clock.sleep(24 * 3600)
+    bench.provider.policy = replace(bench.provider.policy, timeout=timedelta(seconds=3))
+    (result,) = ended(bench, OFFERS, [SNAPSHOT]).values()
+    assert result.error is not None
+    assert result.error.line.startswith("run run-0 is still bringing integr8/offers the snapshot home")
+    bench.ledger.owners.leave(owner)
+    (result,) = ended(bench, OFFERS, [SNAPSHOT]).values()
+    assert result.landed is not None
 
 
 @pytest.mark.rule("IN9", "IN11")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from reporting_dags.jobs.drive import Bench
-from reporting_dags.model.column import MIXED, MOMENT, MONEY, Kind
+from reporting_dags.model.column import MIXED, MOMENT, MONEY, Kind, identity
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.outcome import Outcome
@@ -55,6 +55,7 @@ PERSONAL = {
     "conversion_ip": Personal.ADDRESS,
     "device_id": Personal.DEVICE,
     "fingerprint": Personal.FINGERPRINT,
+    "ip_network": Personal.ADDRESS,
     "user_email": Personal.EMAIL,
 }
 TRUTHS = {name for name in documented.OFFERS if name.endswith("_enabled")} | {
@@ -180,9 +181,12 @@ def test_e_mail_addresses_of_partners_are_personal(report: Report[Any]) -> None:
 
 
 @pytest.mark.rule("IN11")
-def test_a_field_that_the_document_does_not_name_is_text() -> None:
-    report = integr8_log(name="clicks", log="clicks", fields=(*CLICK_FIELDS, "brand_new"))
+def test_a_field_that_the_document_does_not_name_is_given_as_a_column() -> None:
+    report = integr8_log(name="clicks", log="clicks", fields=(*CLICK_FIELDS, identity("brand_new", "Brand new")))
     assert report.schema.field("brand_new").type == pa.string()
+    with pytest.raises(DeclarationError) as caught:
+        integr8_log(name="clicks", log="clicks", fields=("request_time", "payuot"))
+    assert caught.value.line == "reports/integr8.py: integr8/clicks: fields: unknown 'payuot'; near to it are payout"
 
 
 def test_arrays_stay_whole_as_json_text(sandbox: Sandbox, bench: Bench) -> None:

@@ -23,7 +23,7 @@ from reporting_dags.sandbox.digital_turbine.user_level import ZEROS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.providers.test_user_level import DAY, secrets_of
-from reporting_dags_tests.pulling import BenchOf, check_truth, landed, line_of, refused_after_landing
+from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed, line_of, refused_after_landing
 from reporting_dags_tests.truth import kept_rows, landed_rows
 
 
@@ -168,3 +168,36 @@ def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox.clock.advance(newer * 86400)
     oldest = sandbox.clock.now().date() - timedelta(days=10)
     check([day for day in days if day >= oldest])
+
+
+@pytest.mark.rule("UL4")
+@pytest.mark.parametrize(
+    ("mode", "kept"),
+    [
+        (PersonalData.HASH, {"User IP": hashlib.sha256(b"1.2.3.4").hexdigest(), "Zip": "10115"}),
+        (PersonalData.KEEP, {"User IP": "1.2.3.4", "Zip": "10115"}),
+        (PersonalData.DROP, {"Zip": "10115"}),
+    ],
+)
+def test_a_column_that_nobody_declared_is_guarded_when_its_name_tells_of_a_person(
+    sandbox: Sandbox, bench_of: BenchOf, mode: PersonalData, kept: dict[str, str]
+) -> None:
+    sandbox.faults.add("dt.data", do="extra_column", column="User IP", value="1.2.3.4")
+    sandbox.faults.add("dt.data", do="extra_column", column="Zip", value="10115")
+    bench = bench_of("dt_user_level", app_ids=APPS[0])
+    landed(bench, replace(REVENUE, privacy=Privacy(mode)), [DAY])
+    for row in table_of(bench):
+        others = json.loads(row["other_columns"])
+        assert {name: others[name] for name in ("User IP", "Zip") if name in others} == kept
+
+
+def test_a_file_without_a_header_is_refused_without_telling_what_stands_in_it(
+    sandbox: Sandbox, bench_of: BenchOf
+) -> None:
+    bench = bench_of("dt_user_level", app_ids=APPS[0])
+    landed(bench, REVENUE, [DAY])
+    row = f"{DAY},{APPS[0]},US,AEBE52E7-03EE-455A-B3C4-E57283966239,p,banner,3,0.25\n"
+    sandbox.faults.add("dt.file", do="status", status=200, body=row, times=None)
+    result = brought(bench, REVENUE, [DAY])[DAY]
+    line = line_of(result, Outcome.FAILED, ["AEBE52E7"])
+    assert line.startswith("the first line names no declared column")

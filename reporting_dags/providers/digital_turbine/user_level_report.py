@@ -80,5 +80,6 @@ def user_level_report(
         # What the further columns hold is not documented: a name may well span lines.
         format=DelimitedText(multiline=True),
         entity=APP,
+        variable="DT_USER_LEVEL_APP_IDS",
         description=description,
     )

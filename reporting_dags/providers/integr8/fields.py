@@ -4,7 +4,7 @@ Kinds: t text, i integer, n decimal number, m money in the offer's currency, T t
 text); e, a, d, f are text that is personal data: e-mail, IP address, device id, fingerprint.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from reporting_dags.model.column import MIXED, Column, boolean, identity, integer, moment, money, number
 from reporting_dags.model.privacy import Personal
@@ -58,7 +58,7 @@ _EVENT: Mapping[str, str] = {
     "integration_id": "t Integration",
     "integration_type": "t Kind of integration",
     "invalid_sub_id": "t Sub id that was refused",
-    "ip_network": "t Network of the IP address",
+    "ip_network": "a Network of the IP address, which may be the address itself",
     "is_bot": "i 1 if a bot was recognized",
     "is_click_spam": "i 1 if click spam was recognized",
     "is_low_session_time": "i 1 if the session was suspiciously short",
@@ -249,9 +249,9 @@ PUBLISHER_FIELDS: Mapping[str, str] = {
 }
 
 
-def event_columns(fields: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of a log; a field that is not known here is text."""
-    return tuple(_column(field, _EVENT.get(field, "t Not documented")) for field in fields)
+def event_column(field: str) -> Column:
+    """The column of a log's documented field."""
+    return _column(field, _EVENT[field])
 
 
 def entity_columns(fields: Mapping[str, str]) -> tuple[Column, ...]:

@@ -8,10 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reporting_dags.model.days import ONE_DAY, Calendar
+from reporting_dags.model.column import Column
+from reporting_dags.model.days import Calendar, SnapshotCalendar
 from reporting_dags.model.format import DelimitedText, JsonRows
-from reporting_dags.model.report import Report, declaration_error, known_or_refuse
-from reporting_dags.providers.integr8.fields import entity_columns, event_columns
+from reporting_dags.model.report import Report, as_given, declaration_error, known_or_refuse
+from reporting_dags.providers.integr8.fields import (
+    CLICK_FIELDS,
+    CONVERSION_FIELDS,
+    IMPRESSION_FIELDS,
+    POSTBACK_FIELDS,
+    entity_columns,
+    event_column,
+)
 
 PROVIDER = "integr8"
 LONGEST_WINDOW_DAYS = 90
@@ -22,6 +30,8 @@ LOGS: dict[str, str] = {
     "postback-logs": "request_time",
 }
 """Each log, and the time by which its rows belong to a day (IN4)."""
+FIELDS = {"clicks": CLICK_FIELDS, "conversions": CONVERSION_FIELDS, "impressions": IMPRESSION_FIELDS}
+"""The fields of a log that the document lists (IN11); it lists none of postbacks, whose own are assumed."""
 TABLES = {"clicks": "click-table", "conversions": "conversion-table", "impressions": "impression-table"}
 ENTITIES = ("offers", "publishers", "advertisers")
 WAYS = ("export", "table")
@@ -64,7 +74,7 @@ def integr8_log(
     *,
     name: str,
     log: str,
-    fields: Sequence[str],
+    fields: Sequence[str | Column],
     grain: Sequence[str] = ("real_tx_id",),
     way: str = "export",
     filters: Mapping[str, str] | None = None,
@@ -78,7 +88,8 @@ def integr8_log(
     Args:
         name: of the asset: `integr8/<name>`.
         log: one of `LOGS`.
-        fields: to ask for and keep; the log's time among them. A table sends all that it has, whatever is kept.
+        fields: to ask for and keep; the log's time among them. A table sends all that it has, whatever is kept. A field
+            that the document does not list is given as a `Column` of one's own.
         grain: fields that together name a row (IN10).
         way: "export", or "table" for small or urgent windows.
         filters: of a table: status, offer_id, publisher, advertiser (IN3).
@@ -92,30 +103,38 @@ def integr8_log(
     """
     known_or_refuse(PROVIDER, name, "log", [log], LOGS)
     known_or_refuse(PROVIDER, name, "way", [way], WAYS)
+    if way == "table":
+        known_or_refuse(PROVIDER, name, "log", [log], TABLES)
     if isinstance(fields, str):
         raise declaration_error(PROVIDER, name, "fields", f"is the text {fields!r}; write a list of names")
-    if LOGS[log] not in fields:
+    documented = FIELDS.get(log, POSTBACK_FIELDS)
+    known_or_refuse(PROVIDER, name, "fields", [one for one in fields if isinstance(one, str)], documented)
+    headers = tuple(one if isinstance(one, str) else one.header for one in fields)
+    if LOGS[log] not in headers:
         raise declaration_error(PROVIDER, name, "fields", f"{LOGS[log]!r} is missing; it tells days apart (IN4)")
+    given = as_given(filters or {})
+    if not isinstance(given, Mapping) or not all(isinstance(text, str) for text in given.values()):
+        raise declaration_error(PROVIDER, name, "filters", f"is {filters!r}; write a mapping of names to texts")
     if filters and way == "export":
         raise declaration_error(PROVIDER, name, "filters", "an export takes none; use way='table'")
     known_or_refuse(PROVIDER, name, "filters", filters or {}, FILTERS)
-    query: Query = ExportQuery(log=log, fields=tuple(fields), timezone=timezone)
+    query: Query = ExportQuery(log=log, fields=headers, timezone=timezone)
     if way == "table":
-        known_or_refuse(PROVIDER, name, "log", [log], TABLES)
         query = TableQuery(table=TABLES[log], timezone=timezone, filters=tuple((filters or {}).items()))
     text = DelimitedText(multiline=True, ignored=NO_EXTRA_PARAMETERS)
-    pages = JsonRows(rows="data.data", count="data.count", sparse=True)
+    unwanted = tuple(field for field in documented if field not in headers)
+    pages = JsonRows(rows="data.data", count="data.count", sparse=True, ignored=unwanted)
     return Report(
         provider=PROVIDER,
         name=name,
         query=query,
-        columns=event_columns(fields),
+        columns=tuple(event_column(one) if isinstance(one, str) else one for one in fields),
         grain=tuple(grain),
         calendar=Calendar(timezone=timezone, published_after=published_after, restated_at=restated_at),
         window_days=LONGEST_WINDOW_DAYS if way == "export" else 1,
         format=text if way == "export" else pages,
         day_from=LOGS[log],
-        entity="offer_db_id" if {"offer_db_id", "revenue"} <= set(fields) else "",
+        entity="offer_db_id" if {"offer_db_id", "revenue"} <= set(headers) else "",
         description=description,
     )
 
@@ -127,14 +146,15 @@ def integr8_list(*, name: str, fields: Mapping[str, str], description: str = "")
         DeclarationError: naming file, report and field.
     """
     known_or_refuse(PROVIDER, name, "name", [name], ENTITIES)
+    if not isinstance(as_given(fields), Mapping):
+        raise declaration_error(PROVIDER, name, "fields", "is no mapping of fields to what they are")
     return Report(
         provider=PROVIDER,
         name=name,
         query=ListQuery(entity=name),
         columns=entity_columns(fields),
         grain=("id",),
-        # A snapshot can be taken today, and of no other day.
-        calendar=Calendar(timezone="UTC", published_after=-ONE_DAY, reach_days=0),
+        calendar=SnapshotCalendar(),
         window_days=1,
         format=JsonRows(rows="data", count="meta.total_count", sparse=True),
         partitioned=False,

@@ -102,7 +102,7 @@ class Session:
         filled = path.format(integration=self.integration, **names)
         answer = self._http.call(method, filled, headers=lambda: self._headers, params=params, before=before)
         if not 200 <= answer.status < 300:
-            raise self._refusal(answer, method, path)
+            raise self._refusal(answer, method, filled)
         return answer
 
     def _refusal(self, answer: Answer, method: str, path: str) -> ReportingError:

@@ -129,7 +129,7 @@ def advanced_performance_report(
 
 def _zone(name: str, offset: str) -> str:
     """The IANA zone of a whole number of hours from UTC."""
-    found = re.fullmatch(r"([+-])(\d{1,2})", offset)
+    found = re.fullmatch(r"([+-])(\d{1,2})", str(offset))
     hours = int(offset) if found else 99
     if not -12 <= hours <= 14:
         raise declaration_error(PROVIDER, name, "timezone", f"{offset!r} is no offset in hours such as +0 or +8 (MT4)")

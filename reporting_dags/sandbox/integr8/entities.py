@@ -18,7 +18,7 @@ ADVERTISERS = 40
 MANAGERS = 6
 LARGE_NUMBERS = {4: 2**53 + 5, 12: 2**60 + 13}
 OFFER, PUBLISHER, ADVERTISER, MANAGER, OTHER = range(1, 6)
-PAYOUTS = (0.036300000000000006, 1.21e-05, 0.0, 10.0, 1.1, 123456789.12)
+PAYOUTS = (0.036300000000000006, 1.21e-05, 0.0, 10.0, 1.1, 1234.12)
 DEFAULT_PAYOUT = ("payout", "payout_percent", "payout_type", "revenue", "revenue_percent", "revenue_type")
 
 _DAY = timedelta(days=1)

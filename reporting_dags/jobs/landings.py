@@ -1,0 +1,90 @@
+"""The days that have landed: what the ledger keeps of each, by report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+
+import sqlalchemy as sa
+
+from reporting_dags.jobs import tables
+from reporting_dags.jobs.database import Database
+from reporting_dags.jobs.job import LandedFacts
+from reporting_dags.model.outcome import Outcome
+
+
+class Landings:
+    """Landed days, in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def days(self, report: str) -> dict[date, LandedFacts]:
+        """Every landed day of a report."""
+        table = tables.days
+        query = sa.select(table).where(table.c.report == report)
+        rows = self._database.run(lambda connection: connection.execute(query).all())
+        return {
+            row.day: LandedFacts(
+                day=row.day,
+                version=row.version,
+                outcome=Outcome(row.outcome),
+                rows=row.rows,
+                size=row.bytes,
+                fingerprint=row.fingerprint,
+                raw_sha256=row.raw_sha256,
+                money=row.money,
+                asked_at=row.asked_at,
+                landed_at=row.landed_at,
+            )
+            for row in rows
+        }
+
+    def versions(self, reports: Sequence[str], *, since: date, until: date = date.max) -> dict[date, dict[str, str]]:
+        """The data version of each landed day of `reports`: day → report → version."""
+        return self._database.run(lambda connection: _versions(connection, reports, since, until))
+
+    def combined(
+        self, report: str, facts: LandedFacts, *, sources: Mapping[str, str], publish: Callable[[], None]
+    ) -> bool:
+        """Publish a day that was built from others, unless one of them has landed anew; none can land meanwhile."""
+
+        def work(connection: sa.Connection) -> bool:
+            now = _versions(connection, list(sources), facts.day, facts.day)
+            if now.get(facts.day, {}) != dict(sources):
+                return False
+            publish()
+            self.keep(connection, report, "", facts)
+            return True
+
+        return self._database.run(work)
+
+    def keep(self, connection: sa.Connection, report: str, job: str, facts: LandedFacts) -> None:
+        """Note a day that lies at the data root now, within a transaction."""
+        table = tables.days
+        values = {
+            "job": job,
+            "version": facts.version,
+            "outcome": facts.outcome.value,
+            "rows": facts.rows,
+            "bytes": facts.size,
+            "fingerprint": facts.fingerprint,
+            "raw_sha256": facts.raw_sha256,
+            "money": facts.money,
+            "asked_at": facts.asked_at,
+            "landed_at": facts.landed_at,
+        }
+        same = (table.c.report == report) & (table.c.day == facts.day)
+        if connection.execute(table.update().where(same).values(values)).rowcount == 0:
+            connection.execute(table.insert().values(report=report, day=facts.day, **values))
+
+
+def _versions(
+    connection: sa.Connection, reports: Sequence[str], since: date, until: date
+) -> dict[date, dict[str, str]]:
+    table = tables.days
+    mine = table.c.report.in_(reports) & table.c.day.between(since, until)
+    found: dict[date, dict[str, str]] = {}
+    for day, report, version in connection.execute(
+        sa.select(table.c.day, table.c.report, table.c.fingerprint).where(mine)
+    ):
+        found.setdefault(day, {})[report] = version
+    return found
