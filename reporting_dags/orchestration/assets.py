@@ -20,7 +20,7 @@ from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import check_specs, entities_check, has_entities, summaries, volume_check
 from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set
-from reporting_dags.orchestration.record import column_schema, failure_line, record_day, warn
+from reporting_dags.orchestration.record import column_schema, failure_line, has_dependants, record_day, warn
 from reporting_dags.providers.api import Provider
 from reporting_dags.providers.resource import ProviderResource
 
@@ -90,18 +90,12 @@ def _bring_home(
     yield from summaries(report, checks)
     if any(result.error is not None for result in results):
         raise dg.Failure(failure_line(report, results), allow_retries=False)
-    if _has_dependants(context):
+    if has_dependants(context):
         # Steps that follow in this run want an output, which Dagster records as a bare materialization of every day.
         yield dg.Output(None)
         with home.open(context.instance) as opened:
             for result in results:
                 record_day(context, report, result, (), opened.data)
-
-
-def _has_dependants(context: dg.AssetExecutionContext) -> bool:
-    """Whether an asset that depends on this one is materialized in the same run."""
-    graph = context.job_def.asset_layer.asset_graph
-    return any(child in graph.materializable_asset_keys for child in graph.get(context.asset_key).child_keys)
 
 
 def _bench(context: dg.AssetExecutionContext, provider: Provider, opened: OpenHome, clock: Clock) -> Bench:

@@ -15,7 +15,7 @@ from reporting_dags.model.report import Report
 from reporting_dags.orchestration.assets import daily_partitions
 from reporting_dags.orchestration.checks import SOURCES_LANDED, summaries
 from reporting_dags.orchestration.home import OpenHome, ReportingHome
-from reporting_dags.orchestration.record import column_schema, record_check
+from reporting_dags.orchestration.record import column_schema, has_dependants, record_check
 from reporting_dags.orchestration.schedules import run_request
 from reporting_dags.reports.network import CURRENCIES, NETWORK, SOURCES
 
@@ -69,7 +69,7 @@ def network_asset(start: date) -> dg.AssetsDefinition:
             "grain": ", ".join(("date", *NETWORK.grain_names)),
         },
     )
-    def daily(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    def daily(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
         yield from _build(context)
 
     return daily
@@ -112,15 +112,17 @@ def _same_day(report: Report[Any]) -> dg.PartitionMapping:
     return dg.IdentityPartitionMapping()
 
 
-def _build(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
+def _build(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     home: ReportingHome = context.resources.home
+    landed: list[dg.AssetMaterialization] = []
     checks: dict[date, tuple[CheckResult, ...]] = {}
     bad: list[str] = []
     try:
         with home.open(context.instance) as opened:
             for day in (date.fromisoformat(key) for key in context.partition_keys):
                 try:
-                    checks[day] = _build_day(context, day, opened)
+                    materialization, checks[day] = _build_day(context, day, opened)
+                    landed.append(materialization)
                 except (NotReady, DataError) as error:
                     bad.append(f"{day} {error.outcome}: {error.line}")
                     if isinstance(error, DataError):
@@ -131,9 +133,16 @@ def _build(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult]:
     yield from summaries(NETWORK, checks)
     if bad:
         raise dg.Failure(f"{NETWORK.key} {'; '.join(bad[:10])}", allow_retries=False)
+    if has_dependants(context):
+        # As of a report: the output counts as a bare materialization of every day, so each day's own comes again.
+        yield dg.Output(None)
+        for materialization in landed:
+            context.log_event(materialization)
 
 
-def _build_day(context: dg.AssetExecutionContext, day: date, opened: OpenHome) -> tuple[CheckResult, ...]:
+def _build_day(
+    context: dg.AssetExecutionContext, day: date, opened: OpenHome
+) -> tuple[dg.AssetMaterialization, tuple[CheckResult, ...]]:
     built = build(COMBINATION, day, ledger=opened.ledger, data=opened.data, clock=SystemClock())
     missing = [source.report.key for source in SOURCES if source.report.key not in built.versions]
     checks = (
@@ -145,10 +154,11 @@ def _build_day(context: dg.AssetExecutionContext, day: date, opened: OpenHome) -
         ),
         CheckResult(name=SUMS_MATCH, passed=True, detail="as the sources landed it", facts={"rows": built.rows}),
     )
-    context.log_event(_materialization(built, missing, opened))
+    materialization = _materialization(built, missing, opened)
+    context.log_event(materialization)
     for check in checks:
         record_check(context, NETWORK, day, check)
-    return checks
+    return materialization, checks
 
 
 def _materialization(built: Built, missing: list[str], opened: OpenHome) -> dg.AssetMaterialization:

@@ -75,6 +75,12 @@ def record_check(context: dg.AssetExecutionContext, report: Report[Any], day: da
     context.log_event(cast("dg.AssetObservation", evaluation(report, day, check)))
 
 
+def has_dependants(context: dg.AssetExecutionContext) -> bool:
+    """Whether an asset that depends on this one is materialized in the same run."""
+    graph = context.job_def.asset_layer.asset_graph
+    return any(child in graph.materializable_asset_keys for child in graph.get(context.asset_key).child_keys)
+
+
 def column_schema(report: Report[Any]) -> dg.TableSchema:
     """The dataset's columns for Dagster's UI."""
     return dg.TableSchema(

@@ -57,6 +57,11 @@ class Answer:
             return None
 
 
+def fields(value: object) -> Mapping[str, Any]:
+    """A JSON object's fields; none of what is no object."""
+    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
+
+
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port of `url`, as the parser reads it that will connect.
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -11,6 +12,7 @@ from reporting_dags.definitions import definitions
 from reporting_dags.jobs import combining
 from reporting_dags.landing.combine import Source
 from reporting_dags.model.errors import DeclarationError
+from reporting_dags.orchestration.assets import daily_partitions
 from reporting_dags.orchestration.network import SUMS_MATCH
 from reporting_dags.providers.orangeclick.report import orangeclick_report
 from reporting_dags.reports.dt_offer_wall import EVENT
@@ -217,6 +219,26 @@ def test_sources_and_the_table_can_be_materialized_in_one_run(place: Place, day:
         EARNINGS.key,
     }
     assert place.metadata(day, key(EARNINGS))["rows"]
+
+
+def test_an_asset_of_ones_own_reads_the_table_in_the_same_run(place: Place, day: date) -> None:
+    seen: list[int] = []
+
+    @dg.asset(ins={"table": dg.AssetIn(KEY)}, partitions_def=daily_partitions(NETWORK, date(2026, 6, 1)))
+    def summary(table: pa.Table) -> None:
+        seen.append(table.num_rows)
+
+    assert place.run(day, key=key(EARNINGS)).success
+    job = dg.Definitions.merge(definitions(), dg.Definitions(assets=[summary])).resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=place.instance,
+        asset_selection=[KEY, dg.AssetKey("summary")],
+        partition_key=day.isoformat(),
+        raise_on_error=False,
+    )
+    assert result.success
+    assert seen == [pq.read_metadata(place.data / NETWORK.file(day)).num_rows]
+    assert place.metadata(day, KEY)["sources"] == EARNINGS.key
 
 
 def test_a_report_that_lacks_what_the_table_needs_is_refused_at_load() -> None:

@@ -796,3 +796,13 @@ def test_any_days_of_any_log_in_any_form_land_as_the_truth_value_by_value(sandbo
             assert landed_rows(bench.data, report, day) == expected
 
     check()
+
+
+@pytest.mark.rule("IN1")
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_export_that_was_bought_outlives_a_refused_key(sandbox: Sandbox, bench: Bench, status: int) -> None:
+    sandbox.faults.add("integr8.status", do="status", status=status, body="{}")
+    assert ended(bench, CLICKS, [DAY])[DAY].outcome is Outcome.DENIED
+    assert ended(bench, CLICKS, [DAY])[DAY].outcome is Outcome.DATA
+    assert len(orders(sandbox)) == 1
+    check_truth(sandbox, bench, CLICKS, [DAY])

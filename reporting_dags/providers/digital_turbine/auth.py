@@ -7,7 +7,7 @@ from threading import Lock
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
 from reporting_dags.providers.digital_turbine.errors import refusal
-from reporting_dags.providers.http import Answer, Http
+from reporting_dags.providers.http import Answer, Http, fields
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
 
 _MARGIN = timedelta(seconds=60)
@@ -84,9 +84,8 @@ class Session:
             raise Unavailable(f"the login of {error.message}", advice=LATER) from None
         if answer.status != 200:
             raise refusal(self._http.name, answer, self._http.redactor)
-        said = answer.json()
-        fields = said if isinstance(said, dict) else {}
-        token, kind, lifetime = (fields.get(key) for key in ("accessToken", "tokenType", "expiresIn"))
+        said = fields(answer.json())
+        token, kind, lifetime = (said.get(key) for key in ("accessToken", "tokenType", "expiresIn"))
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
             raise Failed(f"{self._http.name} answered the login without an accessToken (DT1)")
         if str(kind).lower() != "bearer":

@@ -15,7 +15,7 @@ from reporting_dags.providers.digital_turbine.auth import Session
 from reporting_dags.providers.digital_turbine.errors import refusal
 from reporting_dags.providers.digital_turbine.files import ReportFiles, expiry
 from reporting_dags.providers.download import AllowedOrigins, Downloads
-from reporting_dags.providers.http import Http
+from reporting_dags.providers.http import Http, fields
 from reporting_dags.providers.redaction import Redactor
 
 BASE_URL = "https://reporting.fyber.com"
@@ -85,14 +85,14 @@ class DigitalTurbine(Provider):
         return self._handle(answer.json())
 
     def _handle(self, said: object) -> Handle:
-        fields = {str(key): value for key, value in said.items()} if isinstance(said, dict) else {}
-        url = fields.get("url")
+        told = fields(said)
+        url = told.get("url")
         if not isinstance(url, str) or not url:
             raise Failed(f"{self._name} accepted the query but its answer has no url (DT4)")
         self._session.http.redactor.add(url)
         self._allowed.check(url, name=self._name)
         # The id is for people; an answer is not lost for the want of one.
-        request_id = "".join(character for character in str(fields.get("id") or "") if character.isprintable())
+        request_id = "".join(character for character in str(told.get("id") or "") if character.isprintable())
         return Handle(id=request_id[:200], url=url, expires_at=expiry(url, submitted_at=self._clock.now()))
 
     def poll(self, report: Report[Any], request: Request, handle: Handle) -> Pending | Ready:

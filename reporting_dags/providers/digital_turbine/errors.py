@@ -1,7 +1,7 @@
 """Digital Turbine's documented error codes (DT2, DT3, OW6) as typed errors, each with what to do about it."""
 
 from reporting_dags.model.errors import Denied, Failed, ReportingError
-from reporting_dags.providers.http import Answer
+from reporting_dags.providers.http import Answer, fields
 from reporting_dags.providers.redaction import Redactor
 
 
@@ -69,11 +69,10 @@ _UNKNOWN: tuple[type[ReportingError], str] = (
 
 def refusal(name: str, answer: Answer, redactor: Redactor) -> ReportingError:
     """The typed error for an answer that is no success; carries the provider's own words, cleaned."""
-    said = answer.json()
-    fields = {str(key): value for key, value in said.items()} if isinstance(said, dict) else {}
-    code = str(fields.get("error", ""))
+    said = fields(answer.json())
+    code = str(said.get("error", ""))
     kind, advice = _CODES.get(code, _FORBIDDEN if answer.status == 403 else _UNKNOWN)
-    words = next((str(fields[key]) for key in ("error_description", "description", "message") if fields.get(key)), "")
+    words = next((str(said[key]) for key in ("error_description", "description", "message") if said.get(key)), "")
     told = redactor.clean(f"{code} {words}".strip() or answer.body.decode("utf-8", "replace"), limit=200)
-    request_id = redactor.clean(str(fields.get("id", "")), limit=80)
+    request_id = redactor.clean(str(said.get("id", "")), limit=80)
     return kind(f"{name} refused ({answer.status}): {told}", advice=advice, request_id=request_id)

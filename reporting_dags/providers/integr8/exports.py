@@ -8,8 +8,9 @@ from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Parti
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
 from reporting_dags.providers.download import Downloads
+from reporting_dags.providers.http import fields
 from reporting_dags.providers.integr8.report import ExportQuery
-from reporting_dags.providers.integr8.session import NAME, NotFound, Session, fields
+from reporting_dags.providers.integr8.session import NAME, NotFound, Session
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
 
 EXPORTS = Quota(api="integr8 exports", per_day=10)

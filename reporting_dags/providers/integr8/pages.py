@@ -8,9 +8,10 @@ from typing import Any
 from reporting_dags.model.errors import Failed, Partial
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Meter, Quota, Request
+from reporting_dags.providers.http import fields
 from reporting_dags.providers.integr8.exports import span
 from reporting_dags.providers.integr8.report import ListQuery, TableQuery
-from reporting_dags.providers.integr8.session import NAME, PAGE_SIZE, Session, fields
+from reporting_dags.providers.integr8.session import NAME, PAGE_SIZE, Session
 from reporting_dags.providers.trouble import LATER
 
 PAGES = Quota(api="integr8 pages")

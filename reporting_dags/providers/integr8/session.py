@@ -5,12 +5,11 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, ReportingError, SettingError
 from reporting_dags.providers.api import Pace, Rate
-from reporting_dags.providers.http import Answer, Http
+from reporting_dags.providers.http import Answer, Http, fields
 from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.trouble import LATER, Unavailable
 
@@ -128,8 +127,3 @@ class Session:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-
-def fields(value: object) -> Mapping[str, Any]:
-    """A JSON object's fields; none of what is no object."""
-    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}

@@ -15,7 +15,7 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
-from reporting_dags.providers.http import Http
+from reporting_dags.providers.http import Http, fields
 from reporting_dags.providers.mintegral.report import AdvancedPerformanceQuery
 from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.trouble import LATER, Unavailable
@@ -162,12 +162,12 @@ class AdvancedPerformance(Provider):
         answer = self._http.call("GET", PATH, headers=self._signed, params=params)
         if answer.status != 200:
             raise Failed(f"{NAME} answered {answer.status}", advice="Check MINTEGRAL_BASE_URL.")
-        said = _fields(answer.json())
+        said = fields(answer.json())
         match _code(said):
             case None:
                 raise Unavailable(f"{NAME} answered with what is no JSON object with a code", advice=_ELSEWHERE)
             case 200:
-                return _fields(said.get("data"))
+                return fields(said.get("data"))
             case 201 | 202:
                 return Pending(f"{NAME} is still making the report")
             case _:
@@ -176,7 +176,7 @@ class AdvancedPerformance(Provider):
     def _no_file(self, text: bytes) -> Exception:
         """The error for what stands in place of the file: JSON (MT3), or else a web page."""
         try:
-            said = _fields(json.loads(text))
+            said = fields(json.loads(text))
         except ValueError:
             said = {}
         match _code(said):
@@ -208,10 +208,6 @@ def _whole(first: bytes, chunks: Iterator[bytes]) -> bytes:
         if len(text) > _LONGEST_ERROR:
             break
     return bytes(text)
-
-
-def _fields(value: object) -> Mapping[str, Any]:
-    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
 
 
 def _code(said: Mapping[str, Any]) -> int | None:

@@ -27,7 +27,7 @@ from reporting_dags.providers.api import (
     unpaced,
 )
 from reporting_dags.providers.body import Body
-from reporting_dags.providers.http import Http
+from reporting_dags.providers.http import Http, fields
 from reporting_dags.providers.orangeclick.report import OrangeClickQuery
 from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.trouble import LATER
@@ -123,8 +123,7 @@ class OrangeClick(Provider):
             said: Any = json.loads(answer.head(_MOST_WORDS))
         except ValueError:
             said = {}
-        fields = said if isinstance(said, dict) else {}
-        told = self._redactor.clean(_words(fields) or "no message", limit=600)
+        told = self._redactor.clean(_words(fields(said)) or "no message", limit=600)
         if answer.status in {401, 403}:
             return Denied(f"{NAME} refused ({answer.status}): {told}", advice="Check ORANGECLICK_API_TOKEN.")
         if answer.status == 422:
@@ -138,10 +137,10 @@ class OrangeClick(Provider):
         self._http.close()
 
 
-def _words(fields: Mapping[str, Any]) -> str:
+def _words(said: Mapping[str, Any]) -> str:
     """The message and what is wrong with each field, as in `Validation failed; dimensions.0: … is invalid`."""
-    errors = fields.get("errors")
-    told = [str(fields["message"])] if fields.get("message") else []
-    for field, reasons in (errors if isinstance(errors, dict) else {}).items():
+    errors = said.get("errors")
+    told = [str(said["message"])] if said.get("message") else []
+    for field, reasons in fields(errors).items():
         told.append(f"{field}: {' '.join(map(str, reasons)) if isinstance(reasons, list) else reasons}")
     return "; ".join(told)
