@@ -1,0 +1,56 @@
+"""`make torture`: every fault, kill and race, a row each, and one last line that sums up."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from reporting_dags_tests.torture.row import Row, Section, numbers
+from reporting_dags_tests.torture.sections import sections
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the sections of `names`, or all; 0 only if every row held."""
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    known = sections()
+    if unknown := sorted(set(names) - {section.name for section in known}):
+        console.print(f"no section {', '.join(unknown)}; there are: {', '.join(one.name for one in known)}")
+        return 2
+    began = time.monotonic()
+    rows: list[Row] = []
+    for section in known:
+        if not names or section.name in names:
+            rows += _run(console, section)
+    told = numbers(rows)
+    minutes, seconds = divmod(int(time.monotonic() - began), 60)
+    bad = told["rows"] - told["held"]
+    console.print(
+        f"torture: {told['rows']} faults in {minutes}:{seconds:02d}; rows lost {told['lost']}, doubled "
+        f"{told['doubled']}, wrong {told['wrong']}; extra submits {told['extra']}, unexplained {told['unexplained']}; "
+        + ("every row held" if not bad else f"{bad} rows did NOT hold")
+    )
+    return 1 if bad or not rows else 0
+
+
+def _run(console: Console, section: Section) -> list[Row]:
+    began = time.monotonic()
+    console.print(f"\n[bold]{section.name}[/bold]")
+    console.print(f"{'fault':<58} {'outcome':<44} {'lost':>4} {'dbl':>4} {'wrong':>5} {'extra':>5}  remark")
+    rows: list[Row] = []
+    for row in section.rows():
+        rows.append(row)
+        remark = row.trouble or row.why
+        console.print(
+            f"{row.fault:<58} {row.outcome:<44} {row.losses.lost:>4} {row.losses.doubled:>4} {row.losses.wrong:>5} "
+            f"{row.extra:>5}  {remark}",
+            style=None if row.held else "red",
+            markup=False,
+            soft_wrap=True,
+        )
+    console.print(f"{len(rows)} rows in {time.monotonic() - began:.0f} s")
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
