@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test lint types bench docs defs lock clean
+.PHONY: help demo ui test torture lint types bench docs defs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ ui: $(RUNTIME) ## open the Dagster UI on the instance that `make demo` filled, s
 
 test: $(DEV) ## run the whole test suite
 	@$(BIN)/python -m pytest -n 2
+
+torture: $(DEV) ## every fault, kill and race, a row each: within 40 minutes (OF="races" for one section)
+	@$(BIN)/python -m reporting_dags_tests.torture $(if $(OF),"$(OF)")
 
 lint: $(DEV) ## ruff, and the layers of the house
 	@$(BIN)/ruff check .

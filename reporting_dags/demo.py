@@ -98,7 +98,7 @@ class _Demo:
         self._console = console
         self._now = SystemClock().now()
         with self._opened() as (opened, _):
-            self._spent = {report.key: opened.ledger.calls(report=report.key) for report in all_reports()}
+            self._spent = {report.key: opened.ledger.calls.count(report=report.key) for report in all_reports()}
 
     def window(self, report: Report[Any]) -> Window:
         """The days that are wanted: the last ones, as far back as the provider reaches."""
@@ -159,7 +159,7 @@ class _Demo:
             else:
                 table = read_snapshot(opened.data, report, allow_missing=True)
             latest = _latest_checks(report, window, instance)
-            calls = opened.ledger.calls(report=report.key) - self._spent.get(report.key, 0)
+            calls = opened.ledger.calls.count(report=report.key) - self._spent.get(report.key, 0)
             snapshot_there = not report.partitioned and opened.data.exists(report.file(window.last))
         blocking = (SUMS_MATCH,) if report is NETWORK else tuple(BLOCKING)
         failed = Counter(name for (name, _), passed in latest.items() if name in WARNINGS and not passed)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.landing.combine import Source, summed
 from reporting_dags.landing.hashing import fingerprint
+from reporting_dags.landing.spool import sha256_of
 from reporting_dags.landing.store import Store
 from reporting_dags.landing.sums import Sums
 from reporting_dags.landing.workspace import workspace
@@ -99,7 +101,7 @@ def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, c
         with workspace(data) as folder:
             path = folder / f"{day}.part"
             pq.write_table(table, path, compression="zstd")
-            facts = _facts(combination, day, table, versions, currencies, clock, size=path.stat().st_size)
+            facts = _facts(combination, day, table, versions, currencies, clock, path)
             publish = functools.partial(data.put, path, combination.report.file(day))
             if ledger.combined(combination.report.key, facts, sources=versions, publish=publish):
                 return Built(day=day, rows=table.num_rows, fingerprint=fingerprint(table), versions=versions)
@@ -166,8 +168,7 @@ def _facts(
     versions: Mapping[str, str],
     currencies: str,
     clock: Clock,
-    *,
-    size: int,
+    path: Path,
 ) -> LandedFacts:
     sums = Sums(combination.report)
     for batch in table.to_batches():
@@ -177,7 +178,8 @@ def _facts(
         version=_version(combination, versions),
         outcome=Outcome.DATA if table.num_rows else Outcome.EMPTY,
         rows=table.num_rows,
-        size=size,
+        size=path.stat().st_size,
+        sha256=sha256_of(path),
         fingerprint=fingerprint(table),
         raw_sha256=currencies,
         money={

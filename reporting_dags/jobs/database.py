@@ -32,7 +32,8 @@ class Database:
         self._engine = engine
         self._where = where
         self._seconds = lock_seconds
-        self.owners = owners
+        self._owners = owners
+        self.owners: Owners = _PatientOwners(owners, self)
 
     def create(self, metadata: sa.MetaData) -> None:
         """Make the tables that are not there yet."""
@@ -44,6 +45,14 @@ class Database:
         Raises:
             StorageError: the database stays locked, away, unwritable, or is no database.
         """
+        return self.patiently(lambda: self._once(work))
+
+    def patiently(self, call: Callable[[], T]) -> T:
+        """The result of `call`, which talks to the database, tried again while that is away.
+
+        Raises:
+            StorageError: as `run` does.
+        """
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(self._is_away),
             wait=tenacity.wait_exponential(multiplier=0.2, max=5),
@@ -51,23 +60,30 @@ class Database:
             reraise=True,
         )
         try:
-            return retrying(lambda: self._once(work))
+            return retrying(call)
         except DBAPIError as error:
             raise self._translated(error) from None
 
     def _is_away(self, error: BaseException) -> bool:
         """Whether a server may soon be back; SQLite has waited for its lock already."""
-        return self._engine.dialect.name == "postgresql" and isinstance(error, OperationalError | InterfaceError)
+        if self._engine.dialect.name != "postgresql":
+            return False
+        lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        return lost or isinstance(error, OperationalError | InterfaceError)
 
     def _once(self, work: Callable[[sa.Connection], T]) -> T:
+        self._owners.renew()
         with self._engine.begin() as connection:
             if connection.dialect.name == "postgresql":
+                # A holder that hangs must not hold up everybody else for ever, in silence.
+                patience = f"{self._seconds * 1000:.0f}ms"
+                connection.execute(sa.select(sa.func.set_config("lock_timeout", patience, True)))
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock_number("reporting_ledger"))))
             return work(connection)
 
     def _translated(self, error: DBAPIError) -> StorageError:
         text = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
-        if "locked" in text:
+        if "locked" in text or "lock timeout" in text:
             return StorageError(
                 f"the ledger {self._where} stays locked by another process",
                 advice=f"It was waited for {self._seconds:.0f} s; find the process that holds it, then run again.",
@@ -84,6 +100,30 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+class _PatientOwners:
+    """Owners of a database that may be away for a moment."""
+
+    def __init__(self, owners: Owners, database: Database) -> None:
+        self._owners = owners
+        self._database = database
+
+    def enter(self) -> str:
+        """Begin to be an owner; returns its id."""
+        return self._database.patiently(self._owners.enter)
+
+    def leave(self, owner: str) -> None:
+        """Stop being `owner`."""
+        self._owners.leave(owner)
+
+    def alive(self, owner: str) -> bool:
+        """Whether some process is still `owner`."""
+        return self._database.patiently(lambda: self._owners.alive(owner))
+
+    def renew(self) -> None:
+        """Be again the owners that a lost connection has unmade."""
+        self._database.patiently(self._owners.renew)
 
 
 def open_database(postgres_url: str | None, home: Path, *, lock_seconds: float) -> Database:

@@ -5,7 +5,6 @@ its raw answer is in the raw store, or an error says why not. After an error tha
 pending, broken off) it stays open in the ledger, and the next run goes on with it.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ import tenacity
 from reporting_dags.jobs.job import Job, JobState
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.planner import refusal
-from reporting_dags.landing.spool import Spool
+from reporting_dags.landing.spool import Spool, sha256_of
 from reporting_dags.landing.store import Store, raw_key
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Expired, LostClaim, NotReady, Partial, ReportingError, StorageError
 from reporting_dags.model.report import Report
-from reporting_dags.providers.api import Meter, Pending, Provider
+from reporting_dags.providers.api import Meter, Pending, Provider, Quota
 from reporting_dags.providers.trouble import LATER, Unavailable
 
 _DOWNLOADS = 3
@@ -122,7 +121,7 @@ class Driver:
     def _advance(self, flight: _Flight) -> bool:
         """Submit, look at or download the flight's job; True once its raw answer is kept."""
         if flight.job.state is JobState.DOWNLOADED:
-            if self._kept_whole(flight.job):
+            if kept_whole(self._bench, self._report, flight.job):
                 return True
             self._resend(flight, "its raw answer is gone or was altered")
         if flight.job.state is JobState.INTENDED:
@@ -146,7 +145,16 @@ class Driver:
 
     def _meter(self, job: Job) -> Meter:
         bench = self._bench
-        return lambda quota: bench.ledger.spend(job, quota, bench.provider.account, bench.clock.now())
+
+        def spend(quota: Quota) -> None:
+            now, account = bench.clock.now(), bench.provider.account
+            newest = self._report.calendar.newest(now) in job.request.window
+            bench.ledger.calls.spend(job, quota, account, now, newest=newest)
+            left = bench.ledger.calls.left(quota, account, now)
+            if left is not None:
+                bench.log(f"{left[0]} of {quota.per_day} {quota.api} are left today")
+
+        return spend
 
     def _look(self, flight: _Flight) -> bool:
         bench, job = self._bench, flight.job
@@ -182,14 +190,6 @@ class Driver:
         flight.look_at = min(now + flight.interval, max(flight.deadline, now))
         flight.interval = min(flight.interval * _GROWTH, policy.longest_poll)
 
-    def _kept_whole(self, job: Job) -> bool:
-        """Whether the raw answer that an earlier run kept is still what it was."""
-        bench, key = self._bench, raw_key(job.report, job.raw_sha256, self._report.format.suffix)
-        if not bench.raw.exists(key):
-            return False
-        with bench.raw.fetch(key, bench.scratch).open("rb") as kept:
-            return hashlib.file_digest(kept, "sha256").hexdigest() == job.raw_sha256
-
     def _resend(self, flight: _Flight, why: str) -> None:
         out_of_reach = refusal(self._report.calendar, flight.job.request.window.first, self._bench.clock.now())
         if out_of_reach is not None:
@@ -221,3 +221,11 @@ class Driver:
                 raise Partial(f"the file of {job.report} {job.request} turned out empty", advice=LATER)
             bench.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.format.suffix))
         return raw.sha256, raw.size
+
+
+def kept_whole(bench: Bench, report: Report[Any], job: Job) -> bool:
+    """Whether the raw answer that an earlier run kept of `job` is there, and is what it was."""
+    key = raw_key(job.report, job.raw_sha256, report.format.suffix)
+    if not bench.raw.exists(key):
+        return False
+    return sha256_of(bench.raw.fetch(key, bench.scratch)) == job.raw_sha256

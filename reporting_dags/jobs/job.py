@@ -55,13 +55,30 @@ class Busy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandedFacts:
-    """What the ledger keeps of a landed day."""
+    """What the ledger keeps of a landed day.
+
+    Attributes:
+        day: the partition.
+        jobs: ids of those that it landed from; none of a day that was built from others.
+        version: of the declaration, or of the sources, that it landed under.
+        outcome: `DATA` or `EMPTY`.
+        rows: in the file.
+        size: of the file, in bytes.
+        sha256: of the file's bytes.
+        fingerprint: the data version.
+        raw_sha256: of the raw answers, with commas between.
+        money: column → currency → exact sum, as text.
+        asked_at: when the provider was asked, the earliest of its jobs.
+        landed_at: when it was put in place.
+    """
 
     day: date
+    jobs: tuple[str, ...] = ()
     version: str
     outcome: Outcome
     rows: int
     size: int
+    sha256: str = ""
     fingerprint: str
     raw_sha256: str
     money: dict[str, dict[str, str]]

@@ -1,14 +1,19 @@
 """The days that have landed: what the ledger keeps of each, by report."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import ParamSpec
 
 import sqlalchemy as sa
 
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import LandedFacts
+from reporting_dags.landing.land import Put
 from reporting_dags.model.outcome import Outcome
+
+P = ParamSpec("P")
 
 
 class Landings:
@@ -25,10 +30,12 @@ class Landings:
         return {
             row.day: LandedFacts(
                 day=row.day,
+                jobs=tuple(row.jobs.split()),
                 version=row.version,
                 outcome=Outcome(row.outcome),
                 rows=row.rows,
                 size=row.bytes,
+                sha256=row.sha256,
                 fingerprint=row.fingerprint,
                 raw_sha256=row.raw_sha256,
                 money=row.money,
@@ -42,30 +49,30 @@ class Landings:
         """The data version of each landed day of `reports`: day → report → version."""
         return self._database.run(lambda connection: _versions(connection, reports, since, until))
 
-    def combined(
-        self, report: str, facts: LandedFacts, *, sources: Mapping[str, str], publish: Callable[[], None]
-    ) -> bool:
+    def combined(self, report: str, facts: LandedFacts, *, sources: Mapping[str, str], publish: Put) -> bool:
         """Publish a day that was built from others, unless one of them has landed anew; none can land meanwhile."""
+        put = once(publish)
 
         def work(connection: sa.Connection) -> bool:
             now = _versions(connection, list(sources), facts.day, facts.day)
             if now.get(facts.day, {}) != dict(sources):
                 return False
-            publish()
-            self.keep(connection, report, "", facts)
+            put(functools.partial(ping, connection))
+            self.keep(connection, report, facts)
             return True
 
         return self._database.run(work)
 
-    def keep(self, connection: sa.Connection, report: str, job: str, facts: LandedFacts) -> None:
+    def keep(self, connection: sa.Connection, report: str, facts: LandedFacts) -> None:
         """Note a day that lies at the data root now, within a transaction."""
         table = tables.days
         values = {
-            "job": job,
+            "jobs": " ".join(facts.jobs),
             "version": facts.version,
             "outcome": facts.outcome.value,
             "rows": facts.rows,
             "bytes": facts.size,
+            "sha256": facts.sha256,
             "fingerprint": facts.fingerprint,
             "raw_sha256": facts.raw_sha256,
             "money": facts.money,
@@ -75,6 +82,27 @@ class Landings:
         same = (table.c.report == report) & (table.c.day == facts.day)
         if connection.execute(table.update().where(same).values(values)).rowcount == 0:
             connection.execute(table.insert().values(report=report, day=facts.day, **values))
+
+
+def ping(connection: sa.Connection) -> None:
+    """Raise unless the transaction lives, and with it the lock that keeps others out.
+
+    To be called right before a file is put in place: a process may sleep, and lose its connection, at any line.
+    """
+    connection.execute(sa.select(sa.literal(1)))
+
+
+def once(work: Callable[P, None]) -> Callable[P, None]:
+    """`work`, done at the first call alone: a transaction may be tried again, a file is put in place once."""
+    done = False
+
+    def first(*arguments: P.args, **named: P.kwargs) -> None:
+        nonlocal done
+        if not done:
+            work(*arguments, **named)
+            done = True
+
+    return first
 
 
 def _versions(

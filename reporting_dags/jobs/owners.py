@@ -6,13 +6,18 @@ taken for dead. On SQLite the lock is a file beside the ledger, on PostgreSQL an
 
 import contextlib
 import hashlib
+import threading
+from collections.abc import Generator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 import filelock
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
+
+from reporting_dags.landing.folders import locked
+from reporting_dags.model.errors import StorageError
 
 
 class Owners(Protocol):
@@ -30,9 +35,13 @@ class Owners(Protocol):
         """Whether some process is still `owner`."""
         ...
 
+    def renew(self) -> None:
+        """Be again the owners that a lost connection has unmade."""
+        ...
+
 
 class FileOwners:
-    """Owners on one machine: an exclusive lock on a file each."""
+    """Owners on one machine: an exclusive lock on a file each. A folder that refuses is a StorageError."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -40,18 +49,24 @@ class FileOwners:
 
     def enter(self) -> str:
         """Begin to be an owner; returns its id."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         owner = uuid4().hex
-        lock = filelock.FileLock(self._path(owner), mode=0o600, thread_local=False)
-        lock.acquire(blocking=False)
+        with self._guard():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = filelock.FileLock(self._path(owner), mode=0o600, thread_local=False)
+            # One at a time: a lock that is made but not yet held would be taken for a dead owner's.
+            with locked(self._folder):
+                for path in self._folder.glob("*.lock"):
+                    self.alive(path.stem)
+                lock.acquire(blocking=False)
         self._held[owner] = lock
         return owner
 
     def leave(self, owner: str) -> None:
-        """Stop being `owner`."""
+        """Stop being `owner`; where the file cannot be removed, letting go is enough."""
         lock = self._held.pop(owner, None)
         if lock is not None:
-            self._path(owner).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._path(owner).unlink(missing_ok=True)
             lock.release()
 
     def alive(self, owner: str) -> bool:
@@ -59,19 +74,35 @@ class FileOwners:
         if owner in self._held:
             return True
         path = self._path(owner)
-        if not path.exists():
-            return False
-        lock = filelock.FileLock(path, mode=0o600, thread_local=False)
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            return True
-        path.unlink(missing_ok=True)
-        lock.release()
+        with self._guard():
+            if not path.exists():
+                return False
+            lock = filelock.FileLock(path, mode=0o600, thread_local=False)
+            try:
+                lock.acquire(blocking=False)
+            except filelock.Timeout:
+                return True
+            path.unlink(missing_ok=True)
+            lock.release()
         return False
+
+    def renew(self) -> None:
+        """Nothing to do: the lock of a file is lost with its process alone."""
 
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"
+
+    @contextlib.contextmanager
+    def _guard(self) -> Generator[None]:
+        try:
+            yield
+        except filelock.Timeout:
+            raise
+        except OSError as error:
+            raise StorageError(
+                f"{self._folder} cannot be written: {error.strerror}",
+                advice="DAGSTER_HOME must be a folder that this process may write, with space left.",
+            ) from None
 
 
 class PostgresOwners:
@@ -80,22 +111,22 @@ class PostgresOwners:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._held: dict[str, sa.Connection] = {}
+        self._guard = threading.Lock()
 
     def enter(self) -> str:
         """Begin to be an owner; returns its id."""
         owner = uuid4().hex
-        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(sa.select(sa.func.pg_advisory_lock(lock_number(owner))))
-        self._held[owner] = connection
+        with self._guard:
+            self._held[owner] = self._locked(owner)
         return owner
 
     def leave(self, owner: str) -> None:
         """Stop being `owner`; a connection that is lost already has let go."""
-        connection = self._held.pop(owner, None)
-        if connection is not None:
-            with contextlib.suppress(DBAPIError):
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(lock_number(owner))))
-            connection.close()
+        with self._guard:
+            connection = self._held.pop(owner, None)
+            # Renewing locks again what is held, and the server counts.
+            if connection is not None and _answers(connection, sa.select(sa.func.pg_advisory_unlock_all())):
+                connection.close()
 
     def alive(self, owner: str) -> bool:
         """Whether some session still holds the owner's lock."""
@@ -105,6 +136,44 @@ class PostgresOwners:
             if free:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
         return not free
+
+    def renew(self) -> None:
+        """Lock again what a lost connection has let go, so that a run is not taken for dead after a server's restart.
+
+        Whoever took its jobs over in the meantime has raised their fence: they are lost to this owner all the same.
+        """
+        with self._guard:
+            for owner, connection in self._held.items():
+                if not _answers(connection, _try_lock(owner)):
+                    self._held[owner] = self._locked(owner)
+
+    def _locked(self, owner: str) -> sa.Connection:
+        """A connection that holds the owner's lock, or will when the server has seen that an earlier one is gone."""
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            connection.execute(_try_lock(owner))
+        except DBAPIError:
+            connection.invalidate()
+            connection.close()
+            raise
+        return connection
+
+
+def _answers(connection: sa.Connection, query: sa.Select[Any]) -> bool:
+    """Whether the server answers; a connection that is lost is closed."""
+    if connection.closed:
+        return False
+    try:
+        connection.execute(query)
+    except DBAPIError:
+        connection.invalidate()
+        connection.close()
+        return False
+    return True
+
+
+def _try_lock(owner: str) -> sa.Select[tuple[bool]]:
+    return sa.select(sa.func.pg_try_advisory_lock(lock_number(owner)))
 
 
 def lock_number(name: str) -> int:

@@ -5,31 +5,37 @@ jobs. Everything that can be continued after a crash is: the ledger says how far
 """
 
 import functools
-import hashlib
-import shutil
-from collections.abc import Collection, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 from reporting_dags.jobs.drive import Bench, Driven, Driver
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
 from reporting_dags.jobs.planner import refusal
-from reporting_dags.landing.land import CheckResult, LandedDay, Part, land
+from reporting_dags.jobs.presence import once_free, present
+from reporting_dags.landing.land import CheckResult, LandedDay, Part, Put, land
 from reporting_dags.landing.store import raw_key
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import LostClaim, NotReady, ReportingError, StorageError, Truncated
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 
-_LONGEST_BUSY_LOOK = 2.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """How a day's answer was got; empty for a day that was never asked for."""
+    """How a day's answer was got; empty for a day that was never asked for.
+
+    Attributes:
+        window: the days that were asked for together.
+        request_ids: the provider's ids of the requests.
+        raw_sha256: of the raw answers, which the raw store keeps.
+        raw_bytes: of them together.
+        calls_spent: on the window, as the provider counts.
+        calls_left: today, by kind, where the provider sets a quota.
+        waited: for the provider.
+        replayed: the raw answers were kept ones; the provider was not asked.
+    """
 
     window: Window | None = None
     request_ids: tuple[str, ...] = ()
@@ -37,6 +43,8 @@ class Evidence:
     raw_bytes: int = 0
     calls_spent: int = 0
     waited: timedelta = timedelta()
+    calls_left: Mapping[str, int] = field(default_factory=dict[str, int])
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,44 +82,20 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
             yield DayResult(day=day, error=error)
     if not askable:
         return
-    owner = bench.ledger.owners.enter()
-    try:
-        with _scratch_of(bench, owner) as scratch:
-            yield from _until_ended(replace(bench, scratch=scratch), report, askable, owner)
-    finally:
-        # Jobs that are still open need no word: an owner that has left is as good as dead, and the next run takes up.
-        bench.ledger.owners.leave(owner)
+    with present(bench, report) as (mine, who):
+        yield from _until_ended(mine, report, askable, who)
 
 
-@contextmanager
-def _scratch_of(bench: Bench, owner: str) -> Generator[Path]:
-    """A folder of this owner's own for files on their way; what killed owners left behind is cleared away."""
-    # A folder apart: stores keep files of their own beside it, which are no owner's.
-    everyones = bench.scratch / "owners"
-    mine = everyones / owner
-    try:
-        everyones.mkdir(mode=0o700, exist_ok=True)
-        for folder in everyones.iterdir():
-            if not bench.ledger.owners.alive(folder.name):
-                shutil.rmtree(folder, ignore_errors=True)
-        mine.mkdir(mode=0o700)
-    except OSError as error:
-        raise StorageError(f"{bench.scratch} cannot be written: {error.strerror}") from None
-    try:
-        yield mine
-    finally:
-        shutil.rmtree(mine, ignore_errors=True)
-
-
-def _until_ended(bench: Bench, report: Report[Any], days: list[date], owner: str) -> Iterator[DayResult]:
+def _until_ended(bench: Bench, report: Report[Any], days: list[date], who: Claimant) -> Iterator[DayResult]:
     """Bring `days` home; those whose answer the provider cut are asked for again, in smaller requests."""
     while days:
-        claim = _claim(bench, report, days, owner)
-        if isinstance(claim, ReportingError):
-            yield from (DayResult(day=day, error=claim) for day in days)
+        try:
+            claim = once_free(bench, report, functools.partial(_claim, bench, report, days, who))
+        except NotReady as error:
+            yield from (DayResult(day=day, error=error) for day in days)
             return
         days = []
-        for result in _bring_home(bench, report, claim):
+        for result in bring_home(bench, report, claim):
             if isinstance(result.error, CutShort):
                 bench.log(result.error.line)
                 days.append(result.day)
@@ -123,42 +107,19 @@ class CutShort(Truncated):
     """The answer was cut, and smaller requests can be made in its place."""
 
 
-def _claim(bench: Bench, report: Report[Any], days: list[date], owner: str) -> Claim | ReportingError:
-    """The jobs that bring `days` home, once no other live run holds one of the days."""
-    policy = bench.provider.policy
-    who = Claimant(
-        report=report.key,
-        account=bench.provider.account,
-        fingerprint=hashlib.sha256(repr(report.query).encode()).hexdigest(),
-        owner=owner,
-        run=bench.run,
+def _claim(bench: Bench, report: Report[Any], days: list[date], who: Claimant) -> Claim | Busy:
+    return bench.ledger.claim(
+        who,
+        days,
+        longest=report.window_days,
+        parts=bench.provider.parts(report),
+        halves=functools.partial(bench.provider.halves, report),
+        now=bench.clock.now(),
     )
-    deadline = bench.clock.now() + policy.timeout
-    told = False
-    while True:
-        found = bench.ledger.claim(
-            who,
-            days,
-            longest=report.window_days,
-            parts=bench.provider.parts(report),
-            halves=functools.partial(bench.provider.halves, report),
-            now=bench.clock.now(),
-        )
-        if not isinstance(found, Busy):
-            return found
-        if bench.clock.now() >= deadline:
-            return NotReady(
-                f"run {found.run} is still bringing {report.key} {found.window} home",
-                advice="Run again when it has ended.",
-            )
-        if not told:
-            bench.log(f"run {found.run} is bringing {report.key} {found.window} home: waiting for it")
-            told = True
-        bench.clock.sleep(min(policy.first_poll.total_seconds(), _LONGEST_BUSY_LOOK))
 
 
-def _bring_home(bench: Bench, report: Report[Any], claim: Claim) -> Iterator[DayResult]:
-    """Land each window as soon as every part of it is kept."""
+def bring_home(bench: Bench, report: Report[Any], claim: Claim) -> Iterator[DayResult]:
+    """Drive the jobs of a claim, and land each window as soon as every part of it is kept."""
     ended: dict[Window, list[Driven]] = {window: [] for window in claim.days}
     for driven in Driver(bench, report).drive(claim.jobs):
         window = driven.job.request.window
@@ -208,6 +169,11 @@ def _land(
         )
         for job in jobs
     ]
+
+    def publish(landed: LandedDay, put: Put) -> None:
+        facts = _facts(bench, report, landed, jobs, evidence)
+        bench.ledger.landed(jobs, facts, recorded=recorded, publish=put)
+
     for result in land(
         report,
         parts,
@@ -215,41 +181,40 @@ def _land(
         days=days,
         store=bench.data,
         expected_rows=None if None in expected else sum(rows or 0 for rows in expected),
-        before_publish=lambda _: _hold(bench, jobs),
+        publish=publish,
     ):
         if not isinstance(result, LandedDay):
             yield DayResult(day=result.day, error=result.error, checks=result.checks, evidence=evidence)
             continue
-        bench.ledger.landed(jobs, _facts(bench, report, result, jobs, evidence), recorded=recorded)
         yield DayResult(day=result.day, landed=result, checks=result.checks, evidence=evidence)
         # Whoever takes the results has recorded this one when it comes back for the next.
         recorded.append(result.day)
 
 
-def _hold(bench: Bench, jobs: list[Job]) -> None:
-    for job in jobs:
-        bench.ledger.hold(job)
-
-
 def _evidence(bench: Bench, window: Window, parts: list[Driven]) -> Evidence:
     jobs = [driven.job for driven in parts]
+    now, account = bench.clock.now(), bench.provider.account
+    left = {quota.api: bench.ledger.calls.left(quota, account, now) for quota in bench.provider.quotas}
     return Evidence(
         window=window,
         request_ids=tuple(job.handle.id for job in jobs if job.handle.id),
         raw_sha256=tuple(job.raw_sha256 for job in jobs if job.raw_sha256),
         raw_bytes=sum(job.raw_bytes for job in jobs),
-        calls_spent=sum(bench.ledger.calls(job=job.id) for job in jobs),
+        calls_spent=sum(bench.ledger.calls.count(job=job.id) for job in jobs),
         waited=max((driven.waited for driven in parts), default=timedelta()),
+        calls_left={api: calls[0] for api, calls in left.items() if calls is not None},
     )
 
 
 def _facts(bench: Bench, report: Report[Any], landed: LandedDay, jobs: list[Job], evidence: Evidence) -> LandedFacts:
     return LandedFacts(
         day=landed.day,
+        jobs=tuple(job.id for job in jobs),
         version=report.version,
         outcome=landed.outcome,
         rows=landed.rows,
         size=landed.size,
+        sha256=landed.sha256,
         fingerprint=landed.fingerprint,
         raw_sha256=",".join(evidence.raw_sha256),
         money={

@@ -1,9 +1,8 @@
 """A store in a bucket of S3 or Google Cloud Storage."""
 
 import contextlib
-import errno
-import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -48,8 +47,8 @@ class ObjectStore:
         filesystem, base = self._place
         return filesystem, f"{base}/{checked_key(key)}"
 
-    def put(self, source: Path, key: str) -> None:
-        """Upload `source` as `key`.
+    def put(self, source: Path, key: str, last: Callable[[], None] = lambda: None) -> None:
+        """Upload `source` as `key`; `last` is called when only the upload is left to do.
 
         pyarrow's streams complete their upload even when what writes to them raises or is interrupted, so no Python
         code runs between the first byte and the last: one native call copies the whole finished file.
@@ -57,6 +56,7 @@ class ObjectStore:
         with self._guard("written"):
             filesystem, path = self._at(key)
             size = source.stat().st_size
+            last()
             fs.copy_files(
                 str(source),
                 path,
@@ -76,14 +76,12 @@ class ObjectStore:
             filesystem, path = self._at(key)
             return filesystem.get_file_info(path).type is fs.FileType.File
 
-    def size(self, key: str) -> int:
-        """Bytes under `key`."""
+    def size(self, key: str) -> int | None:
+        """Bytes under `key`; None if there is no object."""
         with self._guard("read"):
             filesystem, path = self._at(key)
             info = filesystem.get_file_info(path)
-            if info.type is not fs.FileType.File:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            return info.size
+            return info.size if info.type is fs.FileType.File else None
 
     def open(self, key: str) -> pa.NativeFile:
         """The object under `key`, for random access."""
@@ -111,6 +109,29 @@ class ObjectStore:
             finally:
                 partial.unlink(missing_ok=True)
         return target
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every object below `prefix`."""
+        with self._guard("read"):
+            filesystem, base = self._place
+            top = self._at(prefix)[1] if prefix else base
+            for info in filesystem.get_file_info(fs.FileSelector(top, allow_not_found=True, recursive=True)):
+                key = info.path.removeprefix(f"{base}/")
+                if info.type is fs.FileType.File and not key.startswith("."):
+                    yield key
+
+    def remove_older(self, prefix: str, before: datetime) -> int:
+        """Remove the objects directly under `prefix` that were last written before `before`."""
+        removed = 0
+        with self._guard("written"):
+            filesystem, path = self._at(prefix)
+            for info in filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True)):
+                if info.type is fs.FileType.File and info.mtime is not None and info.mtime < before:
+                    # Another run of the report may remove the same object.
+                    with contextlib.suppress(FileNotFoundError):
+                        filesystem.delete_file(info.path)
+                        removed += 1
+        return removed
 
     def staging(self) -> Path:
         """A folder under `scratch`, mode 0700."""

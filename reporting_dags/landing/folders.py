@@ -1,7 +1,10 @@
 """Files and folders of this machine, and the keys under which stores hold files."""
 
+import contextlib
+import fcntl
 import os
 import re
+from collections.abc import Generator
 from pathlib import Path
 
 
@@ -24,5 +27,25 @@ def flush(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, wait: bool = True) -> Generator[None]:
+    """A lock on the folder itself, which the system lets go when the process dies, however it dies.
+
+    Raises:
+        OSError: another process holds it, unless it is waited for; or nobody can tell.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if wait:
+            # Some network file systems lock no folder: what killed processes leave there stays.
+            with contextlib.suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
         os.close(handle)

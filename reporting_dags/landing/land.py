@@ -1,10 +1,11 @@
 """An answer → its days, each published whole and verified, or refused by name."""
 
+import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -14,6 +15,7 @@ from reporting_dags.landing.dayfiles import DayFile, DayFiles
 from reporting_dags.landing.decode import decode, open_part
 from reporting_dags.landing.part import OpenPart, Part
 from reporting_dags.landing.split import Pieces, split
+from reporting_dags.landing.spool import sha256_of
 from reporting_dags.landing.store import Store
 from reporting_dags.landing.trouble import storage_error
 from reporting_dags.landing.workspace import workspace
@@ -28,13 +30,14 @@ _PIECES_AHEAD = 2
 
 @dataclass(frozen=True, kw_only=True)
 class LandedDay:
-    """A day that was published.
+    """A day that is whole and verified.
 
     Attributes:
         day: the partition.
         outcome: `DATA`, or `EMPTY` for a typed file without rows.
         rows: in the file.
         size: of the Parquet file, in bytes.
+        sha256: of its bytes.
         fingerprint: the data version: another only if rows or schema are.
         money: column name → currency → exact sum.
         totals: column name → exact sum, of every measure.
@@ -47,12 +50,24 @@ class LandedDay:
     outcome: Outcome
     rows: int
     size: int
+    sha256: str
     fingerprint: str
     money: Mapping[str, Mapping[str, Decimal]]
     totals: Mapping[str, Decimal | int]
     ratios: Mapping[str, Decimal]
     checks: tuple[CheckResult, ...]
     warnings: tuple[str, ...]
+
+
+class Put(Protocol):
+    """Puts a day in place, once `last`, which is called when only that is left to do, has raised nothing."""
+
+    def __call__(self, last: Callable[[], None] = ...) -> None:
+        """Put the day in place."""
+        ...
+
+
+Publish = Callable[[LandedDay, Put], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +93,7 @@ def land(
     days: Collection[date],
     store: Store,
     expected_rows: int | None,
-    before_publish: Callable[[date], None],
+    publish: Publish,
 ) -> Iterator[LandedDay | RefusedDay]:
     """Decode one answer and publish its days, oldest first; nothing is published before all of it was read.
 
@@ -90,7 +105,7 @@ def land(
         store: where partitions live.
         expected_rows: how many rows the provider said there are, where it did; what the files themselves say must hold
             too.
-        before_publish: called right before each day is put in place; what it raises ends the landing there.
+        publish: called with each day and what puts it in place, to be called once; what it raises ends the landing.
 
     Yields:
         Each day once. A day that is refused leaves the others unharmed.
@@ -121,7 +136,7 @@ def land(
         complete = rows_complete(files.read, counted, counted if told else expected_rows)
         warnings = tuple(dict.fromkeys(warning for part in opened for warning in part.warnings))
         for day in wanted:
-            yield _landed(report, files[day], complete, warnings, store, before_publish)
+            yield _landed(report, files[day], complete, warnings, store, publish)
 
 
 def _opened(report: Report[Any], parts: Sequence[Part]) -> list[OpenPart]:
@@ -161,24 +176,24 @@ def _landed(
     complete: CheckResult,
     warnings: tuple[str, ...],
     store: Store,
-    before_publish: Callable[[date], None],
+    publish: Publish,
 ) -> LandedDay | RefusedDay:
     try:
         checks = (schema(report, file), grain_unique(report, file), day_and_currency(report, file), complete)
         size = file.path.stat().st_size
+        digest = sha256_of(file.path)
     except (OSError, pa.ArrowException) as error:
         raise store.trouble("written", error) from None
     failed = [check for check in checks if not check.passed]
     if failed:
         kind = Partial if complete in failed else DataError
         return RefusedDay(day=file.day, error=kind("; ".join(check.detail for check in failed)), checks=checks)
-    before_publish(file.day)
-    store.put(file.path, report.file(file.day))
-    return LandedDay(
+    landed = LandedDay(
         day=file.day,
         outcome=Outcome.DATA if file.rows else Outcome.EMPTY,
         rows=file.rows,
         size=size,
+        sha256=digest,
         fingerprint=file.fingerprint.text,
         money=file.sums.money(),
         totals=file.sums.totals(),
@@ -186,6 +201,8 @@ def _landed(
         checks=checks,
         warnings=(*warnings, *_rounding(report, file)),
     )
+    publish(landed, functools.partial(store.put, file.path, report.file(file.day)))
+    return landed
 
 
 def _rounding(report: Report[Any], file: DayFile) -> Iterator[str]:

@@ -4,8 +4,10 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,20 +33,24 @@ class LocalStore:
         """The folder's path."""
         return str(self._root)
 
-    def put(self, source: Path, key: str) -> None:
-        """Rename `source` to `key`, durably: file, folder and every new folder above it are flushed."""
+    def put(self, source: Path, key: str, last: Callable[[], None] = lambda: None) -> None:
+        """Rename `source` to `key`, durably: file, folder and every new folder above it are flushed.
+
+        `last` is called when only the rename is left to do; what it raises leaves file and key as they are.
+        """
         target = self._root / checked_key(key)
         with self._guard("written"):
             self._folder(target.parent)
             if self._private:
                 source.chmod(0o600)
             flush(source)
+            last()
             try:
                 source.replace(target)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                self._copy(source, target)
+                self._copy(source, target, last)
             flush(target.parent)
 
     def exists(self, key: str) -> bool:
@@ -52,10 +58,11 @@ class LocalStore:
         with self._guard("read"):
             return (self._root / checked_key(key)).is_file()
 
-    def size(self, key: str) -> int:
-        """Bytes under `key`."""
+    def size(self, key: str) -> int | None:
+        """Bytes under `key`; None if there is no file."""
+        path = self._root / checked_key(key)
         with self._guard("read"):
-            return (self._root / checked_key(key)).stat().st_size
+            return path.stat().st_size if path.is_file() else None
 
     def open(self, key: str) -> pa.NativeFile:
         """The file under `key`, for random access."""
@@ -68,6 +75,34 @@ class LocalStore:
         with self._guard("read"):
             path.stat()
         return path
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every file below the folder `prefix`; links to folders are not followed."""
+        top = self._root / checked_key(prefix) if prefix else self._root
+
+        def refuse(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):
+                raise error
+
+        with self._guard("read"):
+            for folder, inner, names in os.walk(top, onerror=refuse):
+                if folder == str(self._root):
+                    inner[:] = [name for name in inner if not name.startswith(".")]
+                yield from (Path(folder, name).relative_to(self._root).as_posix() for name in names)
+
+    def remove_older(self, prefix: str, before: datetime) -> int:
+        """Remove the files directly under `prefix` that were last written before `before`."""
+        removed = 0
+        folder = self._root / checked_key(prefix)
+        with self._guard("written"):
+            for path in list(folder.iterdir()) if folder.exists() else ():
+                # Another run of the report may remove the same file.
+                with contextlib.suppress(FileNotFoundError):
+                    told = path.lstat()
+                    if stat.S_ISREG(told.st_mode) and told.st_mtime < before.timestamp():
+                        path.unlink()
+                        removed += 1
+        return removed
 
     def staging(self) -> Path:
         """`<root>/.staging`, mode 0700."""
@@ -94,7 +129,7 @@ class LocalStore:
             folder.mkdir(mode=0o700 if self._private else 0o777, exist_ok=True)
             flush(folder.parent)
 
-    def _copy(self, source: Path, target: Path) -> None:
+    def _copy(self, source: Path, target: Path, last: Callable[[], None]) -> None:
         handle, name = tempfile.mkstemp(prefix="copy-", suffix=".part", dir=self.staging())
         copy = Path(name)
         try:
@@ -103,6 +138,7 @@ class LocalStore:
                 sink.flush()
                 os.fsync(sink.fileno())
             shutil.copymode(source, copy)
+            last()
             copy.replace(target)
         finally:
             copy.unlink(missing_ok=True)

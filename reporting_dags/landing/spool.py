@@ -84,3 +84,9 @@ class Spool:
 
     def _trouble(self, error: OSError) -> Exception:
         return storage_error("working folder", str(self._folder), "written", error)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,8 @@
 """Where finished files live: a folder of this machine, or a bucket. A key holds the old whole file or the new one."""
 
 import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -23,16 +25,19 @@ class Store(Protocol):
         """The place, as it may be shown: no credentials, no query."""
         ...
 
-    def put(self, source: Path, key: str) -> None:
-        """Make `key` hold `source`, at once and for good; the local file is consumed."""
+    def put(self, source: Path, key: str, last: Callable[[], None] = lambda: None) -> None:
+        """Make `key` hold `source`, at once and for good; the local file is consumed.
+
+        `last` is called when only that is left to do; what it raises leaves file and key as they are.
+        """
         ...
 
     def exists(self, key: str) -> bool:
         """Whether there is a file under `key`."""
         ...
 
-    def size(self, key: str) -> int:
-        """Bytes under `key`."""
+    def size(self, key: str) -> int | None:
+        """Bytes under `key`; None if there is no file."""
         ...
 
     def open(self, key: str) -> pa.NativeFile:
@@ -41,6 +46,17 @@ class Store(Protocol):
 
     def fetch(self, key: str, into: Path) -> Path:
         """A local file that holds `key`: the stored one itself where that is local, else a copy in folder `into`."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key below the folder `prefix`, in no order; none if there is no such folder. "" is the whole store.
+
+        What is hidden at the top, such as the staging folder, holds no keys.
+        """
+        ...
+
+    def remove_older(self, prefix: str, before: datetime) -> int:
+        """Remove the files directly under the folder `prefix` that were last written before `before`; says how many."""
         ...
 
     def staging(self) -> Path:

@@ -1,16 +1,13 @@
-"""A folder for the files of one landing, gone when it ends."""
+"""A folder for the files of one landing, gone when it ends; what a killed process left goes with the next landing."""
 
 import contextlib
 import shutil
 import tempfile
-import time
 from collections.abc import Generator
 from pathlib import Path
 
+from reporting_dags.landing.folders import locked
 from reporting_dags.landing.store import Store
-
-# No landing lasts as long; what is older was left by a process that was killed.
-_LEFT_OVER_SECONDS = 7 * 24 * 3600
 
 
 @contextlib.contextmanager
@@ -21,20 +18,23 @@ def workspace(store: Store) -> Generator[Path]:
         StorageError: the staging folder refuses.
     """
     staging = store.staging()
-    try:
-        _sweep(staging)
-        folder = Path(tempfile.mkdtemp(prefix="landing-", dir=staging))
-    except OSError as error:
-        raise store.trouble("written", error) from None
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.ExitStack() as held:
+        try:
+            # One at a time: a folder that is made but not yet held would be taken for a dead process's.
+            with locked(staging):
+                _sweep(staging)
+                folder = Path(tempfile.mkdtemp(prefix="landing-", dir=staging))
+                held.enter_context(locked(folder))
+        except OSError as error:
+            raise store.trouble("written", error) from None
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sweep(staging: Path) -> None:
     for folder in staging.glob("landing-*"):
-        with contextlib.suppress(FileNotFoundError):
-            touched = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-            if touched < time.time() - _LEFT_OVER_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+        # A live process holds it, or it is gone meanwhile, or nobody can tell.
+        with contextlib.suppress(OSError), locked(folder, wait=False):
+            shutil.rmtree(folder, ignore_errors=True)

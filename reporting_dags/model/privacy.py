@@ -21,7 +21,11 @@ class Personal(StrEnum):
 _TELLING = {
     Personal.EMAIL: re.compile(r"e-?mail", re.IGNORECASE),
     Personal.ADDRESS: re.compile(r"(^|[^a-z])ip([^a-z]|$)|ip.?address", re.IGNORECASE),
-    Personal.DEVICE: re.compile(r"idfa|idfv|gaid|aaid|maid|device.?id|advertising.?id|user.?id", re.IGNORECASE),
+    Personal.DEVICE: re.compile(
+        r"idf[av]|(^|[^a-z])([goamw]aid|ifa)([^a-z]|$)|imei|meid|msisdn|android.?id|device.?(id|guid|ifa)"
+        r"|advertis(ing.?id|er.?identifier)|user.?id|mac.?addr",
+        re.IGNORECASE,
+    ),
     Personal.FINGERPRINT: re.compile(r"fingerprint", re.IGNORECASE),
 }
 

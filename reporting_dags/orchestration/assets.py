@@ -4,25 +4,40 @@ The asset has no output of its own to store: each day is published, and logged a
 is whole. So a run over a range keeps its good days when one is bad, and what it landed before a crash stays recorded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.replay import replay
+from reporting_dags.jobs.retention import forget_raw
 from reporting_dags.landing.land import CheckResult
 from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.days import SNAPSHOT
-from reporting_dags.model.errors import ReportingError
+from reporting_dags.model.errors import ReportingError, StorageError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import check_specs, entities_check, has_entities, summaries, volume_check
 from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set
 from reporting_dags.orchestration.record import column_schema, failure_line, has_dependants, record_day, warn
 from reporting_dags.providers.api import Provider
 from reporting_dags.providers.resource import ProviderResource
+
+Way = Callable[[Bench, Report[Any], list[date]], Iterator[DayResult]]
+
+
+class ReportConfig(dg.Config):
+    """What a run of a report can be told."""
+
+    replay: bool = Field(
+        default=False,
+        description="Land the days anew from their kept raw answers, as the report is declared and set now: the "
+        "provider is not asked.",
+    )
 
 
 def daily_partitions(report: Report[Any], start: date) -> dg.DailyPartitionsDefinition:
@@ -59,14 +74,16 @@ def report_asset(report: Report[Any], start: date) -> dg.AssetsDefinition:
             "restated_at_ages_in_days": ", ".join(str(age) for age in report.calendar.restated_at) or "never",
         },
     )
-    def materialize(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        yield from _bring_home(context, report)
+    def materialize(
+        context: dg.AssetExecutionContext, config: ReportConfig
+    ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+        yield from _bring_home(context, report, replay if config.replay else pull)
 
     return materialize
 
 
 def _bring_home(
-    context: dg.AssetExecutionContext, report: Report[Any]
+    context: dg.AssetExecutionContext, report: Report[Any], way: Way
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     clock = SystemClock()
     partitions = context.partition_keys if report.partitioned else ()
@@ -79,10 +96,11 @@ def _bring_home(
         with home.open(context.instance) as opened:
             bench = _bench(context, resource.client(clock, opened.rates.pace(clock)), opened, clock)
             with closing(bench.provider):
-                for result in pull(bench, as_set(report), days):
+                for result in way(bench, as_set(report), days):
                     checks[result.day] = _checks(report, result, opened)
                     record_day(context, report, result, checks[result.day], opened.data)
                     results.append(result)
+            _forget_raw(context, bench, report, opened)
     except ReportingError as error:
         context.log.error("%s: %s", report.key, error.line)
         raise dg.Failure(f"{report.key} {error.outcome}: {error.line}", allow_retries=False) from None
@@ -96,6 +114,14 @@ def _bring_home(
         with home.open(context.instance) as opened:
             for result in results:
                 record_day(context, report, result, (), opened.data)
+
+
+def _forget_raw(context: dg.AssetExecutionContext, bench: Bench, report: Report[Any], opened: OpenHome) -> None:
+    """Remove raw answers that are past their time; what has landed stands, whether they can be removed or not."""
+    try:
+        forget_raw(bench, report, opened.keep_raw)
+    except StorageError as error:
+        context.log.warning("%s: old raw answers are left: %s", report.key, error.line)
 
 
 def _bench(context: dg.AssetExecutionContext, provider: Provider, opened: OpenHome, clock: Clock) -> Bench:

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import Field
 from reporting_dags.jobs.database import open_database
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.rates import Rates
+from reporting_dags.jobs.retention import DEFAULT_DAYS, raw_kept_for
 from reporting_dags.landing.store import Store, open_store
 from reporting_dags.model.errors import SettingError, StorageError
 from reporting_dags.model.privacy import PersonalData, Privacy
@@ -22,19 +23,20 @@ from reporting_dags.providers.settings import optional, setting
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_START = "2026-06-01"
-LOCK_SECONDS = 30.0
-"""How long a locked ledger is waited for."""
+LOCK_SECONDS = 120.0
+"""How long a ledger that is locked or away is waited for: longer than a day's file takes to a slow bucket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenHome:
-    """The opened places of one run."""
+    """The opened places of one run; `keep_raw` is how long raw answers are kept, None for ever."""
 
     ledger: Ledger
     rates: Rates
     data: Store
     raw: Store
     scratch: Path
+    keep_raw: timedelta | None
 
 
 class ReportingHome(dg.ConfigurableResource[Any]):
@@ -48,6 +50,11 @@ class ReportingHome(dg.ConfigurableResource[Any]):
     raw_url: str | None = Field(
         default=None,
         description="Where the providers' raw answers are kept. Unset: REPORTING_RAW_URL, else `raw` in DAGSTER_HOME.",
+    )
+    raw_days: str | None = Field(
+        default=None,
+        description="Days for which raw answers are kept, 2 at least, or `forever`; older ones are removed at the end "
+        f"of a run of their report. Unset: REPORTING_RAW_DAYS, else {DEFAULT_DAYS}.",
     )
     postgres_url: str | None = Field(
         default=None,
@@ -66,6 +73,7 @@ class ReportingHome(dg.ConfigurableResource[Any]):
         Raises:
             StorageError, SettingError: naming the place or the variable that is wrong.
         """
+        keep_raw = raw_kept_for(self._raw_days(), "REPORTING_RAW_DAYS")
         folder = Path(optional(self.folder, "DAGSTER_HOME") or instance.root_directory)
         scratch = folder / "reporting_spool"
         try:
@@ -88,9 +96,15 @@ class ReportingHome(dg.ConfigurableResource[Any]):
                     variable="REPORTING_RAW_URL",
                 ),
                 scratch=scratch,
+                keep_raw=keep_raw,
             )
         finally:
             database.close()
+
+    def _raw_days(self) -> str:
+        """As the user wrote it; blank counts as written here, since it might be meant as none or as for ever."""
+        found = self.raw_days if self.raw_days is not None else dg.EnvVar("REPORTING_RAW_DAYS").get_value()
+        return str(DEFAULT_DAYS) if found is None else found.strip()
 
     def open_data(self, scratch: Path) -> Store:
         """The data root alone."""

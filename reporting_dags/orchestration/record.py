@@ -57,6 +57,9 @@ def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: S
         "window_calls_spent": evidence.calls_spent,
         "seconds_waited": round(evidence.waited.total_seconds(), 3),
     }
+    facts |= {f"{api} left today": left for api, left in evidence.calls_left.items()}
+    if evidence.replayed:
+        facts["replayed"] = "from the kept raw answer; the provider was not asked"
     for column, sums in landed.money.items():
         for currency, amount in sums.items():
             unit = "mixed" if currency == MIXED else currency.lower()

@@ -58,10 +58,18 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """A kind of call that is counted, and how many an account may make in a UTC day; None for any number."""
+    """A kind of call that is counted.
+
+    Attributes:
+        api: what the calls are called.
+        per_day: how many an account may make in a UTC day; None for any number.
+        kept: the last so many of them are for requests that reach the newest day, so that a backfill leaves today's
+            schedule its share.
+    """
 
     api: str
     per_day: int | None = None
+    kept: int = 0
 
 
 Meter = Callable[[Quota], None]
@@ -113,6 +121,11 @@ class Provider(ABC):
 
     account: str
     policy: JobPolicy
+
+    @property
+    def quotas(self) -> tuple[Quota, ...]:
+        """The kinds of its calls of which a day has only so many."""
+        return ()
 
     def parts(self, report: Report[Any]) -> tuple[str, ...]:
         """The parts in which a window is asked; `("",)` where one request covers it."""

@@ -12,89 +12,103 @@ from typing import Self
 import requests
 import urllib3
 
-from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed, Partial
-from reporting_dags.providers.trouble import LATER, Unavailable, why
+from reporting_dags.providers.trouble import LATER, GzipError, Unavailable, why
 
 CHUNK = 1024 * 1024
 PIECE = 64 * 1024
-SECONDS = 3600.0
+_PAGES = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml"})
 MOST_EXPANSION = 200
 """A gzip body that grows by more than this is no report."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Body:
-    """An open answer: its status and media type, and its bytes as they arrive."""
+    """An open answer: its status and media type, and its bytes as they arrive; at most `most` of them, unpacked."""
 
     status: int
     kind: str
     length: int | None
     name: str
+    most: int
     _response: requests.Response = field(repr=False)
-    _clock: Clock = field(repr=False)
-    _seconds: float = SECONDS
 
     @classmethod
-    def of(cls, response: requests.Response, *, name: str, clock: Clock, seconds: float = SECONDS) -> Self:
-        """The body of an answer that was opened as a stream; `seconds` is the deadline for all of it."""
+    def of(cls, response: requests.Response, *, name: str, most: int) -> Self:
+        """The body of an answer that was opened as a stream."""
         declared = response.headers.get("Content-Length", "")
-        length = int(declared) if declared.isascii() and declared.isdigit() else None
+        length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 20 else None
         return cls(
             status=response.status_code,
             kind=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
             length=length,
             name=name,
+            most=most,
             _response=response,
-            _clock=clock,
-            _seconds=seconds,
         )
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it calls itself a page or a document, as gateways and file stores put in a report's place."""
+        return self.kind in _PAGES
 
     def head(self, size: int = 2048) -> bytes:
         """The first bytes, for reading an error; the body cannot be streamed afterwards."""
         try:
-            return self._response.raw.read(size, decode_content=True)
+            return self.start(size)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"the file of {self.name} broke off ({why(error)})", advice=LATER) from None
+
+    def start(self, size: int) -> bytes:
+        """As `head`, with errors of the transport as they are."""
+        found = bytearray()
+        for chunk in self._unpacked(min(size, CHUNK)):
+            found += chunk
+            if len(found) >= size:
+                break
+        return bytes(found[:size])
 
     def chunks(self) -> Iterator[bytes]:
         """The decoded bytes, at most 1 MiB at a time.
 
         Raises:
-            Partial: the body ended early, or nothing marks its end.
-            Unavailable: the connection failed, or the file took longer than the deadline.
+            Partial: the body ended early, nothing marks its end, or it was not there at its deadline.
+            Failed: it is larger than it may be, or packed in a way that was not asked for.
         """
-        encoding = self._response.headers.get("Content-Encoding", "").strip().lower()
-        if encoding not in {"", "identity", "gzip", "x-gzip"}:
-            raise Failed(f"the file of {self.name} is encoded as {encoding!r}, which was not asked for")
-        gzipped = encoding.endswith("gzip")
-        chunked = self._response.headers.get("Transfer-Encoding", "").lower().endswith("chunked")
-        if self.length is None and not chunked:
+        if self.length is None and not self._chunked:
             raise Partial(
                 f"the file of {self.name} came with no length, so nothing shows that it is whole", advice=LATER
             )
-        raw = self._raw(chunked=chunked)
-        yield from self._gunzip(raw) if gzipped else raw
-
-    def _raw(self, *, chunked: bool) -> Iterator[bytes]:
-        deadline = self._clock.now().timestamp() + self._seconds
+        taken = 0
         try:
-            for piece in self._pieces(chunked=chunked):
-                if self._clock.now().timestamp() > deadline:
-                    raise Unavailable(f"the file of {self.name} was not down after {self._seconds:.0f} s", advice=LATER)
-                yield piece
+            for chunk in self._unpacked(CHUNK):
+                taken += len(chunk)
+                if max(taken, self.length or 0) > self.most:
+                    raise Failed(f"the file of {self.name} is larger than {self.most} bytes: refused")
+                yield chunk
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Partial(f"the file of {self.name} broke off ({why(error)})", advice=LATER) from None
 
-    def _pieces(self, *, chunked: bool) -> Iterator[bytes]:
+    @property
+    def _chunked(self) -> bool:
+        return self._response.headers.get("Transfer-Encoding", "").lower().endswith("chunked")
+
+    def _unpacked(self, size: int) -> Iterator[bytes]:
+        """What has arrived, unpacked; of what is packed at most `size` bytes at a time."""
+        encoding = self._response.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in {"", "identity", "gzip", "x-gzip"}:
+            raise Failed(f"the file of {self.name} is encoded in a way that was not asked for")
+        return self._gunzip(self._pieces(), size) if encoding.endswith("gzip") else self._pieces()
+
+    def _pieces(self) -> Iterator[bytes]:
         """What has arrived, as it arrives: a file that drips is seen to drip, and not waited for a MiB at a time."""
-        if chunked:
+        if self._chunked:
             yield from self._response.raw.stream(PIECE, decode_content=False)
             return
         while piece := self._response.raw.read1(CHUNK, decode_content=False):
             yield piece
 
-    def _gunzip(self, raw: Iterator[bytes]) -> Iterator[bytes]:
+    def _gunzip(self, raw: Iterator[bytes], size: int) -> Iterator[bytes]:
         inflater = zlib.decompressobj(wbits=31)
         received = produced = 0
         try:
@@ -104,7 +118,7 @@ class Body:
                 while rest:
                     if inflater.eof:
                         inflater = zlib.decompressobj(wbits=31)
-                    data = inflater.decompress(rest, CHUNK)
+                    data = inflater.decompress(rest, size)
                     produced += len(data)
                     rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
                     if produced > MOST_EXPANSION * max(received, CHUNK):
@@ -112,6 +126,6 @@ class Body:
                     if data:
                         yield data
         except zlib.error:
-            raise Partial(f"the gzip file of {self.name} is damaged", advice=LATER) from None
+            raise GzipError("its gzip is damaged") from None
         if received and not inflater.eof:
-            raise Partial(f"the gzip file of {self.name} is cut short", advice=LATER)
+            raise GzipError("its gzip is cut short")

@@ -13,11 +13,17 @@ import urllib3
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
-from reporting_dags.providers.body import SECONDS, Body
+from reporting_dags.providers.body import Body
+from reporting_dags.providers.deadline import deadline
 from reporting_dags.providers.http import bare_session, origin
+from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.trouble import LATER, Unavailable, why
 
 MOST_REDIRECTS = 5
+
+
+class Astray(Failed):
+    """An address, or where it redirects to, is not to be followed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +39,16 @@ class AllowedOrigins:
     suffixes: tuple[str, ...] = ()
 
     def check(self, url: str, *, name: str) -> None:
-        """Raise `Failed` unless `url` may be fetched; the message names the host alone, never the signed address."""
+        """Raise `Astray` unless `url` may be fetched; the message names the host alone, never the signed address."""
         try:
             scheme, host, port = origin(url)
         except ValueError:
-            raise Failed(f"{name} returned a download address that is no http(s) URL; it was not followed") from None
+            raise Astray(f"{name} returned a download address that is no http(s) URL; it was not followed") from None
         if (scheme, host, port) == origin(self.base_url):
             return
         if scheme == "https" and port == 443 and any(host.endswith(suffix) for suffix in self.suffixes):
             return
-        raise Failed(
+        raise Astray(
             f"{name} returned a download address on {scheme}://{host}:{port}, which is not its own: not followed",
             advice="If the provider moved its files, ask its support before allowing the host.",
         )
@@ -57,36 +63,39 @@ class Downloads:
         name: str,
         allowed: AllowedOrigins,
         clock: Clock,
-        timeout: tuple[float, float] = (10.0, 60.0),
-        seconds: float = SECONDS,
+        limits: Limits = USUAL,
     ) -> None:
         self._name = name
         self.allowed = allowed
         self._clock = clock
-        self._timeout = timeout
-        self._seconds = seconds
+        self._limits = limits
         self._session = bare_session()
         self._session.headers["Accept-Encoding"] = "identity"
 
     @contextmanager
-    def open(self, url: str) -> Generator[Body]:
+    def open(self, url: str, *, brief: bool = False) -> Generator[Body]:
         """The answer at `url`, after at most five redirects, each checked.
 
+        Args:
+            url: the address.
+            brief: whether no more than the beginning is read, which is to be there as soon as any small answer.
+
         Raises:
-            Failed: the address, or one that it redirects to, is not the provider's.
+            Astray: the address, or one that it redirects to, is not the provider's.
             Unavailable: nothing answered.
         """
-        response = self._follow(url)
+        response = self._follow(url, self._limits.answer_seconds if brief else self._limits.file_seconds)
         try:
-            yield Body.of(response, name=self._name, clock=self._clock, seconds=self._seconds)
+            yield Body.of(response, name=self._name, most=self._limits.file_bytes)
         finally:
             response.close()
 
-    def _follow(self, url: str) -> requests.Response:
+    def _follow(self, url: str, seconds: float) -> requests.Response:
         for _ in range(MOST_REDIRECTS + 1):
             self.allowed.check(url, name=self._name)
             try:
-                response = self._session.get(url, timeout=self._timeout, allow_redirects=False, stream=True)
+                with deadline(self._clock, seconds):
+                    response = self._session.get(url, timeout=self._limits.timeout, allow_redirects=False, stream=True)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise Unavailable(f"the file of {self._name} did not answer ({why(error)})", advice=LATER) from None
             if not response.is_redirect:
@@ -95,8 +104,8 @@ class Downloads:
             try:
                 url = urljoin(url, response.headers["Location"])
             except ValueError:
-                raise Failed(f"the file of {self._name} redirects to what is no URL; it was not followed") from None
-        raise Failed(f"the file of {self._name} redirects more than {MOST_REDIRECTS} times")
+                raise Astray(f"the file of {self._name} redirects to what is no URL; it was not followed") from None
+        raise Astray(f"the file of {self._name} redirects more than {MOST_REDIRECTS} times")
 
     def close(self) -> None:
         """Close the connections."""

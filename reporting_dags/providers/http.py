@@ -21,6 +21,8 @@ from urllib3.util.url import parse_url
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed, ReportingError, SettingError
 from reporting_dags.providers.body import Body
+from reporting_dags.providers.deadline import PunctualAdapter, deadline
+from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.redaction import Redactor, quiet_http_logs
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable, arrived, retry_after, why
 
@@ -85,6 +87,8 @@ def bare_session() -> requests.Session:
     session = requests.Session()
     session.auth = _no_auth
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, PunctualAdapter())
     session.headers["User-Agent"] = "reporting_dags"
     # What is streamed is unpacked by `Body`, which knows nothing else; requests would ask for more.
     session.headers["Accept-Encoding"] = "gzip"
@@ -107,7 +111,7 @@ class Http:
         first_delay: seconds before the first retry; each later one doubles, with jitter.
         attempts: tries in all.
         longest_delay: most seconds that one `Retry-After` is waited for; a longer one ends the call.
-        timeout: seconds to connect, and between two bytes of an answer.
+        limits: how long answers may take, and how large they may be.
         pace: called before each try; waits until the provider's rate allows it.
         backs_off: whether a 429 that names no wait is tried again too, at growing intervals.
     """
@@ -122,14 +126,14 @@ class Http:
         first_delay: float = 1.0,
         attempts: int = 4,
         longest_delay: timedelta = timedelta(minutes=2),
-        timeout: tuple[float, float] = (10.0, 60.0),
+        limits: Limits = USUAL,
         pace: Callable[[], None] = lambda: None,
         backs_off: bool = False,
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
         self.redactor = redactor
-        self.timeout = timeout
+        self._limits = limits
         try:
             self.host = origin(base_url)[1]
         except ValueError:
@@ -173,7 +177,7 @@ class Http:
         request = _Call(method, path, headers, params, body, before)
 
         def once() -> Answer:
-            with self._send(request) as response:
+            with self._send(request, self._limits.answer_seconds) as response:
                 return self._answer(request, response)
 
         return self._retrying.copy(retry=self._worth(request))(once)
@@ -199,7 +203,7 @@ class Http:
         request = _Call(method, path, headers, params, body, before)
 
         def once() -> requests.Response:
-            response = self._send(request)
+            response = self._send(request, self._limits.file_seconds)
             try:
                 self._refuse(request, Answer(status=response.status_code, headers=response.headers, body=b""))
             except ReportingError:
@@ -209,7 +213,7 @@ class Http:
 
         response = self._retrying.copy(retry=self._worth(request))(once)
         try:
-            yield Body.of(response, name=self.name, clock=self._clock)
+            yield self._body(response)
         finally:
             response.close()
 
@@ -218,23 +222,24 @@ class Http:
         # A counted call is not repeated on a guess: what it would cost is not known.
         return _Worth(longest=self._longest, metered=metered, backs_off=self._backs_off and not metered)
 
-    def _send(self, request: "_Call") -> requests.Response:
+    def _send(self, request: "_Call", seconds: float) -> requests.Response:
         if request.before is not None:
             request.before()
         # Right before the call, so that none goes out later than it was counted, nor with a token from before the wait.
         self._pace()
         fresh = dict(request.headers())
         try:
-            return self._session.request(
-                request.method,
-                self.base_url + request.path,
-                headers=fresh,
-                params=request.params,
-                json=request.body,
-                timeout=self.timeout,
-                allow_redirects=False,
-                stream=True,
-            )
+            with deadline(self._clock, seconds):
+                return self._session.request(
+                    request.method,
+                    self.base_url + request.path,
+                    headers=fresh,
+                    params=request.params,
+                    json=request.body,
+                    timeout=self._limits.timeout,
+                    allow_redirects=False,
+                    stream=True,
+                )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._unavailable(error) from None
 
@@ -243,9 +248,12 @@ class Http:
         unavailable.ambiguous = arrived(error)
         return unavailable
 
+    def _body(self, response: requests.Response) -> Body:
+        return Body.of(response, name=self.name, most=self._limits.file_bytes)
+
     def _answer(self, request: "_Call", response: requests.Response) -> Answer:
         try:
-            content = response.raw.read(LARGEST_ANSWER + 1, decode_content=True)
+            content = self._body(response).start(LARGEST_ANSWER + 1)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._unavailable(error) from None
         answer = Answer(status=response.status_code, headers=response.headers, body=content)

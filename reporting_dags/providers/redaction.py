@@ -33,7 +33,7 @@ class Redactor:
 
 
 class _NoQueries(logging.Filter):
-    """urllib3 writes the path of every request, query and all, when its log level is DEBUG."""
+    """urllib3 writes whole addresses, queries and all: of every request at DEBUG, of garbled heads at WARNING."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = _QUERY.sub(HIDDEN, record.getMessage()), None
@@ -42,6 +42,7 @@ class _NoQueries(logging.Filter):
 
 def quiet_http_logs() -> None:
     """Keep URL queries out of urllib3's own log records; safe to call again."""
-    logger = logging.getLogger("urllib3.connectionpool")
-    if not any(isinstance(existing, _NoQueries) for existing in logger.filters):
-        logger.addFilter(_NoQueries())
+    for name in ("urllib3.connectionpool", "urllib3.connection"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(existing, _NoQueries) for existing in logger.filters):
+            logger.addFilter(_NoQueries())

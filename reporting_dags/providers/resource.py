@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.providers.api import Pace, Provider, unpaced
+from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.settings import seconds
 
 SECRET: dict[str, Any] = {"dagster__is_secret": True}
@@ -29,6 +30,19 @@ class ProviderResource(dg.ConfigurableResource[Any], ABC):
         "Unset: REPORTING_JOB_TIMEOUT_SECONDS, else 7200.",
     )
 
+    silence_seconds: float = Field(
+        default=USUAL.silence_seconds, gt=0, description="Seconds without a byte after which an answer is lost."
+    )
+    answer_seconds: float = Field(
+        default=USUAL.answer_seconds, gt=0, description="Seconds in which a small answer must be whole."
+    )
+    file_seconds: float = Field(
+        default=USUAL.file_seconds, gt=0, description="Seconds in which a report's file must be whole."
+    )
+    file_bytes: int = Field(
+        default=USUAL.file_bytes, gt=0, description="Largest file of a report, unpacked, that is taken."
+    )
+
     @abstractmethod
     def client(self, clock: Clock, pace: Pace = unpaced) -> Provider:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
@@ -42,3 +56,13 @@ class ProviderResource(dg.ConfigurableResource[Any], ABC):
     def timeout(self) -> timedelta:
         """How long a run waits for one report."""
         return timedelta(seconds=seconds(self.job_timeout_seconds, "REPORTING_JOB_TIMEOUT_SECONDS", default=7200))
+
+    @property
+    def limits(self) -> Limits:
+        """How long its answers may take, and how large they may be."""
+        return Limits(
+            silence_seconds=self.silence_seconds,
+            answer_seconds=self.answer_seconds,
+            file_seconds=self.file_seconds,
+            file_bytes=self.file_bytes,
+        )

@@ -8,8 +8,13 @@ import requests
 import urllib3
 
 from reporting_dags.model.errors import Denied, Failed
+from reporting_dags.providers.deadline import LateError
 
 LATER = "Run the day again later."
+
+
+class GzipError(OSError):
+    """A packed body is damaged or cut short; its text says which."""
 
 
 class Unavailable(Failed):
@@ -50,6 +55,9 @@ def arrived(error: BaseException) -> bool:
 
 def why(error: BaseException) -> str:
     """The kind of a transport error in words, without the URL that its own text would carry."""
+    told = _told(error)
+    if told is not None:
+        return str(told)
     kinds: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
         (requests.exceptions.ConnectTimeout, "no connection in time"),
         ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError), "timed out"),
@@ -59,3 +67,10 @@ def why(error: BaseException) -> str:
         ((requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError), "the answer broke off"),
     )
     return next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)
+
+
+def _told(error: BaseException | None) -> BaseException | None:
+    """The error of our own that lies behind `error`, where there is one: its text may be shown."""
+    while error is not None and not isinstance(error, LateError | GzipError):
+        error = error.__cause__ or error.__context__
+    return error

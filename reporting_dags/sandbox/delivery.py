@@ -1,6 +1,7 @@
 """How an answer reaches the client, or fails to: the faults of the way back."""
 
 import asyncio
+import functools
 import gzip
 from http import HTTPStatus
 
@@ -9,6 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from reporting_dags.sandbox.faults import Fault
 from reporting_dags.sandbox.wire import Connection, Connections
+
+_MEBIBYTE = 1 << 20
 
 
 def replaced(fault: Fault) -> Response | None:
@@ -19,8 +22,9 @@ def replaced(fault: Fault) -> Response | None:
             if isinstance(body, dict | list):
                 return JSONResponse(body, int(fault["status"]), dict(fault["headers"]))
             return Response(str(body), int(fault["status"]), dict(fault["headers"]), "text/plain")
-        case "html":
-            return Response(str(fault["body"]), media_type="text/html")
+        case "html" | "xml":
+            kind = "text/html" if fault.do == "html" else "application/xml"
+            return Response(str(fault["body"]), media_type=kind)
         case "redirect":
             return Response(b"", int(fault["status"]), {"Location": str(fault["to"])})
         case "empty" | "reset":
@@ -51,6 +55,15 @@ class Delivery(Response):
             case "gzip_cut":
                 packed = gzip.compress(body)
                 await self._plain(packed[: self._kept(packed)], send, gzipped=True)
+            case "gzip_corrupt":
+                packed = gzip.compress(body)
+                middle = len(packed) // 2
+                harmed = packed[:middle] + bytes(255 - byte for byte in packed[middle : middle + 8])
+                await self._plain(harmed + packed[middle + 8 :], send, gzipped=True)
+            case "gzip_bomb":
+                await self._plain(_bomb(int(self._fault["mebibytes"])), send, gzipped=True)
+            case "endless":
+                await self._endless(body or b" ", send)
             case _:
                 connection = self._connections.of(tuple(scope["client"]))
                 if connection is not None:
@@ -91,9 +104,30 @@ class Delivery(Response):
             await asyncio.sleep(float(self._fault["pause"]))
         await send({"type": "http.response.body", "body": b""})
 
+    async def _endless(self, body: bytes, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        piece = body * -(-_MEBIBYTE // len(body))
+        # What is sent to a client that has gone is dropped.
+        for _ in range(int(self._fault["mebibytes"])):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
     async def _broken(self, body: bytes, connection: Connection) -> None:
         if self._fault.do == "reset":
             await connection.reset()
+            return
+        if self._fault.do == "garbled_head":
+            connection.write(self._head(f"content-length: {len(body)}", "this is no header") + body)
+            await connection.close()
+            return
+        if self._fault.do == "drip_head":
+            head = self._head(f"content-length: {len(body)}")
+            size = -(-len(head) // int(self._fault["pieces"]))
+            for start in range(0, len(head), size):
+                connection.write(head[start : start + size])
+                await asyncio.sleep(float(self._fault["pause"]))
+            connection.write(body)
+            await connection.close()
             return
         kept = body[: self._kept(body)]
         match self._fault.do:
@@ -108,7 +142,12 @@ class Delivery(Response):
                 connection.write(self._head("connection: close") + whole_rows)
         await connection.close()
 
-    def _head(self, framing: str) -> bytes:
+    def _head(self, *framing: str) -> bytes:
         phrase = HTTPStatus(self.status_code).phrase
         lines = [f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in self.raw_headers]
-        return "\r\n".join((f"HTTP/1.1 {self.status_code} {phrase}", *lines, framing, "", "")).encode("latin-1")
+        return "\r\n".join((f"HTTP/1.1 {self.status_code} {phrase}", *lines, *framing, "", "")).encode("latin-1")
+
+
+@functools.lru_cache(maxsize=1)
+def _bomb(mebibytes: int) -> bytes:
+    return gzip.compress(b"0" * (mebibytes * _MEBIBYTE))

@@ -22,7 +22,7 @@ NOWHERE = "none"
 """The point under which requests to paths that no provider has are logged."""
 
 # Faults whose answer takes the honest one's place and then goes its ordinary way.
-_IN_PLACE = frozenset({"status", "html", "empty", "redirect"})
+_IN_PLACE = frozenset({"status", "html", "xml", "empty", "redirect"})
 
 
 class Exchange:

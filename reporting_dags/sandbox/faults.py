@@ -14,16 +14,25 @@ REQUIRED = object()
 ANSWER_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "status": {"status": REQUIRED, "body": "", "headers": {}, "effect": False},
     "html": {"body": "<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>", "effect": False},
+    "xml": {"body": '<?xml version="1.0"?><Error><Code>SlowDown</Code></Error>', "effect": False},
     "empty": {"effect": False},
     "redirect": {"to": REQUIRED, "status": 302, "effect": False},
     "reset": {"effect": False},
     "stall": {"seconds": 1.0, "at": "head"},
     "drip": {"pieces": 10, "pause": 0.05},
+    "drip_head": {"pieces": 10, "pause": 0.05},
+    # A line in the head that is no header.
+    "garbled_head": {},
+    # The same body over and over, as long as the client listens and up to so many MiB.
+    "endless": {"mebibytes": 64},
     "cut": {"keep": 0.5},
     "cut_chunked": {"keep": 0.5},
     "cut_close": {"keep": 0.5},
     "gzip": {},
     "gzip_cut": {"keep": 0.5},
+    "gzip_corrupt": {},
+    # Small on the way, and so many MiB of zeros when unpacked.
+    "gzip_bomb": {"mebibytes": 300},
 }
 
 # What handlers carry out themselves; an endpoint names those that it knows.

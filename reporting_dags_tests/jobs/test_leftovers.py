@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reporting_dags.jobs.job import Claimant, Job, JobState
-from reporting_dags.jobs.leftovers import Leftover, judge
+from reporting_dags.jobs.leftovers import Leftover, Verdict, judge
 from reporting_dags.model.days import Window
 from reporting_dags.providers.api import Handle, Request
 
@@ -57,3 +57,99 @@ def test_every_asked_day_has_one_way_home_and_no_answer_replaces_a_newer_one(
             assert job.state is not JobState.INTENDED
             assert job.submitted_at is not None
             assert all(landed.get(day, job.submitted_at) <= job.submitted_at for day in verdict.days[window])
+
+
+def day(number: int) -> date:
+    return date(2026, 11, number)
+
+
+def left(first: int, last: int, hours: float, *, days: set[int] | None = None, **job: Any) -> Leftover:
+    """A submitted job of `first` to `last`, asked for `hours` ago, bought for `days` or all of them."""
+    window = Window(day(first), day(last))
+    at = NOW - timedelta(hours=hours)
+    mine = frozenset(window.days if days is None else [day(number) for number in days])
+    facts: dict[str, Any] = {"id": f"{first}-{last}-{hours}", "report": "p/r", "request": Request(window), "fence": 1}
+    facts |= {"state": JobState.SUBMITTED, "intended_at": at, "submitted_at": at} | job
+    return Leftover(job=Job(**facts), account="a", fingerprint="f", days_left=mine)
+
+
+def judged(
+    found: list[Leftover], asked: list[int], landed: dict[int, float] | None = None, parts: tuple[str, ...] = ("",)
+) -> Verdict:
+    """The verdict where `landed` says how many hours ago the answer of a day was asked for."""
+    lies = {day(number): NOW - timedelta(hours=hours) for number, hours in (landed or {}).items()}
+    return judge(found, [day(number) for number in asked], who=WHO, parts=lambda _: parts, landed=lies, now=NOW)
+
+
+def days_of(verdict: Verdict) -> dict[str, list[int]]:
+    """Job ids → the days that they are taken up for."""
+    return {
+        " ".join(one.job.id for one in group): sorted(each.day for each in verdict.days[window])
+        for window, group in verdict.take.items()
+    }
+
+
+def test_of_two_answers_to_a_day_the_newer_is_taken_up_and_the_older_serves_the_rest() -> None:
+    older, newer = left(1, 5, 10), left(3, 8, 2)
+    for found in ([older, newer], [newer, older]):
+        verdict = judged(found, [1, 3, 4, 8])
+        assert days_of(verdict) == {"3-8-2": [3, 4, 8], "1-5-10": [1]}
+        assert (verdict.ask, verdict.close) == (set(), [])
+
+
+def test_a_job_that_touches_no_asked_day_is_left_alone_and_those_after_it_are_not_overlooked() -> None:
+    verdict = judged([left(1, 2, 1), left(5, 6, 1), left(8, 9, 1)], [6])
+    assert days_of(verdict) == {"5-6-1": [6]}
+    assert (verdict.ask, verdict.close) == (set(), [])
+
+
+def test_an_answer_is_taken_up_for_a_day_and_a_night() -> None:
+    assert days_of(judged([left(1, 2, 24)], [1])) == {"1-2-24": [1]}
+    verdict = judged([left(1, 2, 24.01)], [1])
+    assert verdict.ask == {day(1)}
+    assert [(job.id, reason) for job, reason in verdict.close] == [
+        ("1-2-24.01", "asked for on 2026-11-19 12:59 UTC and never landed")
+    ]
+
+
+def test_an_address_serves_until_its_hour_and_a_kept_answer_longer() -> None:
+    soon, now = Handle(expires_at=NOW + timedelta(seconds=1)), Handle(expires_at=NOW)
+    assert days_of(judged([left(1, 1, 1, handle=soon)], [1])) == {"1-1-1": [1]}
+    verdict = judged([left(1, 1, 1, handle=now)], [1])
+    assert [reason for _, reason in verdict.close] == ["its download address served until 2026-11-20 13:00 UTC"]
+    kept = left(1, 1, 1, handle=now, state=JobState.DOWNLOADED)
+    assert days_of(judged([kept], [1])) == {"1-1-1": [1]}
+
+
+def test_an_answer_to_which_a_newer_one_has_landed_serves_only_the_other_days() -> None:
+    assert days_of(judged([left(1, 3, 5)], [1, 2, 3], landed={2: 4, 3: 5})) == {"1-3-5": [1, 3]}
+    verdict = judged([left(1, 3, 5)], [2], landed={2: 4})
+    assert (days_of(verdict), verdict.ask, verdict.close) == ({}, {day(2)}, []), "it is worth something to others"
+    verdict = judged([left(1, 2, 5)], [2], landed={1: 4, 2: 4})
+    assert [reason for _, reason in verdict.close] == ["a newer answer has landed on all of its days"]
+
+
+def test_an_answer_is_not_taken_up_for_a_day_that_it_was_not_bought_for_or_that_has_ended() -> None:
+    assert days_of(judged([left(1, 3, 5, days={3})], [1, 2])) == {}
+    assert days_of(judged([left(1, 3, 5, days={3})], [1, 3])) == {"1-3-5": [1, 3]}, "but it may serve it as well"
+    assert [job.id for job, _ in judged([left(1, 3, 5, days=set())], [1]).close] == ["1-3-5"]
+
+
+def test_the_parts_of_a_window_are_as_old_as_the_oldest_and_go_together() -> None:
+    window = Window(day(1), day(2))
+    parts = [left(1, 2, hours, request=Request(window, part)) for part, hours in (("x", 3), ("y", 7))]
+    assert days_of(judged(parts, [1], parts=("x", "y"))) == {"1-2-3 1-2-7": [1]}
+    assert days_of(judged(parts, [1, 2], landed={1: 5}, parts=("x", "y"))) == {"1-2-3 1-2-7": [2]}
+    verdict = judged(parts, [1], parts=("x",))
+    assert days_of(verdict) == {"1-2-3": [1]}
+    assert [(job.id, reason) for job, reason in verdict.close] == [
+        ("1-2-7", "another account, query or part is wanted now")
+    ]
+
+
+def test_a_job_that_was_never_sent_is_as_old_as_its_intent() -> None:
+    kept = left(1, 1, 25, state=JobState.DOWNLOADED, submitted_at=None)
+    assert judged([kept], [1]).ask == {day(1)}
+    assert days_of(judged([left(1, 1, 23, state=JobState.DOWNLOADED, submitted_at=None)], [1])) == {"1-1-23": [1]}
+    (closed,) = judged([left(1, 1, 1, state=JobState.INTENDED)], [1]).close
+    assert closed[1] == "its run ended before the provider's answer to it was saved"

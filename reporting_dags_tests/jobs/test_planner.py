@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.planner import longest_answered, plan, refusal
-from reporting_dags.model.days import Window
+from reporting_dags.jobs.planner import longest_answered, narrowed, plan, refusal
+from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.errors import Expired, NotReady, ReportingError
 from reporting_dags.providers.api import Request
 from reporting_dags.reports.dt_offer_wall import EVENT
@@ -69,6 +69,15 @@ def test_the_ends_of_the_reach_are_served() -> None:
     assert refusal(EVENT.calendar, date(2026, 11, 19), NOW) is None
 
 
+def test_a_day_is_served_from_its_hour_on_and_from_the_providers_first_day() -> None:
+    out = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert refusal(EVENT.calendar, date(2026, 11, 19), out) is None
+    assert isinstance(refusal(EVENT.calendar, date(2026, 11, 19), out - timedelta(microseconds=1)), NotReady)
+    calendar = Calendar(first_day=date(2026, 1, 5))
+    assert refusal(calendar, date(2026, 1, 5), NOW) is None
+    assert isinstance(refusal(calendar, date(2026, 1, 4), NOW), Expired)
+
+
 def request(first: int, last: int, part: str = "") -> Request:
     return Request(Window(date(2026, 11, first), date(2026, 11, last)), part)
 
@@ -81,3 +90,39 @@ def test_windows_get_shorter_where_the_number_of_days_was_too_much_and_not_where
     # Day 3 alone is too much: every window that holds it was cut, and the others may be as long as ever.
     monster = {request(1, 10), request(1, 5), request(3, 5), request(3, 3), request(3, 3, "00000/43200")}
     assert longest_answered(90, monster) == 90
+    assert longest_answered(90, {request(1, 9)}) == 5, "the larger half of nine"
+    assert longest_answered(90, {request(1, 2)}) == 1
+    assert longest_answered(90, {request(1, 1)}) == 90
+    assert longest_answered(90, {request(1, 20), request(1, 10), request(11, 20)}) == 5
+    assert longest_answered(3, {request(1, 10)}) == 3
+    # Of parts of a window, each speaks for its own.
+    assert longest_answered(90, {request(1, 10, "x"), request(1, 5, "y")}) == 3
+
+
+def halved(one: Request) -> tuple[Request, ...]:
+    days = one.window.days
+    middle = len(days) // 2
+    pieces = (days[:middle], days[middle:]) if middle else ()
+    return tuple(Request(Window(piece[0], piece[-1]), one.part) for piece in pieces)
+
+
+@pytest.mark.rule("IN7")
+@pytest.mark.parametrize(
+    ("asked", "cut", "smaller"),
+    [
+        (request(1, 8), set[Request](), [request(1, 8)]),
+        (request(1, 8), {request(1, 9)}, [request(1, 8)]),
+        (request(1, 8), {request(1, 8)}, [request(1, 4), request(5, 8)]),
+        (request(1, 8), {request(2, 3)}, [request(1, 2), request(3, 4), request(5, 8)]),
+        (request(1, 8), {request(4, 5)}, [request(1, 4), request(5, 8)]),
+        (request(1, 1), {request(1, 1)}, [request(1, 1)]),
+        (request(1, 2), {request(1, 2, "x")}, [request(1, 1), request(2, 2)]),
+        (request(1, 2, "x"), {request(1, 2)}, [request(1, 2, "x")]),
+        (request(1, 2, "x"), {request(1, 2, "y")}, [request(1, 2, "x")]),
+        (request(1, 2, "x"), {request(1, 2, "x")}, [request(1, 1, "x"), request(2, 2, "x")]),
+    ],
+)
+def test_what_was_cut_is_asked_for_in_smaller_pieces_and_nothing_else_is(
+    asked: Request, cut: set[Request], smaller: list[Request]
+) -> None:
+    assert narrowed(asked, cut, halved) == smaller

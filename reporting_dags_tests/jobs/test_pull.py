@@ -264,7 +264,7 @@ def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbo
 def test_ow4_a_spent_quota_ends_denied_without_a_call(
     sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall
 ) -> None:
-    offer_wall.quota = replace(offer_wall.quota, per_day=1)
+    offer_wall.quota = replace(offer_wall.quota, per_day=1, kept=0)
     list(pull(make_bench(), EVENT, DAYS))
     results = list(pull(make_bench("run-2"), EVENT, DAYS))
     assert set(outcomes(results).values()) == {Outcome.DENIED}
@@ -313,6 +313,6 @@ def test_the_signed_address_is_forgotten_once_the_answer_is_kept(
         states.append(b"X-Amz-Signature" in (tmp_path / "reporting_ledger.db").read_bytes())
 
     list(pull(make_bench(log=look), EVENT, DAYS))
-    assert states[0], "while the job is open the ledger holds its address"
+    assert any(states), "while the job is open the ledger holds its address"
     assert b"X-Amz-Signature" not in (tmp_path / "reporting_ledger.db").read_bytes()
     assert (tmp_path / "reporting_ledger.db").stat().st_mode & 0o777 == 0o600

@@ -39,7 +39,7 @@ WHOLE = 86400
 
 @pytest.fixture
 def bench(bench_of: BenchOf) -> Bench:
-    return bench_of("integr8")
+    return bench_of("integr8", exports_kept=0)
 
 
 def spans(sandbox: Sandbox, status: int | None = 200) -> list[str]:

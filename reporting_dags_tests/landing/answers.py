@@ -1,6 +1,6 @@
 """Small reports and answers, and one way of landing them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from reporting_dags.landing.land import LandedDay, RefusedDay, land
+from reporting_dags.landing.land import LandedDay, Publish, RefusedDay, land
 from reporting_dags.landing.part import Part
 from reporting_dags.landing.store import Store, open_store
 from reporting_dags.model.column import Column, day, identity, measure, money, ratio
@@ -76,7 +76,7 @@ class Bench:
         window: Window = WINDOW,
         days: Sequence[date] = (FIRST,),
         expected: int | None = None,
-        before_publish: Callable[[date], None] = lambda day: None,
+        publish: Publish = lambda _, put: put(),
     ) -> list[LandedDay | RefusedDay]:
         parts = [answer if isinstance(answer, Part) else self.part(answer) for answer in answers]
         return list(
@@ -87,7 +87,7 @@ class Bench:
                 days=days,
                 store=self.store,
                 expected_rows=expected,
-                before_publish=before_publish,
+                publish=publish,
             )
         )
 

@@ -2,6 +2,7 @@
 
 import stat
 import threading
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -194,16 +195,17 @@ def test_several_files_are_one_answer_with_their_constants(bench: Bench) -> None
         bench.land(bench.part(rows("2026-11-01,9,US,1,1,1"), App_ID="7"))
 
 
-def test_nothing_more_is_written_once_before_publish_raises(bench: Bench) -> None:
+def test_nothing_more_is_written_once_publishing_is_refused(bench: Bench) -> None:
     asked: list[date] = []
 
-    def claim(day: date) -> None:
-        asked.append(day)
-        if day == SECOND:
+    def claim(landed: LandedDay, put: Callable[[], None]) -> None:
+        asked.append(landed.day)
+        if landed.day == SECOND:
             raise RuntimeError("taken over")
+        put()
 
     with pytest.raises(RuntimeError, match="taken over"):
-        bench.land(rows("2026-11-01,1,US,1,1,1"), days=WINDOW.days, before_publish=claim)
+        bench.land(rows("2026-11-01,1,US,1,1,1"), days=WINDOW.days, publish=claim)
     assert asked == [FIRST, SECOND]
     assert bench.path(FIRST).exists()
     assert not bench.path(SECOND).exists()
@@ -226,7 +228,7 @@ def test_staging_is_private_and_empty_after_an_early_close(bench: Bench) -> None
         days=WINDOW.days,
         store=bench.store,
         expected_rows=None,
-        before_publish=lambda day: None,
+        publish=lambda _, put: put(),
     )
     next(days)
     (folder,) = bench.leftovers()

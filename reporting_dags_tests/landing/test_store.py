@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -71,9 +72,10 @@ def test_what_is_not_there_is_a_storage_error(store: Store, tmp_path: Path) -> N
     def fetch(key: str) -> object:
         return store.fetch(key, tmp_path / "into")
 
-    for use in (store.size, store.open, fetch):
+    for use in (store.open, fetch):
         with pytest.raises(StorageError, match="cannot be read"):
             use(KEY)
+    assert store.size(KEY) is None
 
 
 def test_staging_is_private_and_holds_nothing_that_a_glob_would_read(store: Store) -> None:
@@ -152,3 +154,43 @@ def test_opening_a_store_touches_nothing(tmp_path: Path) -> None:
     open_store(str(tmp_path / "data"), scratch=tmp_path / "scratch")
     open_store("s3://bucket/prefix?endpoint_override=127.0.0.1%3A1", scratch=tmp_path / "scratch")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_keys_are_those_of_every_file_below_a_folder(store: Store) -> None:
+    other = "dt_offer_wall/events/part-0.parquet"
+    assert list(store.keys("")) == []
+    for key in (KEY, other):
+        store.put(staged(store, b"x"), key)
+    staged(store, b"on its way")
+    assert sorted(store.keys("")) == [KEY, other]
+    assert list(store.keys("dt_offer_wall/event")) == [KEY]
+    assert list(store.keys("mintegral/event")) == []
+
+
+def test_old_files_directly_under_a_folder_are_removed(store: Store) -> None:
+    inner = "a/b/inner/c.csv"
+    for key in ("a/b/1.csv", "a/b/2.csv", inner, "a/bb/1.csv"):
+        store.put(staged(store, b"x"), key)
+    assert store.remove_older("a/b", datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert store.remove_older("a/b", datetime.now(UTC) + timedelta(hours=1)) == 2
+    assert sorted(store.keys("")) == [inner, "a/bb/1.csv"]
+    assert store.remove_older("nowhere/at_all", datetime.now(UTC)) == 0
+
+
+def test_age_is_told_by_the_time_of_writing(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "raw"), scratch=tmp_path, private=True)
+    now = datetime.now(UTC)
+    for name, age in (("old", 3), ("edge", 2), ("young", 1)):
+        store.put(staged(store, b"x"), f"a/b/{name}.csv")
+        written = (now - timedelta(days=age)).timestamp()
+        os.utime(tmp_path / f"raw/a/b/{name}.csv", (written, written))
+    assert store.remove_older("a/b", now - timedelta(days=2)) == 1
+    assert sorted(store.keys("a/b")) == ["a/b/edge.csv", "a/b/young.csv"]
+
+
+def test_a_folder_that_cannot_be_emptied_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "raw" / "a").mkdir(parents=True)
+    (tmp_path / "raw" / "a" / "b").write_bytes(b"no folder")
+    store = open_store(str(tmp_path / "raw"), scratch=tmp_path, label="raw store", variable="REPORTING_RAW_URL")
+    with pytest.raises(StorageError, match=r"raw store .* cannot be written: not a directory"):
+        store.remove_older("a/b", datetime.now(UTC))

@@ -92,7 +92,7 @@ def nothing_counted(quota: Quota) -> None:
         ({"do": "empty"}, Outcome.FAILED, "no JSON object with a code"),
         ({"do": "status", "status": 200, "body": '{"code": "a lot"}'}, Outcome.FAILED, "no JSON object with a code"),
         ({"do": "status", "status": 200, "body": f'{{"code": {"9" * 5000}}}'}, Outcome.FAILED, "no JSON object"),
-        ({"do": "status", "status": 403, "body": "no"}, Outcome.FAILED, "answered 403"),
+        ({"do": "status", "status": 403, "body": "no"}, Outcome.DENIED, "answered 403"),
         ({"do": "status", "status": 503}, Outcome.FAILED, "with 503"),
         ({"do": "status", "status": 429}, Outcome.DENIED, "with 429"),
         ({"do": "reset"}, Outcome.FAILED, "did not answer"),

@@ -539,7 +539,7 @@ REFUSED = [
     Mishap({"do": "cut"}, Outcome.PARTIAL, "broke off (the answer broke off). Run the day again later", 3),
     Mishap({"do": "cut_chunked"}, Outcome.PARTIAL, "broke off (the answer broke off). Run the day again later", 3),
     Mishap({"do": "cut_close"}, Outcome.PARTIAL, "came with no length, so nothing shows that it is whole", 3),
-    Mishap({"do": "gzip_cut"}, Outcome.PARTIAL, "is cut short. Run the day again later", 3),
+    Mishap({"do": "gzip_cut"}, Outcome.PARTIAL, "(its gzip is cut short). Run the day again later", 3),
 ]
 ECHO = [
     Mishap({"do": "meta", "count": 1}, Outcome.PARTIAL, "rows, the provider said 1"),

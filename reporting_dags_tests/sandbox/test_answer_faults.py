@@ -200,6 +200,58 @@ def test_gzip_cut_is_whole_to_http_but_not_to_gzip(client: Client) -> None:
     assert not unpacker.eof
 
 
+def test_gzip_corrupt_is_as_long_as_it_says_and_cannot_be_unpacked(client: Client) -> None:
+    url = client.url()
+    client.sandbox.faults.add("dt.file", do="gzip_corrupt")
+    answer = raw_get(url)
+    packed = answer.read()
+    assert len(packed) == int(answer.headers["Content-Length"])
+    with pytest.raises(zlib.error):
+        zlib.decompress(packed, wbits=31)
+
+
+def test_gzip_bomb_is_small_until_it_is_unpacked(client: Client) -> None:
+    url = client.url()
+    client.sandbox.faults.add("dt.file", do="gzip_bomb", mebibytes=5)
+    packed = raw_get(url).read()
+    assert len(packed) < 100_000
+    assert len(zlib.decompress(packed, wbits=31)) == 5 << 20
+
+
+def test_xml_is_a_200_with_a_document(client: Client) -> None:
+    client.sandbox.faults.add("dt.report", do="xml")
+    answer = client.ask(query())
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("application/xml")
+    assert answer.text.startswith("<?xml")
+
+
+def test_endless_says_the_same_until_nobody_listens(client: Client) -> None:
+    url = client.url()
+    whole = get(url).content
+    client.sandbox.faults.add("dt.file", do="endless", mebibytes=3, times=2)
+    with requests.get(url, timeout=10, stream=True) as answer:
+        assert answer.headers["Transfer-Encoding"] == "chunked"
+        assert next(answer.iter_content(2 * len(whole))) == 2 * whole
+    assert 3 << 20 <= len(get(url).content) < 3 * ((1 << 20) + len(whole))
+
+
+def test_drip_head_outlasts_no_read_timeout_and_comes_whole(client: Client) -> None:
+    url = client.url()
+    whole = get(url).content
+    client.sandbox.faults.add("dt.file", do="drip_head", pieces=6, pause=0.1)
+    began = perf_counter()
+    assert requests.get(url, timeout=0.4).content == whole
+    assert perf_counter() - began >= 0.5
+
+
+def test_garbled_head_has_a_line_that_is_no_header(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    url = client.url()
+    client.sandbox.faults.add("dt.file", do="garbled_head")
+    get(url)
+    assert "Failed to parse headers" in caplog.text
+
+
 def test_redirect_points_elsewhere(client: Client) -> None:
     url = client.url()
     client.sandbox.faults.add("dt.file", do="redirect", to="http://127.0.0.2:1/other", status=307)

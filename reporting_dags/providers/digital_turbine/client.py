@@ -16,6 +16,7 @@ from reporting_dags.providers.digital_turbine.errors import refusal
 from reporting_dags.providers.digital_turbine.files import ReportFiles, expiry
 from reporting_dags.providers.download import AllowedOrigins, Downloads
 from reporting_dags.providers.http import Http, fields
+from reporting_dags.providers.limits import Limits
 from reporting_dags.providers.redaction import Redactor
 
 BASE_URL = "https://reporting.fyber.com"
@@ -34,6 +35,7 @@ class DigitalTurbine(Provider):
         clock: tells the time and waits.
         first_poll: until the first look at a file, and before the first retry of a call.
         timeout: how long a run waits for one report.
+        limits: of its answers.
     """
 
     def __init__(
@@ -47,15 +49,21 @@ class DigitalTurbine(Provider):
         clock: Clock,
         first_poll: timedelta,
         timeout: timedelta,
+        limits: Limits,
     ) -> None:
         http = Http(
-            name=name, base_url=base_url, redactor=Redactor(), clock=clock, first_delay=first_poll.total_seconds()
+            name=name,
+            base_url=base_url,
+            redactor=Redactor(),
+            clock=clock,
+            first_delay=first_poll.total_seconds(),
+            limits=limits,
         )
         self._name = name
         self.quota = quota
         self._allowed = AllowedOrigins(base_url=base_url, suffixes=FILE_HOSTS)
         self._session = Session(http, client_id=client_id, client_secret=client_secret, clock=clock)
-        self._downloads = Downloads(name=name, allowed=self._allowed, clock=clock)
+        self._downloads = Downloads(name=name, allowed=self._allowed, clock=clock, limits=limits)
         self._files = ReportFiles(self._downloads, name=name, clock=clock)
         self._clock = clock
         self.account = hashlib.sha256(f"dt:{client_id}".encode()).hexdigest()[:12]

@@ -37,6 +37,10 @@ class Forbidden(Denied):
     """403, which the documents do not know: something is not permitted."""
 
 
+class Unauthorized(Denied):
+    """401 with a code that the documents do not know."""
+
+
 class UnknownError(Failed):
     """An answer that the documents do not know."""
 
@@ -61,6 +65,10 @@ _FORBIDDEN: tuple[type[ReportingError], str] = (
     Forbidden,
     "Ask the Account Manager at Digital Turbine what the account may do.",
 )
+_UNAUTHORIZED: tuple[type[ReportingError], str] = (
+    Unauthorized,
+    "Check DT_CLIENT_ID and DT_CLIENT_SECRET, and in the DT Console that the account is enabled.",
+)
 _UNKNOWN: tuple[type[ReportingError], str] = (
     UnknownError,
     "Check DT_BASE_URL; if it lasts, ask Digital Turbine's support.",
@@ -71,7 +79,7 @@ def refusal(name: str, answer: Answer, redactor: Redactor) -> ReportingError:
     """The typed error for an answer that is no success; carries the provider's own words, cleaned."""
     said = fields(answer.json())
     code = str(said.get("error", ""))
-    kind, advice = _CODES.get(code, _FORBIDDEN if answer.status == 403 else _UNKNOWN)
+    kind, advice = _CODES.get(code, {401: _UNAUTHORIZED, 403: _FORBIDDEN}.get(answer.status, _UNKNOWN))
     words = next((str(said[key]) for key in ("error_description", "description", "message") if said.get(key)), "")
     told = redactor.clean(f"{code} {words}".strip() or answer.body.decode("utf-8", "replace"), limit=200)
     request_id = redactor.clean(str(said.get("id", "")), limit=80)

@@ -1,6 +1,7 @@
 """Digital Turbine's report files (DT4 to DT6): a signed address that stays empty until the report is in it."""
 
 import codecs
+import itertools
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from reporting_dags.providers.download import Downloads
 from reporting_dags.providers.trouble import LATER, Unavailable
 
 LIFETIME = timedelta(hours=3)
+_PAGE = "a web page stands in place of the report file"
 _CODE = re.compile(rb"<Code>\s*(\w{1,60})\s*</Code>")
 
 
@@ -46,7 +48,7 @@ class ReportFiles:
         Raises:
             Expired: the address no longer serves (403).
         """
-        with self._downloads.open(_url(handle)) as body:
+        with self._downloads.open(_url(handle), brief=True) as body:
             return self._state(body, handle)
 
     @contextmanager
@@ -56,19 +58,25 @@ class ReportFiles:
         Raises:
             Expired: the address stopped serving before the download began.
             Partial: the file broke off, or is empty after all.
+            NotReady: it is there no longer, or a page stands in its place.
         """
         with self._downloads.open(_url(handle)) as body:
             if body.status != 200:
                 state = self._state(body, handle)
                 raise NotReady(f"the file of {self._name} was there, and is not any more ({state})", advice=LATER)
-            yield body.chunks()
+            chunks = body.chunks()
+            first = next(chunks, b"")
+            if _is_page(first):
+                # Landed, it would be refused as data, and the query lost.
+                raise NotReady(_PAGE, request_id=handle.id)
+            yield itertools.chain([first], chunks)
 
     def _state(self, body: Body, handle: Handle) -> Pending | Ready:
         if body.status == 200:
-            start = body.head(64).removeprefix(codecs.BOM_UTF8).lstrip()
-            if start.startswith(b"<"):
-                return Pending("a web page stands in place of the report file")
-            return Ready() if start else Pending("the report file is still empty")
+            start = body.head(64)
+            if _is_page(start):
+                return Pending(_PAGE)
+            return Ready() if _text(start) else Pending("the report file is still empty")
         if body.status in {202, 204, 404}:
             return Pending("the report file is not there yet")
         if body.status == 403:
@@ -95,3 +103,11 @@ def _url(handle: Handle) -> str:
     if handle.url is None:
         raise Expired("the download address of the report is gone", request_id=handle.id)
     return handle.url
+
+
+def _text(start: bytes) -> bytes:
+    return start.removeprefix(codecs.BOM_UTF8).lstrip()
+
+
+def _is_page(start: bytes) -> bool:
+    return _text(start).startswith(b"<")

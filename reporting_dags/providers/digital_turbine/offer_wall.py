@@ -8,11 +8,22 @@ from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Quota, Request
 from reporting_dags.providers.digital_turbine.client import DigitalTurbine
 from reporting_dags.providers.digital_turbine.offer_wall_report import PROVIDER, OfferWallQuery
+from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.trouble import RateLimited
+
+KEPT = 10
+"""Queries a day for the newest day: one a report, sent again once (DT5), and some room for reports of your own."""
 
 
 class OfferWall(DigitalTurbine):
-    """The Offer Wall API for one account; `queries_per_day` is its quota (OW4), the rest as `DigitalTurbine`."""
+    """The Offer Wall API for one account.
+
+    Args:
+        queries_per_day: its quota (OW4).
+        queries_kept: how many of them are kept for the newest day.
+
+    The rest is as of `DigitalTurbine`.
+    """
 
     def __init__(
         self,
@@ -23,18 +34,27 @@ class OfferWall(DigitalTurbine):
         clock: Clock,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
+        limits: Limits = USUAL,
         queries_per_day: int = 50,
+        queries_kept: int = KEPT,
     ) -> None:
+        quota = Quota(api=f"{PROVIDER} queries", per_day=queries_per_day, kept=queries_kept)
         super().__init__(
             name="DT Offer Wall",
-            quota=Quota(api=f"{PROVIDER} queries", per_day=queries_per_day),
+            quota=quota,
             base_url=base_url,
             client_id=client_id,
             client_secret=client_secret,
             clock=clock,
             first_poll=first_poll,
             timeout=timeout,
+            limits=limits,
         )
+
+    @property
+    def quotas(self) -> tuple[Quota, ...]:
+        """Its queries (OW4)."""
+        return (self.quota,)
 
     def question(self, report: Report[OfferWallQuery], request: Request) -> tuple[str, object]:
         """One query covers a window (OW1)."""

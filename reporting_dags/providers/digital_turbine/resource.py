@@ -6,7 +6,7 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import SettingError
 from reporting_dags.providers.api import Pace, unpaced
 from reporting_dags.providers.digital_turbine.client import BASE_URL
-from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
+from reporting_dags.providers.digital_turbine.offer_wall import KEPT, OfferWall
 from reporting_dags.providers.digital_turbine.user_level import UserLevel
 from reporting_dags.providers.resource import SECRET, ProviderResource
 from reporting_dags.providers.settings import base_url, setting
@@ -43,6 +43,13 @@ class DigitalTurbineResource(ProviderResource):
 class OfferWallResource(DigitalTurbineResource):
     """The Offer Wall reporting API."""
 
+    queries_kept: int = Field(
+        default=KEPT,
+        ge=0,
+        le=50,
+        description="Of the 50 queries of a day, how many are kept for the newest day, out of a backfill's reach.",
+    )
+
     def client(self, clock: Clock, pace: Pace = unpaced) -> OfferWall:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
         return OfferWall(
@@ -52,6 +59,8 @@ class OfferWallResource(DigitalTurbineResource):
             clock=clock,
             first_poll=self.first_poll,
             timeout=self.timeout,
+            queries_kept=self.queries_kept,
+            limits=self.limits,
         )
 
 
@@ -77,4 +86,5 @@ class UserLevelResource(DigitalTurbineResource):
             clock=clock,
             first_poll=self.first_poll,
             timeout=self.timeout,
+            limits=self.limits,
         )

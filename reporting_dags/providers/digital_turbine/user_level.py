@@ -10,6 +10,7 @@ from reporting_dags.providers.api import Handle, Meter, Quota, Request
 from reporting_dags.providers.digital_turbine.client import DigitalTurbine
 from reporting_dags.providers.digital_turbine.errors import Forbidden, InvalidQuery
 from reporting_dags.providers.digital_turbine.user_level_report import APP, PROVIDER, UserLevelQuery
+from reporting_dags.providers.limits import USUAL, Limits
 
 _ENABLING = (
     "The API is off for an app until the Account Manager at Digital Turbine enables it: "
@@ -30,6 +31,7 @@ class UserLevel(DigitalTurbine):
         clock: Clock,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
+        limits: Limits = USUAL,
     ) -> None:
         super().__init__(
             name="DT User Level",
@@ -40,6 +42,7 @@ class UserLevel(DigitalTurbine):
             clock=clock,
             first_poll=first_poll,
             timeout=timeout,
+            limits=limits,
         )
         self._apps = apps
 

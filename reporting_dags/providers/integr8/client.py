@@ -7,12 +7,24 @@ from typing import Any
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.report import Report
-from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pace, Pending, Provider, Ready, Request, unpaced
+from reporting_dags.providers.api import (
+    Handle,
+    JobPolicy,
+    Meter,
+    Pace,
+    Pending,
+    Provider,
+    Quota,
+    Ready,
+    Request,
+    unpaced,
+)
 from reporting_dags.providers.download import AllowedOrigins, Downloads
-from reporting_dags.providers.integr8.exports import Exports, pieces
+from reporting_dags.providers.integr8.exports import KEPT, Exports, pieces
 from reporting_dags.providers.integr8.pages import Pages
 from reporting_dags.providers.integr8.report import ExportQuery, ListQuery, Query, TableQuery
 from reporting_dags.providers.integr8.session import NAME, Paths, Session
+from reporting_dags.providers.limits import USUAL, Limits
 
 BASE_URL = "https://api.app.integr8.co/api/v2"
 FILE_HOSTS = (".amazonaws.com", ".storage.googleapis.com")
@@ -31,6 +43,8 @@ class Integr8(Provider):
         file_hosts: endings of hosts from which export files may come, over https.
         first_poll: until the first question after an export, and before the first retry of a call.
         timeout: how long a run waits for one export.
+        exports_kept: how many of the exports of a day are kept for the newest day.
+        limits: of its answers.
     """
 
     def __init__(
@@ -45,6 +59,8 @@ class Integr8(Provider):
         file_hosts: tuple[str, ...] = FILE_HOSTS,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
+        exports_kept: int = KEPT,
+        limits: Limits = USUAL,
     ) -> None:
         self._session = Session(
             base_url=base_url,
@@ -54,10 +70,11 @@ class Integr8(Provider):
             clock=clock,
             pace=pace,
             first_delay=first_poll,
+            limits=limits,
         )
         allowed = AllowedOrigins(base_url=base_url, suffixes=file_hosts)
-        self._downloads = Downloads(name=NAME, allowed=allowed, clock=clock)
-        self._exports = Exports(self._session, self._downloads)
+        self._downloads = Downloads(name=NAME, allowed=allowed, clock=clock, limits=limits)
+        self._exports = Exports(self._session, self._downloads, kept=exports_kept)
         self._pages = Pages(self._session)
         self.account = self._session.account
         self.policy = JobPolicy(
@@ -66,6 +83,11 @@ class Integr8(Provider):
             timeout=timeout,
             in_flight=4,
         )
+
+    @property
+    def quotas(self) -> tuple[Quota, ...]:
+        """Its exports (IN8)."""
+        return (self._exports.quota,)
 
     def halves(self, report: Report[Query], request: Request) -> tuple[Request, ...]:
         """Fewer days, and of a single day its halves (IN7)."""

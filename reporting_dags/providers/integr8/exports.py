@@ -7,13 +7,14 @@ from datetime import datetime, time, timedelta
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial, Truncated
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
-from reporting_dags.providers.download import Downloads
+from reporting_dags.providers.download import Astray, Downloads
 from reporting_dags.providers.http import fields
 from reporting_dags.providers.integr8.report import ExportQuery
 from reporting_dags.providers.integr8.session import NAME, NotFound, Session
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
 
-EXPORTS = Quota(api="integr8 exports", per_day=10)
+KEPT = 4
+"""Exports a day for the newest day: one for each log."""
 COMPLETED = "COMPLETED"
 FAILED = ("ERROR", "CANCELED")
 _FINEST = 60
@@ -21,11 +22,12 @@ _DAY = 86400
 
 
 class Exports:
-    """Exports of one integration, as `Integr8` uses them."""
+    """Exports of one integration, as `Integr8` uses them: ten a day (IN8), the last `kept` for the newest day."""
 
-    def __init__(self, session: Session, downloads: Downloads) -> None:
+    def __init__(self, session: Session, downloads: Downloads, *, kept: int = KEPT) -> None:
         self._session = session
         self._downloads = downloads
+        self.quota = Quota(api="integr8 exports", per_day=10, kept=kept)
 
     def submit(self, report: Report[ExportQuery], request: Request, meter: Meter) -> Handle:
         """Ask for an export; its id finds it again for 90 days (IN8).
@@ -46,7 +48,7 @@ class Exports:
             params["extra_parameters"] = ",".join(query.extra_parameters)
         try:
             answer = self._session.post(
-                self._session.paths.export, params, before=lambda: meter(EXPORTS), log=query.log
+                self._session.paths.export, params, before=lambda: meter(self.quota), log=query.log
             )
         except RateLimited as error:
             raise Denied(error.message, advice="The quota of 10 exports a day is renewed at 00:00 UTC (IN8).") from None
@@ -91,13 +93,18 @@ class Exports:
 
         Raises:
             NotReady: there is no address yet.
-            Unavailable: the address stopped serving before the download began: another one will.
+            Unavailable: the address may not be followed, or stopped serving before the download began: the export was
+                bought, and another address may serve.
         """
-        with self._downloads.open(self._address(handle)) as body:
-            if body.status != 200 or body.kind == "text/html":
-                told = f"the export's file of {NAME} answered {body.status} ({body.kind or 'nothing'})"
-                raise Unavailable(told, request_id=handle.id, advice=LATER)
-            yield body.chunks()
+        address = self._address(handle)
+        try:
+            with self._downloads.open(address) as body:
+                if body.status != 200 or body.is_page:
+                    told = f"the export's file of {NAME} answered {body.status} ({body.kind or 'nothing'})"
+                    raise Unavailable(told, request_id=handle.id, advice=LATER)
+                yield body.chunks()
+        except Astray as error:
+            raise Unavailable(error.message, request_id=handle.id, advice=error.advice) from None
 
     def _address(self, handle: Handle) -> str:
         try:

@@ -7,6 +7,7 @@ from pydantic import Field
 from reporting_dags.model.clock import Clock
 from reporting_dags.providers.api import Pace, unpaced
 from reporting_dags.providers.integr8.client import BASE_URL, FILE_HOSTS, Integr8
+from reporting_dags.providers.integr8.exports import KEPT
 from reporting_dags.providers.integr8.session import Paths
 from reporting_dags.providers.resource import SECRET, ProviderResource
 from reporting_dags.providers.settings import base_url, optional, setting
@@ -28,6 +29,13 @@ class Integr8Resource(ProviderResource):
         f"Unset: INTEGR8_FILE_HOSTS, else {', '.join(FILE_HOSTS)}.",
     )
 
+    exports_kept: int = Field(
+        default=KEPT,
+        ge=0,
+        le=10,
+        description="Of the ten exports of a day, how many are kept for the newest day, out of a backfill's reach.",
+    )
+
     def client(self, clock: Clock, pace: Pace = unpaced) -> Integr8:
         """A client for one run; raises `SettingError` naming the first variable that is not set.
 
@@ -45,4 +53,6 @@ class Integr8Resource(ProviderResource):
             file_hosts=tuple(host.strip() for host in hosts.split(",") if host.strip()),
             first_poll=self.first_poll,
             timeout=self.timeout,
+            exports_kept=self.exports_kept,
+            limits=self.limits,
         )

@@ -10,6 +10,7 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, ReportingError, SettingError
 from reporting_dags.providers.api import Pace, Rate
 from reporting_dags.providers.http import Answer, Http, fields
+from reporting_dags.providers.limits import Limits
 from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.trouble import LATER, Unavailable
 
@@ -64,6 +65,7 @@ class Session:
         clock: Clock,
         pace: Pace,
         first_delay: timedelta,
+        limits: Limits,
     ) -> None:
         self.redactor = Redactor()
         self.redactor.add(api_key)
@@ -80,6 +82,7 @@ class Session:
             first_delay=first_delay.total_seconds(),
             pace=lambda: pace(rate),
             backs_off=True,
+            limits=limits,
         )
 
     def get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> Answer:

@@ -16,6 +16,7 @@ from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Parti
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
 from reporting_dags.providers.http import Http, fields
+from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.mintegral.report import AdvancedPerformanceQuery
 from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.trouble import LATER, Unavailable
@@ -48,6 +49,7 @@ class AdvancedPerformance(Provider):
         clock: tells the time, which is signed, and waits.
         first_poll: until the first question after the report's state, and before the first retry of a call.
         timeout: how long a run waits for one report.
+        limits: of its answers.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class AdvancedPerformance(Provider):
         clock: Clock,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
+        limits: Limits = USUAL,
     ) -> None:
         self._redactor = Redactor()
         self._redactor.add(access_key)
@@ -71,6 +74,7 @@ class AdvancedPerformance(Provider):
             first_delay=first_poll.total_seconds(),
             # No call is counted, so that a 429 is no spent quota.
             backs_off=True,
+            limits=limits,
         )
         self._access_key = access_key
         self._api_key = api_key
@@ -160,6 +164,8 @@ class AdvancedPerformance(Provider):
         """The `data` of code 200, or that the report is still being made (MT2)."""
         params = {**report.query.params(request.window), "type": "1"}
         answer = self._http.call("GET", PATH, headers=self._signed, params=params)
+        if answer.status in {401, 403}:
+            raise Denied(f"{NAME} answered {answer.status}", advice=_KEYS)
         if answer.status != 200:
             raise Failed(f"{NAME} answered {answer.status}", advice="Check MINTEGRAL_BASE_URL.")
         said = fields(answer.json())

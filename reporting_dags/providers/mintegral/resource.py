@@ -33,4 +33,5 @@ class MintegralResource(ProviderResource):
             clock=clock,
             first_poll=self.first_poll,
             timeout=self.timeout,
+            limits=self.limits,
         )

@@ -28,6 +28,7 @@ from reporting_dags.providers.api import (
 )
 from reporting_dags.providers.body import Body
 from reporting_dags.providers.http import Http, fields
+from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.orangeclick.report import OrangeClickQuery
 from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.trouble import LATER
@@ -37,7 +38,6 @@ BASE_URL = "https://app.orangeclickmedia.com/api/v1"
 REQUESTS = Quota(api="orangeclick requests")
 REQUESTS_PER_MINUTE = 5
 _MOST_WORDS = 64 * 1024
-_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 
 
 class OrangeClick(Provider):
@@ -50,6 +50,7 @@ class OrangeClick(Provider):
         pace: keeps the rate over all processes (OC2).
         first_poll: before the first retry of a call.
         timeout: how long a run waits for another that brings the same days home.
+        limits: of its answers.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class OrangeClick(Provider):
         pace: Pace = unpaced,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
+        limits: Limits = USUAL,
     ) -> None:
         self._redactor = Redactor()
         self._redactor.add(api_token)
@@ -73,6 +75,7 @@ class OrangeClick(Provider):
             clock=clock,
             first_delay=first_poll.total_seconds(),
             pace=lambda: pace(rate),
+            limits=limits,
         )
         self._headers = {
             "Authorization": f"Bearer {api_token}",
@@ -114,7 +117,7 @@ class OrangeClick(Provider):
         ) as answer:
             if answer.status != 200:
                 raise self._refusal(answer)
-            if answer.kind in _PAGES:
+            if answer.is_page:
                 raise Failed(f"{NAME} answered with a web page in place of JSON", advice="Check ORANGECLICK_BASE_URL.")
             yield answer.chunks()
 

@@ -29,4 +29,5 @@ class OrangeClickResource(ProviderResource):
             pace=pace,
             first_poll=self.first_poll,
             timeout=self.timeout,
+            limits=self.limits,
         )

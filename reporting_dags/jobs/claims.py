@@ -1,0 +1,173 @@
+"""Who holds which days: a run claims them with the jobs that bring them home, and no other live run has them then."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from reporting_dags.jobs import tables
+from reporting_dags.jobs.database import Database
+from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobState
+from reporting_dags.jobs.job_rows import close, days_of, job_of, open_rows, text_of, window_of
+from reporting_dags.jobs.leftovers import Leftover, judge
+from reporting_dags.jobs.planner import longest_answered, narrowed, plan
+from reporting_dags.model.days import Window
+from reporting_dags.model.errors import LostClaim
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.providers.api import Request
+
+
+class Claims:
+    """The claims of runs, in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.owners = database.owners
+
+    def claim(
+        self,
+        who: Claimant,
+        days: Collection[date],
+        *,
+        longest: int,
+        parts: Sequence[str],
+        halves: Callable[[Request], tuple[Request, ...]],
+        now: datetime,
+    ) -> Claim | Busy:
+        """Hold `days` for a run: jobs left behind that serve some of them, and intents for the fewest windows besides.
+
+        Returns:
+            The jobs to finish and the days to land of each window, or `Busy` when a live run holds one of the days;
+            then nothing is held.
+        """
+
+        def work(connection: sa.Connection) -> Claim | Busy:
+            busy = self._busy(connection, who, days)
+            if busy is not None:
+                return busy
+            leftovers = [
+                Leftover(
+                    job=job_of(row),
+                    account=row.account,
+                    fingerprint=row.fingerprint,
+                    days_left=frozenset(days_of(row.days_left)),
+                )
+                for row in open_rows(connection, who.report)
+            ]
+            landed = dict(connection.execute(_asked_at_by_day(who.report)).tuples().all())
+            cut = _cut(connection, who)
+
+            def requests(window: Window) -> list[Request]:
+                return [small for part in parts for small in narrowed(Request(window, part), cut, halves)]
+
+            def parts_of(window: Window) -> list[str]:
+                return [request.part for request in requests(window) if request.window == window]
+
+            verdict = judge(leftovers, days, who=who, parts=parts_of, landed=landed, now=now)
+            for job, reason in verdict.close:
+                close(connection, job, Outcome.EXPIRED, reason, now)
+            held = [_take(connection, one.job, who) for group in verdict.take.values() for one in group]
+            assigned = dict(verdict.days)
+            wanted = [Request(window, part) for window in assigned for part in parts_of(window)]
+            for window in plan(verdict.ask, longest_answered(longest, cut)):
+                for request in requests(window):
+                    wanted.append(request)
+                    assigned[request.window] = frozenset(day for day in verdict.ask if day in request.window)
+            have = {job.request for job in held}
+            wanted = [request for request in wanted if request not in have and assigned[request.window]]
+            held += [_intend(connection, who, request, assigned[request.window], now) for request in wanted]
+            return _claim(held, {window: mine for window, mine in assigned.items() if mine})
+
+        return self._database.run(work)
+
+    def reopen(self, who: Claimant, ids: Sequence[str], days: Collection[date]) -> Claim | Busy:
+        """Hold `days` for a run that lands them anew from the jobs of `ids`, which they landed from.
+
+        Returns:
+            As `claim`; no job where the ledger knows one of `ids` no longer.
+
+        Raises:
+            LostClaim: one of the days has landed from other jobs since.
+        """
+
+        def work(connection: sa.Connection) -> Claim | Busy:
+            busy = self._busy(connection, who, days)
+            if busy is not None:
+                return busy
+            table = tables.jobs
+            if _landed_from(connection, who.report, days) != {" ".join(ids)}:
+                raise LostClaim(f"{who.report}: another answer has landed just now", advice="It stands.")
+            rows = connection.execute(sa.select(table).where(table.c.id.in_(ids))).all()
+            if len(rows) < len(set(ids)):
+                return Claim([], {})
+            values = {"state": JobState.DOWNLOADED, "closed_at": None, "outcome": None, "cause": None}
+            held: list[Job] = []
+            for row in rows:
+                left = text_of(days_of(row.days_left) | set(days))
+                connection.execute(table.update().where(table.c.id == row.id).values(days_left=left, **values))
+                held.append(_take(connection, replace(job_of(row), state=JobState.DOWNLOADED), who))
+            return _claim(held, {job.request.window: frozenset(days) for job in held})
+
+        return self._database.run(work)
+
+    def _busy(self, connection: sa.Connection, who: Claimant, days: Collection[date]) -> Busy | None:
+        for row in open_rows(connection, who.report):
+            touching = any(day in window_of(row) for day in days)
+            if touching and row.owner not in {None, who.owner} and self.owners.alive(row.owner):
+                return Busy(window_of(row), row.run or "unknown")
+        return None
+
+
+def _claim(held: Collection[Job], days: dict[Window, frozenset[date]]) -> Claim:
+    return Claim(sorted(held, key=lambda job: (job.request.window, job.request.part)), days)
+
+
+def _asked_at_by_day(report: str) -> sa.Select[tuple[date, datetime]]:
+    table = tables.days
+    return sa.select(table.c.day, table.c.asked_at).where(table.c.report == report)
+
+
+def _landed_from(connection: sa.Connection, report: str, days: Collection[date]) -> set[str]:
+    table = tables.days
+    mine = (table.c.report == report) & table.c.day.in_(days)
+    return set(connection.scalars(sa.select(table.c.jobs).where(mine)))
+
+
+def _cut(connection: sa.Connection, who: Claimant) -> set[Request]:
+    """Requests to which the provider is known to have cut its answer."""
+    table = tables.jobs
+    same = (table.c.report == who.report) & (table.c.account == who.account)
+    same &= (table.c.fingerprint == who.fingerprint) & (table.c.outcome == Outcome.TRUNCATED.value)
+    query = sa.select(table.c.first_day, table.c.last_day, table.c.part).where(same)
+    return {Request(Window(first, last), part) for first, last, part in connection.execute(query).tuples()}
+
+
+def _take(connection: sa.Connection, job: Job, who: Claimant) -> Job:
+    table = tables.jobs
+    values = {"owner": who.owner, "run": who.run, "fence": job.fence + 1}
+    connection.execute(table.update().where(table.c.id == job.id).values(values))
+    return replace(job, fence=job.fence + 1)
+
+
+def _intend(connection: sa.Connection, who: Claimant, request: Request, days: Collection[date], now: datetime) -> Job:
+    job = Job(id=uuid4().hex, report=who.report, request=request, state=JobState.INTENDED, fence=1, intended_at=now)
+    values = {
+        "id": job.id,
+        "report": who.report,
+        "account": who.account,
+        "fingerprint": who.fingerprint,
+        "first_day": request.window.first,
+        "last_day": request.window.last,
+        "part": request.part,
+        "days_left": text_of(days),
+        "state": job.state,
+        "owner": who.owner,
+        "run": who.run,
+        "fence": job.fence,
+        "resends": 0,
+        "intended_at": now,
+    }
+    connection.execute(tables.jobs.insert().values(values))
+    return job

@@ -1,0 +1,130 @@
+"""A deadline for a whole answer, head and body.
+
+A timeout of the socket starts anew with every byte, so a provider that drips could hold a run for ever. This one holds
+where the bytes are received, below everything that waits for more of them.
+"""
+
+import functools
+import http.client
+import io
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, cast
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from reporting_dags.model.clock import Clock
+
+
+class LateError(TimeoutError):
+    """An answer was not whole at its deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    at: float
+    seconds: float
+    clock: Clock
+
+    def left(self) -> float:
+        left = self.at - self.clock.now().timestamp()
+        if left <= 0:
+            raise self.late()
+        return left
+
+    def late(self) -> LateError:
+        return LateError(f"not whole after {self.seconds:g} s")
+
+
+_due: ContextVar[_Due | None] = ContextVar("due", default=None)
+
+
+@contextmanager
+def deadline(clock: Clock, seconds: float) -> Generator[None]:
+    """Answers to requests that are sent within this context must be whole in `seconds`, whenever they are read.
+
+    What waits for longer raises what urllib3 makes of a timeout, with a `LateError` behind it.
+    """
+    token = _due.set(_Due(clock.now().timestamp() + seconds, seconds, clock))
+    try:
+        yield
+    finally:
+        _due.reset(token)
+
+
+class PunctualAdapter(HTTPAdapter):
+    """A transport of requests that keeps the `deadline` under which a request is sent."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """As requests does, with connections that keep a deadline."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """As requests does, with connections that keep a deadline."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+class _Timed(io.RawIOBase):
+    """What a socket receives, until the deadline."""
+
+    def __init__(self, sock: socket.socket, due: _Due) -> None:
+        self._sock = sock
+        self._due = due
+        self._silence = sock.gettimeout()
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._due.left()
+        last = self._silence is None or left < self._silence
+        self._sock.settimeout(left if last else self._silence)
+        try:
+            return self._raw.readinto(buffer)
+        except TimeoutError:
+            if last:
+                raise self._due.late() from None
+            raise
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, due: _Due, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Timed(sock, due))
+
+
+class _Punctual(HTTPConnection):
+    def getresponse(self) -> Any:
+        due = _due.get()
+        if due is not None:
+            self.response_class = cast("type[http.client.HTTPResponse]", functools.partial(_Answer, due=due))
+        return super().getresponse()
+
+
+class _PunctualTls(HTTPSConnection, _Punctual):
+    """The same over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = cast("Any", _Punctual)
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = cast("Any", _PunctualTls)
+
+
+_POOLS = {"http": _Pool, "https": _TlsPool}

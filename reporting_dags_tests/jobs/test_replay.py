@@ -1,0 +1,172 @@
+"""Days landed anew from their kept raw answers, with no call to the provider."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.replay import replay
+from reporting_dags.model.days import ONE_DAY
+from reporting_dags.model.errors import LostClaim
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.privacy import PersonalData, Privacy
+from reporting_dags.model.report import Report
+from reporting_dags.reports.dt_offer_wall import EVENT
+from reporting_dags.reports.dt_user_level import REVENUE
+from reporting_dags.reports.integr8 import CONVERSIONS, OFFERS
+from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
+from reporting_dags.reports.orangeclick import EARNINGS
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.conftest import SandboxClock
+from reporting_dags_tests.pulling import BenchOf, check_truth, landed
+
+REPORTS = (EVENT, REVENUE, OFFER_PERFORMANCE, EARNINGS, CONVERSIONS, OFFERS)
+
+
+def calls(sandbox: Sandbox) -> int:
+    return len(sandbox.log.entries())
+
+
+def replayed(bench: Bench, report: Report[Any], days: list[date]) -> dict[date, DayResult]:
+    return {result.day: result for result in replay(bench, report, days)}
+
+
+def newest_days(report: Report[Any], clock: SandboxClock, count: int = 3) -> list[date]:
+    newest = report.calendar.newest(clock.now())
+    return [newest - n * ONE_DAY for n in range(count if report.partitioned else 1)]
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.key)
+def test_a_day_that_was_harmed_is_rebuilt_from_its_raw_answer_without_a_call(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, tmp_path: Path, report: Report[Any]
+) -> None:
+    bench = bench_of(report.provider)
+    days = newest_days(report, clock)
+    before = landed(bench, report, days)
+    made = calls(sandbox)
+    for day in days:
+        (tmp_path / "data" / report.file(day)).write_bytes(b"PAR1 harmed")
+    results = replayed(bench, report, days)
+    assert calls(sandbox) == made
+    check_truth(bench, sandbox, report, days)
+    for day in days:
+        result = results[day]
+        assert result.landed is not None
+        assert before[day].landed is not None
+        assert result.landed.fingerprint == before[day].landed.fingerprint  # pyright: ignore[reportOptionalMemberAccess]
+        assert result.evidence.replayed
+    assert bench.ledger.open_days(report.key) == set()
+
+
+def test_a_replay_lands_the_answer_as_the_settings_are_now(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
+) -> None:
+    bench = bench_of("dt_user_level")
+    days = newest_days(REVENUE, clock, 1)
+    landed(bench, REVENUE, days)
+    made = calls(sandbox)
+    kept = replace(REVENUE, privacy=Privacy(PersonalData.KEEP, ""))
+    replayed(bench, kept, days)
+    assert calls(sandbox) == made
+    assert bench.ledger.days(REVENUE.key)[days[0]].version == kept.version
+    assert kept.version != REVENUE.version
+
+
+def test_a_replayed_day_is_no_fresher_than_its_answer(bench_of: BenchOf, clock: SandboxClock) -> None:
+    bench = bench_of("dt_offer_wall")
+    days = newest_days(EVENT, clock)
+    landed(bench, EVENT, days)
+    before = bench.ledger.days(EVENT.key)
+    clock.sleep(3 * 24 * 3600)
+    replayed(bench, EVENT, days)
+    after = bench.ledger.days(EVENT.key)
+    assert [after[day].asked_at for day in days] == [before[day].asked_at for day in days]
+    assert all(after[day].landed_at > before[day].landed_at for day in days)
+    assert [after[day].jobs for day in days] == [before[day].jobs for day in days]
+
+
+def test_days_of_several_answers_each_come_from_their_own(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, tmp_path: Path
+) -> None:
+    bench = bench_of("dt_offer_wall")
+    days = newest_days(EVENT, clock, 4)
+    landed(bench, EVENT, days)
+    landed(bench, EVENT, [days[1], days[2]])
+    contents = {day: (tmp_path / "data" / EVENT.file(day)).read_bytes() for day in days}
+    made = calls(sandbox)
+    assert set(replayed(bench, EVENT, days)) == set(days)
+    assert calls(sandbox) == made
+    check_truth(bench, sandbox, EVENT, days)
+    assert {day: (tmp_path / "data" / EVENT.file(day)).read_bytes() for day in days} == contents
+
+
+def harm(raw: Path) -> None:
+    raw.write_bytes(raw.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("how", [Path.unlink, harm], ids=["gone", "altered"])
+def test_a_day_whose_raw_answer_is_not_kept_says_so_and_stays_as_it_is(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, tmp_path: Path, how: Callable[[Path], None]
+) -> None:
+    bench = bench_of("dt_user_level")
+    days = newest_days(REVENUE, clock, 1)
+    landed(bench, REVENUE, days)
+    made = calls(sandbox)
+    how(next(path for path in sorted((tmp_path / "raw").rglob("*")) if path.is_file()))
+    result = replayed(bench, REVENUE, days)[days[0]]
+    assert result.outcome is Outcome.EXPIRED
+    assert result.error is not None
+    assert "not kept any more" in result.error.line
+    check_truth(bench, sandbox, REVENUE, days)
+    assert calls(sandbox) == made
+    assert bench.ledger.open_days(REVENUE.key) == set(), "nothing is left for a later run to ask for"
+
+
+def test_a_day_that_never_landed_is_refused_and_the_others_replay(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
+) -> None:
+    bench = bench_of("dt_offer_wall")
+    days = newest_days(EVENT, clock, 3)
+    landed(bench, EVENT, days[:2])
+    made = calls(sandbox)
+    results = replayed(bench, EVENT, days)
+    assert results[days[2]].outcome is Outcome.EXPIRED
+    assert all(results[day].outcome is Outcome.DATA for day in days[:2])
+    assert calls(sandbox) == made
+
+
+def test_an_answer_that_lands_meanwhile_is_not_undone(bench_of: BenchOf, clock: SandboxClock) -> None:
+    bench = bench_of("dt_offer_wall")
+    days = newest_days(EVENT, clock, 1)
+    landed(bench, EVENT, days)
+    stale = bench.ledger.days(EVENT.key)
+    landed(bench, EVENT, days)
+
+    class Stale:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(bench.ledger, name)
+
+        def days(self, _: str) -> Any:
+            return stale
+
+    newest = bench.ledger.days(EVENT.key)
+    with pytest.raises(LostClaim, match="another answer has landed"):
+        list(replay(replace(bench, ledger=Stale()), EVENT, days))  # pyright: ignore[reportArgumentType]
+    assert bench.ledger.days(EVENT.key) == newest
+
+
+def test_a_run_over_the_day_is_waited_for(sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock) -> None:
+    bench = bench_of("dt_offer_wall")
+    days = newest_days(EVENT, clock, 2)
+    landed(bench, EVENT, days)
+    running = pull(bench, EVENT, days)
+    next(running)
+    results = replayed(bench, EVENT, days)
+    assert {result.outcome for result in results.values()} == {Outcome.NOT_READY}
+    list(running)
+    check_truth(bench, sandbox, EVENT, days)

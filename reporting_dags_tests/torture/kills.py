@@ -1,0 +1,99 @@
+"""Backfills of two providers side by side, their processes killed at random moments."""
+
+import random
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import dagster as dg
+
+from reporting_dags.sandbox.server import Sandbox, running_sandbox
+from reporting_dags_tests.torture.aftermath import left_behind, newest_days
+from reporting_dags_tests.torture.backfill import Backfill, Pace, Truth
+from reporting_dags_tests.torture.place import Place
+from reporting_dags_tests.torture.row import Losses, Row
+from reporting_dags_tests.torture.steps import REPORTS
+from reporting_dags_tests.truth import expected_rows
+
+_FEWEST, _MOST = 3, 6
+"""Kills of a backfill: only the first few can fall on its asking and waiting, later ones find its answers bought."""
+_WAITS = 2.5
+"""Seconds that a provider lets a backfill wait, until it is known how long its publishing takes here."""
+
+
+def rows(*, kills: int = 200, days: int = 30, seed: int | None = None) -> Iterator[Row]:
+    """Backfills until `kills` runs were killed: a row each, and one that sums up. `seed` chooses the moments."""
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    chance = random.Random(seed)
+    stretches = {report.key: newest_days(report, days) for report in REPORTS}
+    truth: Truth | None = None
+    paces: dict[str, Pace] = {}
+    waits = _WAITS
+    phases: Counter[str] = Counter()
+    done: list[Row] = []
+    while not paces or phases.total() < kills:
+        with running_sandbox(seed=7) as sandbox, TemporaryDirectory(prefix="torture_kills_") as folder:
+            _slow(sandbox, waits)
+            truth = truth or _truth(sandbox, stretches)
+            place = Place(folder=Path(folder), sandbox=sandbox)
+            place.environment()
+            # Two processes that make Dagster's own tables at once, in an empty home, spoil them for good.
+            dg.DagsterInstance.from_config(str(place.home)).dispose()
+            left = kills - phases.total()
+            backfills = [
+                Backfill(
+                    place=place,
+                    report=report,
+                    days=stretches[report.key],
+                    truth=truth,
+                    limit=min(chance.randint(_FEWEST, _MOST), left // 2 + 2),
+                    pace=paces.get(report.key),
+                    chance=random.Random(chance.random()),
+                )
+                for report in REPORTS
+            ]
+            with ThreadPoolExecutor(len(backfills)) as pool:
+                ended = list(pool.map(Backfill.complete, backfills))
+            behind = left_behind(place)
+            if not paces:
+                measured = {backfill.report.key: backfill.measured() for backfill in backfills}
+                waits = max(_WAITS, *(pace.publishing for pace in measured.values()))
+                paces = {key: replace(pace, whole=pace.whole + waits - _WAITS) for key, pace in measured.items()}
+        phases += sum((backfill.phases for backfill in backfills), Counter[str]())
+        done += ended
+        yield from ended
+        if behind:
+            yield Row(fault="what both left", outcome="files", losses=Losses(), trouble="; ".join(behind)[:300])
+    spread = ", ".join(f"{count} {phase}" for phase, count in phases.most_common())
+    extra = sum(row.extra for row in done)
+    unexplained = sum(max(0, row.extra - row.allowed) for row in done)
+    yield Row(
+        fault=f"{phases.total()} kills in all, seed {seed}",
+        outcome=f"{len(done)} backfills, {extra} extra submits, {unexplained} unexplained",
+        losses=Losses(),
+        why=f"killed: {spread}",
+        trouble="" if phases.total() >= kills else "too few kills",
+    )
+
+
+def _truth(sandbox: Sandbox, stretches: dict[str, list[date]]) -> Truth:
+    days = {
+        report.key: {day: expected_rows(sandbox, report, day) for day in stretches[report.key]} for report in REPORTS
+    }
+    return Truth(days=days)
+
+
+def _slow(sandbox: Sandbox, seconds: float) -> None:
+    """Asking, waiting and downloading take some `seconds` together: as long as publishing, to be hit as often."""
+    sandbox.settings.change("dt", fill_seconds=0.4 * seconds)
+    sandbox.settings.change("mintegral", fill_seconds=0.4 * seconds)
+    sandbox.faults.add("dt.report", do="stall", times=None, seconds=0.2 * seconds)
+    sandbox.faults.add("dt.file", do="drip", times=None, pieces=20, pause=0.02 * seconds)
+    # Asked for some fifteen times, and downloaded five times.
+    sandbox.faults.add("mintegral.generate", do="stall", times=None, seconds=0.015 * seconds)
+    sandbox.faults.add("mintegral.download", do="drip", times=None, pieces=10, pause=0.008 * seconds)

@@ -1,0 +1,31 @@
+"""A run that is really killed, at the steps that no test inside one process can show."""
+
+from typing import Any
+
+import pytest
+
+from reporting_dags.model.report import Report
+from reporting_dags_tests.torture.row import held
+from reporting_dags_tests.torture.steps import REPORTS, STEPS, killed_at
+
+_SHORT = {
+    "dt_offer_wall": (
+        "provider.submit:after:1",
+        "spool.write:after:2",
+        "dayfile.finish:after:3",
+        "data.put:after:3",
+        "log_event:after:1",
+        "run.success:before:1",
+    ),
+    "mintegral": ("provider.submit:after:1", "data.put:after:9"),
+}
+
+
+@pytest.mark.parametrize(
+    ("report", "at"),
+    [pytest.param(report, at, id=f"{report.provider}-{at}") for report in REPORTS for at in _SHORT[report.provider]],
+)
+def test_the_next_run_makes_good_what_a_kill_left(report: Report[Any], at: str) -> None:
+    (step,) = [step for step in STEPS if step.at == at]
+    (row,) = held([killed_at(report, step)])
+    assert row.extra == row.allowed, "a job whose handle was never saved is asked for again, and no other"
