@@ -7,7 +7,7 @@ jobs. Everything that can be continued after a crash is: the ledger says how far
 import functools
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from reporting_dags.jobs.drive import Bench, Driven, Driver
@@ -140,10 +140,14 @@ def _end_window(
         yield from (DayResult(day=day, error=error, evidence=evidence) for day in days)
         return
     jobs = [driven.job for driven in parts]
-    left = list(days)
     bad = ""
+    early = _early(bench, report, days, jobs)
+    for day, error in early.items():
+        bad = error.line
+        yield DayResult(day=day, error=error, evidence=evidence)
+    left = [day for day in days if day not in early]
     try:
-        for result in _land(bench, report, window, days, jobs, evidence):
+        for result in _land(bench, report, window, list(left), jobs, evidence) if left else ():
             left.remove(result.day)
             bad = bad or (result.error.line if result.error else "")
             yield result
@@ -154,6 +158,21 @@ def _end_window(
         yield from (DayResult(day=day, error=failure, evidence=evidence) for day in left)
     for job in jobs:
         bench.ledger.finish(job, days, Outcome.FAILED if bad else Outcome.DATA, bad, bench.clock.now())
+
+
+def _early(bench: Bench, report: Report[Any], days: list[date], jobs: list[Job]) -> dict[date, NotReady]:
+    """The days that were not out by the provider's clock when they were asked for: what was answered is not whole."""
+    ahead = bench.provider.ahead
+    newest = report.calendar.newest(_asked_at(jobs) - ahead)
+    error = NotReady(
+        f"the clock of this machine is {ahead} ahead of the provider's, by which the day was not out yet",
+        advice="Set the clock right, then run the day again.",
+    )
+    return {day: error for day in days if ahead and day > newest}
+
+
+def _asked_at(jobs: list[Job]) -> datetime:
+    return min(job.submitted_at or job.intended_at for job in jobs)
 
 
 def _land(
@@ -221,6 +240,6 @@ def _facts(bench: Bench, report: Report[Any], landed: LandedDay, jobs: list[Job]
             column: {currency: str(amount) for currency, amount in sums.items()}
             for column, sums in landed.money.items()
         },
-        asked_at=min(job.submitted_at or job.intended_at for job in jobs),
+        asked_at=_asked_at(jobs),
         landed_at=bench.clock.now(),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from reporting_dags.landing.part import may_lack, missing, name_among, sent, shown
 from reporting_dags.landing.values import shortened
-from reporting_dags.model.column import Column
+from reporting_dags.model.column import Column, Kind
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import JsonRows
 from reporting_dags.model.report import Report
@@ -64,6 +64,9 @@ class RowKeys:
             DataError: a column is missing that may not be.
         """
         for column in self._columns:
+            if column.kind is Kind.MONEY and self._new and self._lost(column):
+                # Rows may leave out what is null. Money that all of them lack, beside an unknown key, was renamed.
+                raise missing(column, [*self._met])
             if may_lack(column, self._constants) or (self._sparse and column.header not in self._always):
                 continue
             if not self._names[column.header]:

@@ -48,6 +48,7 @@ class Column:
         unit: of the values: "USD", "impressions", "%"; empty for identities.
         currency: ISO 4217 code, when every value of the column is in one currency. Money needs this or `currency_from`.
         currency_from: header of the column that holds each row's currency.
+        currencies: the codes that may stand there; any where none is named.
         aliases: other headers under which the provider may send it.
         personal: why it is personal data, if it is.
         optional: whether the answer may lack it; it is null then.
@@ -63,6 +64,7 @@ class Column:
     unit: str = ""
     currency: str | None = None
     currency_from: str | None = None
+    currencies: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     personal: Personal | None = None
     optional: bool = False
@@ -148,9 +150,10 @@ def money(
     *,
     currency: str | None = None,
     currency_from: str | None = None,
+    currencies: tuple[str, ...] = (),
     aliases: tuple[str, ...] = (),
 ) -> Column:
-    """An amount, exact to 18 decimals, in one `currency` or in the one that each row names in `currency_from`."""
+    """An amount, exact to 18 decimals, in one `currency` or in the one of `currencies` that each row names."""
     return Column(
         header=header,
         kind=Kind.MONEY,
@@ -159,6 +162,7 @@ def money(
         unit=currency or "",
         currency=currency,
         currency_from=currency_from,
+        currencies=currencies,
         aliases=aliases,
     )
 

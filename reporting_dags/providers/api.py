@@ -127,6 +127,11 @@ class Provider(ABC):
         """The kinds of its calls of which a day has only so many."""
         return ()
 
+    @property
+    def ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the provider's, as far as its answers tell."""
+        return timedelta()
+
     def parts(self, report: Report[Any]) -> tuple[str, ...]:
         """The parts in which a window is asked; `("",)` where one request covers it."""
         return ("",)

@@ -24,12 +24,14 @@ from reporting_dags.providers.body import Body
 from reporting_dags.providers.deadline import PunctualAdapter, deadline
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.redaction import Redactor, quiet_http_logs
-from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable, arrived, retry_after, why
+from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable, arrived, moment, retry_after, why
 
 Headers = Callable[[], Mapping[str, str]]
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 LOST_ON_THE_WAY = frozenset({502, 504})
 """Answers of a gateway: what stands behind it may have done what was asked."""
+_ALIKE = timedelta(minutes=2)
+"""Clocks that differ by no more are as good as one."""
 LARGEST_ANSWER = 8 * 1024 * 1024
 
 
@@ -140,6 +142,7 @@ class Http:
             raise SettingError(f"the base URL of {name} is not an http(s) address") from None
         self._session = bare_session()
         self._clock = clock
+        self._ahead: timedelta | None = None
         self._pace = pace
         self._backs_off = backs_off
         self._longest = longest_delay.total_seconds()
@@ -228,9 +231,10 @@ class Http:
         # Right before the call, so that none goes out later than it was counted, nor with a token from before the wait.
         self._pace()
         fresh = dict(request.headers())
+        began = self._clock.now()
         try:
             with deadline(self._clock, seconds):
-                return self._session.request(
+                response = self._session.request(
                     request.method,
                     self.base_url + request.path,
                     headers=fresh,
@@ -242,6 +246,16 @@ class Http:
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._unavailable(error) from None
+        told = moment(response.headers.get("Date", ""))
+        if told is not None:
+            # Answers are made after they are asked for: the least of all is nearest to the truth.
+            self._ahead = began - told if self._ahead is None else min(began - told, self._ahead)
+        return response
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the provider's, by the dates of its answers; 0 if it is not."""
+        return self._ahead if self._ahead is not None and self._ahead > _ALIKE else timedelta()
 
     def _unavailable(self, error: Exception) -> Unavailable:
         unavailable = Unavailable(f"{self.name} at {self.host} did not answer ({why(error)})", advice=LATER)

@@ -39,10 +39,19 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     try:
         if value.isascii() and value.isdigit():
             return float(int(value))
-        at = parsedate_to_datetime(value)
-        return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
     except (ValueError, OverflowError):
         return None
+    at = moment(value)
+    return None if at is None else max(0.0, (at - now).total_seconds())
+
+
+def moment(value: str) -> datetime | None:
+    """The moment that a header gives as a date; None when it is none."""
+    try:
+        at = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def arrived(error: BaseException) -> bool:

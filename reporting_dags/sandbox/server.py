@@ -12,9 +12,11 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from reporting_dags.sandbox.clock import Clock
 from reporting_dags.sandbox.control import Control, truth
+from reporting_dags.sandbox.dated import Dated
 from reporting_dags.sandbox.digital_turbine.provider import DigitalTurbine
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 from reporting_dags.sandbox.endpoint import Provider
@@ -106,7 +108,7 @@ class Sandbox:
         )
         endpoints = [endpoint for provider in self.providers.values() for endpoint in provider.endpoints]
         routes = [*control.routes(), *[exchange.route(endpoint) for endpoint in endpoints], exchange.nowhere()]
-        return Starlette(routes=routes)
+        return Starlette(routes=routes, middleware=[Middleware(Dated, clock=self.clock)])
 
 
 @contextlib.contextmanager
@@ -148,6 +150,8 @@ def running_sandbox(
             access_log=False,
             # The registry of connections goes by the client's real address.
             proxy_headers=False,
+            # Answers bear the sandbox's own date.
+            date_header=False,
             timeout_graceful_shutdown=1,
         )
     )

@@ -135,7 +135,7 @@ def test_a_landed_day_reads_back_as_it_was_noted_and_is_replaced_as_a_whole(ledg
 def test_nobody_lands_or_calls_for_a_job_that_another_run_holds(ledger: Ledger) -> None:
     stale, job = bought(ledger, days(3, 4))
     ledger.owners.leave(stale.owner)
-    claimed(ledger, run_of(ledger, run="run-2"), days(3, 4))
+    (taken,) = claimed(ledger, run_of(ledger, run="run-2"), days(3, 4)).jobs
     put: list[str] = []
     with pytest.raises(LostClaim, match="taken over by run run-2"):
         ledger.landed([job], facts_of(3, job), recorded=(), publish=published(put))
@@ -143,8 +143,13 @@ def test_nobody_lands_or_calls_for_a_job_that_another_run_holds(ledger: Ledger) 
         ledger.calls.spend(job, Quota(api="queries"), "a", NOON, newest=True)
     with pytest.raises(LostClaim):
         ledger.finish(job, days(3, 4), Outcome.DATA, "", NOON)
+    ledger.close(job, Outcome.FAILED, "too late", NOON)
     assert (put, ledger.days(REPORT), ledger.calls.count()) == ([], {}, 0)
     assert ledger.open_days(REPORT) == set(days(3, 4))
+    ledger.calls.spend(taken, Quota(api="queries"), "a", NOON, newest=True)
+    ledger.landed([taken], facts_of(3, taken), recorded=(), publish=published(put))
+    ledger.finish(taken, days(3, 4), Outcome.DATA, "", NOON)
+    assert (put, list(ledger.days(REPORT)), ledger.calls.count()) == (["put"], [day(3)], 1)
 
 
 def test_a_day_of_several_jobs_lands_only_while_all_of_them_are_held(ledger: Ledger) -> None:
@@ -252,6 +257,53 @@ def test_parts_that_are_missing_of_a_window_are_bought_beside_those_that_are_the
     assert claim.days == {Window(day(3), day(4)): set(days(3, 4))}
 
 
+def test_parts_of_a_day_that_was_cut_are_bought_once_each(ledger: Ledger) -> None:
+    pieces = {"": ("am", "pm"), "am": ("early", "late")}
+
+    def parted(request: Request) -> tuple[Request, ...]:
+        return tuple(Request(request.window, part) for part in pieces.get(request.part, ()))
+
+    def claim(who: Claimant) -> Claim:
+        found = ledger.claim(who, [day(3)], longest=90, parts=("",), halves=parted, now=NOON)
+        assert not isinstance(found, Busy)
+        return found
+
+    truncated(ledger, Request(Window(day(3), day(3))))
+    who = run_of(ledger)
+    morning, evening = claim(who).jobs
+    assert (morning.request.part, evening.request.part) == ("am", "pm")
+    ledger.submitted(evening, Handle(id="r"), NOON)
+    ledger.owners.leave(who.owner)
+    last = run_of(ledger)
+    again = claim(last).jobs
+    assert [(job.request.part, job.handle.id) for job in again] == [("am", ""), ("pm", "r")]
+    ledger.close(again[0], Outcome.TRUNCATED, "cut", NOON)
+    ledger.owners.leave(last.owner)
+    parts = [(job.request.part, job.handle.id) for job in claim(run_of(ledger)).jobs]
+    assert parts == [("early", ""), ("late", ""), ("pm", "r")]
+
+
+def test_why_a_job_is_not_taken_up_is_kept(ledger: Ledger, database_of_its_own: Database) -> None:
+    who = run_of(ledger)
+    (job,) = claimed(ledger, who, [day(3)]).jobs
+    ledger.owners.leave(who.owner)
+    claimed(ledger, run_of(ledger), [day(3)])
+    query = sa.select(tables.jobs).where(tables.jobs.c.id == job.id)
+    row = database_of_its_own.run(lambda connection: connection.execute(query).one())
+    assert (row.state, row.outcome, row.closed_at) == (JobState.CLOSED, "expired", NOON)
+    assert row.cause == "its run ended before the provider's answer to it was saved"
+
+
+def test_a_day_on_which_a_newer_answer_has_landed_is_asked_for_anew(ledger: Ledger) -> None:
+    who, job = bought(ledger, days(3, 4))
+    newer = replace(facts_of(3, job), asked_at=NOON + HOUR)
+    ledger.landed([job], newer, recorded=(), publish=published([]))
+    ledger.owners.leave(who.owner)
+    claim = claimed(ledger, run_of(ledger), days(3, 4))
+    assert claim.days == {Window(day(3), day(4)): {day(4)}, Window(day(3), day(3)): {day(3)}}
+    assert {one.id == job.id for one in claim.jobs} == {True, False}
+
+
 def test_days_that_land_anew_are_bought_for_again_until_they_have(ledger: Ledger) -> None:
     who, job = bought(ledger, days(3, 5))
     for number in (3, 4, 5):
@@ -267,6 +319,26 @@ def test_days_that_land_anew_are_bought_for_again_until_they_have(ledger: Ledger
     ledger.owners.leave(again.owner)
     with pytest.raises(LostClaim, match="another answer has landed"):
         ledger.reopen(run_of(ledger), ["another"], [day(3)])
+
+
+def test_a_job_that_has_closed_is_open_again_while_its_days_land_anew(
+    ledger: Ledger, database_of_its_own: Database
+) -> None:
+    who, job = bought(ledger, days(3, 4))
+    facts = replace(facts_of(3, job), jobs=(job.id,))
+    ledger.landed([job], facts, recorded=(), publish=published([]))
+    ledger.finish(job, days(3, 4), Outcome.FAILED, "a bad day", NOON)
+    ledger.owners.leave(who.owner)
+    _, others = bought(ledger, [day(3)], report="network/other")
+    ledger.landed([others], facts_of(3, others), recorded=(), publish=published([]))
+    claim = ledger.reopen(run_of(ledger), [job.id], [day(3)])
+    assert isinstance(claim, Claim)
+    assert claim == Claim([replace(job, fence=job.fence + 1)], {Window(day(3), day(4)): frozenset([day(3)])})
+    query = sa.select(tables.jobs).where(tables.jobs.c.id == job.id)
+    row = database_of_its_own.run(lambda connection: connection.execute(query).one())
+    assert (row.state, row.closed_at, row.outcome, row.cause) == (JobState.DOWNLOADED, None, None, None)
+    ledger.landed(claim.jobs, facts, recorded=[day(3)], publish=published([]))
+    assert ledger.open_days(REPORT) == set()
 
 
 def test_a_day_whose_job_the_ledger_has_forgotten_cannot_land_anew(

@@ -69,7 +69,7 @@ def left(first: int, last: int, hours: float, *, days: set[int] | None = None, *
     at = NOW - timedelta(hours=hours)
     mine = frozenset(window.days if days is None else [day(number) for number in days])
     facts: dict[str, Any] = {"id": f"{first}-{last}-{hours}", "report": "p/r", "request": Request(window), "fence": 1}
-    facts |= {"state": JobState.SUBMITTED, "intended_at": at, "submitted_at": at} | job
+    facts |= {"state": JobState.SUBMITTED, "intended_at": at - timedelta(minutes=30), "submitted_at": at} | job
     return Leftover(job=Job(**facts), account="a", fingerprint="f", days_left=mine)
 
 
@@ -90,11 +90,14 @@ def days_of(verdict: Verdict) -> dict[str, list[int]]:
 
 
 def test_of_two_answers_to_a_day_the_newer_is_taken_up_and_the_older_serves_the_rest() -> None:
-    older, newer = left(1, 5, 10), left(3, 8, 2)
-    for found in ([older, newer], [newer, older]):
-        verdict = judged(found, [1, 3, 4, 8])
-        assert days_of(verdict) == {"3-8-2": [3, 4, 8], "1-5-10": [1]}
-        assert (verdict.ask, verdict.close) == (set(), [])
+    for one, other, expected in (
+        (left(1, 5, 10), left(3, 8, 2), {"3-8-2": [3, 4, 8], "1-5-10": [1]}),
+        (left(1, 5, 2), left(3, 8, 10), {"1-5-2": [1, 3, 4], "3-8-10": [8]}),
+    ):
+        for found in ([one, other], [other, one]):
+            verdict = judged(found, [1, 3, 4, 8])
+            assert days_of(verdict) == expected
+            assert (verdict.ask, verdict.close) == (set(), [])
 
 
 def test_a_job_that_touches_no_asked_day_is_left_alone_and_those_after_it_are_not_overlooked() -> None:
@@ -125,8 +128,11 @@ def test_an_answer_to_which_a_newer_one_has_landed_serves_only_the_other_days() 
     assert days_of(judged([left(1, 3, 5)], [1, 2, 3], landed={2: 4, 3: 5})) == {"1-3-5": [1, 3]}
     verdict = judged([left(1, 3, 5)], [2], landed={2: 4})
     assert (days_of(verdict), verdict.ask, verdict.close) == ({}, {day(2)}, []), "it is worth something to others"
-    verdict = judged([left(1, 2, 5)], [2], landed={1: 4, 2: 4})
-    assert [reason for _, reason in verdict.close] == ["a newer answer has landed on all of its days"]
+    verdict = judged([left(1, 2, 5), left(2, 3, 6), left(2, 2, 25)], [2], landed={1: 4, 2: 4, 3: 4})
+    assert sorted(reason for _, reason in verdict.close) == [
+        *["a newer answer has landed on all of its days"] * 2,
+        "asked for on 2026-11-19 12:00 UTC and never landed",
+    ]
 
 
 def test_an_answer_is_not_taken_up_for_a_day_that_it_was_not_bought_for_or_that_has_ended() -> None:
@@ -148,7 +154,7 @@ def test_the_parts_of_a_window_are_as_old_as_the_oldest_and_go_together() -> Non
 
 
 def test_a_job_that_was_never_sent_is_as_old_as_its_intent() -> None:
-    kept = left(1, 1, 25, state=JobState.DOWNLOADED, submitted_at=None)
+    kept = left(1, 1, 24, state=JobState.DOWNLOADED, submitted_at=None)
     assert judged([kept], [1]).ask == {day(1)}
     assert days_of(judged([left(1, 1, 23, state=JobState.DOWNLOADED, submitted_at=None)], [1])) == {"1-1-23": [1]}
     (closed,) = judged([left(1, 1, 1, state=JobState.INTENDED)], [1]).close

@@ -69,8 +69,8 @@ def _rows() -> Iterator[Case]:
         yield _in("number with a comma", target, wrong, ends, says=measure, **alone(target))
     for target in (TABLE, LIST):
         yield _in("duplicate row", target, {"do": "duplicate_row"}, "partial", says="rows, the provider said")
-    wrong = {"do": "bad_value", "column": "Currency", "value": "Euro"}
-    yield _in("wrong currency in one row", MINTEGRAL, wrong, "data/failed", says="Euro", **alone(MINTEGRAL))
+    wrong = {"do": "bad_value", "column": "Currency", "value": "EUR"}
+    yield _in("wrong currency in one row", MINTEGRAL, wrong, "data/failed", says="EUR", **alone(MINTEGRAL))
     wrong = {"point": ORANGECLICK.file, "do": "meta", "currency": "EUR", "times": None}
     yield Case(
         fault="wrong currency", target=ORANGECLICK, ends="failed", script=[wrong], says="currency", **again(ORANGECLICK)

@@ -113,6 +113,11 @@ class DigitalTurbine(Provider):
         """The bytes of the file."""
         return self._files.download(handle)
 
+    @property
+    def ahead(self) -> timedelta:
+        """As its answers tell."""
+        return self._session.http.ahead
+
     def close(self) -> None:
         """Close the connections."""
         self._session.http.close()

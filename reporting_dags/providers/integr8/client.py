@@ -115,6 +115,11 @@ class Integr8(Provider):
             case ListQuery():
                 return self._pages.entities(_of(report), meter)
 
+    @property
+    def ahead(self) -> timedelta:
+        """As its answers tell."""
+        return self._session.ahead
+
     def close(self) -> None:
         """Close the connections."""
         self._session.close()

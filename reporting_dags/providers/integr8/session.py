@@ -127,6 +127,11 @@ class Session:
             case _:
                 return Failed(told, advice=LATER)
 
+    @property
+    def ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the provider's."""
+        return self._http.ahead
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

@@ -140,6 +140,11 @@ class AdvancedPerformance(Provider):
                 raise self._no_file(_whole(first, chunks))
             yield itertools.chain([first] if first else [], chunks)
 
+    @property
+    def ahead(self) -> timedelta:
+        """As its answers tell."""
+        return self._http.ahead
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

@@ -46,7 +46,7 @@ METRICS = (
     ratio("Ctr", "Clicks by impression", unit="%", quotient=Quotient("Click", "Impression", 100)),
     ratio("Cvr", "Conversions by click", unit="%", quotient=Quotient("Conversion", "Click", 100)),
     ratio("Ivr", "Conversions by impression", unit="%", quotient=Quotient("Conversion", "Impression", 100)),
-    money("Spend", "What the advertiser spent", currency_from="Currency"),
+    money("Spend", "What the advertiser spent", currency_from="Currency", currencies=("USD", "CNY")),
 )
 
 

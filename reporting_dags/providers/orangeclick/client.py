@@ -135,6 +135,11 @@ class OrangeClick(Provider):
         advice = "Check ORANGECLICK_BASE_URL." if answer.status == 404 else LATER
         return Failed(f"{NAME} answered {answer.status}: {told}", advice=advice)
 
+    @property
+    def ahead(self) -> timedelta:
+        """As its answers tell."""
+        return self._http.ahead
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
