@@ -202,7 +202,7 @@ class Driver:
         """The sha256 and size of the raw answer, which is in the raw store when this returns."""
         bench = self._bench
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((Partial, Unavailable)),
+            retry=tenacity.retry_if_exception(_breaks_off),
             wait=tenacity.wait_exponential(multiplier=self._policy.first_poll.total_seconds(), max=60),
             stop=tenacity.stop_after_attempt(_DOWNLOADS),
             sleep=bench.clock.sleep,
@@ -221,6 +221,11 @@ class Driver:
                 raise Partial(f"the file of {job.report} {job.request} turned out empty", advice=LATER)
             bench.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.format.suffix))
         return raw.sha256, raw.size
+
+
+def _breaks_off(error: BaseException) -> bool:
+    """Whether a download is worth another try: what broke off, not what was tried often enough before it began."""
+    return isinstance(error, Partial) or (isinstance(error, Unavailable) and not error.exhausted)
 
 
 def kept_whole(bench: Bench, report: Report[Any], job: Job) -> bool:

@@ -214,7 +214,11 @@ class Http:
                 raise
             return response
 
-        response = self._retrying.copy(retry=self._worth(request))(once)
+        try:
+            response = self._retrying.copy(retry=self._worth(request))(once)
+        except Unavailable as error:
+            error.exhausted = True
+            raise
         try:
             yield self._body(response)
         finally:

@@ -20,11 +20,13 @@ class GzipError(OSError):
 class Unavailable(Failed):
     """The provider could not be reached, or answered with a server error, every time that it was asked.
 
-    `ambiguous` means that the call may have reached the provider all the same: only its answer was lost.
+    `ambiguous` means that the call may have reached the provider all the same: only its answer was lost. `exhausted`
+    means that it was tried as often as is worth it.
     """
 
     retry_after: float | None = None
     ambiguous: bool = False
+    exhausted: bool = False
 
 
 class RateLimited(Denied):

@@ -75,7 +75,7 @@ def _is_of_step(step: str, arguments: tuple[Any, ...]) -> bool:
     """Whether a call is one of the step: the two stores are of one class, and told apart by what they are given."""
     if not step.endswith(".put"):
         return True
-    _store, _source, key = arguments
+    _store, _source, key, *_last = arguments
     return str(key).endswith(".parquet") is step.startswith("data")
 
 

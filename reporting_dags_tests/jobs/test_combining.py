@@ -1,0 +1,316 @@
+"""A day of all networks: built from what lies there, and due again when that is another."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from reporting_dags.jobs.combining import Built, Combination, build, due
+from reporting_dags.jobs.database import Database
+from reporting_dags.jobs.job import LandedFacts
+from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.landing.combine import Source
+from reporting_dags.landing.hashing import fingerprint
+from reporting_dags.landing.store import Store, open_store
+from reporting_dags.landing.sums import Sums
+from reporting_dags.model.column import MIXED, day, identity, measure, money
+from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Calendar
+from reporting_dags.model.errors import DataError, NotReady, StorageError
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.report import Report
+from reporting_dags.reports.integr8 import OFFERS
+from reporting_dags.reports.network import NETWORK
+from reporting_dags_tests.conftest import NOON
+
+DAY = date(2026, 11, 3)
+Row = dict[str, Any]
+
+
+def declared(provider: str, *columns: Any, timezone: str = "UTC") -> Report[Any]:
+    return Report(
+        provider=provider,
+        name="daily",
+        query=None,
+        columns=(day("Date"), identity("App", ""), identity("Land", ""), *columns),
+        grain=(),
+        calendar=Calendar(timezone=timezone),
+        window_days=1,
+    )
+
+
+WALL = Source(
+    report=declared("wall", measure("Shown", "", unit=""), money("Earned", "", currency="USD"), timezone="Etc/GMT+8"),
+    entity="App",
+    country="Land",
+    counts={"impressions": "Shown"},
+    money={"earnings": "Earned"},
+)
+BUYS = Source(
+    report=declared("buys", identity("Coin", ""), money("Paid", "", currency_from="Coin")),
+    entity="App",
+    country="Land",
+    money={"spend": "Paid"},
+)
+LOGS = Source(
+    report=declared("logs", identity("Status", ""), money("Worth", "", currency=MIXED)),
+    entity="App",
+    country="Land",
+    counts={"clicks": ""},
+    money={"earnings": "Worth"},
+    worthless=("Status", "Rejected"),
+)
+ALL = Combination(report=NETWORK, sources=(WALL, BUYS, LOGS), currencies=OFFERS)
+
+
+@dataclass
+class HandClock:
+    """Time passes only where somebody sleeps; `meanwhile` is what happens then."""
+
+    at: datetime = NOON
+    slept: list[float] = field(default_factory=list[float])
+    meanwhile: Callable[[], None] = lambda: None
+
+    def now(self) -> datetime:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.at += timedelta(seconds=seconds)
+        self.meanwhile()
+
+
+class Place:
+    """A ledger and a data root, and sources landed into them."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder = folder
+        self.ledger = Ledger(database)
+        self.data: Store = open_store(str(folder / "data"), scratch=folder)
+        self.clock = HandClock()
+
+    def write(self, report: Report[Any], at: date, rows: Sequence[Row]) -> pa.Table:
+        """Put a file in place, which the ledger does not know yet."""
+        table = pa.Table.from_pylist([dict.fromkeys(report.schema.names) | row for row in rows], schema=report.schema)
+        path = self.folder / "made.part"
+        pq.write_table(table, path)
+        self.data.put(path, report.file(at))
+        return table
+
+    def note(self, report: Report[Any], at: date, table: pa.Table) -> None:
+        sums = Sums(report)
+        for batch in table.to_batches():
+            sums.add(batch)
+        facts = LandedFacts(
+            day=at,
+            version=report.version,
+            outcome=Outcome.DATA,
+            rows=table.num_rows,
+            size=1,
+            fingerprint=fingerprint(table),
+            raw_sha256="",
+            money={name: {coin: str(sum_) for coin, sum_ in by.items()} for name, by in sums.money().items()},
+            asked_at=NOON,
+            landed_at=NOON,
+        )
+        assert self.ledger.combined(report.key, facts, sources={}, publish=lambda last=None: None)
+
+    def land(self, report: Report[Any], rows: Sequence[Row], at: date = DAY) -> str:
+        """Land a day; returns its data version."""
+        table = self.write(report, at, rows)
+        self.note(report, at, table)
+        return fingerprint(table)
+
+    def build(self, of: Combination = ALL, at: date = DAY) -> Built:
+        return build(of, at, ledger=self.ledger, data=self.data, clock=self.clock)
+
+    def due(self, of: Combination = ALL, since: date = DAY) -> list[date]:
+        return due(of, since=since, ledger=self.ledger)
+
+    def rows(self, at: date = DAY) -> list[Row]:
+        """What was built, without what is null."""
+        with self.data.open(NETWORK.file(at)) as file:
+            table = pq.read_table(file)
+        assert table.schema.equals(NETWORK.schema, check_metadata=True)
+        rows = [{name: value for name, value in row.items() if value is not None} for row in table.to_pylist()]
+        return sorted(rows, key=lambda row: (row["source_asset"], row["entity"], row.get("currency", "")))
+
+
+@pytest.fixture
+def place(tmp_path: Path, database_of_its_own: Database) -> Place:
+    return Place(tmp_path, database_of_its_own)
+
+
+def wall(app: str, shown: int, earned: str) -> Row:
+    return {"app": app, "land": "US", "shown": shown, "earned": Decimal(earned)}
+
+
+def log(app: str, worth: str | None, status: str = "Approved") -> Row:
+    return {"app": app, "land": "US", "status": status, "worth": None if worth is None else Decimal(worth)}
+
+
+def test_every_source_gives_its_figures_by_entity_country_and_currency(place: Place) -> None:
+    wall_rows = [wall("a", 2, "0.5"), wall("a", 3, "0.25"), wall("b", 1, "1"), wall("b", 1, "1") | {"land": "DE"}]
+    versions = {WALL.report.key: place.land(WALL.report, wall_rows)}
+    coins = (("a", "USD", "1"), ("a", "EUR", "2"), ("a", "EUR", "3"))
+    bought = [{"app": app, "land": "US", "coin": coin, "paid": Decimal(paid)} for app, coin, paid in coins]
+    versions[BUYS.report.key] = place.land(BUYS.report, bought)
+    logged = [log("o1", "2"), log("o1", "3"), log("o1", "7", "Rejected"), log("o2", "4"), log("o3", None)]
+    versions[LOGS.report.key] = place.land(LOGS.report, logged)
+    offers = [{"id": "o1", "currency": "EUR"}, {"id": "o2", "currency": None}, {"id": "o9", "currency": "USD"}]
+    place.land(OFFERS, offers, SNAPSHOT)
+    built = place.build()
+    on_wall = {"network": "wall", "report_timezone": "Etc/GMT+8", "source_asset": "wall/daily", "currency": "USD"}
+    in_log = {"network": "logs", "report_timezone": "UTC", "source_asset": "logs/daily", "country": "US"}
+    buying = {"network": "buys", "report_timezone": "UTC", "source_asset": "buys/daily", "country": "US", "entity": "a"}
+    found = sorted(place.rows(), key=lambda row: (row["source_asset"], row["entity"], str(row.get("currency"))))
+    assert sorted(map(str, map(sorted, map(dict.items, found)))) == sorted(
+        str(sorted(row.items()))
+        for row in (
+            {**buying, "currency": "EUR", "spend": Decimal("5.000000000000000000")},
+            {**buying, "currency": "USD", "spend": Decimal("1.000000000000000000")},
+            {**in_log, "entity": "o1", "currency": "EUR", "clicks": 3, "earnings": Decimal("5.000000000000000000")},
+            {**in_log, "entity": "o2", "clicks": 1, "earnings": Decimal("4.000000000000000000")},
+            {**in_log, "entity": "o3", "clicks": 1},
+            {**on_wall, "entity": "a", "country": "US", "impressions": 5, "earnings": Decimal("0.750000000000000000")},
+            {**on_wall, "entity": "b", "country": "US", "impressions": 1, "earnings": Decimal("1.000000000000000000")},
+            {**on_wall, "entity": "b", "country": "DE", "impressions": 1, "earnings": Decimal("1.000000000000000000")},
+        )
+    )
+    assert (built.day, built.rows, built.versions) == (DAY, 8, versions)
+
+
+def test_the_ledger_notes_what_was_built_and_from_what(place: Place) -> None:
+    place.land(WALL.report, [wall("a", 2, "0.5")])
+    offers = place.land(OFFERS, [{"id": "o1", "currency": "EUR"}], SNAPSHOT)
+    built = place.build()
+    facts = place.ledger.days(NETWORK.key)[DAY]
+    file = place.folder / "data" / NETWORK.file(DAY)
+    assert (facts.outcome, facts.rows, facts.size) == (Outcome.DATA, 1, file.stat().st_size)
+    assert facts.fingerprint == built.fingerprint == fingerprint(pq.read_table(file.open("rb")))
+    assert facts.money_sums == {"earnings": {"USD": Decimal("0.5")}, "spend": {"USD": Decimal(0)}}
+    assert (facts.asked_at, facts.landed_at, facts.raw_sha256, facts.jobs) == (NOON, NOON, offers, ())
+    assert list((place.data.staging()).iterdir()) == []
+
+
+def test_sources_without_rows_make_an_empty_day(place: Place) -> None:
+    place.land(WALL.report, [])
+    assert place.build().rows == 0
+    assert place.ledger.days(NETWORK.key)[DAY].outcome is Outcome.EMPTY
+    assert place.due() == []
+
+
+def test_days_are_due_that_were_built_from_other_sources_than_those_that_lie_there(place: Place) -> None:
+    days = [DAY + n * ONE_DAY for n in range(3)]
+    for one in reversed(days):
+        place.land(WALL.report, [wall("a", 2, "0.5")], one)
+    assert place.due() == days
+    assert place.due(since=days[1]) == days[1:]
+    place.build(at=days[1])
+    assert place.due() == [days[0], days[2]]
+    place.land(WALL.report, [wall("a", 2, "0.5")], days[1])
+    assert place.due() == [days[0], days[2]], "the same rows again are nothing new"
+    place.land(WALL.report, [wall("a", 3, "0.5")], days[1])
+    assert place.due() == days
+    place.build(at=days[1])
+    place.land(BUYS.report, [], days[1])
+    assert place.due() == days, "one source more"
+    place.build(at=days[1])
+    other = replace(ALL, report=replace(NETWORK, query=("another",)))
+    assert place.due(other) == days, "built under another declaration"
+    assert place.due(replace(ALL, sources=(WALL,))) == days, "one source less"
+
+
+def test_a_day_with_money_of_no_known_currency_is_due_when_the_list_of_currencies_is_another(place: Place) -> None:
+    known, unknown = DAY, DAY + ONE_DAY
+    place.land(WALL.report, [wall("a", 2, "0.5")], known)
+    place.land(LOGS.report, [log("o1", "2")], unknown)
+    for one in (known, unknown):
+        place.build(at=one)
+    assert place.due() == []
+    place.land(OFFERS, [{"id": "o2", "currency": "USD"}], SNAPSHOT)
+    assert place.due() == [unknown]
+    place.build(at=unknown)
+    assert place.due() == []
+    place.land(OFFERS, [{"id": "o1", "currency": "USD"}], SNAPSHOT)
+    place.build(at=unknown)
+    place.land(OFFERS, [], SNAPSHOT)
+    assert place.due() == [], "its currencies were all known"
+
+
+def test_without_a_list_money_of_no_told_currency_stays_so(place: Place) -> None:
+    place.land(LOGS.report, [log("o1", "2")])
+    none = replace(ALL, currencies=None)
+    place.build(none)
+    assert [row.get("currency") for row in place.rows()] == [None]
+    assert place.due(none) == []
+
+
+def test_a_day_of_which_no_source_has_landed_is_not_ready(place: Place) -> None:
+    place.land(WALL.report, [wall("a", 2, "0.5")], DAY + ONE_DAY)
+    place.land(WALL.report, [wall("a", 2, "0.5")], DAY - ONE_DAY)
+    with pytest.raises(NotReady, match="none of its sources has landed"):
+        place.build()
+    assert place.clock.slept == []
+
+
+def test_a_source_that_is_put_in_place_before_it_is_noted_is_waited_for(place: Place) -> None:
+    place.land(WALL.report, [wall("a", 2, "0.5")])
+    table = place.write(WALL.report, DAY, [wall("a", 2, "0.75")])
+    place.clock.meanwhile = lambda: place.note(WALL.report, DAY, table)
+    assert place.build().versions == {WALL.report.key: fingerprint(table)}
+    assert place.clock.slept == [1]
+    assert [row["earnings"] for row in place.rows()] == [Decimal("0.75")]
+
+
+def test_a_source_whose_money_is_not_what_was_noted_is_named_with_both_sums(place: Place) -> None:
+    place.land(WALL.report, [wall("a", 2, "0.5"), wall("b", 2, "0.5")])
+    place.land(BUYS.report, [{"app": "a", "land": "US", "coin": "USD", "paid": Decimal(1)}])
+    place.write(WALL.report, DAY, [wall("a", 2, "0.75")])
+    place.write(BUYS.report, DAY, [])
+    with pytest.raises(DataError) as wrong:
+        place.build()
+    assert wrong.value.message == (
+        "wall/daily earnings: 0.750000000000000000 of 1.000000000000000000; buys/daily spend: 0 of 1.000000000000000000"
+    )
+    assert len(place.clock.slept) == 4
+    assert not place.data.exists(NETWORK.file(DAY))
+    assert NETWORK.key not in place.ledger.versions([NETWORK.key], since=DAY).get(DAY, {})
+
+
+def test_sources_that_never_come_to_rest_are_told_after_some_tries(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.land(WALL.report, [wall("a", 2, "0.5")])
+    tried: list[str] = []
+
+    def refusing(report: str, *_: Any, **__: Any) -> bool:
+        tried.append(report)
+        return False
+
+    monkeypatch.setattr(place.ledger, "combined", refusing)
+    with pytest.raises(StorageError, match=f"the sources of {DAY} change faster than they can be read"):
+        place.build()
+    assert tried == [NETWORK.key] * 5
+
+
+@pytest.mark.parametrize("harm", [b"", b"PAR1 no parquet"])
+def test_a_source_that_cannot_be_read_is_named(place: Place, harm: bytes) -> None:
+    place.land(WALL.report, [wall("a", 2, "0.5")])
+    file = place.folder / "data" / WALL.report.file(DAY)
+    file.unlink() if not harm else file.write_bytes(harm)
+    with pytest.raises(DataError, match=f"^wall/daily {DAY} cannot be read: .*Materialize that source again"):
+        place.build()
+
+
+def test_a_source_of_an_earlier_form_of_its_report_is_named(place: Place) -> None:
+    place.land(WALL.report, [wall("a", 2, "0.5")])
+    earlier = declared("wall", measure("Seen", "", unit=""), money("Earned", "", currency="USD"))
+    place.write(earlier, DAY, [{"app": "a", "land": "US", "seen": 2, "earned": Decimal("0.5")}])
+    with pytest.raises(DataError, match="of an earlier form of the report"):
+        place.build()
