@@ -36,8 +36,29 @@ class Database:
         self.owners: Owners = _PatientOwners(owners, self)
 
     def create(self, metadata: sa.MetaData) -> None:
-        """Make the tables that are not there yet."""
-        self.run(metadata.create_all)
+        """Make the tables that are not there yet.
+
+        Raises:
+            StorageError: one that is there lacks a column: it was made by an earlier release.
+        """
+
+        def work(connection: sa.Connection) -> str:
+            metadata.create_all(connection)
+            found = sa.inspect(connection)
+            for table in metadata.tables.values():
+                lacking = {column.name for column in table.columns} - {
+                    column["name"] for column in found.get_columns(table.name)
+                }
+                if lacking:
+                    return f"{table.name} lacks {', '.join(sorted(lacking))}"
+            return ""
+
+        lacking = self.run(work)
+        if lacking:
+            raise StorageError(
+                f"the ledger {self._where} was made by an earlier release: {lacking}",
+                advice="Move it away, or drop its tables: every day is then asked for once more.",
+            )
 
     def run(self, work: Callable[[sa.Connection], T]) -> T:
         """The result of `work` in one transaction, tried again while the database is away.

@@ -1,5 +1,6 @@
 """A day of all networks: built from what lies there, and due again when that is another."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -192,6 +193,7 @@ def test_the_ledger_notes_what_was_built_and_from_what(place: Place) -> None:
     facts = place.ledger.days(NETWORK.key)[DAY]
     file = place.folder / "data" / NETWORK.file(DAY)
     assert (facts.outcome, facts.rows, facts.size) == (Outcome.DATA, 1, file.stat().st_size)
+    assert facts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert facts.fingerprint == built.fingerprint == fingerprint(pq.read_table(file.open("rb")))
     assert facts.money_sums == {"earnings": {"USD": Decimal("0.5")}, "spend": {"USD": Decimal(0)}}
     assert (facts.asked_at, facts.landed_at, facts.raw_sha256, facts.jobs) == (NOON, NOON, offers, ())

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from reporting_dags.jobs.database import Database, open_database
+from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.tables import metadata
 from reporting_dags.model.errors import StorageError
 
@@ -115,3 +116,11 @@ def test_a_url_that_is_none_is_refused_without_showing_it(tmp_path: Path, url: s
         open_database(url, tmp_path, lock_seconds=1)
     assert "hush" not in caught.value.line
     assert caught.value.__cause__ is None
+
+
+def test_a_ledger_of_an_earlier_release_is_named_in_one_line(database: Database) -> None:
+    Ledger(database)
+    database.run(lambda connection: connection.execute(sa.text("ALTER TABLE reporting_days DROP COLUMN sha256")))
+    with pytest.raises(StorageError, match="made by an earlier release: reporting_days lacks sha256") as told:
+        Ledger(database)
+    assert "Move it away" in told.value.line

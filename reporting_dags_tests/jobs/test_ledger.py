@@ -74,6 +74,7 @@ def facts_of(number: int, job: Job, *, fingerprint: str = "v1", rows: int = 3) -
         outcome=Outcome.DATA if rows else Outcome.EMPTY,
         rows=rows,
         size=rows * 100,
+        sha256=f"bytes of {fingerprint}",
         fingerprint=fingerprint,
         raw_sha256=f"raw of {fingerprint}",
         money={"revenue": {"USD": f"{rows}.5"}},

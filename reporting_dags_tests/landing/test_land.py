@@ -1,11 +1,14 @@
 """A day's partition is absent, or exactly one complete, verified answer."""
 
+import errno
+import hashlib
 import stat
 import threading
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +32,7 @@ def test_a_day_lands_whole_with_its_facts(bench: Bench) -> None:
     answer = rows("2026-11-01,007,US,3,0.036300000000000006,1", "2026-11-01,9223372036854775808,NA,,,")
     landed = bench.landed(answer, expected=2)
     assert (landed.outcome, landed.rows, landed.size) == (Outcome.DATA, 2, bench.path().stat().st_size)
+    assert landed.sha256 == hashlib.sha256(bench.path().read_bytes()).hexdigest()
     assert landed.money == {"revenue": {"USD": Decimal("0.036300000000000006")}}
     assert [(check.name, check.passed) for check in landed.checks] == [(name, True) for name in CHECKS]
     assert landed.warnings == ()
@@ -181,6 +185,26 @@ def test_a_raw_answer_that_is_gone_is_one_line(bench: Bench) -> None:
     part.path.unlink()
     with pytest.raises(StorageError, match=r"^raw answer on this machine cannot be read: no such file or directory$"):
         bench.land(part)
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("reporting_dags.landing.delimited.pa_csv.open_csv", "^raw answer on this machine cannot be read: "),
+        ("reporting_dags.landing.checks.pq.ParquetFile", "^data root .* cannot be written: "),
+    ],
+)
+def test_a_disk_that_fails_in_the_middle_is_one_line_and_publishes_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, what: str, told: str
+) -> None:
+    def failing(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "of the disk")
+
+    monkeypatch.setattr(what, failing)
+    with pytest.raises(StorageError, match=f"{told}input/output error"):
+        bench.land(rows("2026-11-01,1,US,1,1,1"))
+    assert not bench.path().exists()
+    assert bench.leftovers() == []
 
 
 @pytest.mark.parametrize(("expected", "told"), [(2, "has 1 rows, the provider said 2"), (0, "has 1 rows")])
