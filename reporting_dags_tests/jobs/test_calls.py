@@ -1,6 +1,7 @@
 """Quotas: counted over all who share the ledger, with a share that only the newest day may use."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -72,8 +73,20 @@ def test_a_quota_is_renewed_at_midnight_of_utc_whatever_the_zone_of_the_clock(da
     assert spent(ledger, job, [False], later) == [True]
 
 
+@pytest.fixture
+def machine_in_new_york(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """The machine's own time zone is none that counts."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 @pytest.mark.parametrize("hours", [-9, 0, 9])
-def test_a_call_counts_from_the_first_moment_of_its_utc_day_to_the_last(database: Database, hours: int) -> None:
+def test_a_call_counts_from_the_first_moment_of_its_utc_day_to_the_last(
+    database: Database, hours: int, machine_in_new_york: None
+) -> None:
     ledger, job = held_job(database)
     zone = timezone(timedelta(hours=hours))
     first, renewal = (datetime(2026, 11, number, tzinfo=UTC).astimezone(zone) for number in (20, 21))

@@ -1,9 +1,9 @@
 """A day of all networks: built from what lies there, and due again when that is another."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from reporting_dags.model.report import Report
 from reporting_dags.reports.integr8 import OFFERS
 from reporting_dags.reports.network import NETWORK
 from reporting_dags_tests.conftest import NOON
+from reporting_dags_tests.jobs.scripted import HandClock
 
 DAY = date(2026, 11, 3)
 Row = dict[str, Any]
@@ -67,23 +68,6 @@ LOGS = Source(
     worthless=("Status", "Rejected"),
 )
 ALL = Combination(report=NETWORK, sources=(WALL, BUYS, LOGS), currencies=OFFERS)
-
-
-@dataclass
-class HandClock:
-    """Time passes only where somebody sleeps; `meanwhile` is what happens then."""
-
-    at: datetime = NOON
-    slept: list[float] = field(default_factory=list[float])
-    meanwhile: Callable[[], None] = lambda: None
-
-    def now(self) -> datetime:
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.at += timedelta(seconds=seconds)
-        self.meanwhile()
 
 
 class Place:

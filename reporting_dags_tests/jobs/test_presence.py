@@ -19,24 +19,10 @@ from reporting_dags.model.errors import NotReady, StorageError
 from reporting_dags.providers.api import JobPolicy
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 from reporting_dags_tests.conftest import NOON
+from reporting_dags_tests.jobs.scripted import HandClock
 
 BUSY = Busy(Window(date(2026, 11, 1), date(2026, 11, 2)), "run-0")
 CLAIM = Claim([], {})
-
-
-@dataclass
-class HandClock:
-    """Time passes only where somebody sleeps."""
-
-    at: datetime = NOON
-    slept: list[float] = field(default_factory=list[float])
-
-    def now(self) -> datetime:
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.at += timedelta(seconds=seconds)
 
 
 @dataclass

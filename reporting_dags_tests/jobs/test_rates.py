@@ -220,6 +220,15 @@ def test_a_clock_that_was_set_back_holds_nobody_up_for_longer_than_two_minutes(d
     assert MINUTE < rates.take(RATE, clock) < 2 * MINUTE, "so near, they may be another machine's"
 
 
+def test_after_a_clock_was_set_back_a_little_the_earliest_calls_place_is_free_first(database: Database) -> None:
+    rates, clock = Rates(database), HandClock()
+    two = Rate(api=RATE.api, account=RATE.account, per_minute=2)
+    for seconds in (20, -20):
+        clock.at += timedelta(seconds=seconds)
+        assert rates.take(two, clock) == NONE
+    assert MINUTE <= rates.take(two, clock) < MINUTE + timedelta(seconds=20)
+
+
 def test_calls_of_long_ago_are_not_kept(database: Database) -> None:
     rates, clock = Rates(database), HandClock()
     for _ in range(20):

@@ -169,17 +169,6 @@ def test_sums_do_not_wrap_round(bench: Bench) -> None:
     assert landed.money["revenue"]["USD"] == Decimal("99999999999999999999999.999999999999999")
 
 
-def test_only_a_number_of_rows_that_the_provider_said_is_told_as_its_own(bench: Bench) -> None:
-    answers = [rows(f"2026-11-01,{n},US,1,1,1") for n in range(2)]
-    counted = {"rows_in_bytes": 2, "rows_decoded": 2}
-    for expected, facts, detail in (
-        (None, counted, "2 rows in the answer"),
-        (2, {**counted, "rows_expected": 2}, "2 rows in the answer, as many as the provider said"),
-    ):
-        complete = bench.landed(*answers, expected=expected).checks[3]
-        assert (complete.facts, complete.detail) == (facts, detail)
-
-
 def test_a_raw_answer_that_is_gone_is_one_line(bench: Bench) -> None:
     part = bench.part(rows())
     part.path.unlink()

@@ -3,12 +3,15 @@
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reporting_dags.landing.folders import private_folder
 from reporting_dags.landing.store import open_store
 from reporting_dags.model.errors import StorageError
 
@@ -111,3 +114,66 @@ def test_a_rename_that_fails_otherwise_is_told_and_leaves_file_and_key(
     assert made.read_bytes() == b"new"
     with store.open(KEY) as file:
         assert file.read() == b"old"
+
+
+def test_what_cannot_be_read_is_told_as_that(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "data"), scratch=tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_bytes(b"x")
+    endless = "x" * 300
+
+    def fetched(key: str) -> Path:
+        return store.fetch(key, tmp_path)
+
+    def listed(key: str) -> list[str]:
+        return list(store.keys(key))
+
+    for use, key, why in (
+        (store.open, endless, "file name too long"),
+        (fetched, endless, "file name too long"),
+        (listed, endless, "file name too long"),
+        (listed, "file", "not a directory"),
+    ):
+        with pytest.raises(StorageError, match=f"^data root .*/data cannot be read: {why}. Set REPORTING_DATA_URL to"):
+            use(key)
+
+
+def test_what_is_no_file_has_no_size(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "data"), scratch=tmp_path)
+    (tmp_path / "data" / "folder").mkdir(parents=True)
+    (tmp_path / "data" / "folder" / "file").write_bytes(b"abc")
+    sizes = [store.size(key) for key in ("folder/file", "folder", "folder/none", "none/none")]
+    assert sizes == [3, None, None, None]
+
+
+def test_a_file_that_another_run_has_removed_meanwhile_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(str(tmp_path / "raw"), scratch=tmp_path)
+    folder = tmp_path / "raw" / "a"
+    folder.mkdir(parents=True)
+    for name in ("1.csv", "2.csv"):
+        (folder / name).write_bytes(b"x")
+    honest = Path.iterdir
+
+    def late(path: Path) -> Iterator[Path]:
+        found = sorted(honest(path))
+        (folder / "1.csv").unlink()
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", late)
+    assert store.remove_older("a", datetime.now(UTC) + timedelta(hours=1)) == 1
+    assert not (folder / "2.csv").exists()
+
+
+def test_a_private_folder_is_private_from_its_first_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[int] = []
+    honest = os.mkdir
+
+    def made(path: Any, mode: int = 0o777, **how: Any) -> None:
+        modes.append(mode)
+        honest(path, mode, **how)
+
+    monkeypatch.setattr(os, "mkdir", made)
+    private_folder(tmp_path / "mine")
+    assert modes == [0o700]

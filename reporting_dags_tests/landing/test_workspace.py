@@ -1,5 +1,6 @@
 """What a landing leaves behind, its own and of killed ones; and a file that is not what was written."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,20 @@ def test_what_a_killed_landing_left_is_swept_and_what_a_live_one_holds_stays(tmp
     assert not first.exists()
 
 
+def test_a_file_that_says_nothing_of_its_columns_is_not_published(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = pq.ParquetWriter
+
+    def forgetful(path: Path, schema: pa.Schema, **how: Any) -> pq.ParquetWriter:
+        return honest(path, pa.schema([field.remove_metadata() for field in schema]), **how)
+
+    monkeypatch.setattr("reporting_dags.landing.dayfiles.pq.ParquetWriter", forgetful)
+    with pytest.raises(StorageError, match="the finished file reads back"):
+        bench.landed(rows("2026-11-01,a,US,1,1.5,1"))
+    assert not bench.path().exists()
+
+
 def test_a_file_that_reads_back_otherwise_than_it_was_written_is_not_published(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,3 +53,33 @@ def test_a_file_that_reads_back_otherwise_than_it_was_written_is_not_published(
     monkeypatch.setattr(pq.ParquetWriter, "write_table", losing_a_row)
     with pytest.raises(StorageError, match="reads back with 1 of 2 rows"):
         bench.landed(rows("2026-11-01,a,US,1,1.5,1", "2026-11-01,b,US,2,2.5,1"))
+
+
+def without_the_last(table: pa.Table) -> pa.Table:
+    return table.slice(0, table.num_rows - 1)
+
+
+def with_more_money(table: pa.Table) -> pa.Table:
+    place = table.schema.get_field_index("revenue")
+    return table.set_column(place, table.schema.field(place), pa.array([5] * table.num_rows, table.schema.types[place]))
+
+
+def with_more_clicks(table: pa.Table) -> pa.Table:
+    place = table.schema.get_field_index("clicks")
+    return table.set_column(place, table.schema.field(place), pa.array([5] * table.num_rows, pa.int64()))
+
+
+@pytest.mark.parametrize("harm", [without_the_last, with_more_money, with_more_clicks])
+def test_a_file_of_other_rows_or_values_than_were_decoded_is_not_published(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, harm: Callable[[pa.Table], pa.Table]
+) -> None:
+    honest = pq.ParquetWriter.write_table
+
+    def harming(writer: pq.ParquetWriter, table: pa.Table, **how: Any) -> None:
+        honest(writer, harm(table), **how)
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", harming)
+    with pytest.raises(StorageError, match=r"the finished file reads back with . of 2 rows, or other values"):
+        bench.landed(rows("2026-11-01,a,US,1,1.5,1", "2026-11-01,b,US,,,"))
+    assert not bench.path().exists()
+    assert bench.leftovers() == []

@@ -64,10 +64,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A part of the matrix: its rows, made one after another while they are asked for."""
+    """A part of the matrix.
+
+    Attributes:
+        name: of the section.
+        rows: makes them, one after another while they are asked for.
+        aside: it mostly waits, so it runs beside the others, in a process of its own.
+    """
 
     name: str
     rows: Callable[[], Iterator[Row]]
+    aside: bool = False
 
 
 def held(rows: Iterable[Row]) -> list[Row]:

@@ -11,7 +11,7 @@ def sections() -> list[Section]:
         Section(name="killed at every step", rows=steps.rows),
         Section(name="races", rows=races.rows),
         Section(name="hostile machine", rows=machine.rows),
-        Section(name="killed under the daemon", rows=daemon.rows),
-        Section(name="canary", rows=canary.rows),
         Section(name="random kills", rows=kills.rows),
+        Section(name="killed under the daemon", rows=daemon.rows, aside=True),
+        Section(name="canary", rows=canary.rows, aside=True),
     ]

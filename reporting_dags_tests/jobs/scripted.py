@@ -1,0 +1,114 @@
+"""A provider that does what its script says, on a clock that moves only by waiting, and a bench to drive its jobs."""
+
+import hashlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from reporting_dags.jobs.database import Database
+from reporting_dags.jobs.drive import Bench, Driven, Driver
+from reporting_dags.jobs.job import Busy, Claimant, Job
+from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
+from reporting_dags.reports.dt_offer_wall import EVENT
+from reporting_dags_tests.conftest import NOON
+
+DAY = date(2026, 11, 10)
+CONTENT = b"what the provider answered"
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+PENDING, READY = Pending("still counting"), Ready(expected_rows=3)
+QUOTA = Quota(api="queries", per_day=50, kept=10)
+
+
+@dataclass
+class HandClock:
+    """Time passes only where somebody sleeps; `meanwhile` is what happens then."""
+
+    at: datetime = NOON
+    slept: list[float] = field(default_factory=list[float])
+    meanwhile: Callable[[], None] = lambda: None
+
+    def now(self) -> datetime:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.at += timedelta(seconds=max(0.0, seconds))
+        self.meanwhile()
+
+
+class Scripted(Provider):
+    """Does at each call what its list says, the last of it again and again; an error in a list is raised."""
+
+    account = "ours"
+    policy = JobPolicy(
+        first_poll=timedelta(seconds=4), longest_poll=timedelta(seconds=10), timeout=timedelta(seconds=60), in_flight=2
+    )
+
+    def __init__(self, clock: HandClock) -> None:
+        self.clock = clock
+        self.submits: list[Any] = [None]
+        self.polls: list[Any] = [READY]
+        self.downloads: list[Any] = [CONTENT]
+        self.calls: list[tuple[str, str, float]] = []
+        self.quota: Quota | None = None
+
+    def _next(self, what: str, report: Report[Any], request: Request, script: list[Any]) -> Any:
+        assert report is EVENT
+        told = script.pop(0) if len(script) > 1 else script[0]
+        self.calls.append((what, str(request), (self.clock.at - NOON).total_seconds()))
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    def submit(self, report: Report[Any], request: Request, meter: Meter) -> Handle:
+        if self.quota is not None:
+            meter(self.quota)
+        self._next("submit", report, request, self.submits)
+        return Handle(id=f"r-{len(self.calls)}", url=f"https://files.example/{len(self.calls)}")
+
+    def poll(self, report: Report[Any], request: Request, handle: Handle) -> Pending | Ready:
+        assert handle.url, "a handle without an address finds nothing"
+        return self._next("poll", report, request, self.polls)
+
+    @contextmanager
+    def download(
+        self, report: Report[Any], request: Request, handle: Handle, meter: Meter
+    ) -> Generator[Iterator[bytes]]:
+        yield iter([self._next("download", report, request, self.downloads)])
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def when(self, what: str) -> list[float]:
+        """When each call of a kind was made, in seconds from the beginning."""
+        return [at for each, _, at in self.calls if each == what]
+
+
+@dataclass
+class Stage:
+    bench: Bench
+    provider: Scripted
+    clock: HandClock
+    lines: list[str]
+    database: Database
+
+    def claim(self, days: list[date] | None = None, *, longest: int = 1, run: str = "run-1") -> list[Job]:
+        ledger = self.bench.ledger
+        who = Claimant(report=EVENT.key, account="ours", fingerprint="f", owner=ledger.owners.enter(), run=run)
+        found = ledger.claim(who, days or [DAY], longest=longest, parts=("",), halves=lambda _: (), now=self.clock.at)
+        assert not isinstance(found, Busy)
+        return found.jobs
+
+    def drive(self, jobs: list[Job] | None = None) -> list[Driven]:
+        return list(Driver(self.bench, EVENT).drive(jobs or self.claim()))
+
+    def one(self, jobs: list[Job] | None = None) -> Driven:
+        (driven,) = self.drive(jobs)
+        return driven
+
+    def open(self) -> bool:
+        """Whether what was bought for the day is there for the next run."""
+        return self.bench.ledger.open_days(EVENT.key) == {DAY}

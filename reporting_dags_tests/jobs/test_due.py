@@ -1,0 +1,105 @@
+"""Which days are due: missing, harmed, unfinished, landed under another declaration, or to be restated."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reporting_dags.jobs.database import Database
+from reporting_dags.jobs.due import due_days
+from reporting_dags.jobs.job import LandedFacts
+from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.landing.store import Store, open_store
+from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.report import Report
+from reporting_dags.reports.dt_offer_wall import EVENT
+from reporting_dags.reports.integr8 import OFFERS
+from reporting_dags_tests.conftest import NOON
+
+NEWEST = date(2026, 11, 19)
+DAYS = Window(NEWEST - 4 * ONE_DAY, NEWEST).days
+NEVER_AGAIN = replace(EVENT, calendar=replace(EVENT.calendar, restated_at=()))
+
+
+class Place:
+    """A ledger and a data root, and days that lie there."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.root = folder / "data"
+        self.ledger = Ledger(database)
+        self.data: Store = open_store(str(self.root), scratch=folder)
+
+    def land(self, report: Report[Any], *days: date, hours_ago: float = 0) -> None:
+        for day in days:
+            path = self.root / report.file(day)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"a whole day")
+            asked_at = NOON - timedelta(hours=hours_ago)
+            facts = LandedFacts(
+                day=day,
+                version=report.version,
+                outcome=Outcome.DATA,
+                rows=1,
+                size=path.stat().st_size,
+                fingerprint="f",
+                raw_sha256="",
+                money={},
+                asked_at=asked_at,
+                landed_at=NOON,
+            )
+            assert self.ledger.combined(report.key, facts, sources={}, publish=lambda last=None: None)
+
+    def due(self, report: Report[Any] = NEVER_AGAIN, since: date = DAYS[0]) -> list[date]:
+        return due_days(report, since=since, ledger=self.ledger, data=self.data, now=NOON)
+
+
+@pytest.fixture
+def place(tmp_path: Path, database_of_its_own: Database) -> Place:
+    return Place(tmp_path, database_of_its_own)
+
+
+def test_days_that_never_landed_are_due_from_the_first_that_is_wanted_to_the_newest_that_is_out(place: Place) -> None:
+    assert place.due() == DAYS
+    assert place.due(since=NEWEST) == [NEWEST]
+    assert place.due(since=NEWEST + ONE_DAY) == []
+    place.land(NEVER_AGAIN, DAYS[0], DAYS[2])
+    assert place.due() == [DAYS[1], DAYS[3], DAYS[4]]
+
+
+def test_no_day_is_due_that_the_provider_serves_no_longer(place: Place) -> None:
+    oldest = NEVER_AGAIN.calendar.oldest(NOON)
+    assert place.due(since=date(2019, 1, 1))[0] == oldest
+
+
+def test_a_day_whose_file_is_gone_or_of_another_size_is_due(place: Place) -> None:
+    place.land(NEVER_AGAIN, *DAYS)
+    assert place.due() == []
+    (place.root / NEVER_AGAIN.file(DAYS[1])).unlink()
+    (place.root / NEVER_AGAIN.file(DAYS[3])).write_bytes(b"half a")
+    assert place.due() == [DAYS[1], DAYS[3]]
+
+
+def test_a_day_that_landed_under_another_declaration_is_due(place: Place) -> None:
+    place.land(replace(NEVER_AGAIN, asked_with="another account's apps"), DAYS[1])
+    place.land(NEVER_AGAIN, *(day for day in DAYS if day != DAYS[1]))
+    assert place.due() == [DAYS[1]]
+
+
+def test_a_day_is_due_again_when_it_was_asked_for_before_it_is_restated(place: Place) -> None:
+    again = replace(EVENT, calendar=replace(EVENT.calendar, restated_at=(2,)))
+    place.land(again, *DAYS, hours_ago=72)
+    # Out at noon of the day after, restated two days later: the 17th was at noon of the 20th, an hour ago.
+    assert place.due(again) == DAYS[:3]
+    place.land(again, *DAYS[:3], hours_ago=0.5)
+    assert place.due(again) == []
+
+
+def test_a_list_that_is_kept_by_no_day_is_due_once_a_day_wherever_the_days_begin(place: Place) -> None:
+    assert place.due(OFFERS, since=NEWEST) == [SNAPSHOT]
+    place.land(OFFERS, SNAPSHOT, hours_ago=12)
+    assert place.due(OFFERS, since=NEWEST) == []
+    place.land(OFFERS, SNAPSHOT, hours_ago=14)
+    assert place.due(OFFERS, since=NEWEST) == [SNAPSHOT], "it was taken yesterday"
