@@ -55,6 +55,19 @@ class SandboxClock:
             self.sandbox.clock.advance(seconds)
 
 
+@dataclass(frozen=True)
+class StillClock:
+    """A clock that stands."""
+
+    at: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"nobody waits here, least of all for {seconds} s")
+
+
 @pytest.fixture
 def sandbox() -> Generator[Sandbox]:
     """A sandbox of its own, on a still clock."""

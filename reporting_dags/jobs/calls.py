@@ -8,6 +8,7 @@ from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import Job
 from reporting_dags.jobs.job_rows import hold
+from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied
 from reporting_dags.providers.api import Quota
 
@@ -18,14 +19,14 @@ class Calls:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def spend(self, job: Job, quota: Quota, account: str, now: datetime, *, newest: bool) -> None:
+    def spend(self, job: Job, quota: Quota, account: str, clock: Clock, *, newest: bool) -> None:
         """Count one call for `job`.
 
         Args:
             job: on whose behalf; must still be held.
             quota: of what kind.
             account: whose.
-            now: the present moment.
+            clock: tells the time under the lock: a call that had to wait for it goes out later than it came.
             newest: whether the job asks for the newest day: then the share that is kept for it is open too.
 
         Raises:
@@ -35,6 +36,7 @@ class Calls:
 
         def work(connection: sa.Connection) -> None:
             hold(connection, job)
+            now = clock.now()
             if quota.per_day is not None:
                 others, newest_ones = _spent(connection, quota, account, now)
                 if others + newest_ones >= quota.per_day:

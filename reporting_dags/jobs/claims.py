@@ -14,9 +14,11 @@ from reporting_dags.jobs.job_rows import close, days_of, job_of, open_rows, text
 from reporting_dags.jobs.leftovers import Leftover, judge
 from reporting_dags.jobs.planner import longest_answered, narrowed, plan
 from reporting_dags.model.days import Window
-from reporting_dags.model.errors import LostClaim
+from reporting_dags.model.errors import Expired, LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Request
+
+_ASKED_ANEW = (JobState.INTENDED, JobState.SUBMITTED)
 
 
 class Claims:
@@ -82,14 +84,17 @@ class Claims:
 
         return self._database.run(work)
 
-    def reopen(self, who: Claimant, ids: Sequence[str], days: Collection[date]) -> Claim | Busy:
+    def reopen(
+        self, who: Claimant, ids: Sequence[str], days: Collection[date], *, parts: Collection[str]
+    ) -> Claim | Busy:
         """Hold `days` for a run that lands them anew from the jobs of `ids`, which they landed from.
 
         Returns:
-            As `claim`; no job where the ledger knows one of `ids` no longer.
+            As `claim`; no job where the ledger knows one of `ids` no longer, or the provider is asked for one anew.
 
         Raises:
             LostClaim: one of the days has landed from other jobs since.
+            Expired: they were asked another question than the report is now.
         """
 
         def work(connection: sa.Connection) -> Claim | Busy:
@@ -100,13 +105,19 @@ class Claims:
             if _landed_from(connection, who.report, days) != {" ".join(ids)}:
                 raise LostClaim(f"{who.report}: another answer has landed just now", advice="It stands.")
             rows = connection.execute(sa.select(table).where(table.c.id.in_(ids))).all()
-            if len(rows) < len(set(ids)):
+            if len(rows) < len(set(ids)) or any(row.state in _ASKED_ANEW for row in rows):
                 return Claim([], {})
+            asked = {row.part for row in rows}
+            if any(row.fingerprint != who.fingerprint for row in rows) or (set(parts) != {""} and asked != set(parts)):
+                raise Expired(
+                    "the day landed from the answer to another question than is declared now",
+                    advice="Materialize it without replay, which asks the provider.",
+                )
+            # The days are not left to whoever comes after a crash: they have landed, and stand.
             values = {"state": JobState.DOWNLOADED, "closed_at": None, "outcome": None, "cause": None}
             held: list[Job] = []
             for row in rows:
-                left = text_of(days_of(row.days_left) | set(days))
-                connection.execute(table.update().where(table.c.id == row.id).values(days_left=left, **values))
+                connection.execute(table.update().where(table.c.id == row.id).values(values))
                 held.append(_take(connection, replace(job_of(row), state=JobState.DOWNLOADED), who))
             return _claim(held, {job.request.window: frozenset(days) for job in held})
 
@@ -168,6 +179,7 @@ def _intend(connection: sa.Connection, who: Claimant, request: Request, days: Co
         "fence": job.fence,
         "resends": 0,
         "intended_at": now,
+        "ahead_seconds": 0.0,
     }
     connection.execute(tables.jobs.insert().values(values))
     return job

@@ -14,6 +14,7 @@ from typing import Any
 
 import tenacity
 
+from reporting_dags.jobs.calls import renewed
 from reporting_dags.jobs.job import Job, JobState
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.planner import refusal
@@ -75,8 +76,9 @@ class _Flight:
 class Driver:
     """Drives the jobs of one report."""
 
-    def __init__(self, bench: Bench, report: Report[Any]) -> None:
+    def __init__(self, bench: Bench, report: Report[Any], *, asks: bool = True) -> None:
         self._bench = bench
+        self._asks = asks
         self._report = report
         self._policy = bench.provider.policy
 
@@ -138,18 +140,30 @@ class Driver:
     def _submit(self, flight: _Flight) -> None:
         bench, job = self._bench, flight.job
         handle = bench.provider.submit(self._report, job.request, self._meter(job))
-        flight.job = bench.ledger.submitted(job, handle, bench.clock.now())
+        flight.job = bench.ledger.submitted(job, handle, bench.clock.now(), bench.provider.ahead)
         flight.interval = self._policy.first_poll
         flight.look_at = bench.clock.now()
         bench.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
+
+    def _affordable(self, job: Job) -> bool:
+        """Whether a call is left to ask once more: what was bought is not given up for a call that is refused."""
+        bench, now = self._bench, self._bench.clock.now()
+        for quota in bench.provider.quotas:
+            left = bench.ledger.calls.left(quota, bench.provider.account, now)
+            if left is not None and left[0] - (0 if self._newest(job, now) else left[1]) <= 0:
+                return False
+        return True
+
+    def _newest(self, job: Job, now: datetime) -> bool:
+        """Whether `job` asks for the newest day that is out before the quotas are renewed."""
+        return self._report.calendar.newest(renewed(now) - timedelta.resolution) in job.request.window
 
     def _meter(self, job: Job) -> Meter:
         bench = self._bench
 
         def spend(quota: Quota) -> None:
             now, account = bench.clock.now(), bench.provider.account
-            newest = self._report.calendar.newest(now) in job.request.window
-            bench.ledger.calls.spend(job, quota, account, now, newest=newest)
+            bench.ledger.calls.spend(job, quota, account, bench.clock, newest=self._newest(job, now))
             left = bench.ledger.calls.left(quota, account, now)
             if left is not None:
                 bench.log(f"{left[0]} of {quota.per_day} {quota.api} are left today")
@@ -170,14 +184,21 @@ class Driver:
         except NotReady as error:
             self._wait(flight, Pending(error.message))
             return False
-        flight.job = bench.ledger.downloaded(job, raw_sha256=digest, raw_bytes=size, expected_rows=state.expected_rows)
+        flight.job = bench.ledger.downloaded(
+            job,
+            raw_sha256=digest,
+            raw_bytes=size,
+            expected_rows=state.expected_rows,
+            ahead=bench.provider.ahead,
+        )
         bench.log(f"{job.report} {job.request}: {size} bytes of raw answer are kept")
         return True
 
     def _wait(self, flight: _Flight, state: Pending) -> None:
         now, job, policy = self._bench.clock.now(), flight.job, self._policy
         age = now - (job.submitted_at or now)
-        if policy.resend_after is not None and age >= policy.resend_after and not job.resends:
+        late = policy.resend_after is not None and age >= policy.resend_after
+        if late and not job.resends and self._affordable(job):
             self._resend(flight, f"{state.reason} after {age}")
             return
         if now >= flight.deadline:
@@ -191,6 +212,9 @@ class Driver:
         flight.interval = min(flight.interval * _GROWTH, policy.longest_poll)
 
     def _resend(self, flight: _Flight, why: str) -> None:
+        if not self._asks:
+            told = f"{flight.job.report} {flight.job.request}: {why}"
+            raise Expired(told, advice="Materialize the day without replay, which asks the provider.")
         out_of_reach = refusal(self._report.calendar, flight.job.request.window.first, self._bench.clock.now())
         if out_of_reach is not None:
             raise out_of_reach

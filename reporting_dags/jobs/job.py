@@ -1,7 +1,7 @@
 """The nouns of the ledger: a job and how far it has come, who claims days, and what is kept of a landed day."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -30,11 +30,17 @@ class Job:
     fence: int
     intended_at: datetime
     submitted_at: datetime | None = None
+    ahead: timedelta = timedelta()
     resends: int = 0
     handle: Handle = field(default_factory=Handle)
     expected_rows: int | None = None
     raw_sha256: str = ""
     raw_bytes: int = 0
+
+    @property
+    def asked_at(self) -> datetime:
+        """When the provider was asked, by its own clock: this machine's was `ahead` of it then."""
+        return (self.submitted_at or self.intended_at) - self.ahead
 
 
 @dataclass(frozen=True, slots=True)

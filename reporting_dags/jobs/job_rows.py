@@ -1,7 +1,7 @@
 """Rows of the ledger's table of jobs, within a transaction: read as jobs, held, ended."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,6 +36,7 @@ def job_of(row: sa.Row[Any]) -> Job:
         fence=row.fence,
         intended_at=row.intended_at,
         submitted_at=row.submitted_at,
+        ahead=timedelta(seconds=row.ahead_seconds),
         resends=row.resends,
         handle=Handle(id=row.request_id or "", url=row.url, expires_at=row.expires_at),
         expected_rows=row.expected_rows,

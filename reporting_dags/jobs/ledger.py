@@ -8,7 +8,7 @@ and a run whose fence is old can write nothing more.
 import functools
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -32,30 +32,37 @@ class Ledger(Claims, Landings):
         self.calls = Calls(database)
         database.create(tables.metadata)
 
-    def submitted(self, job: Job, handle: Handle, now: datetime) -> Job:
+    def submitted(self, job: Job, handle: Handle, now: datetime, ahead: timedelta = timedelta()) -> Job:
         """Save the handle of a job that the provider has accepted."""
         self._update(
             job,
             state=JobState.SUBMITTED,
             submitted_at=now,
+            ahead_seconds=ahead.total_seconds(),
             request_id=handle.id,
             url=handle.url,
             expires_at=handle.expires_at,
         )
-        return replace(job, state=JobState.SUBMITTED, submitted_at=now, handle=handle)
+        return replace(job, state=JobState.SUBMITTED, submitted_at=now, ahead=ahead, handle=handle)
 
     def resending(self, job: Job) -> Job:
         """Write the intent to submit a job again; its old handle is forgotten."""
         self._update(job, state=JobState.INTENDED, url=None, expires_at=None, resends=job.resends + 1)
         return replace(job, state=JobState.INTENDED, resends=job.resends + 1, handle=Handle(id=job.handle.id))
 
-    def downloaded(self, job: Job, *, raw_sha256: str, raw_bytes: int, expected_rows: int | None) -> Job:
+    def downloaded(
+        self, job: Job, *, raw_sha256: str, raw_bytes: int, expected_rows: int | None, ahead: timedelta = timedelta()
+    ) -> Job:
         """Save where the raw answer is kept. The signed address is of no more use and is forgotten."""
-        facts = {"raw_sha256": raw_sha256, "raw_bytes": raw_bytes, "expected_rows": expected_rows}
+        # What has no handle was asked for only now.
+        ahead = job.ahead if job.handle.id or job.handle.url else ahead
+        facts: dict[str, object] = {"raw_sha256": raw_sha256, "raw_bytes": raw_bytes, "expected_rows": expected_rows}
+        facts["ahead_seconds"] = ahead.total_seconds()
         self._update(job, state=JobState.DOWNLOADED, url=None, expires_at=None, **facts)
         return replace(
             job,
             state=JobState.DOWNLOADED,
+            ahead=ahead,
             handle=Handle(id=job.handle.id),
             raw_sha256=raw_sha256,
             raw_bytes=raw_bytes,

@@ -80,7 +80,7 @@ def judge(
 
 
 def _asked_at(group: Sequence[Leftover]) -> datetime:
-    return min(leftover.job.submitted_at or leftover.job.intended_at for leftover in group)
+    return min(leftover.job.asked_at for leftover in group)
 
 
 def _useless(leftover: Leftover, who: Claimant, parts: Callable[[Window], Collection[str]], now: datetime) -> str:

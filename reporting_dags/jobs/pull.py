@@ -118,10 +118,10 @@ def _claim(bench: Bench, report: Report[Any], days: list[date], who: Claimant) -
     )
 
 
-def bring_home(bench: Bench, report: Report[Any], claim: Claim) -> Iterator[DayResult]:
+def bring_home(bench: Bench, report: Report[Any], claim: Claim, *, asks: bool = True) -> Iterator[DayResult]:
     """Drive the jobs of a claim, and land each window as soon as every part of it is kept."""
     ended: dict[Window, list[Driven]] = {window: [] for window in claim.days}
-    for driven in Driver(bench, report).drive(claim.jobs):
+    for driven in Driver(bench, report, asks=asks).drive(claim.jobs):
         window = driven.job.request.window
         ended[window].append(driven)
         if len(ended[window]) == sum(job.request.window == window for job in claim.jobs):
@@ -141,7 +141,7 @@ def _end_window(
         return
     jobs = [driven.job for driven in parts]
     bad = ""
-    early = _early(bench, report, days, jobs)
+    early = _early(report, days, jobs)
     for day, error in early.items():
         bad = error.line
         yield DayResult(day=day, error=error, evidence=evidence)
@@ -160,10 +160,10 @@ def _end_window(
         bench.ledger.finish(job, days, Outcome.FAILED if bad else Outcome.DATA, bad, bench.clock.now())
 
 
-def _early(bench: Bench, report: Report[Any], days: list[date], jobs: list[Job]) -> dict[date, NotReady]:
+def _early(report: Report[Any], days: list[date], jobs: list[Job]) -> dict[date, NotReady]:
     """The days that were not out by the provider's clock when they were asked for: what was answered is not whole."""
-    ahead = bench.provider.ahead
-    newest = report.calendar.newest(_asked_at(jobs) - ahead)
+    ahead = max(job.ahead for job in jobs)
+    newest = report.calendar.newest(_asked_at(jobs))
     error = NotReady(
         f"the clock of this machine is {ahead} ahead of the provider's, by which the day was not out yet",
         advice="Set the clock right, then run the day again.",
@@ -172,7 +172,7 @@ def _early(bench: Bench, report: Report[Any], days: list[date], jobs: list[Job])
 
 
 def _asked_at(jobs: list[Job]) -> datetime:
-    return min(job.submitted_at or job.intended_at for job in jobs)
+    return min(job.asked_at for job in jobs)
 
 
 def _land(

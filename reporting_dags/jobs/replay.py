@@ -11,7 +11,7 @@ from reporting_dags.jobs.drive import Bench, kept_whole
 from reporting_dags.jobs.job import Claim, Claimant
 from reporting_dags.jobs.presence import once_free, present
 from reporting_dags.jobs.pull import DayResult, bring_home
-from reporting_dags.model.errors import Expired, NotReady
+from reporting_dags.model.errors import Expired, LostClaim, NotReady
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 
@@ -40,9 +40,10 @@ def _again(
     if not ids:
         yield from _refused(days, "has never landed, so there is no answer to land again")
         return
+    reopen = functools.partial(bench.ledger.reopen, who, ids, days, parts=bench.provider.parts(report))
     try:
-        claim = once_free(bench, report, functools.partial(bench.ledger.reopen, who, ids, days))
-    except NotReady as error:
+        claim = once_free(bench, report, reopen)
+    except (NotReady, Expired, LostClaim) as error:
         yield from (DayResult(day=day, error=error) for day in days)
         return
     if not _whole(bench, report, claim):
@@ -50,7 +51,7 @@ def _again(
             bench.ledger.finish(job, days, Outcome.EXPIRED, "its raw answer is not kept any more", bench.clock.now())
         yield from _refused(days, "landed from an answer that is not kept any more")
         return
-    for result in bring_home(bench, report, claim):
+    for result in bring_home(bench, report, claim, asks=False):
         yield replace(result, evidence=replace(result.evidence, replayed=True))
 
 

@@ -37,7 +37,7 @@ def forget_raw(bench: Bench, report: Report[Any], keep: timedelta | None) -> int
     """
     if keep is None:
         return 0
-    removed = bench.raw.remove_older(report.key, bench.clock.now() - keep)
+    removed = bench.raw.remove_older(report.key, bench.clock.now() - bench.provider.ahead - keep)
     if removed:
         bench.log(f"{report.key}: {removed} raw answers older than {keep.days} days are removed")
     return removed

@@ -41,6 +41,7 @@ jobs = sa.Table(
     sa.Column("resends", sa.Integer, nullable=False),
     sa.Column("intended_at", Moment, nullable=False),
     sa.Column("submitted_at", Moment),
+    sa.Column("ahead_seconds", sa.Float, nullable=False),
     sa.Column("expires_at", Moment),
     sa.Column("request_id", sa.Text),
     sa.Column("url", sa.Text),

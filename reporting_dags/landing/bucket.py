@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from pyarrow import fs
 
-from reporting_dags.landing.folders import checked_key, private_folder
+from reporting_dags.landing.folders import checked_key, is_raw, private_folder
 from reporting_dags.landing.trouble import storage_error
 from reporting_dags.model.errors import SettingError, StorageError
 
@@ -121,12 +121,13 @@ class ObjectStore:
                     yield key
 
     def remove_older(self, prefix: str, before: datetime) -> int:
-        """Remove the objects directly under `prefix` that were last written before `before`."""
+        """Remove the raw answers directly under `prefix` that were last written before `before`."""
         removed = 0
         with self._guard("written"):
             filesystem, path = self._at(prefix)
             for info in filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True)):
-                if info.type is fs.FileType.File and info.mtime is not None and info.mtime < before:
+                raw = info.type is fs.FileType.File and is_raw(info.base_name)
+                if raw and info.mtime is not None and info.mtime < before:
                     # Another run of the report may remove the same object.
                     with contextlib.suppress(FileNotFoundError):
                         filesystem.delete_file(info.path)

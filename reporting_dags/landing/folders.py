@@ -15,6 +15,11 @@ def checked_key(key: str) -> str:
     return key
 
 
+def is_raw(name: str) -> bool:
+    """Whether a file is named by its content, as raw answers are; nothing else is removed for its age."""
+    return re.fullmatch(r"[0-9a-f]{64}\..+", name) is not None
+
+
 def private_folder(path: Path) -> None:
     """Make `path`, or make it private: mode 0700."""
     path.mkdir(mode=0o700, exist_ok=True)

@@ -6,17 +6,19 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 
-from reporting_dags.landing.folders import checked_key, flush, private_folder
+from reporting_dags.landing.folders import checked_key, flush, is_raw, private_folder
 from reporting_dags.landing.trouble import storage_error
 from reporting_dags.model.errors import StorageError
 
 _COPY_BYTES = 8 << 20
+_LEFT_OVER_SECONDS = 24 * 3600
 
 
 class LocalStore:
@@ -91,7 +93,7 @@ class LocalStore:
                 yield from (Path(folder, name).relative_to(self._root).as_posix() for name in names)
 
     def remove_older(self, prefix: str, before: datetime) -> int:
-        """Remove the files directly under `prefix` that were last written before `before`."""
+        """Remove the raw answers directly under `prefix` that were last written before `before`."""
         removed = 0
         folder = self._root / checked_key(prefix)
         with self._guard("written"):
@@ -99,7 +101,7 @@ class LocalStore:
                 # Another run of the report may remove the same file.
                 with contextlib.suppress(FileNotFoundError):
                     told = path.lstat()
-                    if stat.S_ISREG(told.st_mode) and told.st_mtime < before.timestamp():
+                    if is_raw(path.name) and stat.S_ISREG(told.st_mode) and told.st_mtime < before.timestamp():
                         path.unlink()
                         removed += 1
         return removed
@@ -130,6 +132,11 @@ class LocalStore:
             flush(folder.parent)
 
     def _copy(self, source: Path, target: Path, last: Callable[[], None]) -> None:
+        for left in self.staging().glob("copy-*.part"):
+            # No copy takes a day: a killed process left it.
+            with contextlib.suppress(OSError):
+                if left.stat().st_mtime < time.time() - _LEFT_OVER_SECONDS:
+                    left.unlink()
         handle, name = tempfile.mkstemp(prefix="copy-", suffix=".part", dir=self.staging())
         copy = Path(name)
         try:

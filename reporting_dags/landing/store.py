@@ -56,7 +56,10 @@ class Store(Protocol):
         ...
 
     def remove_older(self, prefix: str, before: datetime) -> int:
-        """Remove the files directly under the folder `prefix` that were last written before `before`; says how many."""
+        """Remove the raw answers directly under the folder `prefix` that were last written before `before`.
+
+        Only files that are named by their content are taken for such; says how many were removed.
+        """
         ...
 
     def staging(self) -> Path:

@@ -8,6 +8,7 @@ import functools
 import http.client
 import io
 import socket
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,8 +19,6 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from reporting_dags.model.clock import Clock
-
 
 class LateError(TimeoutError):
     """An answer was not whole at its deadline."""
@@ -29,10 +28,9 @@ class LateError(TimeoutError):
 class _Due:
     at: float
     seconds: float
-    clock: Clock
 
     def left(self) -> float:
-        left = self.at - self.clock.now().timestamp()
+        left = self.at - time.monotonic()
         if left <= 0:
             raise self.late()
         return left
@@ -45,12 +43,12 @@ _due: ContextVar[_Due | None] = ContextVar("due", default=None)
 
 
 @contextmanager
-def deadline(clock: Clock, seconds: float) -> Generator[None]:
+def deadline(seconds: float) -> Generator[None]:
     """Answers to requests that are sent within this context must be whole in `seconds`, whenever they are read.
 
     What waits for longer raises what urllib3 makes of a timeout, with a `LateError` behind it.
     """
-    token = _due.set(_Due(clock.now().timestamp() + seconds, seconds, clock))
+    token = _due.set(_Due(time.monotonic() + seconds, seconds))
     try:
         yield
     finally:
@@ -109,10 +107,18 @@ class _Answer(http.client.HTTPResponse):
 
 class _Punctual(HTTPConnection):
     def getresponse(self) -> Any:
-        due = _due.get()
-        if due is not None:
-            self.response_class = cast("type[http.client.HTTPResponse]", functools.partial(_Answer, due=due))
+        self._keep_deadline()
         return super().getresponse()
+
+    def _tunnel(self) -> None:
+        # A proxy answers too, before the request is sent; the connection may have served one with another deadline.
+        self._keep_deadline()
+        cast("Any", super())._tunnel()  # noqa: SLF001
+
+    def _keep_deadline(self) -> None:
+        due = _due.get()
+        answer: Any = http.client.HTTPResponse if due is None else functools.partial(_Answer, due=due)
+        self.response_class = answer
 
 
 class _PunctualTls(HTTPSConnection, _Punctual):

@@ -94,7 +94,7 @@ class Downloads:
         for _ in range(MOST_REDIRECTS + 1):
             self.allowed.check(url, name=self._name)
             try:
-                with deadline(self._clock, seconds):
+                with deadline(seconds):
                     response = self._session.get(url, timeout=self._limits.timeout, allow_redirects=False, stream=True)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise Unavailable(f"the file of {self._name} did not answer ({why(error)})", advice=LATER) from None

@@ -30,8 +30,9 @@ Headers = Callable[[], Mapping[str, str]]
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 LOST_ON_THE_WAY = frozenset({502, 504})
 """Answers of a gateway: what stands behind it may have done what was asked."""
-_ALIKE = timedelta(minutes=2)
-"""Clocks that differ by no more are as good as one."""
+_ALIKE = timedelta(minutes=10)
+_BROKEN = timedelta(days=366)
+"""Clocks that differ by no more than the one are as good as one; a date that differs by more than the other is none."""
 LARGEST_ANSWER = 8 * 1024 * 1024
 
 
@@ -237,7 +238,7 @@ class Http:
         fresh = dict(request.headers())
         began = self._clock.now()
         try:
-            with deadline(self._clock, seconds):
+            with deadline(seconds):
                 response = self._session.request(
                     request.method,
                     self.base_url + request.path,
@@ -251,7 +252,7 @@ class Http:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._unavailable(error) from None
         told = moment(response.headers.get("Date", ""))
-        if told is not None:
+        if told is not None and abs(began - told) < _BROKEN:
             # Answers are made after they are asked for: the least of all is nearest to the truth.
             self._ahead = began - told if self._ahead is None else min(began - told, self._ahead)
         return response

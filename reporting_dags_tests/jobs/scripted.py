@@ -54,6 +54,7 @@ class Scripted(Provider):
         self.downloads: list[Any] = [CONTENT]
         self.calls: list[tuple[str, str, float]] = []
         self.quota: Quota | None = None
+        self.pages: Quota | None = None
 
     def _next(self, what: str, report: Report[Any], request: Request, script: list[Any]) -> Any:
         assert report is EVENT
@@ -77,6 +78,9 @@ class Scripted(Provider):
     def download(
         self, report: Report[Any], request: Request, handle: Handle, meter: Meter
     ) -> Generator[Iterator[bytes]]:
+        assert handle.url, "a handle without an address finds nothing"
+        if self.pages is not None:
+            meter(self.pages)
         yield iter([self._next("download", report, request, self.downloads)])
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from reporting_dags.providers.api import Quota
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 from reporting_dags.reports.integr8 import CLICKS
 from reporting_dags.sandbox.server import Sandbox
-from reporting_dags_tests.conftest import NOON, SandboxClock
+from reporting_dags_tests.conftest import NOON, SandboxClock, StillClock
 from reporting_dags_tests.pulling import BenchOf, brought, landed, line_of
 
 QUOTA = Quota(api="queries", per_day=10, kept=4)
@@ -42,7 +42,7 @@ def spent(ledger: Ledger, job: Job, calls: Sequence[bool], now: datetime = NOON)
     allowed: list[bool] = []
     for newest in calls:
         try:
-            ledger.calls.spend(job, QUOTA, "a", now, newest=newest)
+            ledger.calls.spend(job, QUOTA, "a", StillClock(now), newest=newest)
         except Denied:
             allowed.append(False)
         else:
@@ -56,7 +56,7 @@ def test_a_backfill_leaves_the_share_of_the_newest_day(database: Database) -> No
     assert ledger.calls.left(QUOTA, "a", NOON) == (4, 4)
     assert spent(ledger, job, [True] * 5) == [True] * 4 + [False]
     with pytest.raises(Denied, match="renewed on 2026-11-21 at 00:00 UTC"):
-        ledger.calls.spend(job, QUOTA, "a", NOON, newest=True)
+        ledger.calls.spend(job, QUOTA, "a", StillClock(NOON), newest=True)
     assert ledger.calls.left(QUOTA, "a", NOON) == (0, 0)
 
 
@@ -91,9 +91,9 @@ def test_a_call_counts_from_the_first_moment_of_its_utc_day_to_the_last(
     zone = timezone(timedelta(hours=hours))
     first, renewal = (datetime(2026, 11, number, tzinfo=UTC).astimezone(zone) for number in (20, 21))
     last = renewal - timedelta(microseconds=1)
-    ledger.calls.spend(job, QUOTA, "a", first, newest=True)
+    ledger.calls.spend(job, QUOTA, "a", StillClock(first), newest=True)
     assert ledger.calls.left(QUOTA, "a", last) == (9, 3)
-    ledger.calls.spend(job, QUOTA, "a", last, newest=False)
+    ledger.calls.spend(job, QUOTA, "a", StillClock(last), newest=False)
     assert ledger.calls.left(QUOTA, "a", last) == (8, 3)
     assert ledger.calls.left(QUOTA, "a", renewal) == (10, 4)
     assert renewed(first) == renewed(last) == renewal
@@ -113,7 +113,7 @@ def test_a_refusal_says_how_many_are_kept(database: Database) -> None:
     ledger, job = held_job(database)
     assert all(spent(ledger, job, [True] + [False] * 6))
     with pytest.raises(Denied, match="of 10 queries a day the 3 that are left are kept for the newest day"):
-        ledger.calls.spend(job, QUOTA, "a", NOON, newest=False)
+        ledger.calls.spend(job, QUOTA, "a", StillClock(NOON), newest=False)
 
 
 @settings(deadline=None, max_examples=30)

@@ -152,13 +152,13 @@ def test_days_that_land_anew_are_bought_for_again_until_they_have(ledger: Ledger
     ledger.finish(job, days(3, 4), Outcome.DATA, "", NOON)
     ledger.owners.leave(who.owner)
     again = run_of(ledger, run="run-2")
-    claim = ledger.reopen(again, [job.id], days(3, 4))
+    claim = ledger.reopen(again, [job.id], days(3, 4), parts=("",))
     assert claim == Claim([replace(job, fence=job.fence + 1)], {Window(day(3), day(5)): frozenset(days(3, 4))})
     assert ledger.open_days(REPORT) == set(days(3, 5)), "a crash from here on leaves them to the next run"
-    assert ledger.reopen(run_of(ledger), [job.id], [day(3)]) == Busy(Window(day(3), day(5)), "run-2")
+    assert ledger.reopen(run_of(ledger), [job.id], [day(3)], parts=("",)) == Busy(Window(day(3), day(5)), "run-2")
     ledger.owners.leave(again.owner)
     with pytest.raises(LostClaim, match="another answer has landed"):
-        ledger.reopen(run_of(ledger), ["another"], [day(3)])
+        ledger.reopen(run_of(ledger), ["another"], [day(3)], parts=("",))
 
 
 def test_a_job_that_has_closed_is_open_again_while_its_days_land_anew(
@@ -171,7 +171,7 @@ def test_a_job_that_has_closed_is_open_again_while_its_days_land_anew(
     ledger.owners.leave(who.owner)
     _, others = bought(ledger, [day(3)], report="network/other")
     ledger.landed([others], facts_of(3, others), recorded=(), publish=published([]))
-    claim = ledger.reopen(run_of(ledger), [job.id], [day(3)])
+    claim = ledger.reopen(run_of(ledger), [job.id], [day(3)], parts=("",))
     assert isinstance(claim, Claim)
     assert claim == Claim([replace(job, fence=job.fence + 1)], {Window(day(3), day(4)): frozenset([day(3)])})
     query = sa.select(tables.jobs).where(tables.jobs.c.id == job.id)
@@ -187,4 +187,4 @@ def test_a_day_whose_job_the_ledger_has_forgotten_cannot_land_anew(
     who, job = bought(ledger, [day(3)])
     ledger.landed([job], facts_of(3, job), recorded=(), publish=published([]))
     ledger.owners.leave(who.owner)
-    assert ledger.reopen(run_of(ledger), [job.id, "another"], [day(3)]) == Claim([], {})
+    assert ledger.reopen(run_of(ledger), [job.id, "another"], [day(3)], parts=("",)) == Claim([], {})

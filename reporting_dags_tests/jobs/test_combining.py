@@ -22,7 +22,7 @@ from reporting_dags.landing.store import Store, open_store
 from reporting_dags.landing.sums import Sums
 from reporting_dags.model.column import MIXED, day, identity, measure, money
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Calendar
-from reporting_dags.model.errors import DataError, NotReady, StorageError
+from reporting_dags.model.errors import DataError, DeclarationError, NotReady, StorageError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.reports.integr8 import OFFERS
@@ -300,3 +300,19 @@ def test_a_source_of_an_earlier_form_of_its_report_is_named(place: Place) -> Non
     place.write(earlier, DAY, [{"app": "a", "land": "US", "seen": 2, "earned": Decimal("0.5")}])
     with pytest.raises(DataError, match="of an earlier form of the report"):
         place.build()
+
+
+@pytest.mark.parametrize(
+    ("gone", "changed"),
+    [
+        ("Entity", {"entity": "Entity"}),
+        ("Where", {"country": "Where"}),
+        ("Seen", {"counts": {"clicks": "", "impressions": "Seen"}}),
+        ("Lost", {"money": {"earnings": "Worth", "spend": "Lost"}}),
+        ("Mood", {"worthless": ("Mood", "Rejected")}),
+    ],
+)
+def test_a_source_names_the_column_that_its_report_has_no_longer(gone: str, changed: dict[str, Any]) -> None:
+    assert replace(LOGS, worthless=None).worthless is None
+    with pytest.raises(DeclarationError, match=f"^reports/network.py: logs/daily: '{gone}' is gone, which network"):
+        replace(LOGS, **changed)

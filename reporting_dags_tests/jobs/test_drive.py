@@ -34,7 +34,7 @@ from reporting_dags_tests.jobs.scripted import CONTENT, DAY, DIGEST, PENDING, QU
 
 def test_a_job_is_submitted_polled_and_downloaded_once_and_its_answer_is_kept(stage: Stage) -> None:
     driven = stage.one()
-    assert [call for call, *_ in stage.provider.calls] == ["submit", "poll", "download"]
+    assert stage.provider.calls == [(call, str(DAY), 0) for call in ("submit", "poll", "download")]
     job = driven.job
     assert (driven.error, driven.waited, job.state) == (None, timedelta(), JobState.DOWNLOADED)
     assert (job.raw_sha256, job.raw_bytes, job.expected_rows, job.resends) == (DIGEST, len(CONTENT), 3, 0)
@@ -158,6 +158,13 @@ def test_a_download_that_breaks_off_is_tried_three_times_at_growing_intervals(st
     assert len(stage.provider.when("submit")) == len(stage.provider.when("poll")) == 1
 
 
+def test_a_download_is_tried_again_within_a_minute_however_seldom_jobs_are_looked_at(stage: Stage) -> None:
+    stage.provider.policy = replace(stage.provider.policy, first_poll=timedelta(minutes=5))
+    stage.provider.downloads = [Partial("broke off"), Partial("broke off"), CONTENT]
+    assert stage.one().error is None
+    assert stage.provider.when("download") == [0, 60, 120]
+
+
 def test_a_download_that_always_breaks_off_leaves_the_job_to_the_next_run(stage: Stage) -> None:
     stage.provider.downloads = [Partial("broke off")]
     driven = stage.one()
@@ -259,7 +266,7 @@ def test_a_window_that_reaches_the_newest_day_counts_for_it(stage: Stage) -> Non
 
 
 def test_calls_without_a_limit_are_counted_and_not_told(stage: Stage) -> None:
-    stage.provider.quota = Quota(api="pages")
+    stage.provider.pages = Quota(api="pages")
     job = stage.one().job
     assert stage.bench.ledger.calls.count(job=job.id) == 1
     assert not [line for line in stage.lines if "left today" in line]

@@ -18,6 +18,7 @@ from reporting_dags.model.report import Report
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.integr8 import OFFERS
 from reporting_dags_tests.conftest import NOON
+from reporting_dags_tests.jobs.claiming import bought
 
 NEWEST = date(2026, 11, 19)
 DAYS = Window(NEWEST - 4 * ONE_DAY, NEWEST).days
@@ -86,6 +87,15 @@ def test_a_day_that_landed_under_another_declaration_is_due(place: Place) -> Non
     place.land(replace(NEVER_AGAIN, asked_with="another account's apps"), DAYS[1])
     place.land(NEVER_AGAIN, *(day for day in DAYS if day != DAYS[1]))
     assert place.due() == [DAYS[1]]
+
+
+def test_a_day_that_lies_there_but_was_never_finished_is_due(place: Place) -> None:
+    place.land(NEVER_AGAIN, *DAYS)
+    _, job = bought(place.ledger, DAYS[1:3], report=NEVER_AGAIN.key)
+    bought(place.ledger, DAYS[4:], report="network/other")
+    assert place.due() == DAYS[1:3]
+    place.ledger.finish(job, DAYS[1:2], Outcome.DATA, "", NOON)
+    assert place.due() == DAYS[2:3]
 
 
 def test_a_day_is_due_again_when_it_was_asked_for_before_it_is_restated(place: Place) -> None:

@@ -7,8 +7,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
+from reporting_dags.jobs import tables
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import Denied, Truncated
@@ -36,17 +39,19 @@ class InParts(Scripted):
     def __init__(self, clock: HandClock) -> None:
         super().__init__(clock)
         self.quota = QUOTA
-        self.cut: tuple[Request, ...] = ()
+        self.pieces: dict[str, tuple[str, ...]] = {}
 
     @property
     def quotas(self) -> tuple[Quota, ...]:
         return QUOTA, Quota(api="pages")
 
     def parts(self, report: Report[Any]) -> tuple[str, ...]:
+        assert report is EVENT
         return ("x", "y")
 
     def halves(self, report: Report[Any], request: Request) -> tuple[Request, ...]:
-        return self.cut
+        assert report is EVENT
+        return tuple(Request(request.window, part) for part in self.pieces.get(request.part, ()))
 
 
 @pytest.fixture
@@ -58,6 +63,11 @@ def parted(stage: Stage) -> Stage:
 
 def ended(stage: Stage, days: list[date] | None = None) -> dict[date, DayResult]:
     return {result.day: result for result in pull(stage.bench, EVENT, days or [DAY])}
+
+
+def end_of_the_job(stage: Stage) -> tuple[str, str]:
+    (row,) = stage.database.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
+    return row.outcome, row.cause
 
 
 def test_a_day_of_two_parts_tells_of_both(parted: Stage) -> None:
@@ -146,6 +156,9 @@ def test_an_answer_of_which_one_day_is_bad_lands_the_others_and_is_worth_no_more
     assert [check.name for check in results[DAY].checks if not check.passed] == ["grain_unique"]
     assert stage.bench.ledger.open_days(EVENT.key) == set()
     assert [day for day in (DAY, other) if stage.bench.data.exists(EVENT.file(day))] == [other]
+    error = results[DAY].error
+    assert error is not None
+    assert end_of_the_job(stage) == ("failed", error.line)
 
 
 def test_an_answer_that_cannot_be_read_ends_every_day_and_is_worth_no_more(stage: Stage) -> None:
@@ -153,7 +166,7 @@ def test_an_answer_that_cannot_be_read_ends_every_day_and_is_worth_no_more(stage
     stage.provider.polls = [Ready()]
     results = ended(stage, [DAY, DAY + ONE_DAY])
     assert {result.outcome for result in results.values()} == {Outcome.FAILED}
-    assert {result.evidence.calls_spent for result in results.values()} == {0}
+    assert {result.evidence.raw_bytes for result in results.values()} == {len(b"<html>\n")}
     assert stage.bench.ledger.open_days(EVENT.key) == set()
 
 
@@ -179,6 +192,82 @@ def test_an_answer_that_was_cut_is_asked_for_in_halves_and_their_days_land(stage
     asked = [request for what, request, _ in stage.provider.calls if what == "submit"]
     assert asked == [f"{DAY}...{other}", f"{DAY}", f"{other}"]
     assert "too many rows. Asking again in smaller pieces" in stage.lines
+
+
+def test_a_part_that_was_cut_is_asked_for_in_pieces_beside_the_part_that_was_not(parted: Stage) -> None:
+    provider = parted.provider
+    assert isinstance(provider, InParts)
+    provider.pieces = {"x": ("x1", "x2")}
+    provider.polls = [Truncated("too many rows"), Ready()]
+    provider.downloads = [answer("y"), answer("1"), answer("2")]
+    result = ended(parted)[DAY]
+    assert result.landed is not None
+    assert result.landed.rows == 3
+    asked = [request for what, request, _ in provider.calls if what == "submit"]
+    assert asked == [f"{DAY} [{part}]" for part in ("x", "y", "x1", "x2")]
+
+
+def test_how_an_answer_ended_is_kept_with_its_job(stage: Stage) -> None:
+    stage.provider.polls = [Ready()]
+    for day, content, outcome in ((DAY, answer("1"), "data"), (DAY + ONE_DAY, b"<html>\n", "failed")):
+        stage.provider.downloads = [content]
+        result = ended(stage, [day])[day]
+        query = sa.select(tables.jobs).where(tables.jobs.c.first_day == day)
+        row = stage.database.run(lambda connection, query=query: connection.execute(query).one())
+        assert (row.state, row.outcome, row.closed_at) == ("closed", outcome, NOON)
+        assert row.cause == (result.error.line if result.error else "")
+
+
+def test_days_that_were_not_out_by_the_providers_clock_end_so_and_the_others_land(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest, before = date(2026, 11, 19), date(2026, 11, 18)
+    monkeypatch.setattr(Scripted, "ahead", timedelta(hours=2))
+    stage.provider.downloads = [answer("1", day=before) + answer("1", day=newest).split(b"\n", 1)[1]]
+    stage.provider.polls = [Ready()]
+    results = ended(stage, [before, newest])
+    assert (results[before].outcome, results[newest].outcome) == (Outcome.DATA, Outcome.NOT_READY)
+    assert results[newest].evidence == results[before].evidence
+    error = results[newest].error
+    assert error is not None
+    assert end_of_the_job(stage) == ("failed", error.line)
+
+
+def test_a_day_is_as_old_as_the_provider_took_its_question(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = stage.provider.submit
+
+    def slow(*args: Any) -> Any:
+        stage.clock.sleep(30)
+        return honest(*args)
+
+    monkeypatch.setattr(stage.provider, "submit", slow)
+    stage.provider.downloads = [answer("1")]
+    stage.provider.polls = [Ready()]
+    ended(stage)
+    assert stage.bench.ledger.days(EVENT.key)[DAY].asked_at == NOON + timedelta(seconds=30)
+
+
+def test_what_the_file_itself_does_not_say_is_what_was_asked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def constants(request: Request) -> Mapping[str, str]:
+        return {"Country": f"of {request}"}
+
+    monkeypatch.setattr(stage.provider, "constants", constants)
+    stage.provider.downloads = [answer("1").replace(b"US", b"").replace(b"Country", b"Other")]
+    stage.provider.polls = [Ready()]
+    assert ended(stage)[DAY].outcome is Outcome.DATA
+    with stage.bench.data.open(EVENT.file(DAY)) as file:
+        assert pq.read_table(file).column("country").to_pylist() == [f"of {DAY}"]
+
+
+def test_what_the_answer_must_say_of_itself_is_looked_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def claims(report: Report[Any], request: Request) -> Mapping[str, str]:
+        return {"report.key": report.key}
+
+    monkeypatch.setattr(stage.provider, "claims", claims)
+    stage.provider.downloads = [answer("1")]
+    stage.provider.polls = [Ready()]
+    with pytest.raises(ValueError, match="lines of text repeat nothing of what was asked"):
+        ended(stage)
 
 
 def test_days_that_another_run_holds_to_the_end_are_not_ready_each_by_name(stage: Stage) -> None:

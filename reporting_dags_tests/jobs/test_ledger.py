@@ -12,7 +12,7 @@ from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Quota
-from reporting_dags_tests.conftest import NOON
+from reporting_dags_tests.conftest import NOON, StillClock
 from reporting_dags_tests.jobs.claiming import HOUR, REPORT, bought, claimed, day, days, facts_of, published, run_of
 
 
@@ -33,13 +33,13 @@ def test_nobody_lands_or_calls_for_a_job_that_another_run_holds(ledger: Ledger) 
     with pytest.raises(LostClaim, match="taken over by run run-2"):
         ledger.landed([job], facts_of(3, job), recorded=(), publish=published(put))
     with pytest.raises(LostClaim):
-        ledger.calls.spend(job, Quota(api="queries"), "a", NOON, newest=True)
+        ledger.calls.spend(job, Quota(api="queries"), "a", StillClock(NOON), newest=True)
     with pytest.raises(LostClaim):
         ledger.finish(job, days(3, 4), Outcome.DATA, "", NOON)
     ledger.close(job, Outcome.FAILED, "too late", NOON)
     assert (put, ledger.days(REPORT), ledger.calls.count()) == ([], {}, 0)
     assert ledger.open_days(REPORT) == set(days(3, 4))
-    ledger.calls.spend(taken, Quota(api="queries"), "a", NOON, newest=True)
+    ledger.calls.spend(taken, Quota(api="queries"), "a", StillClock(NOON), newest=True)
     ledger.landed([taken], facts_of(3, taken), recorded=(), publish=published(put))
     ledger.finish(taken, days(3, 4), Outcome.DATA, "", NOON)
     assert (put, list(ledger.days(REPORT)), ledger.calls.count()) == (["put"], [day(3)], 1)
@@ -108,7 +108,7 @@ def test_calls_are_counted_by_job_and_by_report(ledger: Ledger) -> None:
     jobs = [bought(ledger, [day(number)], report=report)[1] for number, report in ((3, REPORT), (5, "network/other"))]
     for job, calls in zip(jobs, (2, 3), strict=True):
         for _ in range(calls):
-            ledger.calls.spend(job, quota, "a", NOON, newest=False)
+            ledger.calls.spend(job, quota, "a", StillClock(NOON), newest=False)
     assert [ledger.calls.count(job=job.id) for job in jobs] == [2, 3]
     assert [ledger.calls.count(report=report) for report in (REPORT, "network/other", "none")] == [2, 3, 0]
     assert ledger.calls.count() == 5

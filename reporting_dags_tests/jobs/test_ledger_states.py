@@ -75,7 +75,7 @@ class LedgerStates(RuleBasedStateMachine):
         facts = self.ledger.days(REPORT).get(day)
         if facts is None:
             return multiple()
-        return self.enters(lambda who: self.ledger.reopen(who, facts.jobs, [day]), {day})
+        return self.enters(lambda who: self.ledger.reopen(who, facts.jobs, [day], parts=("",)), {day})
 
     def enters(self, claim: Callable[[Claimant], Claim | Busy], days: set[date]) -> object:
         run = Run(self.ledger.owners.enter(), f"run-{next(self.numbers)}")

@@ -331,3 +331,17 @@ def test_rows_whose_hashes_meet_by_chance_are_no_duplicates(bench: Bench) -> Non
     apps = [column for column in COLUMNS if column.header in {"App ID", "Country"}]
     one, two = (row_hashes(["app_id", "country"], [pa.array([app]), pa.array(["US"])]) for app in "12")
     assert twice(bench.path(), apps, np.concatenate([one, two])) == ""
+
+
+def test_grains_that_only_share_a_hash_are_not_counted_among_those_that_stand_twice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reporting_dags.landing.grain._CONFIRMED_AT_ONCE", 2)
+    free = report((*COLUMNS, identity("Line", "")), grain=("App ID", "Country", "Line"))
+    apps = [0, 1, 2, 3, 4, 4]
+    bench.landed(
+        rows(*(f"2026-11-01,{app},US,1,1,1,{n}" for n, app in enumerate(apps)), header=f"{HEADER},Line"), of=free
+    )
+    grain = [column for column in COLUMNS if column.header in {"App ID", "Country"}]
+    hashes = row_hashes(["app_id", "country"], [pa.array([str(n) for n in range(5)]), pa.array(["US"] * 5)])
+    assert twice(bench.path(), grain, hashes) == "grain twice: app_id=4, country=US (2 rows, 1 grains in all)"

@@ -63,6 +63,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_it_cou
     assert disk.when("flush", made) < named
     assert disk.when("flush", (root / KEY).parent) > named
     for folder in (root, root / "a", root / "a/b", (root / KEY).parent):
+        assert folder.stat().st_mode & 0o077, "others may read the data"
         assert disk.when("flush", folder.parent) > disk.when("make", folder), "a folder that is not on the disk"
 
 
@@ -84,6 +85,7 @@ def test_a_copy_from_another_disk_is_on_this_one_before_it_has_its_name(
     monkeypatch.setattr(os, "replace", across)
     store.put(source, KEY)
     named = disk.when("name", root / KEY)
+    assert any(path.parent == store.staging() for what, path in disk.done if what == "flush"), "not beside the data"
     copies = [place for place, (what, path) in enumerate(disk.done) if what == "flush" and path.suffix == ".part"]
     assert copies
     assert max(copies) < named < disk.when("flush", (root / KEY).parent)
@@ -177,3 +179,20 @@ def test_a_private_folder_is_private_from_its_first_moment(tmp_path: Path, monke
     monkeypatch.setattr(os, "mkdir", made)
     private_folder(tmp_path / "mine")
     assert modes == [0o700]
+
+
+def test_a_folder_that_another_run_makes_at_the_same_moment_is_taken_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(str(tmp_path / "data"), scratch=tmp_path)
+    made = store.staging() / "made.part"
+    made.write_bytes(b"x")
+    (tmp_path / "data" / KEY).parent.mkdir(parents=True)
+    honest = Path.exists
+
+    def late(path: Path) -> bool:
+        return honest(path) and not path.is_relative_to(tmp_path / "data")
+
+    monkeypatch.setattr(Path, "exists", late)
+    store.put(made, KEY)
+    assert store.size(KEY) == 1

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reporting_dags.landing.guard import guarded_members
 from reporting_dags.landing.land import LandedDay
 from reporting_dags.model.column import day, flag, identity
 from reporting_dags.model.errors import DataError
@@ -99,3 +100,20 @@ def test_every_value_is_what_the_policy_makes_of_it(texts: list[str], mode: Pers
         assert isinstance(result, LandedDay)
         found = [(row["device"], row["mail"]) for row in bench.rows()]
     assert found == [(made(text, Personal.DEVICE), made(text, Personal.EMAIL)) for text in texts]
+
+
+@pytest.mark.parametrize("mode", list(PersonalData))
+def test_columns_that_nobody_declared_are_guarded_by_what_their_names_tell(mode: PersonalData) -> None:
+    privacy = Privacy(mode, "")
+    sent = {"campaign": "spring", "user_email": "Ann@example.com ", "click_ip": "10.1.2.3"}
+    guarded = {
+        PersonalData.KEEP: sent,
+        PersonalData.DROP: {"campaign": "spring"},
+        PersonalData.HASH: {
+            "campaign": "spring",
+            "user_email": privacy.hashed(sent["user_email"], Personal.EMAIL),
+            "click_ip": privacy.hashed(sent["click_ip"], Personal.ADDRESS),
+        },
+    }
+    assert guarded_members(sent, privacy) == guarded[mode]
+    assert privacy.hashed(sent["user_email"], Personal.EMAIL) != privacy.hashed(sent["user_email"], Personal.ADDRESS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reporting_dags.landing.land import LandedDay
 from reporting_dags.landing.read import read_days, read_snapshot
-from reporting_dags.model.column import identity, moment
+from reporting_dags.model.column import day, identity, moment
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import DataError, StorageError
 from reporting_dags_tests.landing.answers import FIRST, SECOND, Bench, report, rows
@@ -95,3 +95,13 @@ def test_a_snapshot_that_is_refused_leaves_the_old_one(bench: Bench) -> None:
     told = bench.refused(rows("1,a", "1,b", header="Id,Name"), of=SNAPSHOT, window=window)
     assert told.error.line == "grain twice: id=1 (2 rows, 1 grains in all)"
     assert read_snapshot(bench.store, SNAPSHOT).to_pylist() == [{"id": "1", "name": "old"}]
+
+
+def test_the_day_is_found_wherever_its_column_is_declared(bench: Bench) -> None:
+    declared = report((identity("App", ""), identity("Country", ""), day("Date")), grain=("App",))
+    first, second = bench.land(
+        rows("a,US,2026-11-01", "b,US,2026-11-02", header="App,Country,Date"), of=declared, days=[FIRST, SECOND]
+    )
+    assert isinstance(first, LandedDay)
+    assert isinstance(second, LandedDay)
+    assert [row["app"] for each in (FIRST, SECOND) for row in bench.rows(each)] == ["a", "b"]

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 
 from reporting_dags.landing.land import LandedDay
+from reporting_dags.landing.sums import Sums
 from reporting_dags.model.column import (
     Column,
+    Kind,
     Quotient,
     boolean,
     day,
@@ -107,3 +110,49 @@ def test_true_and_false_are_values_like_others(bench: Bench) -> None:
     assert len(set(versions)) == 3
     told = bench.refused(rows("2026-11-01,a,1,2,3,maybe", header=header), of=declared)
     assert told.error.line == "column 'New': 1 values are not true or false, such as 'maybe'"
+
+
+def test_sums_by_currency_go_over_all_stretches_of_an_answer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reporting_dags.landing.split._GATHER_ROWS", 1)
+    declared = traffic(identity("Currency", ""), money("Spend", "", currency_from="Currency"))
+    header = "Date,App,Views,Clicks,Score,Currency,Spend"
+    answers = [rows(f"2026-11-01,{n}a,1,0,0,USD,1.5", f"2026-11-01,{n}b,1,0,0,EUR,2", header=header) for n in range(3)]
+    landed = bench.landed(*answers, of=declared)
+    assert landed.money == {"spend": {"EUR": Decimal(6), "USD": Decimal("4.5")}}
+    assert landed.totals["views"] == 6
+
+
+def test_money_without_a_currency_refuses_its_day(bench: Bench) -> None:
+    declared = traffic(identity("Currency", "", optional=True), money("Spend", "", currency_from="Currency"))
+    for header, line in (("Currency,Spend", ",5"), ("Spend", "5")):
+        answer = rows(f"2026-11-01,a,1,2,3,{line}", header=f"Date,App,Views,Clicks,Score,{header}")
+        told = bench.refused(answer, of=declared)
+        assert told.error.message == "Currency holds '', which is no currency code such as USD"
+
+
+def test_what_lies_under_a_null_is_not_summed() -> None:
+    schema = traffic().schema
+    _, held = pa.array([1, 1000, 3], pa.int64()).buffers()
+    views = pa.Array.from_buffers(pa.int64(), 3, [pa.array([True, False, True]).buffers()[1], held])
+    assert views.to_pylist() == [1, None, 3]
+    nothing = {name: pa.nulls(3, schema.field(name).type) for name in schema.names}
+    sums = Sums(traffic())
+    sums.add(pa.RecordBatch.from_pydict(nothing | {"views": views}, schema=schema))
+    assert sums.totals() == {"views": 4, "clicks": 0, "score": 0}
+
+
+def test_narrow_integers_are_summed_as_wide_ones(bench: Bench) -> None:
+    narrow = Column(header="Narrow", kind=Kind.MEASURE, type=pa.int32())
+    most = 2**31 - 1
+    answer = rows(
+        f"2026-11-01,a,1,2,3,{most}", f"2026-11-01,b,1,2,3,{most}", header="Date,App,Views,Clicks,Score,Narrow"
+    )
+    assert bench.landed(answer, of=traffic(narrow)).totals["narrow"] == 2 * most
+
+
+def test_nothing_is_neither_positive_nor_negative(bench: Bench) -> None:
+    declared = traffic(money("Revenue", "", currency="USD"))
+    header = "Date,App,Views,Clicks,Score,Revenue"
+    lines = ["2026-11-01,a,1,2,3,-1.5", "2026-11-01,b,1,2,-3,1.5"]
+    landed = bench.landed(rows(*lines, header=header), of=declared)
+    assert (str(landed.money["revenue"]["USD"]), str(landed.totals["score"])) == ("0E-18", "0E-18")

@@ -63,7 +63,7 @@ def provoked(canary: Canary, day: date, *, quick: bool) -> Iterator[str]:
     others = [report for report in ONE_OF_EACH if not report.startswith("orangeclick")]
     redirect = [{"point": point, "do": "redirect", "times": None, "to": ELSEWHERE} for point in FILES]
     with canary.under(*redirect):
-        canary.run([day], others)
+        canary.run([day], others, **IMPATIENT)
     yield "every file redirected"
     nobody = {name: "http://127.0.0.1:9" for name in accounts if name.endswith("_BASE_URL")}
     canary.run([day], ("dt_offer_wall/event", "integr8/clicks"), **nobody, **IMPATIENT)
@@ -85,7 +85,7 @@ def provoked(canary: Canary, day: date, *, quick: bool) -> Iterator[str]:
         faults[f"files: {do}"] = [{"point": point, "do": do} for point in FILES]
     for name, struck in faults.items():
         with canary.under(*({**fault, "times": None} for fault in struck)):
-            canary.run([day], others)
+            canary.run([day], others, **IMPATIENT)
         yield name
 
 
