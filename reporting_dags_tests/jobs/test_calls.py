@@ -160,3 +160,24 @@ def test_what_is_left_of_a_quota_is_logged_with_each_call(sandbox: Sandbox, benc
     lines: list[str] = []
     list(pull(bench_of("dt_offer_wall", log=lines.append), PERFORMANCE, [NEWEST]))
     assert "49 of 50 dt_offer_wall queries are left today" in lines
+
+
+def test_the_kept_share_is_for_the_day_that_is_out_before_the_quota_is_renewed(
+    sandbox: Sandbox, bench_of: BenchOf
+) -> None:
+    sandbox.clock.set(NOON.replace(hour=9))
+    bench = bench_of("dt_offer_wall", queries_kept=49)
+    out_since_yesterday = NEWEST - ONE_DAY
+    landed(bench, EVENT, [out_since_yesterday])
+    line_of(brought(bench, EVENT, [out_since_yesterday])[out_since_yesterday], Outcome.DENIED)
+    sandbox.clock.set(NOON)
+    landed(bench, EVENT, [NEWEST])
+
+
+def test_a_query_that_cannot_be_sent_again_is_waited_for(sandbox: Sandbox, bench_of: BenchOf) -> None:
+    """Its file may still fill: what was bought is not given up for a query that is refused."""
+    bench = bench_of("dt_offer_wall", queries_kept=49)
+    sandbox.settings.change("dt", fill_seconds=70 * 60)
+    old = NEWEST - 20 * ONE_DAY
+    landed(bench, EVENT, [old])
+    assert sandbox.log.count("dt.report") == 1

@@ -1,13 +1,15 @@
 """A machine whose clock is ahead asks for days that are not out yet: what is answered then is never landed."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from reporting_dags.jobs.due import due_days
 from reporting_dags.jobs.pull import pull
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.outcome import Outcome
-from reporting_dags.reports.dt_offer_wall import EVENT
+from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock
@@ -77,3 +79,43 @@ def test_a_clock_that_is_a_little_off_or_behind_lands_what_is_out_for_both(
     assert all(result.outcome is Outcome.DATA for result in pull(bench, EVENT, days))
     assert bench.provider.ahead == timedelta()
     check_truth(bench, sandbox, EVENT, days)
+
+
+class Killed(BaseException):
+    """What a SIGKILL does to a run."""
+
+
+@pytest.mark.parametrize("mended", [True, False], ids=["clock set right", "clock still ahead"])
+@pytest.mark.parametrize("step", ["submitted", "downloaded"])
+def test_an_early_answer_that_a_killed_run_left_does_not_land_either(
+    sandbox: Sandbox, bench_of: BenchOf, ahead: Shifted, monkeypatch: pytest.MonkeyPatch, step: str, mended: bool
+) -> None:
+    bench = bench_of("dt_offer_wall")
+    work = getattr(bench.ledger, step)
+
+    def dying(*arguments: Any, **named: Any) -> None:
+        work(*arguments, **named)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.ledger, step, dying)
+        with pytest.raises(Killed):
+            list(pull(bench, EVENT, [NOT_OUT]))
+    if mended:
+        ahead.by = timedelta()
+        sandbox.clock.advance(3600)
+    line_of(brought(bench_of("dt_offer_wall"), EVENT, [NOT_OUT])[NOT_OUT], Outcome.NOT_READY)
+    assert not bench.data.exists(EVENT.file(NOT_OUT))
+
+
+def test_days_that_were_pulled_by_a_fast_clock_are_restated_all_the_same(
+    sandbox: Sandbox, bench_of: BenchOf, ahead: Shifted
+) -> None:
+    ahead.by = timedelta(days=12)
+    day = NOT_OUT - 3 * ONE_DAY
+    bench = bench_of("dt_offer_wall")
+    landed(bench, PERFORMANCE, [day])
+    ahead.by = timedelta()
+    sandbox.clock.advance(24 * 3600)
+    due = due_days(PERFORMANCE, since=day, ledger=bench.ledger, data=bench.data, now=ahead.now())
+    assert day in due

@@ -9,21 +9,24 @@ from typing import Any
 import pytest
 
 from reporting_dags.jobs.drive import Bench
-from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.due import due_days
+from reporting_dags.jobs.pull import DayResult, bring_home, pull
 from reporting_dags.jobs.replay import replay
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.model.report import Report
+from reporting_dags.providers.digital_turbine.offer_wall_report import Filter
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import CONVERSIONS, OFFERS
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.reports.orangeclick import EARNINGS
+from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock
-from reporting_dags_tests.pulling import BenchOf, check_truth, landed
+from reporting_dags_tests.pulling import BenchOf, check_truth, landed, line_of
 
 REPORTS = (EVENT, REVENUE, OFFER_PERFORMANCE, EARNINGS, CONVERSIONS, OFFERS)
 
@@ -155,8 +158,9 @@ def test_an_answer_that_lands_meanwhile_is_not_undone(bench_of: BenchOf, clock: 
             return stale
 
     newest = bench.ledger.days(EVENT.key)
-    with pytest.raises(LostClaim, match="another answer has landed"):
-        list(replay(replace(bench, ledger=Stale()), EVENT, days))  # pyright: ignore[reportArgumentType]
+    (result,) = replay(replace(bench, ledger=Stale()), EVENT, days)  # pyright: ignore[reportArgumentType]
+    assert isinstance(result.error, LostClaim)
+    assert "another answer has landed" in result.error.line
     assert bench.ledger.days(EVENT.key) == newest
 
 
@@ -169,4 +173,79 @@ def test_a_run_over_the_day_is_waited_for(sandbox: Sandbox, bench_of: BenchOf, c
     results = replayed(bench, EVENT, days)
     assert {result.outcome for result in results.values()} == {Outcome.NOT_READY}
     list(running)
+    check_truth(bench, sandbox, EVENT, days)
+
+
+def test_the_answer_to_another_question_is_not_landed_as_the_one_to_todays(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
+) -> None:
+    bench = bench_of("dt_offer_wall")
+    days = newest_days(EVENT, clock, 2)
+    landed(bench, EVENT, days)
+    made = calls(sandbox)
+    query = replace(EVENT.query, filters=(Filter("Country", ("UNITED STATES",)),))
+    edited = replace(EVENT, query=query)
+    results = replayed(bench, edited, days)
+    assert {result.outcome for result in results.values()} == {Outcome.EXPIRED}
+    assert "another question than is declared now" in line_of(results[days[0]], Outcome.EXPIRED)
+    assert calls(sandbox) == made
+    due = due_days(edited, since=days[-1], ledger=bench.ledger, data=bench.data, now=clock.now())
+    assert due == sorted(days), "they are asked for anew"
+
+
+def test_an_app_that_was_added_since_is_not_left_out_of_a_replayed_day(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
+) -> None:
+    days = newest_days(REVENUE, clock, 1)
+    first, *others = USER_LEVEL_APPS
+    landed(bench_of("dt_user_level", app_ids=first), REVENUE, days)
+    made = calls(sandbox)
+    result = replayed(bench_of("dt_user_level", app_ids=",".join([first, *others])), REVENUE, days)[days[0]]
+    assert result.outcome is Outcome.EXPIRED
+    assert calls(sandbox) == made
+
+
+class Killed(BaseException):
+    """What a SIGKILL does to a run."""
+
+
+def test_a_replay_that_is_killed_leaves_nothing_to_buy(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_of("dt_offer_wall")
+    days = newest_days(EVENT, clock, 5)
+    landed(bench, EVENT, days)
+    since, now = days[-1], clock.now()
+    before = due_days(EVENT, since=since, ledger=bench.ledger, data=bench.data, now=now)
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.ledger, "finish", die)
+        with pytest.raises(Killed):
+            list(replay(bench, EVENT, days))
+    assert due_days(EVENT, since=since, ledger=bench.ledger, data=bench.data, now=now) == before
+    made = sandbox.log.count("dt.report")
+    landed(bench, EVENT, days)
+    assert sandbox.log.count("dt.report") == made + 1, "run again, the days are asked for again, not served from old"
+
+
+def test_a_raw_answer_that_goes_while_it_is_replayed_is_not_asked_for(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_of("dt_offer_wall")
+    days = newest_days(EVENT, clock, 1)
+    landed(bench, EVENT, days)
+    made = calls(sandbox)
+
+    def gone_then(*arguments: Any, **named: Any) -> Any:
+        for path in (tmp_path / "raw").rglob("*.csv"):
+            path.unlink()
+        return bring_home(*arguments, **named)
+
+    monkeypatch.setattr("reporting_dags.jobs.replay.bring_home", gone_then)
+    result = replayed(bench, EVENT, days)[days[0]]
+    assert result.outcome is Outcome.EXPIRED
+    assert calls(sandbox) == made
     check_truth(bench, sandbox, EVENT, days)

@@ -154,13 +154,14 @@ def test_a_file_that_another_run_has_removed_meanwhile_is_no_trouble(
     store = open_store(str(tmp_path / "raw"), scratch=tmp_path)
     folder = tmp_path / "raw" / "a"
     folder.mkdir(parents=True)
-    for name in ("1.csv", "2.csv"):
+    names = [f"{digit * 64}.csv" for digit in "12"]
+    for name in names:
         (folder / name).write_bytes(b"x")
     honest = Path.iterdir
 
     def late(path: Path) -> Iterator[Path]:
         found = sorted(honest(path))
-        (folder / "1.csv").unlink()
+        (folder / names[0]).unlink()
         return iter(found)
 
     monkeypatch.setattr(Path, "iterdir", late)

@@ -167,25 +167,25 @@ def test_keys_are_those_of_every_file_below_a_folder(store: Store) -> None:
     assert list(store.keys("mintegral/event")) == []
 
 
-def test_old_files_directly_under_a_folder_are_removed(store: Store) -> None:
-    inner = "a/b/inner/c.csv"
-    for key in ("a/b/1.csv", "a/b/2.csv", inner, "a/bb/1.csv"):
+def test_old_raw_answers_directly_under_a_folder_are_removed(store: Store) -> None:
+    inner, published = f"a/b/inner/{'c' * 64}.csv", "a/b/part-0.parquet"
+    for key in (f"a/b/{'1' * 64}.csv", f"a/b/{'2' * 64}.json", inner, f"a/bb/{'1' * 64}.csv", published):
         store.put(staged(store, b"x"), key)
     assert store.remove_older("a/b", datetime.now(UTC) - timedelta(hours=1)) == 0
     assert store.remove_older("a/b", datetime.now(UTC) + timedelta(hours=1)) == 2
-    assert sorted(store.keys("")) == [inner, "a/bb/1.csv"]
+    assert sorted(store.keys("")) == [inner, published, f"a/bb/{'1' * 64}.csv"], "what is no raw answer stays"
     assert store.remove_older("nowhere/at_all", datetime.now(UTC)) == 0
 
 
 def test_age_is_told_by_the_time_of_writing(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "raw"), scratch=tmp_path, private=True)
     now = datetime.now(UTC)
-    for name, age in (("old", 3), ("edge", 2), ("young", 1)):
-        store.put(staged(store, b"x"), f"a/b/{name}.csv")
+    for digit, age in (("3", 3), ("2", 2), ("1", 1)):
+        store.put(staged(store, b"x"), f"a/b/{digit * 64}.csv")
         written = (now - timedelta(days=age)).timestamp()
-        os.utime(tmp_path / f"raw/a/b/{name}.csv", (written, written))
+        os.utime(tmp_path / f"raw/a/b/{digit * 64}.csv", (written, written))
     assert store.remove_older("a/b", now - timedelta(days=2)) == 1
-    assert sorted(store.keys("a/b")) == ["a/b/edge.csv", "a/b/young.csv"]
+    assert sorted(store.keys("a/b")) == [f"a/b/{'1' * 64}.csv", f"a/b/{'2' * 64}.csv"]
 
 
 def test_a_folder_that_cannot_be_emptied_is_a_storage_error(tmp_path: Path) -> None:

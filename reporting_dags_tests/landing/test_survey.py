@@ -17,7 +17,7 @@ CHUNKS = st.integers(1, 9)
 FIELD = st.text(st.sampled_from('ab",é'), max_size=6)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
 @given(rows=st.lists(st.lists(FIELD, min_size=2, max_size=3), min_size=1, max_size=5), chunk=CHUNKS)
 def test_what_a_csv_writer_writes_is_accepted(
     rows: list[list[str]], chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -50,3 +50,30 @@ def test_a_quote_within_a_plain_field_is_taken_as_it_is(
     path = tmp_path / "answer"
     path.write_text('App,Revenue\n5" wide,1\n"a, b",2\nx,3"\n', encoding="utf-8-sig")
     assert survey(path, DelimitedText(multiline=multiline)).records == 4
+
+
+@pytest.mark.parametrize("chunk", [7, 16, 1000])
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"a,b\n" + b"1,2\n" * 9 + b"1,\0\n", "a NUL byte, at byte 42$"),
+        (b"a,b\n" + b"1,2\n" * 9 + b"1,\xe9\n", "not UTF-8, about byte 42$"),
+        (b"a,b\n" + b"1,2\n" * 9 + b"1,\xc3", "not UTF-8, about byte 43$"),
+        (b"a,b\n1,\xc3" + b"\n1,2" * 9, "not UTF-8, about byte"),
+    ],
+)
+def test_where_bytes_are_no_text_is_told(
+    chunk: int, body: bytes, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reporting_dags.landing.survey._CHUNK_BYTES", chunk)
+    (tmp_path / "answer.csv").write_bytes(body)
+    with pytest.raises(DataError, match=told):
+        survey(tmp_path / "answer.csv", DelimitedText())
+
+
+@pytest.mark.parametrize("multiline", [True, False])
+def test_one_quote_in_all_the_answer_opens_nothing_where_it_stands_within_a_field(
+    multiline: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "answer.csv").write_bytes(b'a,b\n1,5" pipe\n2,x\n')
+    assert survey(tmp_path / "answer.csv", DelimitedText(multiline=multiline)).records == 3
