@@ -17,6 +17,7 @@ from reporting_dags_tests.torture.needles import Needles, contents, personal_val
 from reporting_dags_tests.torture.row import held
 
 
+@pytest.mark.timeout(900)
 def test_no_secret_and_no_personal_value_is_found_outside_its_place() -> None:
     found = held(rows(quick=True))
     assert len(found) > 20

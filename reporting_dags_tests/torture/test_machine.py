@@ -15,7 +15,6 @@ def test_a_disk_that_refuses_loses_nothing_and_the_next_run_lands() -> None:
     held(disks.rows())
 
 
-@pytest.mark.timeout(180)
 def test_a_database_that_is_away_locked_or_corrupt_costs_no_second_submit() -> None:
     held(ledgers.databases())
 
@@ -38,7 +37,6 @@ def test_a_clock_that_is_wrong_lands_the_truth() -> None:
     held(ledgers.clocks())
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("stage", signals.STAGES)
 def test_a_run_that_is_told_to_end_lets_go_and_the_next_takes_up_its_job(stage: str) -> None:
     held([signals.told_to_end("SIGTERM", signal.SIGTERM, stage)])

@@ -1,19 +1,15 @@
 """Processes that want the same day at the same moment, and writers that slept too long: the quick form."""
 
-import pytest
-
 from reporting_dags_tests.torture import races
 from reporting_dags_tests.torture.postgres import running_postgres
 from reporting_dags_tests.torture.reader import NOTHING
 from reporting_dags_tests.torture.row import held
 
 
-@pytest.mark.timeout(180)
 def test_pairs_of_processes_leave_whole_answers_alone_to_a_reader() -> None:
     held([races.pair_after_pair(5)])
 
 
-@pytest.mark.timeout(180)
 def test_a_stale_writer_on_postgres_wakes_to_a_lost_claim() -> None:
     with running_postgres() as server:
         held(races.stale_writers(server))

@@ -12,12 +12,11 @@ _SHORT = {
     "dt_offer_wall": (
         "provider.submit:after:1",
         "spool.write:after:2",
-        "dayfile.finish:after:3",
         "data.put:after:3",
         "log_event:after:1",
         "run.success:before:1",
     ),
-    "mintegral": ("provider.submit:after:1", "data.put:after:9"),
+    "mintegral": ("provider.submit:after:1",),
 }
 
 
