@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test torture lint types bench docs defs lock clean
+.PHONY: help demo ui test torture mutants lint types bench docs defs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,6 +23,10 @@ test: $(DEV) ## run the whole test suite
 
 torture: $(DEV) ## every fault, kill and race, a row each: within 40 minutes (OF="races" for one section)
 	@$(BIN)/python -m reporting_dags_tests.torture $(if $(OF),"$(OF)")
+
+mutants: $(DEV) ## change the code in small ways, and list what no test notices (OF='reporting_dags.jobs.rates*')
+	@$(BIN)/python -m mutmut run --max-children 2 '$(or $(OF),reporting_dags.jobs.calls*)'
+	@$(BIN)/python -m mutmut results | grep -v 'not checked' || true
 
 lint: $(DEV) ## ruff, and the layers of the house
 	@$(BIN)/ruff check .
@@ -49,7 +53,7 @@ lock: $(DEV) ## renew the hashed locks from pyproject.toml
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 
 clean: ## remove the virtual environment and the local instance; data stays
-	rm -rf $(VENV) .dagster
+	rm -rf $(VENV) .dagster mutants
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11 ...")'

@@ -19,8 +19,7 @@ P = ParamSpec("P")
 class Landings:
     """Landed days, in one database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    _database: Database
 
     def days(self, report: str) -> dict[date, LandedFacts]:
         """Every landed day of a report."""

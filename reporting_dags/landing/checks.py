@@ -112,24 +112,18 @@ def grain_unique(report: Report[Any], file: DayFile) -> CheckResult:
 def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:
     """Every row is of this day, and every currency is one that is declared, or looks like an ISO 4217 code."""
     currencies = file.sums.currencies()
-    declared = {code for column in report.kept for code in column.currencies}
-    wrong = [
-        currency
-        for currency in currencies
-        if not _CURRENCY.fullmatch(currency) or (declared and currency not in {*declared, *_fixed(report)})
-    ]
+    money = file.sums.money()
+    declared = {column.name: column.currencies for column in report.kept if column.currencies}
+    others = [code for name, codes in declared.items() for code in money.get(name, {}) if code not in codes]
+    wrong = [currency for currency in currencies if not _CURRENCY.fullmatch(currency)] + others
     facts = {"day": file.day.isoformat(), "currencies": ", ".join(shortened(each) for each in currencies[:10])}
     if wrong:
         sources = sorted({column.currency_from for column in report.kept if column.currency_from})
-        known = " or ".join(sorted(declared) or ["USD"])
+        known = " or ".join(sorted({code for codes in declared.values() for code in codes}) or ["USD"])
         told = f"{', '.join(sources)} holds {shortened(wrong[0])!r}, which is no currency code such as {known}"
         return CheckResult(name=DAY_AND_CURRENCY, passed=False, detail=told, facts=facts)
     told = f"rows of {file.day} alone" + (f", money in {facts['currencies']}" if currencies else "")
     return CheckResult(name=DAY_AND_CURRENCY, passed=True, detail=told, facts=facts)
-
-
-def _fixed(report: Report[Any]) -> set[str]:
-    return {column.currency for column in report.kept if column.currency}
 
 
 def rows_complete(read: int | None, counted: int, expected: int | None) -> CheckResult:

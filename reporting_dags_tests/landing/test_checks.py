@@ -130,3 +130,16 @@ def test_what_a_value_should_have_been_is_told(bench: Bench) -> None:
         "column 'At': 1 values are not times, such as 'soon'; "
         "column 'New': 1 values are not true or false, such as 'maybe'"
     )
+
+
+def test_the_currencies_of_one_column_bind_no_other(bench: Bench) -> None:
+    columns = (
+        *COLUMNS,
+        identity("Currency", ""),
+        identity("Other", ""),
+        money("Spend", "", currency_from="Currency", currencies=("USD", "CNY")),
+        money("Bonus", "", currency_from="Other"),
+    )
+    header = f"{HEADER},Currency,Other,Spend,Bonus"
+    bench.landed(rows("2026-11-01,1,US,1,1,1,CNY,GBP,1,1", header=header), of=report(columns))
+    bench.refused(rows("2026-11-01,1,US,1,1,1,GBP,CNY,1,1", header=header), of=report(columns))

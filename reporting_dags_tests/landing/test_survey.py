@@ -77,3 +77,12 @@ def test_one_quote_in_all_the_answer_opens_nothing_where_it_stands_within_a_fiel
 ) -> None:
     (tmp_path / "answer.csv").write_bytes(b'a,b\n1,5" pipe\n2,x\n')
     assert survey(tmp_path / "answer.csv", DelimitedText(multiline=multiline)).records == 3
+
+
+def test_half_a_character_is_not_made_whole_by_what_comes_two_reads_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CHUNK_BYTES", 4)
+    (tmp_path / "answer.csv").write_bytes(b"a,b\n1,x\xc3abcd\xa9yz\n")
+    with pytest.raises(DataError, match="not UTF-8"):
+        survey(tmp_path / "answer.csv", DelimitedText())
