@@ -3,9 +3,9 @@
 import random
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,8 +22,19 @@ from reporting_dags_tests.truth import expected_rows
 
 _FEWEST, _MOST = 3, 6
 """Kills of a backfill: only the first few can fall on its asking and waiting, later ones find its answers bought."""
+_PLACES = 2
+"""Side by side, each with a backfill of either report: most of the time they wait."""
 _WAITS = 2.5
 """Seconds that a provider lets a backfill wait, until it is known how long its publishing takes here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Round:
+    """What came of one backfill of each report in one place."""
+
+    ended: list[Row]
+    phases: Counter[str]
+    paces: dict[str, Pace]
 
 
 def rows(*, kills: int = 200, days: int = 30, seed: int | None = None) -> Iterator[Row]:
@@ -31,44 +42,32 @@ def rows(*, kills: int = 200, days: int = 30, seed: int | None = None) -> Iterat
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     chance = random.Random(seed)
     stretches = {report.key: newest_days(report, days) for report in REPORTS}
-    truth: Truth | None = None
-    paces: dict[str, Pace] = {}
-    waits = _WAITS
+    with running_sandbox(seed=7) as sandbox:
+        truth = _truth(sandbox, stretches)
+    alone = _round(stretches, truth, chance=chance)
+    waits = max(_WAITS, *(pace.publishing for pace in alone.paces.values()))
+    paces = {key: replace(pace, whole=pace.whole + waits - _WAITS) for key, pace in alone.paces.items()}
+    done = list(alone.ended)
+    yield from alone.ended
     phases: Counter[str] = Counter()
-    done: list[Row] = []
-    while not paces or phases.total() < kills:
-        with running_sandbox(seed=7) as sandbox, TemporaryDirectory(prefix="torture_kills_") as folder:
-            _slow(sandbox, waits)
-            truth = truth or _truth(sandbox, stretches)
-            place = Place(folder=Path(folder), sandbox=sandbox)
-            place.environment()
-            # Two processes that make Dagster's own tables at once, in an empty home, spoil them for good.
-            dg.DagsterInstance.from_config(str(place.home)).dispose()
-            left = kills - phases.total()
-            backfills = [
-                Backfill(
-                    place=place,
-                    report=report,
-                    days=stretches[report.key],
-                    truth=truth,
-                    limit=min(chance.randint(_FEWEST, _MOST), left // 2 + 2),
-                    pace=paces.get(report.key),
+    with ThreadPoolExecutor(_PLACES) as pool:
+        while (left := kills - phases.total()) > 0:
+            going = [
+                pool.submit(
+                    _round,
+                    stretches,
+                    truth,
                     chance=random.Random(chance.random()),
+                    waits=waits,
+                    paces=paces,
+                    left=-(-left // _PLACES),
                 )
-                for report in REPORTS
+                for _ in range(_PLACES)
             ]
-            with ThreadPoolExecutor(len(backfills)) as pool:
-                ended = list(pool.map(Backfill.complete, backfills))
-            behind = left_behind(place)
-            if not paces:
-                measured = {backfill.report.key: backfill.measured() for backfill in backfills}
-                waits = max(_WAITS, *(pace.publishing for pace in measured.values()))
-                paces = {key: replace(pace, whole=pace.whole + waits - _WAITS) for key, pace in measured.items()}
-        phases += sum((backfill.phases for backfill in backfills), Counter[str]())
-        done += ended
-        yield from ended
-        if behind:
-            yield Row(fault="what both left", outcome="files", losses=Losses(), trouble="; ".join(behind)[:300])
+            for found in (one.result() for one in going):
+                phases += found.phases
+                done += found.ended
+                yield from found.ended
     spread = ", ".join(f"{count} {phase}" for phase, count in phases.most_common())
     extra = sum(row.extra for row in done)
     unexplained = sum(max(0, row.extra - row.allowed) for row in done)
@@ -79,6 +78,47 @@ def rows(*, kills: int = 200, days: int = 30, seed: int | None = None) -> Iterat
         why=f"killed: {spread}",
         trouble="" if phases.total() >= kills else "too few kills",
     )
+
+
+def _round(
+    stretches: dict[str, list[date]],
+    truth: Truth,
+    *,
+    chance: random.Random,
+    waits: float = _WAITS,
+    paces: Mapping[str, Pace] | None = None,
+    left: int = 0,
+) -> _Round:
+    """One backfill of each report, killed a few times; without `paces` they are left alone, and measured."""
+    with running_sandbox(seed=7) as sandbox, TemporaryDirectory(prefix="torture_kills_") as folder:
+        _slow(sandbox, waits)
+        place = Place(folder=Path(folder), sandbox=sandbox)
+        place.environment()
+        # Two processes that make Dagster's own tables at once, in an empty home, spoil them for good.
+        dg.DagsterInstance.from_config(str(place.home)).dispose()
+        backfills = [
+            Backfill(
+                place=place,
+                report=report,
+                days=stretches[report.key],
+                truth=truth,
+                limit=min(chance.randint(_FEWEST, _MOST), left // 2 + 2),
+                pace=(paces or {}).get(report.key),
+                chance=random.Random(chance.random()),
+            )
+            for report in REPORTS
+        ]
+        with ThreadPoolExecutor(len(backfills)) as pool:
+            ended = list(pool.map(Backfill.complete, backfills))
+        behind = left_behind(place)
+        if behind:
+            told = "; ".join(behind)[:300]
+            ended.append(Row(fault="what both left", outcome="files", losses=Losses(), trouble=told))
+        return _Round(
+            ended=ended,
+            phases=sum((backfill.phases for backfill in backfills), Counter[str]()),
+            paces={} if paces else {backfill.report.key: backfill.measured() for backfill in backfills},
+        )
 
 
 def _truth(sandbox: Sandbox, stretches: dict[str, list[date]]) -> Truth:
