@@ -11,7 +11,6 @@ from urllib.parse import urljoin
 import requests
 import urllib3
 
-from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
 from reporting_dags.providers.body import Body
 from reporting_dags.providers.deadline import deadline
@@ -62,12 +61,10 @@ class Downloads:
         *,
         name: str,
         allowed: AllowedOrigins,
-        clock: Clock,
         limits: Limits = USUAL,
     ) -> None:
         self._name = name
         self.allowed = allowed
-        self._clock = clock
         self._limits = limits
         self._session = bare_session()
         self._session.headers["Accept-Encoding"] = "identity"

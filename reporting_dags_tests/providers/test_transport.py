@@ -10,7 +10,6 @@ from threading import Thread
 
 import pytest
 
-from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError
 from reporting_dags.providers.api import Ready
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
@@ -201,7 +200,7 @@ def unpacking() -> Generator[Callable[[bytes], Downloads]]:
         servers.append(server)
         Thread(target=server.serve_forever, daemon=True).start()
         allowed = AllowedOrigins(base_url=f"http://127.0.0.1:{server.server_port}")
-        return Downloads(name="some network", allowed=allowed, clock=SystemClock())
+        return Downloads(name="some network", allowed=allowed)
 
     yield serve
     for server in servers:

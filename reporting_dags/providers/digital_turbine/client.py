@@ -63,7 +63,7 @@ class DigitalTurbine(Provider):
         self.quota = quota
         self._allowed = AllowedOrigins(base_url=base_url, suffixes=FILE_HOSTS)
         self._session = Session(http, client_id=client_id, client_secret=client_secret, clock=clock)
-        self._downloads = Downloads(name=name, allowed=self._allowed, clock=clock, limits=limits)
+        self._downloads = Downloads(name=name, allowed=self._allowed, limits=limits)
         self._files = ReportFiles(self._downloads, name=name, clock=clock)
         self._clock = clock
         self.account = hashlib.sha256(f"dt:{client_id}".encode()).hexdigest()[:12]

@@ -73,7 +73,7 @@ class Integr8(Provider):
             limits=limits,
         )
         allowed = AllowedOrigins(base_url=base_url, suffixes=file_hosts)
-        self._downloads = Downloads(name=NAME, allowed=allowed, clock=clock, limits=limits)
+        self._downloads = Downloads(name=NAME, allowed=allowed, limits=limits)
         self._exports = Exports(self._session, self._downloads, kept=exports_kept)
         self._pages = Pages(self._session)
         self.account = self._session.account
