@@ -2,14 +2,14 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from rich.console import Console
 
-from reporting_dags_tests.torture.row import Losses, Row, Section, numbers
-from reporting_dags_tests.torture.sections import sections
+from reporting_dags_tests.torture.row import Row, numbers
+from reporting_dags_tests.torture.sections import rows_of, sections, whole
 
 
 def main(names: Sequence[str]) -> int:
@@ -35,21 +35,6 @@ def main(names: Sequence[str]) -> int:
         + ("every row held" if not bad else f"{bad} rows did NOT hold")
     )
     return 1 if bad or not rows else 0
-
-
-def rows_of(name: str) -> list[Row]:
-    """Every row of a section."""
-    (section,) = (section for section in sections() if section.name == name)
-    return list(whole(section))
-
-
-def whole(section: Section) -> Iterator[Row]:
-    """The rows of a section; one that breaks off says so in a row, and the others go on."""
-    try:
-        yield from section.rows()
-    except Exception as error:  # noqa: BLE001
-        told = f"{type(error).__name__}: {error}".splitlines()[0]
-        yield Row(fault=section.name, outcome="broke off", losses=Losses(), trouble=told)
 
 
 def _shown(console: Console, name: str, found: Iterable[Row]) -> list[Row]:
