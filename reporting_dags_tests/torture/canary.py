@@ -84,6 +84,7 @@ def provoked(canary: Canary, day: date, *, quick: bool) -> Iterator[str]:
     for do in ("reset", "cut", "cut_chunked", "gzip_cut", "empty"):
         faults[f"files: {do}"] = [{"point": point, "do": do} for point in FILES]
     for name, struck in faults.items():
+        canary.renew_quotas()
         with canary.under(*({**fault, "times": None} for fault in struck)):
             canary.run([day], others, **IMPATIENT)
         yield name
@@ -153,6 +154,7 @@ def _rows(canary: Canary, where: str, *, quick: bool) -> Iterator[Row]:
 def _closed(canary: Canary, day: date, where: str, done: list[str]) -> Iterator[Row]:
     """Everything once more, when no job is open: now not even the ledger may hold a secret."""
     days = [day - timedelta(days=age) for age in range(3)]
+    canary.renew_quotas()
     assert canary.run(days, ONE_OF_EACH) == 0, canary.output[-1][-2000:]
     with webserver(canary.place) as url:
         canary.web = answers(url)
