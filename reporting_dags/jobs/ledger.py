@@ -54,8 +54,8 @@ class Ledger(Claims, Landings):
         self, job: Job, *, raw_sha256: str, raw_bytes: int, expected_rows: int | None, ahead: timedelta = timedelta()
     ) -> Job:
         """Save where the raw answer is kept. The signed address is of no more use and is forgotten."""
-        # What has no handle was asked for only now.
-        ahead = job.ahead if job.handle.id or job.handle.url else ahead
+        # What has no handle was asked for now, or before by another run: the worse of both clocks counts.
+        ahead = job.ahead if job.handle.id or job.handle.url else max(job.ahead, ahead)
         facts: dict[str, object] = {"raw_sha256": raw_sha256, "raw_bytes": raw_bytes, "expected_rows": expected_rows}
         facts["ahead_seconds"] = ahead.total_seconds()
         self._update(job, state=JobState.DOWNLOADED, url=None, expires_at=None, **facts)

@@ -113,3 +113,11 @@ def test_calls_are_counted_by_job_and_by_report(ledger: Ledger) -> None:
     assert [ledger.calls.count(report=report) for report in (REPORT, "network/other", "none")] == [2, 3, 0]
     assert ledger.calls.count() == 5
     assert ledger.calls.left(quota, "a", NOON) is None
+
+
+def test_a_job_without_a_handle_was_asked_for_by_the_worse_of_the_clocks_of_its_runs(ledger: Ledger) -> None:
+    (job,) = claimed(ledger, run_of(ledger), [day(3)]).jobs
+    sent = ledger.submitted(job, Handle(), NOON, 2 * HOUR)
+    kept = ledger.downloaded(sent, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
+    assert kept.asked_at == NOON - 2 * HOUR, "a clock that was set right since does not make the answer later"
+    assert kept.ahead == 2 * HOUR
