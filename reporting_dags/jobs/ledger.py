@@ -110,5 +110,11 @@ class Ledger(Claims, Landings):
         rows = self._database.run(lambda connection: open_rows(connection, report))
         return {day for row in rows if row.state in bought for day in days_of(row.days_left)}
 
+    def request_ids(self, report: str) -> set[str]:
+        """The provider's ids of the jobs of a report whose handles were saved."""
+        column = tables.jobs.c.request_id
+        query = sa.select(column).where(tables.jobs.c.report == report, column.is_not(None))
+        return set(self._database.run(lambda connection: connection.scalars(query).all()))
+
     def _update(self, job: Job, **values: object) -> None:
         self._database.run(lambda connection: update(connection, job, **values))

@@ -16,6 +16,9 @@ from reporting_dags.model.days import Window
 FRESH = timedelta(hours=24)
 """An answer that was asked for longer ago than this, and never landed, is not taken up: the day is asked for again."""
 
+ORPHANED = "its run ended before the provider's answer to it was saved"
+"""Of a job that may have been paid for and cannot be found again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
@@ -45,6 +48,7 @@ def judge(
     parts: Callable[[Window], Collection[str]],
     landed: Mapping[date, datetime],
     now: datetime,
+    finds: bool = False,
 ) -> Verdict:
     """Decide on every leftover that touches an asked day; each asked day ends up in one window, or in `ask`.
 
@@ -55,13 +59,14 @@ def judge(
         parts: the parts in which it wants a window.
         landed: when the answer that lies there was asked for, by day.
         now: the present moment.
+        finds: whether the provider can be asked for a job whose handle was not saved.
     """
     verdict = Verdict(ask=set(asked))
     groups: defaultdict[Window, list[Leftover]] = defaultdict(list)
     for leftover in leftovers:
         if not any(day in leftover.job.request.window for day in asked):
             continue
-        reason = _useless(leftover, who, parts, now)
+        reason = _useless(leftover, who, parts, now, finds=finds)
         if reason:
             verdict.close.append((leftover.job, reason))
         else:
@@ -70,7 +75,11 @@ def judge(
         bought_at = _asked_at(group)
         left = frozenset[date]().union(*(leftover.days_left for leftover in group))
         current = {day for day in window.days if day not in landed or landed[day] <= bought_at}
-        if verdict.ask & left & current:
+        # Intents buy nothing that is certain: a window is not asked for whole for the sake of some of its days.
+        intents = all(leftover.job.state is JobState.INTENDED for leftover in group)
+        if intents and not verdict.ask & current >= set(window.days):
+            verdict.close += [(leftover.job, ORPHANED) for leftover in group]
+        elif verdict.ask & left & current:
             verdict.take[window] = group
             verdict.days[window] = frozenset(verdict.ask & current)
             verdict.ask -= current
@@ -83,7 +92,9 @@ def _asked_at(group: Sequence[Leftover]) -> datetime:
     return min(leftover.job.asked_at for leftover in group)
 
 
-def _useless(leftover: Leftover, who: Claimant, parts: Callable[[Window], Collection[str]], now: datetime) -> str:
+def _useless(
+    leftover: Leftover, who: Claimant, parts: Callable[[Window], Collection[str]], now: datetime, *, finds: bool
+) -> str:
     job = leftover.job
     if (
         leftover.account != who.account
@@ -91,8 +102,8 @@ def _useless(leftover: Leftover, who: Claimant, parts: Callable[[Window], Collec
         or job.request.part not in parts(job.request.window)
     ):
         return "another account, query or part is wanted now"
-    if job.state is JobState.INTENDED:
-        return "its run ended before the provider's answer to it was saved"
+    if job.state is JobState.INTENDED and not finds:
+        return ORPHANED
     asked = job.submitted_at or job.intended_at
     if now - asked > FRESH:
         return f"asked for on {asked:%Y-%m-%d %H:%M} UTC and never landed"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.job import Busy, Claim, Claimant
 from reporting_dags.model.errors import NotReady, StorageError
 from reporting_dags.model.report import Report

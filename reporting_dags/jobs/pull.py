@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from reporting_dags.jobs.drive import Bench, Driven, Driver
+from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.drive import Driven, Driver
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
 from reporting_dags.jobs.planner import refusal
 from reporting_dags.jobs.presence import once_free, present
@@ -115,6 +116,7 @@ def _claim(bench: Bench, report: Report[Any], days: list[date], who: Claimant) -
         parts=bench.provider.parts(report),
         halves=functools.partial(bench.provider.halves, report),
         now=bench.clock.now(),
+        finds=bench.provider.policy.finds,
     )
 
 

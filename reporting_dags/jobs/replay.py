@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from reporting_dags.jobs.drive import Bench, kept_whole
+from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.drive import kept_whole
 from reporting_dags.jobs.job import Claim, Claimant
 from reporting_dags.jobs.presence import once_free, present
 from reporting_dags.jobs.pull import DayResult, bring_home

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
 

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.jobs.replay import replay
 from reporting_dags.jobs.retention import forget_raw

@@ -6,7 +6,7 @@ one that is asked once an app and a day names those apps as the `parts` of a win
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -102,6 +102,7 @@ class JobPolicy:
         timeout: how long a run waits for one job before its days end not ready.
         resend_after: how long a job may stay pending before it is sent again, once; None if never.
         in_flight: most jobs of one run that are open at once.
+        finds: whether a job whose handle was lost can be found again.
     """
 
     first_poll: timedelta
@@ -109,6 +110,15 @@ class JobPolicy:
     timeout: timedelta
     resend_after: timedelta | None = None
     in_flight: int = 1
+    finds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job that the provider already has, and when it says it was asked for."""
+
+    handle: Handle
+    asked_at: datetime
 
 
 class Provider(ABC):
@@ -154,6 +164,27 @@ class Provider(ABC):
     def claims(self, report: Report[Any], request: Request) -> Mapping[str, str]:
         """What the answer must say of itself, by its place in the document."""
         return {}
+
+    def find(
+        self,
+        report: Report[Any],
+        request: Request,
+        *,
+        since: datetime,
+        known: Collection[str],
+    ) -> Found | None:
+        """The job of a request that the provider accepted at `since` or later, and whose id was not saved.
+
+        Args:
+            report: what was asked for.
+            request: which days of it.
+            since: when the intent to ask was written, by this machine's clock.
+            known: ids of jobs whose handles were saved: of others than this.
+
+        Returns:
+            None where there is none, or where it is not certain.
+        """
+        return None
 
     @abstractmethod
     def submit(self, report: Report[Any], request: Request, meter: Meter) -> Handle:

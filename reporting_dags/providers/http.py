@@ -24,6 +24,7 @@ from reporting_dags.providers.body import Body
 from reporting_dags.providers.deadline import PunctualAdapter, deadline
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.redaction import Redactor, quiet_http_logs
+from reporting_dags.providers.retries import RetryAfterOr, Worth
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable, arrived, moment, retry_after, why
 
 Headers = Callable[[], Mapping[str, str]]
@@ -117,6 +118,8 @@ class Http:
         limits: how long answers may take, and how large they may be.
         pace: called before each try; waits until the provider's rate allows it.
         backs_off: whether a 429 that names no wait is tried again too, at growing intervals.
+        found_again: whether the caller looks for what became of a counted call whose answer was lost, in place of
+            a repetition.
     """
 
     def __init__(
@@ -132,6 +135,7 @@ class Http:
         limits: Limits = USUAL,
         pace: Callable[[], None] = lambda: None,
         backs_off: bool = False,
+        found_again: bool = False,
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
@@ -146,9 +150,10 @@ class Http:
         self._ahead: timedelta | None = None
         self._pace = pace
         self._backs_off = backs_off
+        self._found_again = found_again
         self._longest = longest_delay.total_seconds()
         self._retrying = tenacity.Retrying(
-            wait=_RetryAfterOr(tenacity.wait_exponential_jitter(multiplier=first_delay, max=60.0, jitter=first_delay)),
+            wait=RetryAfterOr(tenacity.wait_exponential_jitter(multiplier=first_delay, max=60.0, jitter=first_delay)),
             stop=tenacity.stop_after_attempt(attempts),
             sleep=clock.sleep,
             reraise=True,
@@ -225,10 +230,14 @@ class Http:
         finally:
             response.close()
 
-    def _worth(self, request: "_Call") -> "_Worth":
+    def _worth(self, request: "_Call") -> Worth:
         metered = request.before is not None
-        # A counted call is not repeated on a guess: what it would cost is not known.
-        return _Worth(longest=self._longest, metered=metered, backs_off=self._backs_off and not metered)
+        # A counted call that may have arrived is repeated once, each repetition may cost one; and none on a guess.
+        return Worth(
+            longest=self._longest,
+            repeats=int(not self._found_again) if metered else None,
+            backs_off=self._backs_off and not metered,
+        )
 
     def _send(self, request: "_Call", seconds: float) -> requests.Response:
         if request.before is not None:
@@ -315,37 +324,3 @@ class Http:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _Worth(tenacity.retry_base):
-    """Whether a failed try is worth another: what is transient, as long as no more is asked for than `longest`.
-
-    A call that the provider counts, and that may have reached it, is repeated once: each repetition may cost one.
-    """
-
-    def __init__(self, *, longest: float, metered: bool, backs_off: bool) -> None:
-        self._longest = longest
-        self._metered = metered
-        self._backs_off = backs_off
-
-    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        if isinstance(error, RateLimited):
-            return self._backs_off if error.retry_after is None else error.retry_after <= self._longest
-        if not isinstance(error, Unavailable):
-            return False
-        if error.ambiguous and self._metered and retry_state.attempt_number > 1:
-            return False
-        return error.retry_after is None or error.retry_after <= self._longest
-
-
-class _RetryAfterOr(tenacity.wait.wait_base):
-    """The provider's own `Retry-After` where it gave one, else `fallback`."""
-
-    def __init__(self, fallback: tenacity.wait.wait_base) -> None:
-        self._fallback = fallback
-
-    def __call__(self, retry_state: tenacity.RetryCallState) -> float:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        asked = error.retry_after if isinstance(error, Unavailable | RateLimited) else None
-        return self._fallback(retry_state) if asked is None else asked

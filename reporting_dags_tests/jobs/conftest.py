@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.landing.store import open_store
 from reporting_dags_tests.jobs.scripted import HandClock, Scripted, Stage

@@ -12,7 +12,7 @@ from datetime import date
 
 import dagster as dg
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.pull import pull
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.orchestration.home import OpenHome, ReportingHome

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.drive import Bench, Driven, Driver
+from reporting_dags.jobs.drive import Driven, Driver
 from reporting_dags.jobs.job import Busy, Claimant, Job
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request

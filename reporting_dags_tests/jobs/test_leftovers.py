@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reporting_dags.jobs.job import Claimant, Job, JobState
-from reporting_dags.jobs.leftovers import Leftover, Verdict, judge
+from reporting_dags.jobs.leftovers import ORPHANED, Leftover, Verdict, judge
 from reporting_dags.model.days import Window
 from reporting_dags.providers.api import Handle, Request
 
@@ -40,21 +40,24 @@ def leftovers(draw: Any) -> Leftover:
     found=st.lists(leftovers(), max_size=6),
     asked=st.sets(DAYS, min_size=1),
     landed=st.dictionaries(DAYS, MOMENTS, max_size=8),
+    finds=st.booleans(),
 )
 def test_every_asked_day_has_one_way_home_and_no_answer_replaces_a_newer_one(
-    found: list[Leftover], asked: set[date], landed: dict[date, datetime]
+    found: list[Leftover], asked: set[date], landed: dict[date, datetime], finds: bool
 ) -> None:
-    verdict = judge(found, asked, who=WHO, parts=lambda _: ("",), landed=landed, now=NOW)
+    verdict = judge(found, asked, who=WHO, parts=lambda _: ("",), landed=landed, now=NOW, finds=finds)
     ways = [*verdict.days.values(), frozenset(verdict.ask)]
     assert sorted(day for days in ways for day in days) == sorted(asked)
     closed = {job.id for job, _ in verdict.close}
     for window, group in verdict.take.items():
         assert not closed & {leftover.job.id for leftover in group}
         assert verdict.days[window] & frozenset().union(*(leftover.days_left for leftover in group))
+        if all(leftover.job.state is JobState.INTENDED for leftover in group):
+            assert verdict.days[window] == set(window.days), "nothing is bought for days that nobody asked for"
         for leftover in group:
             job = leftover.job
             assert leftover.account == WHO.account
-            assert job.state is not JobState.INTENDED
+            assert finds or job.state is not JobState.INTENDED
             assert job.submitted_at is not None
             assert all(landed.get(day, job.submitted_at) <= job.submitted_at for day in verdict.days[window])
 
@@ -74,11 +77,15 @@ def left(first: int, last: int, hours: float, *, days: set[int] | None = None, *
 
 
 def judged(
-    found: list[Leftover], asked: list[int], landed: dict[int, float] | None = None, parts: tuple[str, ...] = ("",)
+    found: list[Leftover],
+    asked: list[int],
+    landed: dict[int, float] | None = None,
+    parts: tuple[str, ...] = ("",),
+    **how: bool,
 ) -> Verdict:
     """The verdict where `landed` says how many hours ago the answer of a day was asked for."""
     lies = {day(number): NOW - timedelta(hours=hours) for number, hours in (landed or {}).items()}
-    return judge(found, [day(number) for number in asked], who=WHO, parts=lambda _: parts, landed=lies, now=NOW)
+    return judge(found, [day(number) for number in asked], who=WHO, parts=lambda _: parts, landed=lies, now=NOW, **how)
 
 
 def days_of(verdict: Verdict) -> dict[str, list[int]]:
@@ -159,3 +166,24 @@ def test_a_job_that_was_never_sent_is_as_old_as_its_intent() -> None:
     assert days_of(judged([left(1, 1, 23, state=JobState.DOWNLOADED, submitted_at=None)], [1])) == {"1-1-23": [1]}
     (closed,) = judged([left(1, 1, 1, state=JobState.INTENDED)], [1]).close
     assert closed[1] == "its run ended before the provider's answer to it was saved"
+
+
+def test_an_intent_is_taken_up_where_the_provider_can_be_asked_for_it_and_all_its_days_are_wanted() -> None:
+    intent = left(1, 3, 1, state=JobState.INTENDED, submitted_at=None)
+    assert days_of(judged([intent], [1, 2, 3, 4], finds=True)) == {"1-3-1": [1, 2, 3]}
+    cases: list[tuple[list[int], dict[int, float]]] = [([1, 2], {}), ([1, 2, 3], {3: 0})]
+    for asked, landed in cases:
+        verdict = judged([intent], asked, landed, finds=True)
+        assert (days_of(verdict), verdict.ask) == ({}, {day(number) for number in asked})
+        assert [reason for _, reason in verdict.close] == [ORPHANED]
+    old = left(1, 1, 24, state=JobState.INTENDED, submitted_at=None)
+    assert judged([old], [1], finds=True).ask == {day(1)}
+
+
+def test_an_intent_goes_with_the_parts_of_its_window_that_were_bought() -> None:
+    window = Window(day(1), day(2))
+    bought = left(1, 2, 3, request=Request(window, "x"))
+    intent = left(1, 2, 2, request=Request(window, "y"), state=JobState.INTENDED)
+    assert days_of(judged([bought, intent], [1], parts=("x", "y"), finds=True)) == {"1-2-3 1-2-2": [1]}
+    verdict = judged([bought, intent], [1], parts=("x", "y"))
+    assert (days_of(verdict), [job.id for job, _ in verdict.close]) == ({"1-2-3": [1]}, ["1-2-2"])

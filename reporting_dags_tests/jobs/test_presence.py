@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.job import Busy, Claim
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.presence import once_free, present

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.due import due_days
 from reporting_dags.jobs.pull import DayResult, bring_home, pull
 from reporting_dags.jobs.replay import replay

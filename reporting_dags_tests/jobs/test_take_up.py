@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.due import due_days
 from reporting_dags.jobs.job import Busy, Claimant
 from reporting_dags.jobs.pull import DayResult, pull

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.combining import build
-from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.verify import Verified, forgotten, verify
 from reporting_dags.landing.store import Store

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.job import Claim, Claimant
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window
 from reporting_dags.model.outcome import Outcome

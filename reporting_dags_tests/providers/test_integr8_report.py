@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.model.column import MIXED, MOMENT, MONEY, Kind, identity
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import DeclarationError

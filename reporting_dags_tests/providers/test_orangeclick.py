@@ -14,7 +14,7 @@ from dateutil.relativedelta import relativedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.model.column import Kind
 from reporting_dags.model.days import ONE_DAY, Window

@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import open_database
-from reporting_dags.jobs.drive import Bench
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.jobs.rates import Rates

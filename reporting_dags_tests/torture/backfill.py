@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from reporting_dags.jobs.job import JobState
+from reporting_dags.jobs.leftovers import ORPHANED
 from reporting_dags.landing.store import open_store
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
@@ -35,8 +36,6 @@ from reporting_dags_tests.torture.steps import REPORTS
 from reporting_dags_tests.truth import Row as Record
 from reporting_dags_tests.truth import landed_rows
 
-ORPHANED = "its run ended before the provider's answer to it was saved"
-"""The ledger's word on an intent without a handle: the one kind of job that may be paid for and lost."""
 _AT_WORK = "STEP_START"
 _PATIENCE = 180
 

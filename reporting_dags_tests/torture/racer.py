@@ -21,7 +21,7 @@ from typing import Any
 import dagster as dg
 import requests
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.pull import pull
 from reporting_dags.landing.local import LocalStore

@@ -14,7 +14,7 @@ from unittest import mock
 
 import dagster as dg
 
-from reporting_dags.jobs.drive import Bench
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.pull import pull
 from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.days import ONE_DAY

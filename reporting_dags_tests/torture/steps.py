@@ -11,6 +11,7 @@ from typing import Any
 
 from reporting_dags.model.report import Report
 from reporting_dags.reports.dt_offer_wall import EVENT
+from reporting_dags.reports.integr8 import CONVERSIONS
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.sandbox.server import running_sandbox
 from reporting_dags_tests.torture.aftermath import (
@@ -30,6 +31,8 @@ from reporting_dags_tests.torture.victim import KILLED, VARIABLE
 
 REPORTS: tuple[Report[Any], ...] = (EVENT, OFFER_PERFORMANCE)
 """A job behind a signed address that only its first answer tells, and one that is found again by its parameters."""
+LISTED = CONVERSIONS
+"""A job whose id only its first answer tells, but that the provider lists: it is found again all the same."""
 FILES = {"dt_offer_wall": "dt.file", "mintegral": "mintegral.download"}
 DAYS = 10
 _PATIENCE = 180
@@ -89,9 +92,11 @@ STEPS = (
 
 
 def rows() -> Iterator[Row]:
-    """Every step of every report, two at a time."""
+    """Every step of every report, two at a time; of the listed one those at which its id is lost."""
+    cases = [(report, step) for report in REPORTS for step in STEPS]
+    cases += [(LISTED, step) for step in STEPS if step.orphans]
     with ThreadPoolExecutor(2) as pool:
-        todo = [pool.submit(killed_at, report, step) for report in REPORTS for step in STEPS]
+        todo = [pool.submit(killed_at, report, step) for report, step in cases]
         for one in todo:
             yield one.result()
 
@@ -121,7 +126,7 @@ def _killed_at(place: Place, report: Report[Any], step: Step) -> Row:
         losses = lost + place.losses(report, days)
         return Row(fault=fault, outcome="killed, then failed", losses=losses, trouble=told.strip()[-300:])
     anew = had_ended and report.provider not in FOUND_AGAIN
-    orphan = step.orphans and report.provider not in FOUND_AGAIN
+    orphan = step.orphans and report.provider not in FOUND_AGAIN and report is not LISTED
     return Row(
         fault=fault,
         outcome=f"killed, then {outcomes(place, report)}",

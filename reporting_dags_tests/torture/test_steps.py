@@ -6,7 +6,7 @@ import pytest
 
 from reporting_dags.model.report import Report
 from reporting_dags_tests.torture.row import held
-from reporting_dags_tests.torture.steps import REPORTS, STEPS, killed_at
+from reporting_dags_tests.torture.steps import LISTED, REPORTS, STEPS, killed_at
 
 _SHORT = {
     "dt_offer_wall": (
@@ -17,13 +17,14 @@ _SHORT = {
         "run.success:before:1",
     ),
     "mintegral": ("provider.submit:after:1",),
+    "integr8": ("provider.submit:after:1",),
 }
 
 
-@pytest.mark.parametrize(
-    ("report", "at"),
-    [pytest.param(report, at, id=f"{report.provider}-{at}") for report in REPORTS for at in _SHORT[report.provider]],
-)
+CASES = [(report, at) for report in (*REPORTS, LISTED) for at in _SHORT[report.provider]]
+
+
+@pytest.mark.parametrize(("report", "at"), [pytest.param(*case, id=f"{case[0].provider}-{case[1]}") for case in CASES])
 def test_the_next_run_makes_good_what_a_kill_left(report: Report[Any], at: str) -> None:
     (step,) = [step for step in STEPS if step.at == at]
     (row,) = held([killed_at(report, step)])

@@ -1,13 +1,14 @@
 """Integr8's API: logs as exports or from report tables, and entity lists (IN1 to IN11)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import (
+    Found,
     Handle,
     JobPolicy,
     Meter,
@@ -82,6 +83,7 @@ class Integr8(Provider):
             longest_poll=max(first_poll, timedelta(seconds=60)),
             timeout=timeout,
             in_flight=4,
+            finds=True,
         )
 
     @property
@@ -92,6 +94,12 @@ class Integr8(Provider):
     def halves(self, report: Report[Query], request: Request) -> tuple[Request, ...]:
         """Fewer days, and of a single day its halves (IN7)."""
         return super().halves(report, request) or pieces(request)
+
+    def find(self, report: Report[Query], request: Request, *, since: datetime, known: Collection[str]) -> Found | None:
+        """An export whose id was lost, in the list of exports (IN5)."""
+        if isinstance(report.query, ExportQuery):
+            return self._exports.find(_of(report), request, since=since, known=known)
+        return None
 
     def submit(self, report: Report[Query], request: Request, meter: Meter) -> Handle:
         """Ask for an export; tables and lists need no asking."""

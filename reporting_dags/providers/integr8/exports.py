@@ -1,14 +1,15 @@
 """The Download Center: ask for an export, wait until it is made, download it from a signed address (IN4 to IN8)."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial, Truncated
 from reporting_dags.model.report import Report
-from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
+from reporting_dags.providers.api import Found, Handle, Meter, Pending, Quota, Ready, Request
 from reporting_dags.providers.download import Astray, Downloads
 from reporting_dags.providers.http import fields
+from reporting_dags.providers.integr8.found import SKEW, answers, ordered_at
 from reporting_dags.providers.integr8.report import ExportQuery
 from reporting_dags.providers.integr8.session import NAME, NotFound, Session
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
@@ -54,8 +55,36 @@ class Exports:
             raise Denied(error.message, advice="The quota of 10 exports a day is renewed at 00:00 UTC (IN8).") from None
         export = _export(answer.json()).get("id")
         if not isinstance(export, str) or not export:
-            raise Failed(f"{NAME} accepted the export but its answer has no id (IN5)")
+            unknown = Unavailable(f"{NAME} accepted the export but its answer has no id (IN5)", advice=LATER)
+            unknown.ambiguous = True
+            raise unknown
         return Handle(id=export)
+
+    def find(
+        self, report: Report[ExportQuery], request: Request, *, since: datetime, known: Collection[str]
+    ) -> Found | None:
+        """The newest export of the list that answers `request` and is not among those `known` (IN5).
+
+        A list that may not be seen, or is elsewhere, holds none.
+        """
+        try:
+            found = [one for one in self._answering(report.query, request) if one.asked_at >= since - SKEW]
+        except Unavailable:
+            # The list may be there in a while, and an export is one of ten.
+            raise
+        except RateLimited as error:
+            raise Unavailable(error.message, advice=LATER) from None
+        except (Denied, Failed, Partial):
+            return None
+        unknown = [one for one in found if one.handle.id not in known]
+        return max(unknown, key=lambda one: one.asked_at, default=None)
+
+    def _answering(self, query: ExportQuery, request: Request) -> Iterator[Found]:
+        for _, listed in self._session.pages(self._session.paths.exports):
+            for export in map(fields, listed):
+                at = ordered_at(export)
+                if at is not None and answers(export, query, span(request), self._session.integration):
+                    yield Found(Handle(id=str(export["id"])), at)
 
     def poll(self, request: Request, handle: Handle) -> Pending | Ready:
         """Ask how far the export is (IN6).

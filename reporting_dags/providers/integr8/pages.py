@@ -71,21 +71,8 @@ class Pages:
     @contextmanager
     def entities(self, report: Report[ListQuery], meter: Meter) -> Generator[Iterator[bytes]]:
         """Every page of an entity list."""
-        yield self._by_number(report.query.entity, meter)
-
-    def _by_number(self, entity: str, meter: Meter) -> Iterator[bytes]:
-        path = getattr(self._session.paths, entity)
-        for number in range(1, _MOST_PAGES):
-            meter(PAGES)
-            answer = self._session.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
-            said = fields(answer.json())
-            pages, rows = fields(said.get("meta")).get("total_page"), said.get("data")
-            if not isinstance(rows, list):
-                raise Partial(f"page {number} of {NAME}'s {entity} holds no list (IN2)", advice=LATER)
-            yield answer.body + b"\n"
-            if (number >= pages) if isinstance(pages, int) else len(rows) < PAGE_SIZE:
-                return
-        raise Failed(f"{NAME}'s {entity} have more than {_MOST_PAGES} pages")
+        path = getattr(self._session.paths, report.query.entity)
+        yield (answer.body + b"\n" for answer, _ in self._session.pages(path, lambda: meter(PAGES)))
 
 
 def _ids(rows: Any) -> Sequence[str]:

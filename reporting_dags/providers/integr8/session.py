@@ -2,12 +2,13 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 from reporting_dags.model.clock import Clock
-from reporting_dags.model.errors import Denied, Failed, ReportingError, SettingError
+from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError, SettingError
 from reporting_dags.providers.api import Pace, Rate
 from reporting_dags.providers.http import Answer, Http, fields
 from reporting_dags.providers.limits import Limits
@@ -17,6 +18,7 @@ from reporting_dags.providers.trouble import LATER, Unavailable
 NAME = "Integr8"
 REQUESTS_PER_MINUTE = 60
 PAGE_SIZE = 100
+_MOST_PAGES = 100_000
 
 
 class NotFound(Failed):
@@ -33,6 +35,7 @@ class Paths:
 
     export: str = "/integrations/{integration}/download-center/{log}"
     status: str = "/download-center/exports/{export}"
+    exports: str = "/download-center/exports"
     signed_url: str = "/download-center/signed-url"
     table: str = "/reports/v2/{table}"
     offers: str = "/integrations/{integration}/offers"
@@ -82,12 +85,31 @@ class Session:
             first_delay=first_delay.total_seconds(),
             pace=lambda: pace(rate),
             backs_off=True,
+            found_again=True,
             limits=limits,
         )
 
     def get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> Answer:
         """GET; `names` fill the path. Raises the typed error of every status but 200 (IN1)."""
         return self._call("GET", path, params, None, names)
+
+    def pages(self, path: str, before: Callable[[], None] = lambda: None) -> Iterator[tuple[Answer, list[object]]]:
+        """Every page of a list, and what it lists (IN2); `before` counts each.
+
+        Raises:
+            Partial: a page holds no list.
+        """
+        for number in range(1, _MOST_PAGES):
+            before()
+            answer = self.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
+            said = fields(answer.json())
+            pages, listed = fields(said.get("meta")).get("total_page"), said.get("data")
+            if not isinstance(listed, list):
+                raise Partial(f"page {number} of {NAME}'s {path.rpartition('/')[2]} holds no list (IN2)", advice=LATER)
+            yield answer, cast("list[object]", listed)
+            if (number >= pages) if isinstance(pages, int) else len(cast("list[object]", listed)) < PAGE_SIZE:
+                return
+        raise Failed(f"{NAME}'s {path.rpartition('/')[2]} have more than {_MOST_PAGES} pages")
 
     def post(self, path: str, params: Mapping[str, str], *, before: Callable[[], None], **names: str) -> Answer:
         """POST with `params` in the query; `before` counts every try."""

@@ -1,0 +1,35 @@
+"""The bench: what bringing a report home works with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.landing.store import Store
+from reporting_dags.model.clock import Clock
+from reporting_dags.providers.api import Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What bringing a report home works with.
+
+    Attributes:
+        provider: the client of the provider's API.
+        ledger: where jobs are remembered.
+        data: where days are published.
+        raw: where the provider's raw answers are kept.
+        scratch: a private local folder for files on their way.
+        clock: tells the time and waits.
+        run: the Dagster run on whose behalf this works.
+        log: takes one line on each step.
+    """
+
+    provider: Provider
+    ledger: Ledger
+    data: Store
+    raw: Store
+    scratch: Path
+    clock: Clock
+    run: str = ""
+    log: Callable[[str], None] = lambda _: None
