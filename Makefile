@@ -21,7 +21,7 @@ ui: $(RUNTIME) ## open the Dagster UI on the instance that `make demo` filled, s
 test: $(DEV) ## run the whole test suite
 	@$(BIN)/python -m pytest -n 2
 
-torture: $(DEV) ## every fault, kill and race, a row each (OF="races" for one section)
+torture: $(DEV) ## every fault, kill and race, a row each, within 40 minutes (OF="races" for one section)
 	@$(BIN)/python -m reporting_dags_tests.torture $(if $(OF),"$(OF)")
 
 mutants: $(DEV) ## change the code in small ways, and list what no test notices (OF='reporting_dags.jobs.rates*')
