@@ -6,9 +6,15 @@ from typing import Any
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.calls import renewed
 from reporting_dags.jobs.job import Job
+from reporting_dags.model.errors import Denied
 from reporting_dags.model.report import Report
-from reporting_dags.providers.api import Found, Meter, Quota
+from reporting_dags.providers.api import Handle, Meter, Quota
 from reporting_dags.providers.trouble import Unavailable
+
+_LOOKS = 3
+"""How often, at growing intervals, a job is looked for whose submit got no answer."""
+_PATIENCE = timedelta(hours=1)
+"""How long nothing is bought while it cannot be told whether it was bought already."""
 
 
 class Asking:
@@ -24,33 +30,55 @@ class Asking:
         Raises:
             ReportingError: it was not accepted; `Unavailable` where that is not known.
         """
-        bench = self._bench
-        # What an earlier run may have asked for when it ended, without a word in the ledger.
-        found = self._found(job) if job.fence > 1 else None
-        if found is None:
-            try:
-                return self._asked(job)
-            except Unavailable as error:
-                if not error.ambiguous or not bench.provider.policy.finds:
-                    raise
-            bench.clock.sleep(bench.provider.policy.first_poll.total_seconds())
-            found = self._found(job)
-        if found is None:
+        if job.fence > 1 and (handle := self._found(job)) is not None:
+            # An earlier run had asked for it when it ended, without a word in the ledger.
+            return self._saved(job, handle)
+        try:
             return self._asked(job)
-        bench.log(f"found {job.report} {job.request} again, which was asked for: request {found.handle.id}")
-        return bench.ledger.submitted(job, found.handle, found.asked_at)
+        except Unavailable as error:
+            if not error.ambiguous or not self._bench.provider.policy.finds:
+                raise
+            return self._asked_or_found(job, error)
+
+    def _asked_or_found(self, job: Job, lost: Unavailable) -> Job:
+        """Look for what the call whose answer was `lost` came to; ask once more if that is nothing."""
+        pause = self._bench.provider.policy.first_poll.total_seconds()
+        for look in range(_LOOKS):
+            self._bench.clock.sleep(pause * 3**look)
+            try:
+                handle = self._found(job)
+            except Unavailable:
+                raise lost from None
+            if handle is not None:
+                return self._saved(job, handle)
+        if lost.exhausted or lost.retry_after is not None:
+            raise lost
+        try:
+            return self._asked(job)
+        except (Denied, Unavailable):
+            # The first may have been bought all the same: the job stays open, and the next run looks again.
+            raise lost from None
+
+    def _saved(self, job: Job, handle: Handle) -> Job:
+        self._bench.log(f"found {job.report} {job.request} again, which was asked for: request {handle.id}")
+        return self._bench.ledger.submitted(job, handle, job.intended_at, self._bench.provider.ahead)
 
     def _asked(self, job: Job) -> Job:
         handle = self._bench.provider.submit(self._report, job.request, self.meter(job))
         self._bench.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
         return self._bench.ledger.submitted(job, handle, self._bench.clock.now(), self._bench.provider.ahead)
 
-    def _found(self, job: Job) -> Found | None:
+    def _found(self, job: Job) -> Handle | None:
         """A job that the provider accepted, and whose handle did not arrive or was not saved."""
         if not self._bench.provider.policy.finds:
             return None
-        known = self._bench.ledger.request_ids(job.report)
-        return self._bench.provider.find(self._report, job.request, since=job.intended_at, known=known)
+        try:
+            return self._bench.provider.find(self._report, job.request)
+        except Unavailable:
+            if self._bench.clock.now() - job.intended_at < _PATIENCE:
+                raise
+            # A day is worth more than the call that may be spent twice.
+            return None
 
     def affordable(self, job: Job) -> bool:
         """Whether a call is left to ask once more: what was bought is not given up for a call that is refused."""

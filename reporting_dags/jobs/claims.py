@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobState
-from reporting_dags.jobs.job_rows import close, days_of, job_of, open_rows, text_of, window_of
+from reporting_dags.jobs.job_rows import close, days_of, job_of, mark_of, open_rows, text_of, window_of
 from reporting_dags.jobs.leftovers import Leftover, judge
 from reporting_dags.jobs.planner import longest_answered, narrowed, plan
 from reporting_dags.model.days import Window
@@ -164,7 +164,9 @@ def _take(connection: sa.Connection, job: Job, who: Claimant) -> Job:
 
 
 def _intend(connection: sa.Connection, who: Claimant, request: Request, days: Collection[date], now: datetime) -> Job:
-    job = Job(id=uuid4().hex, report=who.report, request=request, state=JobState.INTENDED, fence=1, intended_at=now)
+    id_ = uuid4().hex
+    marked = replace(request, mark=mark_of(id_, 0))
+    job = Job(id=id_, report=who.report, request=marked, state=JobState.INTENDED, fence=1, intended_at=now)
     values = {
         "id": job.id,
         "report": who.report,

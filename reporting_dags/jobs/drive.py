@@ -82,6 +82,9 @@ class Driver:
         except (LostClaim, StorageError):
             raise
         except (NotReady, Partial, Unavailable) as error:
+            if flight.job.state is JobState.INTENDED and flight.job.fence == 1 and not _may_have_arrived(error):
+                # Nothing was bought: its days are planned anew, with whatever else is wanted then.
+                self._bench.ledger.close(flight.job, error.outcome, error.line, self._bench.clock.now())
             return self._driven(flight, error)
         except ReportingError as error:
             if isinstance(error, Denied) and flight.job.state is JobState.SUBMITTED:
@@ -191,6 +194,11 @@ class Driver:
                 raise Partial(f"the file of {job.report} {job.request} turned out empty", advice=LATER)
             bench.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.format.suffix))
         return raw.sha256, raw.size
+
+
+def _may_have_arrived(error: ReportingError) -> bool:
+    """Whether a submit that ended so may have been accepted."""
+    return not isinstance(error, Unavailable) or error.ambiguous
 
 
 def _breaks_off(error: BaseException) -> bool:

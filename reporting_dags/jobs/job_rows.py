@@ -26,12 +26,17 @@ def window_of(row: sa.Row[Any]) -> Window:
     return Window(row.first_day, row.last_day)
 
 
+def mark_of(job: str, resends: int) -> str:
+    """By which what a job asks for is found again at the provider; another one when it is asked for once more."""
+    return f"{job}.{resends}"
+
+
 def job_of(row: sa.Row[Any]) -> Job:
     """A row as a job."""
     return Job(
         id=row.id,
         report=row.report,
-        request=Request(window_of(row), row.part),
+        request=Request(window_of(row), row.part, mark_of(row.id, row.resends)),
         state=JobState(row.state),
         fence=row.fence,
         intended_at=row.intended_at,

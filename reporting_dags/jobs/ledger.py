@@ -17,7 +17,7 @@ from reporting_dags.jobs.calls import Calls
 from reporting_dags.jobs.claims import Claims
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import Job, JobState, LandedFacts
-from reporting_dags.jobs.job_rows import close, days_of, end_days, open_rows, update
+from reporting_dags.jobs.job_rows import close, days_of, end_days, mark_of, open_rows, update
 from reporting_dags.jobs.landings import Landings, once, ping
 from reporting_dags.landing.land import Put
 from reporting_dags.model.outcome import Outcome
@@ -48,7 +48,10 @@ class Ledger(Claims, Landings):
     def resending(self, job: Job) -> Job:
         """Write the intent to submit a job again; its old handle is forgotten."""
         self._update(job, state=JobState.INTENDED, url=None, expires_at=None, resends=job.resends + 1)
-        return replace(job, state=JobState.INTENDED, resends=job.resends + 1, handle=Handle(id=job.handle.id))
+        resends = job.resends + 1
+        request = replace(job.request, mark=mark_of(job.id, resends))
+        handle = Handle(id=job.handle.id)
+        return replace(job, request=request, state=JobState.INTENDED, resends=resends, handle=handle)
 
     def downloaded(
         self, job: Job, *, raw_sha256: str, raw_bytes: int, expected_rows: int | None, ahead: timedelta = timedelta()
@@ -109,12 +112,6 @@ class Ledger(Claims, Landings):
         bought = (JobState.SUBMITTED, JobState.DOWNLOADED)
         rows = self._database.run(lambda connection: open_rows(connection, report))
         return {day for row in rows if row.state in bought for day in days_of(row.days_left)}
-
-    def request_ids(self, report: str) -> set[str]:
-        """The provider's ids of the jobs of a report whose handles were saved."""
-        column = tables.jobs.c.request_id
-        query = sa.select(column).where(tables.jobs.c.report == report, column.is_not(None))
-        return set(self._database.run(lambda connection: connection.scalars(query).all()))
 
     def _update(self, job: Job, **values: object) -> None:
         self._database.run(lambda connection: update(connection, job, **values))

@@ -6,7 +6,7 @@ one that is asked once an app and a day names those apps as the `parts` of a win
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,10 +18,17 @@ from reporting_dags.model.report import Report
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one job asks for: a window of days and, where a provider wants it in pieces, one of its parts."""
+    """What one job asks for.
+
+    Attributes:
+        window: the days.
+        part: where a provider wants a window in pieces, one of them.
+        mark: of the one job that asks; no part of the question, but it may be hidden in its wording, and found again.
+    """
 
     window: Window
     part: str = ""
+    mark: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.window} [{self.part}]" if self.part else str(self.window)
@@ -113,14 +120,6 @@ class JobPolicy:
     finds: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A job that the provider already has, and when it says it was asked for."""
-
-    handle: Handle
-    asked_at: datetime
-
-
 class Provider(ABC):
     """One provider's reporting API, as an account sees it.
 
@@ -165,24 +164,11 @@ class Provider(ABC):
         """What the answer must say of itself, by its place in the document."""
         return {}
 
-    def find(
-        self,
-        report: Report[Any],
-        request: Request,
-        *,
-        since: datetime,
-        known: Collection[str],
-    ) -> Found | None:
-        """The job of a request that the provider accepted at `since` or later, and whose id was not saved.
+    def find(self, report: Report[Any], request: Request) -> Handle | None:
+        """The job with the mark of `request`, if the provider has accepted one; None where that is not certain.
 
-        Args:
-            report: what was asked for.
-            request: which days of it.
-            since: when the intent to ask was written, by this machine's clock.
-            known: ids of jobs whose handles were saved: of others than this.
-
-        Returns:
-            None where there is none, or where it is not certain.
+        Raises:
+            Unavailable: it cannot be told now.
         """
         return None
 

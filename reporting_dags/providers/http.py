@@ -31,6 +31,7 @@ Headers = Callable[[], Mapping[str, str]]
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 LOST_ON_THE_WAY = frozenset({502, 504})
 """Answers of a gateway: what stands behind it may have done what was asked."""
+_TRIES_BEFORE_A_LOOK = 2
 _ALIKE = timedelta(minutes=10)
 _BROKEN = timedelta(days=366)
 """Clocks that differ by no more than the one are as good as one; a date that differs by more than the other is none."""
@@ -59,7 +60,7 @@ class Answer:
         """The decoded body, or None when it is not JSON."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -189,7 +190,11 @@ class Http:
             with self._send(request, self._limits.answer_seconds) as response:
                 return self._answer(request, response)
 
-        return self._retrying.copy(retry=self._worth(request))(once)
+        retrying = self._retrying.copy(retry=self._worth(request))
+        if self._found_again and before is not None:
+            # The caller asks once more when it has looked.
+            retrying = retrying.copy(stop=tenacity.stop_after_attempt(_TRIES_BEFORE_A_LOOK))
+        return retrying(once)
 
     @contextmanager
     def stream(

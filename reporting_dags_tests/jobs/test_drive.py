@@ -122,8 +122,21 @@ def test_a_submit_that_is_refused_ends_the_job(stage: Stage, error: ReportingErr
     assert (row.outcome, row.cause, row.closed_at) == (error.outcome.value, error.line, NOON)
 
 
-@pytest.mark.parametrize("error", [Unavailable("away"), NotReady("not yet"), Partial("broke off")])
-def test_a_submit_that_may_be_tried_again_leaves_the_intent(stage: Stage, error: Exception) -> None:
+def lost() -> Unavailable:
+    error = Unavailable("lost on the way")
+    error.ambiguous = True
+    return error
+
+
+def test_a_submit_that_certainly_bought_nothing_closes_the_job_with_its_cause(stage: Stage) -> None:
+    stage.provider.submits = [Unavailable("away")]
+    stage.one()
+    (row,) = stage.database.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
+    assert (row.state, row.outcome, row.cause) == ("closed", "failed", "away")
+
+
+@pytest.mark.parametrize("error", [lost(), NotReady("not yet"), Partial("broke off")])
+def test_a_submit_that_may_have_arrived_leaves_the_intent(stage: Stage, error: Exception) -> None:
     stage.provider.submits = [error]
     jobs = stage.claim()
     assert stage.one(jobs).error is error

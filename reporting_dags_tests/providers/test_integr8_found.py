@@ -1,8 +1,9 @@
-"""An export whose id a crash took away: found again in the list of exports, or asked for anew (IN4, IN5, IN8)."""
+"""An export whose id a crash or a lost answer took away: found by its mark, or asked for anew (IN4 to IN8)."""
 
+import json
 from collections.abc import Callable
-from copy import deepcopy
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any, cast
 
 import pytest
@@ -10,12 +11,13 @@ import pytest
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.pull import pull
 from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.model.errors import SettingError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Request
-from reporting_dags.providers.integr8.exports import span
-from reporting_dags.providers.integr8.found import SKEW, answers, ordered_at
+from reporting_dags.providers.integr8.found import FEWEST_FIELDS, bears, marked
 from reporting_dags.providers.integr8.report import ExportQuery
+from reporting_dags.providers.integr8.session import Paths, Session
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, IMPRESSIONS, POSTBACKS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock
@@ -24,13 +26,16 @@ from reporting_dags_tests.providers.test_integr8_exports import BenchOf, check_t
 
 DAY = date(2026, 11, 10)
 DAYS = Window(DAY, DAY + 2 * ONE_DAY).days
+REQUEST = Request(Window(DAYS[0], DAYS[-1]))
 MakeBench = Callable[[], Bench]
+Said = dict[str, Any]
+FIELDS = cast("ExportQuery", CONVERSIONS.query).fields
 
 
 @pytest.fixture
 def another(bench_of: BenchOf) -> MakeBench:
     """Makes the bench of another run; all share a ledger."""
-    return lambda: hasty(bench_of("integr8", exports_kept=0))
+    return lambda: hasty(bench_of("integr8", exports_kept=0, poll_seconds=1.0))
 
 
 def die(
@@ -56,6 +61,30 @@ def lands(bench: Bench, days: list[date] = DAYS, report: Report[Any] = CONVERSIO
     return sorted({result.evidence.request_ids for result in results})
 
 
+def fails(bench: Bench, days: list[date] = DAYS) -> str:
+    """The one line with which all of `days` fail."""
+    results = list(pull(bench, CONVERSIONS, days))
+    (line,) = {result.error.line for result in results if result.error is not None}
+    assert not any(result.landed for result in results)
+    return line
+
+
+def reshaped(monkeypatch: pytest.MonkeyPatch, change: Callable[[int, Said], Said | bytes]) -> list[int]:
+    """Let the nth page that is read of the list be what `change` makes of it; counts them."""
+    get, seen = Session.get, list[int]()
+
+    def changed(session: Session, path: str, *given: Any, **names: str) -> Any:
+        answer = get(session, path, *given, **names)
+        if path != session.paths.exports:
+            return answer
+        seen.append(1)
+        said = change(len(seen), json.loads(answer.body))
+        return replace(answer, body=said if isinstance(said, bytes) else json.dumps(said).encode())
+
+    monkeypatch.setattr(Session, "get", changed)
+    return seen
+
+
 @pytest.mark.rule("IN5", "IN8")
 @pytest.mark.parametrize("report", [CLICKS, CONVERSIONS, IMPRESSIONS, POSTBACKS], ids=lambda report: report.name)
 def test_an_export_whose_id_was_lost_is_found_in_the_list_and_not_asked_for_again(
@@ -70,7 +99,7 @@ def test_an_export_whose_id_was_lost_is_found_in_the_list_and_not_asked_for_agai
 
 
 @pytest.mark.rule("IN5")
-def test_an_answer_found_again_is_as_old_as_the_provider_says(
+def test_an_answer_found_again_counts_as_old_as_the_intent_to_ask_for_it(
     sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
 ) -> None:
     asked = clock.now()
@@ -114,26 +143,114 @@ def test_the_whole_list_is_read(
     assert len([order for order in orders(sandbox) if "/conversions" in order.path]) == 1
 
 
+# Which export it is.
+
+
+@pytest.mark.rule("IN5", "IN10")
+def test_the_export_of_another_report_in_another_time_zone_is_not_taken_for_the_lost_one(
+    sandbox: Sandbox, another: MakeBench
+) -> None:
+    zone = "Atlantic/Azores"
+    other = replace(
+        CONVERSIONS,
+        name="conversions_azores",
+        query=replace(CONVERSIONS.query, timezone=zone),
+        calendar=replace(CONVERSIONS.calendar, timezone=zone),
+    )
+    sandbox.settings.change("integr8", empty_days=("2026-11-11",), empty_day_one_in=0)
+    lands(another(), [DAY], other)
+    sandbox.faults.add("integr8.export", do="reset")
+    bench = another()
+    lands(bench, [DAY])
+    check_truth(sandbox, bench, CONVERSIONS, [DAY])
+
+
 @pytest.mark.rule("IN5")
-def test_an_export_that_another_job_has_is_not_taken_for_the_lost_one(
+def test_what_anybody_else_asked_for_in_the_same_words_is_not_taken_for_the_lost_one(
     sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lands(another())
     die(another(), monkeypatch, after=False)
-    lands(another())
-    first, second = orders(sandbox)
-    assert first.query == second.query, "the second run of the days asks anew, whatever was there before"
+    theirs = [another().provider.submit(CONVERSIONS, replace(REQUEST, mark=mark), lambda _: None) for mark in ("", "x")]
+    assert lands(another()) != [(handle.id,) for handle in theirs]
+    assert len(orders(sandbox)) == 3
 
 
 @pytest.mark.rule("IN5")
-def test_an_export_from_before_the_intent_is_not_taken_for_the_lost_one(
-    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
+def test_a_job_that_is_asked_for_once_more_is_not_found_as_it_was_before(
+    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    another().provider.submit(CONVERSIONS, Request(Window(DAYS[0], DAYS[-1])), lambda _: None)
-    clock.sleep(SKEW.total_seconds() + 60)
-    die(another(), monkeypatch, after=False)
+    die(another(), monkeypatch, "download", after=False)
+    sandbox.faults.add("integr8.status", do="status", status=404)
     lands(another())
-    assert len(orders(sandbox)) == 2
+    first, second = orders(sandbox)
+    assert first.query != second.query
+
+
+@pytest.mark.rule("IN4", "IN5")
+def test_marks_are_orders_that_are_the_same_everywhere_and_differ_from_job_to_job() -> None:
+    names = [f"field_{number}" for number in range(FEWEST_FIELDS)]
+    assert marked(names, "") == names
+    assert marked(names, "a.0") == marked(reversed_of(names), "a.0")
+    assert sorted(marked(names, "a.0")) == sorted(names)
+    assert len({tuple(marked(names, f"a.{number}")) for number in range(50)}) == 50
+    assert marked(names, "a.0")[:3] == ["field_3", "field_1", "field_7"], (
+        "a later release finds what this one asked for"
+    )
+    few = names[1:]
+    assert marked(few, "a.0") == few
+
+
+def reversed_of(names: list[str]) -> list[str]:
+    return list(reversed(names))
+
+
+def listed(**changes: object) -> Said:
+    """An export as the list shows it, with `changes`."""
+    fields = marked(FIELDS, "job.0")
+    return {"id": "5e", "status": "IN_PROGRESS", "reports_query_option": {"include_fields": fields}} | changes
+
+
+@pytest.mark.rule("IN5", "IN6")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": ""},
+        {"id": None},
+        {"id": 17},
+        {"id": ["x"]},
+        {"id": "../../advertisers"},
+        {"id": "x\ny"},
+        {"id": "x" * 200},
+        {"status": "ERROR"},
+        {"status": "canceled"},
+        {"reports_query_option": None},
+        {"reports_query_option": {"include_fields": list(FIELDS)}},
+        {"reports_query_option": {"include_fields": ",".join(FIELDS)}},
+        {"reports_query_option": {"include_fields": marked(FIELDS, "job.1")}},
+        {"reports_query_option": {"include_fields": marked(FIELDS, "job.0")[1:]}},
+    ],
+)
+def test_an_export_without_the_mark_or_that_cannot_serve_is_another(changes: Said) -> None:
+    assert bears(listed(), FIELDS, "job.0")
+    assert bears(listed(status="COMPLETED"), FIELDS, "job.0")
+    assert not bears(listed(**changes), FIELDS, "job.0")
+
+
+@pytest.mark.rule("IN5")
+def test_without_a_mark_or_with_few_fields_nothing_is_found() -> None:
+    few = FIELDS[: FEWEST_FIELDS - 1]
+    assert not bears(listed(reports_query_option={"include_fields": list(few)}), few, "job.0")
+    assert not bears(listed(reports_query_option={"include_fields": list(FIELDS)}), FIELDS, "")
+
+
+@pytest.mark.rule("IN5")
+def test_every_shipped_log_has_fields_enough_for_a_mark() -> None:
+    for report in (CLICKS, CONVERSIONS, IMPRESSIONS, POSTBACKS):
+        assert isinstance(report.query, ExportQuery)
+        assert len(report.query.fields) >= FEWEST_FIELDS, report.key
+
+
+# What is left of an intent.
 
 
 @pytest.mark.rule("IN5")
@@ -157,6 +274,21 @@ def test_the_lost_export_of_a_day_ago_is_asked_for_anew(
     assert len(orders(sandbox)) == 2
 
 
+@pytest.mark.rule("IN8")
+def test_a_submit_that_was_refused_leaves_nothing_that_would_cost_the_next_run_an_export(
+    sandbox: Sandbox, another: MakeBench
+) -> None:
+    sandbox.faults.add("integr8.export", do="status", status=503, times=None)
+    fails(another())
+    sandbox.faults.clear()
+    lands(another(), [*DAYS, DAYS[-1] + ONE_DAY])
+    assert len(orders(sandbox)) == 1
+    assert sandbox.log.entries("integr8.exports") == [], "nothing was bought, so nothing is looked for"
+
+
+# A list that cannot be read.
+
+
 @pytest.mark.rule("IN1", "IN5")
 @pytest.mark.parametrize("status", [403, 404])
 def test_where_the_list_may_not_be_seen_the_export_is_asked_for_anew(
@@ -168,29 +300,103 @@ def test_where_the_list_may_not_be_seen_the_export_is_asked_for_anew(
     assert len(orders(sandbox)) == 2
 
 
+UNREADABLE = (
+    {"do": "status", "status": 401},
+    {"do": "status", "status": 429},
+    {"do": "status", "status": 503},
+    {"do": "html"},
+    {"do": "empty"},
+)
+
+
 @pytest.mark.rule("IN1", "IN5", "IN8")
-@pytest.mark.parametrize("status", [429, 503])
-def test_while_the_list_cannot_be_read_no_export_is_spent_and_the_next_run_finds_it(
-    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch, status: int
+@pytest.mark.parametrize("fault", UNREADABLE, ids=lambda fault: " ".join(map(str, fault.values())))
+def test_while_the_list_cannot_be_read_no_export_is_spent_for_an_hour(
+    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock, fault: Said
 ) -> None:
     die(another(), monkeypatch)
-    sandbox.faults.add("integr8.exports", do="status", status=status, times=None)
-    results = list(pull(another(), CONVERSIONS, DAYS))
-    assert {result.outcome for result in results} == {Outcome.FAILED}
+    sandbox.faults.add("integr8.exports", times=None, **fault)
+    fails(another())
     assert len(orders(sandbox)) == 1
     sandbox.faults.clear()
     lands(another())
     assert len(orders(sandbox)) == 1
 
 
+@pytest.mark.rule("IN1", "IN5", "IN8")
+@pytest.mark.parametrize("fault", UNREADABLE[2:], ids=lambda fault: " ".join(map(str, fault.values())))
+def test_after_an_hour_a_day_is_worth_more_than_an_export(
+    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock, fault: Said
+) -> None:
+    die(another(), monkeypatch)
+    sandbox.faults.add("integr8.exports", times=None, **fault)
+    clock.sleep(3601)
+    lands(another())
+    assert len(orders(sandbox)) == 2
+
+
+@pytest.mark.rule("IN2", "IN5")
+def test_what_is_found_before_a_page_breaks_is_found(
+    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die(another(), monkeypatch)
+    reshaped(monkeypatch, lambda nth, said: {**said, "meta": {"total_page": 2}} if nth == 1 else b"")
+    lands(another())
+    assert len(orders(sandbox)) == 1
+
+
+@pytest.mark.rule("IN2", "IN5")
+def test_a_list_without_end_is_read_for_a_while_alone(
+    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die(another(), monkeypatch, after=False)
+    seen = reshaped(monkeypatch, lambda _, said: {"data": said["data"][:0], "meta": {"total_page": 10**9}})
+    lands(another())
+    assert len(seen) < 60
+
+
+@pytest.mark.rule("IN5")
+@pytest.mark.parametrize("entry", [None, 1, "x", [], {"id": 5}, {"reports_query_option": []}])
+def test_odd_entries_of_the_list_are_passed_over(
+    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch, entry: object
+) -> None:
+    die(another(), monkeypatch)
+    reshaped(monkeypatch, lambda _, said: {**said, "data": [entry, *said["data"]]})
+    lands(another())
+    assert len(orders(sandbox)) == 1
+
+
+@pytest.mark.rule("IN5")
+def test_json_without_end_is_no_list(sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    die(another(), monkeypatch)
+    reshaped(monkeypatch, lambda _, _said: b"[" * 200_000)
+    assert "no list" in fails(another())
+
+
+# Answers that are lost on their way.
+
+
 @pytest.mark.rule("IN1", "IN8")
 @pytest.mark.parametrize("fault", [{"do": "reset"}, {"do": "status", "status": 504}, {"do": "empty"}])
-def test_an_export_whose_answer_was_lost_on_the_way_is_found_and_not_asked_for_again(
-    sandbox: Sandbox, another: MakeBench, fault: dict[str, Any]
+def test_an_export_whose_answer_was_lost_is_found_and_not_asked_for_again(
+    sandbox: Sandbox, another: MakeBench, fault: Said
 ) -> None:
     sandbox.faults.add("integr8.export", effect=True, **fault)
     lands(another())
     assert len(sandbox.log.entries("integr8.export")) == 1
+
+
+@pytest.mark.rule("IN8")
+def test_a_list_that_shows_an_export_late_is_looked_at_more_than_once(
+    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
+) -> None:
+    sandbox.faults.add("integr8.export", do="status", status=504, effect=True)
+    began = clock.now()
+    seen = reshaped(monkeypatch, lambda nth, said: said if nth == 3 else {"data": [], "meta": {"total_page": 1}})
+    lands(another(), [DAY])
+    assert len(seen) == 3
+    assert len(sandbox.log.entries("integr8.export")) == 1
+    assert clock.now() - began > timedelta(seconds=10), "the looks are apart"
 
 
 @pytest.mark.rule("IN1", "IN8")
@@ -204,113 +410,59 @@ def test_an_export_that_did_not_arrive_is_asked_for_once_more(sandbox: Sandbox, 
 def test_an_export_whose_fate_cannot_be_learned_is_left_to_the_next_run(sandbox: Sandbox, another: MakeBench) -> None:
     sandbox.faults.add("integr8.export", do="reset", effect=True)
     sandbox.faults.add("integr8.exports", do="status", status=503, times=None)
-    assert {result.outcome for result in pull(another(), CONVERSIONS, DAYS)} == {Outcome.FAILED}
+    fails(another())
     sandbox.faults.clear()
     lands(another())
     assert len(sandbox.log.entries("integr8.export")) == 1
 
 
-# Which export is the answer.
-
-QUERY = cast("ExportQuery", CONVERSIONS.query)
-REQUEST = Request(Window(DAY, DAY))
-
-
-def listed(**changes: object) -> dict[str, Any]:
-    """An export as the list shows it, with `changes` at dotted places."""
-    export: dict[str, Any] = {
-        "id": "5e",
-        "status": "IN_PROGRESS",
-        "type": "conversion_logs",
-        "integration": "i",
-        "created_at": "2026-11-20T12:00:00Z",
-        "format": {"delimiter": QUERY.delimiter},
-        "reports_query_option": {
-            "start_date": "2026-11-10 00:00:00",
-            "end_date": "2026-11-11 00:00:00",
-            "relative_date": "",
-            "include_fields": list(QUERY.fields),
-            "extra_parameters_as_new_fields": list(QUERY.extra_parameters),
-            "filters": {"integration_id": {"equal_values": ["i"], "like_values": None}},
-        },
-    }
-    found = deepcopy(export)
-    for place, value in changes.items():
-        *outer, name = place.split("__")
-        inner = found
-        for one in outer:
-            inner = inner[one]
-        inner[name] = value
-    return found
+@pytest.mark.rule("IN8")
+@pytest.mark.parametrize("then", [{"do": "status", "status": 503}, {"do": "status", "status": 403}])
+def test_an_export_that_may_be_bought_stays_open_whatever_becomes_of_asking_again(
+    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch, then: Said
+) -> None:
+    sandbox.faults.add("integr8.export", do="reset", effect=True)
+    sandbox.faults.add("integr8.export", times=None, **then)
+    with monkeypatch.context() as patch:
+        reshaped(patch, lambda _, _said: {"data": [], "meta": {"total_page": 1}})
+        fails(another(), [DAY])
+    sandbox.faults.clear()
+    lands(another(), [DAY])
+    assert len([order for order in sandbox.log.entries("integr8.export") if order.facts.get("id")]) == 1
 
 
-def fits(**changes: object) -> bool:
-    return answers(listed(**changes), QUERY, span(REQUEST), "i")
+@pytest.mark.rule("IN8")
+def test_one_question_costs_few_tries_however_they_fail(sandbox: Sandbox, another: MakeBench) -> None:
+    for _ in range(4):
+        sandbox.faults.add("integr8.export", do="status", status=503)
+        sandbox.faults.add("integr8.export", do="status", status=504)
+    fails(another(), [DAY])
+    assert len(sandbox.log.entries("integr8.export")) == 4
 
 
-@pytest.mark.rule("IN5")
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"status": "COMPLETED"},
-        {"reports_query_option__start_date": "2026-11-10T00:00:00Z"},
-        {"reports_query_option__filters": None},
-        {"reports_query_option__filters": {"integration_id": {"equal_values": []}}},
-        {"reports_query_option__include_fields": list(reversed(QUERY.fields))},
-        {"reports_query_option__extra_parameters_as_new_fields": []},
-        {"reports_query_option__timezone": "UTC"},
-    ],
-)
-def test_an_export_is_the_answer_in_whatever_way_the_list_shows_it(changes: dict[str, object]) -> None:
-    assert fits(**changes)
+@pytest.mark.rule("IN1", "IN8")
+def test_a_wait_that_is_asked_for_is_left_to_the_next_run(sandbox: Sandbox, another: MakeBench) -> None:
+    sandbox.faults.add("integr8.export", do="status", status=504, headers={"Retry-After": "3600"})
+    fails(another(), [DAY])
+    assert len(sandbox.log.entries("integr8.export")) == 1
+
+
+@pytest.mark.rule("IN5", "IN8")
+def test_an_export_that_is_accepted_without_an_id_is_asked_for_once_a_run(
+    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.faults.add("integr8.exports", do="status", status=404, times=None)
+    post = Session.post
+
+    def without_id(*given: Any, **how: Any) -> Any:
+        return replace(post(*given, **how), body=b'{"export": "x"}')
+
+    monkeypatch.setattr(Session, "post", without_id)
+    assert "no id" in fails(another(), [DAY])
+    assert len(orders(sandbox)) == 1
 
 
 @pytest.mark.rule("IN5")
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"id": ""},
-        {"id": None},
-        {"status": "ERROR"},
-        {"status": "canceled"},
-        {"type": "click_logs"},
-        {"type": None},
-        {"integration": "j"},
-        {"format": {"delimiter": ";"}},
-        {"format": None},
-        {"timezone": "Europe/Berlin"},
-        {"reports_query_option__timezone": "Europe/Berlin"},
-        {"reports_query_option__start_date": "2026-11-10 00:00:01"},
-        {"reports_query_option__end_date": "2026-11-10"},
-        {"reports_query_option__end_date": None},
-        {"reports_query_option__relative_date": "yesterday"},
-        {"reports_query_option__include_fields": list(QUERY.fields[1:])},
-        {"reports_query_option__include_fields": [*QUERY.fields, "more"]},
-        {"reports_query_option__include_fields": None},
-        {"reports_query_option__extra_parameters_as_new_fields": ["sub_id"]},
-        {"reports_query_option__filters": {"offer_id": {"equal_values": ["7"]}}},
-        {"reports_query_option__filters": {"integration_id": {"not_equal_values": ["i"]}}},
-        {"reports_query_option__filters": {"integration_id": {"equal_values": ["i", "j"]}}},
-        {"reports_query_option": None},
-    ],
-)
-def test_an_export_that_was_asked_for_otherwise_or_shows_it_not_is_another(changes: dict[str, object]) -> None:
-    assert not fits(**changes)
-
-
-@pytest.mark.rule("IN5")
-def test_extra_parameters_must_be_those_that_were_asked_for() -> None:
-    query = ExportQuery(log="conversions", fields=QUERY.fields, extra_parameters=("a", "b"))
-    name = "reports_query_option__extra_parameters_as_new_fields"
-    for said, same in ((["a", "b"], True), (["a"], False), ([], False), (["none"], False)):
-        assert answers(listed(**{name: said}), query, span(REQUEST), "i") is same
-
-
-@pytest.mark.rule("IN5")
-def test_when_an_export_was_asked_for_is_read_with_or_without_a_zone() -> None:
-    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    for said in ("2026-11-20T12:00:00Z", "2026-11-20T12:00:00", "2026-11-20 14:00:00+02:00"):
-        assert ordered_at({"created_at": said}) == noon
-    assert ordered_at({"created_at": "yesterday"}) is None
-    assert ordered_at({}) is None
+def test_a_path_with_a_blank_that_nothing_fills_is_refused() -> None:
+    with pytest.raises(SettingError, match="INTEGR8_EXPORTS_PATH"):
+        Paths(exports="/center/{export}")

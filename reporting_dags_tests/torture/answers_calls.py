@@ -111,15 +111,17 @@ def _lost() -> Iterator[Case]:
             ("body cut", {"do": "cut"}),
         ):
             for often, times in (("once", 1), ("for ever", None)):
-                # A call that is counted is repeated once on a guess, and asked anew when the day is run again.
+                # A call that is counted is repeated once on a guess, and asked anew when the day is run again. An
+                # export is looked for in the list instead, where it is.
+                listed = target is EXPORT
                 extra = 1 if times else 2 * target.answers
                 yield Case(
                     fault=f"{fault} after the query was carried out, {often}",
                     target=target,
-                    ends="data" if times else "failed",
+                    ends="data" if times or listed else "failed",
                     script=[{"point": target.ask, "times": times, **script}],
-                    extra=extra,
-                    why=_LOST,
+                    extra=0 if listed else extra,
+                    why="found in the list of exports" if listed else _LOST,
                 )
     yield Case(
         fault="502 after the job was begun, for ever",

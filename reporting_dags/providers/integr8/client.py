@@ -1,14 +1,13 @@
 """Integr8's API: logs as exports or from report tables, and entity lists (IN1 to IN11)."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import (
-    Found,
     Handle,
     JobPolicy,
     Meter,
@@ -95,11 +94,9 @@ class Integr8(Provider):
         """Fewer days, and of a single day its halves (IN7)."""
         return super().halves(report, request) or pieces(request)
 
-    def find(self, report: Report[Query], request: Request, *, since: datetime, known: Collection[str]) -> Found | None:
+    def find(self, report: Report[Query], request: Request) -> Handle | None:
         """An export whose id was lost, in the list of exports (IN5)."""
-        if isinstance(report.query, ExportQuery):
-            return self._exports.find(_of(report), request, since=since, known=known)
-        return None
+        return self._exports.find(_of(report), request) if isinstance(report.query, ExportQuery) else None
 
     def submit(self, report: Report[Query], request: Request, meter: Meter) -> Handle:
         """Ask for an export; tables and lists need no asking."""

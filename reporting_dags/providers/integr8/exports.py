@@ -1,17 +1,17 @@
 """The Download Center: ask for an export, wait until it is made, download it from a signed address (IN4 to IN8)."""
 
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial, Truncated
 from reporting_dags.model.report import Report
-from reporting_dags.providers.api import Found, Handle, Meter, Pending, Quota, Ready, Request
+from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
 from reporting_dags.providers.download import Astray, Downloads
 from reporting_dags.providers.http import fields
-from reporting_dags.providers.integr8.found import SKEW, answers, ordered_at
+from reporting_dags.providers.integr8.found import bears, id_of, marked
 from reporting_dags.providers.integr8.report import ExportQuery
-from reporting_dags.providers.integr8.session import NAME, NotFound, Session
+from reporting_dags.providers.integr8.session import NAME, NotFound, Session, Unauthorized
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
 
 KEPT = 4
@@ -19,6 +19,8 @@ KEPT = 4
 COMPLETED = "COMPLETED"
 FAILED = ("ERROR", "CANCELED")
 _FINEST = 60
+_MOST_PAGES = 50
+"""Of the list: ten exports a day, kept for 90 days, are nine."""
 _DAY = 86400
 
 
@@ -43,7 +45,7 @@ class Exports:
             "start_time": first.strftime("%Y-%m-%d %H:%M:%S"),
             "end_time": last.strftime("%Y-%m-%d %H:%M:%S"),
             "timezone": query.timezone,
-            "fields": ",".join(query.fields),
+            "fields": ",".join(marked(query.fields, request.mark)),
         }
         if query.log != "postback-logs":
             params["extra_parameters"] = ",".join(query.extra_parameters)
@@ -53,38 +55,32 @@ class Exports:
             )
         except RateLimited as error:
             raise Denied(error.message, advice="The quota of 10 exports a day is renewed at 00:00 UTC (IN8).") from None
-        export = _export(answer.json()).get("id")
-        if not isinstance(export, str) or not export:
+        said = answer.json()
+        export = id_of(_export(said))
+        if not export:
             unknown = Unavailable(f"{NAME} accepted the export but its answer has no id (IN5)", advice=LATER)
             unknown.ambiguous = True
+            # What is no object may come from elsewhere; an object without an id would be no other the next time.
+            unknown.exhausted = isinstance(said, dict)
             raise unknown
         return Handle(id=export)
 
-    def find(
-        self, report: Report[ExportQuery], request: Request, *, since: datetime, known: Collection[str]
-    ) -> Found | None:
-        """The newest export of the list that answers `request` and is not among those `known` (IN5).
+    def find(self, report: Report[ExportQuery], request: Request) -> Handle | None:
+        """The export of the list that bears the mark of `request` (IN5); a list that may not be seen has none.
 
-        A list that may not be seen, or is elsewhere, holds none.
+        Raises:
+            Unavailable: the list cannot be read now.
         """
         try:
-            found = [one for one in self._answering(report.query, request) if one.asked_at >= since - SKEW]
-        except Unavailable:
-            # The list may be there in a while, and an export is one of ten.
-            raise
-        except RateLimited as error:
-            raise Unavailable(error.message, advice=LATER) from None
-        except (Denied, Failed, Partial):
-            return None
-        unknown = [one for one in found if one.handle.id not in known]
-        return max(unknown, key=lambda one: one.asked_at, default=None)
-
-    def _answering(self, query: ExportQuery, request: Request) -> Iterator[Found]:
-        for _, listed in self._session.pages(self._session.paths.exports):
-            for export in map(fields, listed):
-                at = ordered_at(export)
-                if at is not None and answers(export, query, span(request), self._session.integration):
-                    yield Found(Handle(id=str(export["id"])), at)
+            for _, listed in self._session.pages(self._session.paths.exports, most=_MOST_PAGES):
+                for export in map(fields, listed):
+                    if bears(export, report.query.fields, request.mark):
+                        return Handle(id=id_of(export))
+        except (Unavailable, RateLimited, Unauthorized, Partial) as error:
+            raise Unavailable(error.message, advice=error.advice or LATER) from None
+        except (Denied, Failed):
+            pass
+        return None
 
     def poll(self, request: Request, handle: Handle) -> Pending | Ready:
         """Ask how far the export is (IN6).

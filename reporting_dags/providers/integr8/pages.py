@@ -72,7 +72,7 @@ class Pages:
     def entities(self, report: Report[ListQuery], meter: Meter) -> Generator[Iterator[bytes]]:
         """Every page of an entity list."""
         path = getattr(self._session.paths, report.query.entity)
-        yield (answer.body + b"\n" for answer, _ in self._session.pages(path, lambda: meter(PAGES)))
+        yield (answer.body + b"\n" for answer, _ in self._session.pages(path, before=lambda: meter(PAGES)))
 
 
 def _ids(rows: Any) -> Sequence[str]:

@@ -19,6 +19,12 @@ NAME = "Integr8"
 REQUESTS_PER_MINUTE = 60
 PAGE_SIZE = 100
 _MOST_PAGES = 100_000
+_FILLED = {"export": ("log",), "status": ("export",), "table": ("table",)}
+"""The blanks of each path, beside the integration's."""
+
+
+class Unauthorized(Denied):
+    """The key is not known, or not any more (401)."""
 
 
 class NotFound(Failed):
@@ -46,7 +52,7 @@ class Paths:
         for one in dataclasses.fields(self):
             path: str = getattr(self, one.name)
             try:
-                path.format(integration="", log="", export="", table="")
+                path.format(integration="", **dict.fromkeys(_FILLED.get(one.name, ()), ""))
             except (LookupError, ValueError, AttributeError):
                 path = ""
             if not path.startswith("/"):
@@ -93,13 +99,15 @@ class Session:
         """GET; `names` fill the path. Raises the typed error of every status but 200 (IN1)."""
         return self._call("GET", path, params, None, names)
 
-    def pages(self, path: str, before: Callable[[], None] = lambda: None) -> Iterator[tuple[Answer, list[object]]]:
-        """Every page of a list, and what it lists (IN2); `before` counts each.
+    def pages(
+        self, path: str, *, before: Callable[[], None] = lambda: None, most: int = _MOST_PAGES
+    ) -> Iterator[tuple[Answer, list[object]]]:
+        """Every page of a list, at most so many, and what it lists (IN2); `before` counts each.
 
         Raises:
             Partial: a page holds no list.
         """
-        for number in range(1, _MOST_PAGES):
+        for number in range(1, most):
             before()
             answer = self.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
             said = fields(answer.json())
@@ -109,7 +117,7 @@ class Session:
             yield answer, cast("list[object]", listed)
             if (number >= pages) if isinstance(pages, int) else len(cast("list[object]", listed)) < PAGE_SIZE:
                 return
-        raise Failed(f"{NAME}'s {path.rpartition('/')[2]} have more than {_MOST_PAGES} pages")
+        raise Failed(f"{NAME}'s {path.rpartition('/')[2]} have more than {most} pages")
 
     def post(self, path: str, params: Mapping[str, str], *, before: Callable[[], None], **names: str) -> Answer:
         """POST with `params` in the query; `before` counts every try."""
@@ -136,7 +144,7 @@ class Session:
         told = f"{NAME} refused {method} {path} ({answer.status}): {self.redactor.clean(words or 'no message')}"
         match answer.status:
             case 401:
-                return Denied(told, advice="Check INTEGR8_API_KEY.")
+                return Unauthorized(told, advice="Check INTEGR8_API_KEY.")
             case 402:
                 # The parameters were right, and it failed all the same: what failed once may work.
                 return Unavailable(told, advice=LATER)
