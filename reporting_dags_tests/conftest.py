@@ -26,6 +26,7 @@ from reporting_dags.providers.mintegral.resource import MintegralResource
 from reporting_dags.providers.orangeclick.resource import OrangeClickResource
 from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
+from reporting_dags_tests.pulling import bench_in
 from reporting_dags_tests.rules import documented_rules
 
 RESOURCES: dict[str, type[ProviderResource]] = {
@@ -111,23 +112,12 @@ def bench_of(
 ) -> Generator[Callable[..., Bench]]:
     """A bench for any provider, by its name, with a client as its resource makes it; `settings` are the resource's."""
     providers: list[Provider] = []
-    scratch = tmp_path / "spool"
-    scratch.mkdir(exist_ok=True)
 
     def make(name: str, *, log: Callable[[str], None] = lambda _: None, **settings: Any) -> Bench:
         rates = Rates(database_of_its_own)
         provider = RESOURCES[name](**settings).client(clock, rates.pace(clock))
         providers.append(provider)
-        return Bench(
-            provider=provider,
-            ledger=Ledger(database_of_its_own),
-            data=open_store(str(tmp_path / "data"), scratch=scratch),
-            raw=open_store(str(tmp_path / "raw"), scratch=scratch, private=True),
-            scratch=scratch,
-            clock=clock,
-            run="run-1",
-            log=log,
-        )
+        return bench_in(tmp_path, provider, database_of_its_own, clock, log=log)
 
     yield make
     for provider in providers:

@@ -2,16 +2,40 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.database import Database
+from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.landing.store import open_store
+from reporting_dags.model.clock import Clock
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Provider
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.truth import expected_rows, landed_rows
 
 BenchOf = Callable[..., Bench]
+
+
+def bench_in(
+    folder: Path, provider: Provider, database: Database, clock: Clock, *, log: Callable[[str], None] = lambda _: None
+) -> Bench:
+    """A bench whose stores and scratch folder lie in `folder`."""
+    scratch = folder / "spool"
+    scratch.mkdir(exist_ok=True)
+    return Bench(
+        provider=provider,
+        ledger=Ledger(database),
+        data=open_store(str(folder / "data"), scratch=scratch),
+        raw=open_store(str(folder / "raw"), scratch=scratch, private=True),
+        scratch=scratch,
+        clock=clock,
+        run="run-1",
+        log=log,
+    )
 
 
 def brought(bench: Bench, report: Report[Any], days: Collection[date]) -> dict[date, DayResult]:

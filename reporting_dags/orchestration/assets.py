@@ -17,14 +17,13 @@ from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.jobs.replay import replay
 from reporting_dags.jobs.retention import forget_raw
 from reporting_dags.landing.land import CheckResult
-from reporting_dags.model.clock import Clock, SystemClock
+from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import SNAPSHOT
 from reporting_dags.model.errors import ReportingError, StorageError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import check_specs, entities_check, has_entities, summaries, volume_check
 from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set
 from reporting_dags.orchestration.record import column_schema, failure_line, has_dependants, record_day, warn
-from reporting_dags.providers.api import Provider
 from reporting_dags.providers.resource import ProviderResource
 
 Way = Callable[[Bench, Report[Any], list[date]], Iterator[DayResult]]
@@ -94,7 +93,8 @@ def _bring_home(
     checks: dict[date, tuple[CheckResult, ...]] = {}
     try:
         with home.open(context.instance) as opened:
-            bench = _bench(context, resource.client(clock, opened.rates.pace(clock)), opened, clock)
+            client = resource.client(clock, opened.rates.pace(clock))
+            bench = opened.bench(client, clock, run=context.run.run_id, log=context.log.info)
             with closing(bench.provider):
                 for result in way(bench, as_set(report), days):
                     checks[result.day] = _checks(report, result, opened)
@@ -122,19 +122,6 @@ def _forget_raw(context: dg.AssetExecutionContext, bench: Bench, report: Report[
         forget_raw(bench, report, opened.keep_raw)
     except StorageError as error:
         context.log.warning("%s: old raw answers are left: %s", report.key, error.line)
-
-
-def _bench(context: dg.AssetExecutionContext, provider: Provider, opened: OpenHome, clock: Clock) -> Bench:
-    return Bench(
-        provider=provider,
-        ledger=opened.ledger,
-        data=opened.data,
-        raw=opened.raw,
-        scratch=opened.scratch,
-        clock=clock,
-        run=context.run.run_id,
-        log=context.log.info,
-    )
 
 
 def _checks(report: Report[Any], result: DayResult, opened: OpenHome) -> tuple[CheckResult, ...]:

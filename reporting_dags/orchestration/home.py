@@ -1,6 +1,6 @@
 """Where reports come home to: the ledger, the data root and the raw store, as one Dagster resource."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -10,14 +10,17 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import open_database
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.rates import Rates
 from reporting_dags.jobs.retention import DEFAULT_DAYS, raw_kept_for
 from reporting_dags.landing.store import Store, open_store
+from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import SettingError, StorageError
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Provider
 from reporting_dags.providers.resource import SECRET
 from reporting_dags.providers.settings import optional, setting
 
@@ -37,6 +40,21 @@ class OpenHome:
     raw: Store
     scratch: Path
     keep_raw: timedelta | None
+
+    def bench(
+        self, provider: Provider, clock: Clock, *, run: str = "", log: Callable[[str], None] = lambda _: None
+    ) -> Bench:
+        """What bringing a report home works with here; the rest is as of `Bench`."""
+        return Bench(
+            provider=provider,
+            ledger=self.ledger,
+            data=self.data,
+            raw=self.raw,
+            scratch=self.scratch,
+            clock=clock,
+            run=run,
+            log=log,
+        )
 
 
 class ReportingHome(dg.ConfigurableResource[Any]):

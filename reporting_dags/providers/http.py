@@ -58,10 +58,15 @@ class Answer:
 
     def json(self) -> Any:
         """The decoded body, or None when it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
+        return parsed(self.body)
+
+
+def parsed(text: bytes) -> Any:
+    """JSON as Python has it; None for what is none, or is nested deeper than any answer."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def fields(value: object) -> Mapping[str, Any]:

@@ -12,7 +12,6 @@ from datetime import date
 
 import dagster as dg
 
-from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.pull import pull
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.orchestration.home import OpenHome, ReportingHome
@@ -29,14 +28,7 @@ def bring_home(opened: OpenHome, task: str) -> list[dict[str, str]]:
     report = next(report for report in all_reports() if report.key == key)
     clock = SystemClock()
     with closing(RESOURCES[report.provider]().client(clock, opened.rates.pace(clock))) as provider:
-        bench = Bench(
-            provider=provider,
-            ledger=opened.ledger,
-            data=opened.data,
-            raw=opened.raw,
-            scratch=opened.scratch,
-            clock=clock,
-        )
+        bench = opened.bench(provider, clock)
         return [
             {
                 "report": key,

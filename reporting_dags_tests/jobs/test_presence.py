@@ -11,15 +11,14 @@ import pytest
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import Busy, Claim
-from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.presence import once_free, present
-from reporting_dags.landing.store import open_store
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import NotReady, StorageError
 from reporting_dags.providers.api import JobPolicy
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.jobs.scripted import HandClock
+from reporting_dags_tests.pulling import bench_in
 
 BUSY = Busy(Window(date(2026, 11, 1), date(2026, 11, 2)), "run-0")
 CLAIM = Claim([], {})
@@ -39,18 +38,8 @@ class Idle:
 
 @pytest.fixture
 def bench(tmp_path: Path, database_of_its_own: Database) -> Bench:
-    scratch = tmp_path / "spool"
-    scratch.mkdir()
     provider: Any = Idle()
-    return Bench(
-        provider=provider,
-        ledger=Ledger(database_of_its_own),
-        data=open_store(str(tmp_path / "data"), scratch=scratch),
-        raw=open_store(str(tmp_path / "raw"), scratch=scratch, private=True),
-        scratch=scratch,
-        clock=HandClock(),
-        run="run-1",
-    )
+    return bench_in(tmp_path, provider, database_of_its_own, HandClock())
 
 
 def test_a_run_is_an_owner_with_a_private_folder_for_as_long_as_it_is_at_work(bench: Bench) -> None:

@@ -21,7 +21,6 @@ from typing import Any
 import dagster as dg
 import requests
 
-from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.pull import pull
 from reporting_dags.landing.local import LocalStore
@@ -56,15 +55,7 @@ def bring_home(opened: OpenHome, report: Report[Any], days: list[date]) -> dict[
     lines: list[str] = []
     try:
         with closing(OfferWallResource().client(clock, opened.rates.pace(clock))) as provider:
-            bench = Bench(
-                provider=provider,
-                ledger=opened.ledger,
-                data=opened.data,
-                raw=opened.raw,
-                scratch=opened.scratch,
-                clock=clock,
-                run=f"racer {os.getpid()}",
-            )
+            bench = opened.bench(provider, clock, run=f"racer {os.getpid()}")
             for result in pull(bench, report, days):
                 outcomes[result.day.isoformat()] = str(result.outcome)
                 lines += [result.error.line] if result.error else []

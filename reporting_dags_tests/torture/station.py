@@ -14,7 +14,6 @@ from unittest import mock
 
 import dagster as dg
 
-from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.pull import pull
 from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.days import ONE_DAY
@@ -95,15 +94,7 @@ def bring(
                 home.ReportingHome().open(instance) as opened,
                 closing(OfferWallResource().client(clock, opened.rates.pace(clock))) as provider,
             ):
-                bench = Bench(
-                    provider=provider,
-                    ledger=opened.ledger,
-                    data=opened.data,
-                    raw=opened.raw,
-                    scratch=opened.scratch,
-                    clock=clock,
-                    run="torture",
-                )
+                bench = opened.bench(provider, clock, run="torture")
                 for result in pull(bench, home.as_set(report), days):
                     landed[result.day] = str(result.outcome)
                     lines += [result.error.line] if result.error else []

@@ -9,7 +9,7 @@ from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
 from reporting_dags.providers.download import Astray, Downloads
 from reporting_dags.providers.http import fields
-from reporting_dags.providers.integr8.found import bears, id_of, marked
+from reporting_dags.providers.integr8.found import ENDED_BADLY, bears, id_of, marked
 from reporting_dags.providers.integr8.report import ExportQuery
 from reporting_dags.providers.integr8.session import NAME, NotFound, Session, Unauthorized
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
@@ -17,7 +17,6 @@ from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
 KEPT = 4
 """Exports a day for the newest day: one for each log."""
 COMPLETED = "COMPLETED"
-FAILED = ("ERROR", "CANCELED")
 _FINEST = 60
 _MOST_PAGES = 50
 """Of the list: ten exports a day, kept for 90 days, are nine."""
@@ -96,7 +95,7 @@ class Exports:
             # The export was bought: it is waited for, and never given up for a call that costs nothing.
             return Pending(error.message)
         status = str(export.get("status", "")).upper()
-        if status in FAILED:
+        if status in ENDED_BADLY:
             told = self._session.redactor.clean(str(export.get("error") or "no reason given"))
             raise Failed(f"{NAME}'s export ended as {status}: {told}", request_id=handle.id, advice=LATER)
         if status != COMPLETED:

@@ -13,8 +13,9 @@ from reporting_dags.providers.http import fields
 
 FEWEST_FIELDS = 10
 """Fewer have too few orders to tell one job from all others."""
-_ID = re.compile(r"[\w.-]{1,128}", re.ASCII)
-_ENDED_BADLY = ("ERROR", "CANCELED")
+ENDED_BADLY = ("ERROR", "CANCELED")
+"""What is said of an export that will never have a file (IN6)."""
+_ID = re.compile(r"(?=.*\w)[\w.~:=+@,;-]{1,128}", re.ASCII)
 
 
 def marked(names: Sequence[str], mark: str) -> list[str]:
@@ -32,7 +33,7 @@ def bears(export: Mapping[str, object], names: Sequence[str], mark: str) -> bool
         and len(names) >= FEWEST_FIELDS
         and isinstance(asked, list)
         and cast("list[object]", asked) == marked(names, mark)
-        and str(export.get("status", "")).upper() not in _ENDED_BADLY
+        and str(export.get("status", "")).upper() not in ENDED_BADLY
         and id_of(export) != ""
     )
 

@@ -11,11 +11,10 @@ from reporting_dags.providers.api import Meter, Quota, Request
 from reporting_dags.providers.http import fields
 from reporting_dags.providers.integr8.exports import span
 from reporting_dags.providers.integr8.report import ListQuery, TableQuery
-from reporting_dags.providers.integr8.session import NAME, PAGE_SIZE, Session
+from reporting_dags.providers.integr8.session import MOST_PAGES, NAME, PAGE_SIZE, Session
 from reporting_dags.providers.trouble import LATER
 
 PAGES = Quota(api="integr8 pages")
-_MOST_PAGES = 100_000
 
 
 class Pages:
@@ -45,7 +44,7 @@ class Pages:
     def _by_cursor(self, table: str, params: dict[str, str], meter: Meter) -> Iterator[bytes]:
         seen: set[str] = set()
         before: set[str] = set()
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             meter(PAGES)
             answer = self._session.get(self._session.paths.table, params, table=table)
             data = fields(fields(answer.json()).get("data"))
@@ -66,7 +65,7 @@ class Pages:
                 raise Failed(f"a page of {NAME}'s {table} has a next one and no endCursor (IN3)")
             seen.add(cursor)
             params = {**params, "page[after]": cursor}
-        raise Failed(f"{NAME}'s {table} has more than {_MOST_PAGES} pages: use an export")
+        raise Failed(f"{NAME}'s {table} has more than {MOST_PAGES} pages: use an export")
 
     @contextmanager
     def entities(self, report: Report[ListQuery], meter: Meter) -> Generator[Iterator[bytes]]:

@@ -18,7 +18,7 @@ from reporting_dags.providers.trouble import LATER, Unavailable
 NAME = "Integr8"
 REQUESTS_PER_MINUTE = 60
 PAGE_SIZE = 100
-_MOST_PAGES = 100_000
+MOST_PAGES = 100_000
 _FILLED = {"export": ("log",), "status": ("export",), "table": ("table",)}
 """The blanks of each path, beside the integration's."""
 
@@ -100,14 +100,15 @@ class Session:
         return self._call("GET", path, params, None, names)
 
     def pages(
-        self, path: str, *, before: Callable[[], None] = lambda: None, most: int = _MOST_PAGES
+        self, path: str, *, before: Callable[[], None] = lambda: None, most: int = MOST_PAGES
     ) -> Iterator[tuple[Answer, list[object]]]:
         """Every page of a list, at most so many, and what it lists (IN2); `before` counts each.
 
         Raises:
             Partial: a page holds no list.
+            Failed: there are more pages than `most`.
         """
-        for number in range(1, most):
+        for number in range(1, most + 1):
             before()
             answer = self.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
             said = fields(answer.json())

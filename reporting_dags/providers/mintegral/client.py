@@ -5,7 +5,6 @@ A job has no id: it is found again by its parameters. So nothing is lost in a cr
 
 import hashlib
 import itertools
-import json
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,7 +14,7 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
-from reporting_dags.providers.http import Http, fields
+from reporting_dags.providers.http import Http, fields, parsed
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.mintegral.report import AdvancedPerformanceQuery
 from reporting_dags.providers.redaction import Redactor
@@ -186,10 +185,7 @@ class AdvancedPerformance(Provider):
 
     def _no_file(self, text: bytes) -> Exception:
         """The error for what stands in place of the file: JSON (MT3), or else a web page."""
-        try:
-            said = fields(json.loads(text))
-        except ValueError:
-            said = {}
+        said = fields(parsed(text))
         match _code(said):
             case None:
                 told = "what is neither a report nor an error with a code"

@@ -4,7 +4,6 @@ There is no job at the provider. Submitting costs nothing, the answer is ready a
 """
 
 import hashlib
-import json
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -27,7 +26,7 @@ from reporting_dags.providers.api import (
     unpaced,
 )
 from reporting_dags.providers.body import Body
-from reporting_dags.providers.http import Http, fields
+from reporting_dags.providers.http import Http, fields, parsed
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.orangeclick.report import OrangeClickQuery
 from reporting_dags.providers.redaction import Redactor
@@ -122,10 +121,7 @@ class OrangeClick(Provider):
             yield answer.chunks()
 
     def _refusal(self, answer: Body) -> ReportingError:
-        try:
-            said: Any = json.loads(answer.head(_MOST_WORDS))
-        except ValueError:
-            said = {}
+        said = parsed(answer.head(_MOST_WORDS))
         told = self._redactor.clean(_words(fields(said)) or "no message", limit=600)
         if answer.status in {401, 403}:
             return Denied(f"{NAME} refused ({answer.status}): {told}", advice="Check ORANGECLICK_API_TOKEN.")
