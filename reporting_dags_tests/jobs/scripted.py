@@ -53,6 +53,9 @@ class Scripted(Provider):
         self.submits: list[Any] = [None]
         self.polls: list[Any] = [READY]
         self.downloads: list[Any] = [CONTENT]
+        self.finds: list[Any] = [None]
+        self.marks: list[str] = []
+        self.fast = timedelta()
         self.calls: list[tuple[str, str, float]] = []
         self.quota: Quota | None = None
         self.pages: Quota | None = None
@@ -65,7 +68,16 @@ class Scripted(Provider):
             raise told
         return told
 
+    @property
+    def ahead(self) -> timedelta:
+        return self.fast
+
+    def find(self, report: Report[Any], request: Request) -> Handle | None:
+        self.marks.append(request.mark)
+        return self._next("find", report, request, self.finds)
+
     def submit(self, report: Report[Any], request: Request, meter: Meter) -> Handle:
+        self.marks.append(request.mark)
         if self.quota is not None:
             meter(self.quota)
         self._next("submit", report, request, self.submits)
@@ -99,11 +111,26 @@ class Stage:
     clock: HandClock
     lines: list[str]
     database: Database
+    owners: list[str] = field(default_factory=list[str])
+
+    def leave(self) -> None:
+        """Every run has ended."""
+        while self.owners:
+            self.bench.ledger.owners.leave(self.owners.pop())
 
     def claim(self, days: list[date] | None = None, *, longest: int = 1, run: str = "run-1") -> list[Job]:
         ledger = self.bench.ledger
         who = Claimant(report=EVENT.key, account="ours", fingerprint="f", owner=ledger.owners.enter(), run=run)
-        found = ledger.claim(who, days or [DAY], longest=longest, parts=("",), halves=lambda _: (), now=self.clock.at)
+        self.owners.append(who.owner)
+        found = ledger.claim(
+            who,
+            days or [DAY],
+            longest=longest,
+            parts=("",),
+            halves=lambda _: (),
+            now=self.clock.at,
+            finds=self.provider.policy.finds,
+        )
         assert not isinstance(found, Busy)
         return found.jobs
 
