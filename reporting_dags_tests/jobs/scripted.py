@@ -69,6 +69,10 @@ class Scripted(Provider):
         return told
 
     @property
+    def quotas(self) -> tuple[Quota, ...]:
+        return (self.quota,) if self.quota is not None else ()
+
+    @property
     def ahead(self) -> timedelta:
         return self.fast
 

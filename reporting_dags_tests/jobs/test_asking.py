@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from reporting_dags.jobs.asking import Asking
 from reporting_dags.jobs.job import Job, JobState
 from reporting_dags.model.errors import Denied, Failed
-from reporting_dags.providers.api import Handle
+from reporting_dags.providers.api import Handle, Quota
 from reporting_dags.providers.trouble import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags_tests.conftest import NOON
@@ -58,7 +59,7 @@ def test_an_intent_that_is_taken_up_is_looked_for_and_found(finding: Stage) -> N
     driven = finding.one(jobs)
     assert calls(finding.provider) == [("find", 300)]
     assert (driven.error, driven.job.handle.id) == (None, "found")
-    assert driven.job.asked_at == NOON, "as old as the intent: when it arrived is not known"
+    assert driven.job.submitted_at == driven.job.asked_at == NOON, "as old as the intent: when it arrived is not known"
     assert finding.lines[0] == f"found {EVENT.key} {DAY} again, which was asked for: request found"
     assert finding.provider.when("poll") == [300, 304]
 
@@ -160,3 +161,60 @@ def test_a_job_has_a_mark_of_its_own_and_another_when_it_is_sent_again(finding: 
     finding.provider.polls = [READY]
     again = finding.one(finding.claim(run="run-2")).job
     assert (again.id, again.request.mark) == (job.id, f"{job.id}.1"), "the ledger remembers which"
+
+
+# Whether a call is left to ask once more.
+
+NEWEST = EVENT.calendar.newest(NOON)
+SMALL = Quota(api="queries", per_day=3, kept=1)
+
+
+def affordable(stage: Stage, job: Job, spent: int) -> bool:
+    """Whether `job` may be asked for once more after so many calls for days of old."""
+    stage.provider.quota = SMALL
+    asking = Asking(stage.bench, EVENT)
+    for _ in range(spent):
+        stage.bench.ledger.calls.spend(job, SMALL, stage.provider.account, stage.clock, newest=False)
+    return asking.affordable(job)
+
+
+@pytest.mark.parametrize(("spent", "old", "new"), [(0, True, True), (1, True, True), (2, False, True)])
+def test_what_is_kept_for_the_newest_day_is_affordable_for_it_alone(
+    stage: Stage, spent: int, *, old: bool, new: bool
+) -> None:
+    before, newest = stage.claim([DAY, NEWEST])
+    assert affordable(stage, before, spent) is old
+    assert affordable(stage, newest, 0) is new
+
+
+def test_the_last_call_of_all_is_affordable_and_none_after_it(stage: Stage) -> None:
+    (newest,) = stage.claim([NEWEST])
+    asking = Asking(stage.bench, EVENT)
+    stage.provider.quota = SMALL
+    for left in (3, 2, 1):
+        assert asking.affordable(newest), left
+        stage.bench.ledger.calls.spend(newest, SMALL, stage.provider.account, stage.clock, newest=True)
+    assert not asking.affordable(newest)
+    stage.provider.quota = None
+    assert asking.affordable(newest), "nothing is counted"
+
+
+def test_the_newest_day_is_the_last_that_is_out_before_the_quotas_are_renewed(stage: Stage) -> None:
+    out_at_midnight = replace(EVENT, calendar=replace(EVENT.calendar, published_after=timedelta()))
+    today = NOON.date()
+    yesterday, now = stage.claim([today - timedelta(days=1), today])
+    stage.provider.quota = SMALL
+    for _ in range(2):
+        stage.bench.ledger.calls.spend(yesterday, SMALL, stage.provider.account, stage.clock, newest=False)
+    asking = Asking(stage.bench, out_at_midnight)
+    assert asking.affordable(yesterday)
+    assert not asking.affordable(now), "it is out with the renewal, and has tomorrow's calls"
+
+
+def test_a_request_without_an_id_is_told_as_such(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def submit(*_: object) -> Handle:
+        return Handle(url="https://files.example/1")
+
+    monkeypatch.setattr(stage.provider, "submit", submit)
+    stage.one()
+    assert stage.lines[0] == f"asked for {EVENT.key} {DAY}: request without an id"
