@@ -178,6 +178,8 @@ def test_an_intent_is_taken_up_where_the_provider_can_be_asked_for_it_and_all_it
         assert [reason for _, reason in verdict.close] == [ORPHANED]
     old = left(1, 1, 24, state=JobState.INTENDED, submitted_at=None)
     assert judged([old], [1], finds=True).ask == {day(1)}
+    verdict = judged([left(2, 2, 30), intent], [1, 2], finds=True)
+    assert sorted(job.id for job, _ in verdict.close) == ["1-3-1", "2-2-30"]
 
 
 def test_an_intent_goes_with_the_parts_of_its_window_that_were_bought() -> None:
