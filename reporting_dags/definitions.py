@@ -4,11 +4,15 @@ import warnings
 
 import dagster as dg
 
+from reporting_dags.orchestration.alerts import Alerts, failed_checks, failed_runs
 from reporting_dags.orchestration.assets import report_asset
 from reporting_dags.orchestration.home import ReportingHome, start_date
 from reporting_dags.orchestration.io_manager import ReportsIOManager
+from reporting_dags.orchestration.late import late_sensors
 from reporting_dags.orchestration.network import network_asset, rebuilding
 from reporting_dags.orchestration.schedules import provider_schedules
+from reporting_dags.orchestration.settling import settling_asset, settling_schedule
+from reporting_dags.orchestration.standing import standing_checks
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource, UserLevelResource
 from reporting_dags.providers.integr8.resource import Integr8Resource
 from reporting_dags.providers.mintegral.resource import MintegralResource
@@ -26,11 +30,13 @@ def definitions() -> dg.Definitions:
     reports = all_reports()
     home = ReportingHome()
     return dg.Definitions(
-        assets=[*(report_asset(report, start) for report in reports), network_asset(start)],
-        sensors=[rebuilding(start)],
-        schedules=provider_schedules(reports, start),
+        assets=[*(report_asset(report, start) for report in reports), network_asset(start), settling_asset(reports)],
+        asset_checks=[standing_checks(report, start) for report in reports if report.partitioned],
+        sensors=[rebuilding(start), *late_sensors(reports, start), failed_runs(reports), failed_checks(reports)],
+        schedules=[*provider_schedules(reports, start), settling_schedule()],
         resources={
             "home": home,
+            "alerts": Alerts(),
             "reports": ReportsIOManager(home=home),
             "dt_offer_wall": OfferWallResource(),
             "dt_user_level": UserLevelResource(),

@@ -6,6 +6,7 @@ from typing import Any
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.calls import renewed
 from reporting_dags.jobs.job import Job
+from reporting_dags.jobs.planner import refusal
 from reporting_dags.model.errors import Denied
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Quota
@@ -64,6 +65,9 @@ class Asking:
         return self._bench.ledger.submitted(job, handle, job.intended_at, self._bench.provider.ahead)
 
     def _asked(self, job: Job) -> Job:
+        out_of_reach = refusal(self._report.calendar, job.request.window.first, self._bench.clock.now())
+        if out_of_reach is not None:
+            raise out_of_reach
         handle = self._bench.provider.submit(self._report, job.request, self.meter(job))
         self._bench.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
         return self._bench.ledger.submitted(job, handle, self._bench.clock.now(), self._bench.provider.ahead)

@@ -22,6 +22,7 @@ class Bench:
         scratch: a private local folder for files on their way.
         clock: tells the time and waits.
         run: the Dagster run on whose behalf this works.
+        waits: whether it stays until what was asked for is ready; else that stays open for a later run.
         log: takes one line on each step.
     """
 
@@ -32,4 +33,5 @@ class Bench:
     scratch: Path
     clock: Clock
     run: str = ""
+    waits: bool = True
     log: Callable[[str], None] = lambda _: None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -50,15 +51,7 @@ class Claims:
             busy = self._busy(connection, who, days)
             if busy is not None:
                 return busy
-            leftovers = [
-                Leftover(
-                    job=job_of(row),
-                    account=row.account,
-                    fingerprint=row.fingerprint,
-                    days_left=frozenset(days_of(row.days_left)),
-                )
-                for row in open_rows(connection, who.report)
-            ]
+            leftovers = [_leftover(row) for row in open_rows(connection, who.report)]
             landed = dict(connection.execute(_asked_at_by_day(who.report)).tuples().all())
             cut = _cut(connection, who)
 
@@ -84,6 +77,15 @@ class Claims:
             return _claim(held, {window: mine for window, mine in assigned.items() if mine})
 
         return self._database.run(work)
+
+    def leftovers(self, report: str) -> list[Leftover]:
+        """The open jobs of a report, oldest window first."""
+        rows = self._database.run(lambda connection: open_rows(connection, report))
+        return [replace(_leftover(row), run=self._live_run(row)) for row in rows]
+
+    def _live_run(self, row: sa.Row[Any]) -> str | None:
+        held = row.owner is not None and self.owners.alive(row.owner)
+        return (row.run or "unknown") if held else None
 
     def reopen(
         self, who: Claimant, ids: Sequence[str], days: Collection[date], *, parts: Collection[str]
@@ -118,7 +120,9 @@ class Claims:
             values = {"state": JobState.DOWNLOADED, "closed_at": None, "outcome": None, "cause": None}
             held: list[Job] = []
             for row in rows:
-                connection.execute(table.update().where(table.c.id == row.id).values(values))
+                # A closed job keeps the days that it failed.
+                again = values | ({"days_left": ""} if row.state == JobState.CLOSED else {})
+                connection.execute(table.update().where(table.c.id == row.id).values(again))
                 held.append(_take(connection, replace(job_of(row), state=JobState.DOWNLOADED), who))
             return _claim(held, {job.request.window: frozenset(days) for job in held})
 
@@ -130,6 +134,11 @@ class Claims:
             if touching and row.owner not in {None, who.owner} and self.owners.alive(row.owner):
                 return Busy(window_of(row), row.run or "unknown")
         return None
+
+
+def _leftover(row: sa.Row[Any]) -> Leftover:
+    days = frozenset(days_of(row.days_left))
+    return Leftover(job=job_of(row), account=row.account, fingerprint=row.fingerprint, days_left=days)
 
 
 def _claim(held: Collection[Job], days: dict[Window, frozenset[date]]) -> Claim:

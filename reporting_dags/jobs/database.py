@@ -20,6 +20,13 @@ FILE_NAME = "reporting_ledger.db"
 _KEEP_ALIVE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """A run's lock lives as long as its connection, which idles while a report is waited for."""
 
+_COLUMNS = {
+    "postgresql": "SELECT table_name, column_name FROM information_schema.columns "
+    "WHERE table_name LIKE 'reporting%' AND table_schema = ANY (current_schemas(false))",
+    "sqlite": "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'",
+}
+"""All columns in one question: it is asked at the beginning of every run and every tick."""
+
 
 class Database:
     """Runs functions in transactions that exclude each other across processes.
@@ -33,24 +40,28 @@ class Database:
         self._where = where
         self._seconds = lock_seconds
         self._owners = owners
+        self._made: list[sa.MetaData] = []
         self.owners: Owners = _PatientOwners(owners, self)
 
     def create(self, metadata: sa.MetaData) -> None:
-        """Make the tables that are not there yet.
+        """Make the tables that are not there yet, once for each `Database`.
 
         Raises:
             StorageError: one that is there lacks a column: it was made by an earlier release.
         """
+        if metadata in self._made:
+            return
 
         def work(connection: sa.Connection) -> str:
-            metadata.create_all(connection)
-            found = sa.inspect(connection)
+            found: dict[str, set[str]] = {}
+            for table, column in connection.execute(sa.text(_COLUMNS[connection.dialect.name])).tuples():
+                found.setdefault(table, set()).add(column)
             for table in metadata.tables.values():
-                lacking = {column.name for column in table.columns} - {
-                    column["name"] for column in found.get_columns(table.name)
-                }
-                if lacking:
+                lacking = {column.name for column in table.columns} - found.get(table.name, set())
+                if lacking and table.name in found:
                     return f"{table.name} lacks {', '.join(sorted(lacking))}"
+            if not found.keys() >= metadata.tables.keys():
+                metadata.create_all(connection)
             return ""
 
         lacking = self.run(work)
@@ -59,6 +70,7 @@ class Database:
                 f"the ledger {self._where} was made by an earlier release: {lacking}",
                 advice="Move it away, or drop its tables: every day is then asked for once more.",
             )
+        self._made.append(metadata)
 
     def run(self, work: Callable[[sa.Connection], T]) -> T:
         """The result of `work` in one transaction, tried again while the database is away.

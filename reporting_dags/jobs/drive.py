@@ -19,7 +19,16 @@ from reporting_dags.jobs.job import Job, JobState
 from reporting_dags.jobs.planner import refusal
 from reporting_dags.landing.spool import Spool, sha256_of
 from reporting_dags.landing.store import raw_key
-from reporting_dags.model.errors import Denied, Expired, LostClaim, NotReady, Partial, ReportingError, StorageError
+from reporting_dags.model.errors import (
+    Deferred,
+    Denied,
+    Expired,
+    LostClaim,
+    NotReady,
+    Partial,
+    ReportingError,
+    StorageError,
+)
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Pending
 from reporting_dags.providers.trouble import LATER, Unavailable
@@ -30,7 +39,10 @@ _GROWTH = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """A job that has come as far as this run takes it; without an error its raw answer is kept."""
+    """A job that has come as far as this run takes it, having `waited` so long for the provider to make it.
+
+    Without an error its raw answer is kept.
+    """
 
     job: Job
     error: ReportingError | None
@@ -40,10 +52,10 @@ class Driven:
 @dataclass(slots=True)
 class _Flight:
     job: Job
-    began: datetime
     deadline: datetime
     interval: timedelta
     look_at: datetime
+    waited: timedelta = timedelta()
 
 
 class Driver:
@@ -72,7 +84,7 @@ class Driver:
 
     def _launch(self, job: Job) -> _Flight:
         now = self._bench.clock.now()
-        return _Flight(job, now, now + self._policy.timeout, self._policy.first_poll, now)
+        return _Flight(job, now + self._policy.timeout, self._policy.first_poll, now)
 
     def _step(self, flight: _Flight) -> Driven | None:
         """Take the flight one step on; None while it is still under way."""
@@ -85,7 +97,8 @@ class Driver:
             if flight.job.state is JobState.INTENDED and flight.job.fence == 1 and not _may_have_arrived(error):
                 # Nothing was bought: its days are planned anew, with whatever else is wanted then.
                 self._bench.ledger.close(flight.job, error.outcome, error.line, self._bench.clock.now())
-            return self._driven(flight, error)
+            pending = not self._bench.waits and isinstance(error, NotReady) and flight.job.state is JobState.SUBMITTED
+            return self._driven(flight, _deferred(error) if pending else error)
         except ReportingError as error:
             if isinstance(error, Denied) and flight.job.state is JobState.SUBMITTED:
                 # What was bought is there still when the credentials are mended.
@@ -95,7 +108,7 @@ class Driver:
         return None
 
     def _driven(self, flight: _Flight, error: ReportingError | None) -> Driven:
-        return Driven(flight.job, error, self._bench.clock.now() - flight.began)
+        return Driven(flight.job, error, flight.waited)
 
     def _advance(self, flight: _Flight) -> bool:
         """Submit, look at or download the flight's job; True once its raw answer is kept."""
@@ -139,6 +152,7 @@ class Driver:
             raw_bytes=size,
             expected_rows=state.expected_rows,
             ahead=bench.provider.ahead,
+            tag=state.tag,
         )
         bench.log(f"{job.report} {job.request}: {size} bytes of raw answer are kept")
         return True
@@ -150,14 +164,16 @@ class Driver:
         if late and not job.resends and self._asking.affordable(job):
             self._resend(flight, f"{state.reason} after {age}")
             return
-        if now >= flight.deadline:
+        if not self._bench.waits or now >= flight.deadline:
+            after = f"after {policy.timeout}" if self._bench.waits else "and the run does not wait"
             raise NotReady(
-                f"{job.report} {job.request}: {state.reason} after {policy.timeout}",
+                f"{job.report} {job.request}: {state.reason} {after}",
                 request_id=job.handle.id,
                 advice="The job stays open; the next run of these days goes on with it.",
             )
         self._bench.log(f"{job.report} {job.request}: {state.reason}")
         flight.look_at = min(now + flight.interval, max(flight.deadline, now))
+        flight.waited += flight.look_at - now
         flight.interval = min(flight.interval * _GROWTH, policy.longest_poll)
 
     def _resend(self, flight: _Flight, why: str) -> None:
@@ -194,6 +210,10 @@ class Driver:
                 raise Partial(f"the file of {job.report} {job.request} turned out empty", advice=LATER)
             bench.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.format.suffix))
         return raw.sha256, raw.size
+
+
+def _deferred(error: ReportingError) -> Deferred:
+    return Deferred(error.message, advice="It stays open, and is landed when it is ready.", request_id=error.request_id)
 
 
 def _may_have_arrived(error: ReportingError) -> bool:

@@ -1,31 +1,120 @@
-"""Which days a report should be asked for now: reachable and missing, or due again by the plan of restatements."""
+"""Which days a report should be asked for now, and why: what is missing, bought, failed before, or to be restated."""
 
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
+from reporting_dags.jobs.control import differences
+from reporting_dags.jobs.job import Known, LandedFacts
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.landing.store import Store
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
 
+MEMORY = timedelta(days=7)
+"""For how long a day that failed is remembered to have."""
+_FIRST_PAUSE = timedelta(hours=2, minutes=45)
+_LONGEST_PAUSE = timedelta(hours=23)
+_MOST_DOUBLINGS = 10
 
-def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, now: datetime) -> list[date]:
+
+class Why(StrEnum):
+    """Why a day is due."""
+
+    MISSING = "missing"
+    BOUGHT = "asked for, not landed"
+    RESTATED = "due again"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A day that is due: why, in which words, since when, and when it falls out of the provider's reach, if ever."""
+
+    day: date
+    why: Why
+    told: str
+    since: datetime
+    lost_at: datetime | None
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.told}"
+
+
+def known(report: Report[Any], ledger: Ledger, now: datetime) -> Known:
+    """What the ledger knows of `report`; of failures those that are remembered."""
+    return ledger.known(report.key, control=report.control.key if report.control else "", since=now - MEMORY)
+
+
+def due(report: Report[Any], known: Known, *, since: date, data: Store | None, now: datetime) -> list[Due]:
     """The due days of `report` from `since` on, oldest first.
 
     A day counts as missing when the ledger has not landed it, when its file at the data root is gone or of another
-    size, when it landed under another declaration of the report, or when a run that was killed left its landing
-    unfinished.
+    size, or when it landed under another declaration of the report; as bought, when an answer to it was asked for
+    whose landing was never finished. Without `data` the files are taken to be there.
     """
     calendar = report.calendar
     oldest = calendar.oldest(now)
     first, last = max(since, oldest) if report.partitioned else oldest, calendar.newest(now)
     if last < first:
         return []
-    landed = ledger.days(report.key)
-    asked = {
-        day: facts.asked_at
-        for day, facts in landed.items()
-        if facts.version == report.version and data.size(report.file(day)) == facts.size
-    }
-    unfinished = ledger.open_days(report.key)
-    return [day for day in Window(first, last).days if day in unfinished or calendar.due(day, asked.get(day), now)]
+    changed = {one.day: one for one in differences(known.landed, known.control) if one.newer}
+    found: list[Due] = []
+    for day in Window(first, last).days:
+        facts = known.landed.get(day)
+        told, asked_at = _missing(report, facts, data, day), facts.asked_at if facts else None
+        out = calendar.published_at(day)
+        if day in known.bought:
+            why, told = Why.BOUGHT, "was asked for, and has not landed yet"
+        elif told:
+            why = Why.MISSING
+        elif day in changed:
+            why, told, out = Why.CHANGED, f"has changed: {changed[day]}", known.control[day].asked_at
+        elif calendar.due(day, asked_at, now):
+            age = calendar.restated(day, asked_at, now) if asked_at is not None else None
+            # A snapshot is no day that changed: the one of today is missing.
+            why, told = (Why.RESTATED, _at_age(age)) if age is not None else (Why.MISSING, "is of an earlier day")
+            out += timedelta(days=age or 0)
+        else:
+            continue
+        found.append(Due(day=day, why=why, told=told, since=out, lost_at=calendar.lost_at(day)))
+    return found
+
+
+def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, now: datetime) -> list[date]:
+    """The days of `due`, by what the ledger knows now."""
+    return [one.day for one in due(report, known(report, ledger, now), since=since, data=data, now=now)]
+
+
+def paused(failures: Mapping[date, Sequence[datetime]], day: date, now: datetime) -> datetime | None:
+    """Until when a day that failed is left alone, so that what fails for good spends little; None if it may be asked.
+
+    Args:
+        failures: when answers to each day failed, since it last landed.
+        day: the day.
+        now: the present moment.
+    """
+    times = failures.get(day)
+    if not times:
+        return None
+    pause = min(_FIRST_PAUSE * 2 ** min(len(times) - 1, _MOST_DOUBLINGS), _LONGEST_PAUSE)
+    until = max(times) + pause
+    return until if until > now else None
+
+
+def _missing(report: Report[Any], facts: LandedFacts | None, data: Store | None, day: date) -> str:
+    """Why a day counts as missing; empty if it is there."""
+    if facts is None:
+        return "is missing"
+    if facts.version != report.version:
+        return "landed under another declaration"
+    size = data.size(report.file(day)) if data is not None else facts.size
+    if size != facts.size:
+        return "has lost its file" if size is None else "has a file of another size than landed"
+    return ""
+
+
+def _at_age(age: int) -> str:
+    return f"is due again at the age of {age} day{'s' * (age != 1)}"

@@ -1,10 +1,12 @@
 """The nouns of the ledger: a job and how far it has come, who claims days, and what is kept of a landed day."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from reporting_dags.landing.restated import Restated
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Request
@@ -76,6 +78,8 @@ class LandedFacts:
         money: column → currency → exact sum, as text.
         asked_at: when the provider was asked, the earliest of its jobs.
         landed_at: when it was put in place.
+        totals: column → exact sum of every measure, as text.
+        restated: how its rows differ from the version before, where there was one of the same declaration.
     """
 
     day: date
@@ -90,6 +94,8 @@ class LandedFacts:
     money: dict[str, dict[str, str]]
     asked_at: datetime
     landed_at: datetime
+    totals: dict[str, str] = field(default_factory=dict[str, str])
+    restated: Restated | None = None
 
     @property
     def money_sums(self) -> dict[str, dict[str, Decimal]]:
@@ -97,6 +103,23 @@ class LandedFacts:
         return {
             column: {currency: Decimal(text) for currency, text in sums.items()} for column, sums in self.money.items()
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger knows of a report, at one moment.
+
+    Attributes:
+        landed: every day that has landed.
+        bought: days for which an answer was asked for whose landing was never finished.
+        failures: when runs for each day lately ended without landing it, since the day last landed.
+        control: the totals that the report's control last told, by day; empty where it has none.
+    """
+
+    landed: Mapping[date, LandedFacts]
+    bought: Collection[date]
+    failures: Mapping[date, Sequence[datetime]]
+    control: Mapping[date, LandedFacts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
+from decimal import Decimal
 from typing import ParamSpec
 
 import sqlalchemy as sa
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import LandedFacts
+from reporting_dags.jobs.settle import Landing
 from reporting_dags.landing.land import Put
 from reporting_dags.model.outcome import Outcome
 
@@ -23,26 +26,28 @@ class Landings:
 
     def days(self, report: str) -> dict[date, LandedFacts]:
         """Every landed day of a report."""
-        table = tables.days
-        query = sa.select(table).where(table.c.report == report)
+        return self._database.run(lambda connection: landed_days(connection, report))
+
+    def history(self, report: str) -> list[Landing]:
+        """Every landing of a report under the declaration under which its newest days landed, oldest first."""
+        table = tables.landings
+        query = sa.select(table).where(table.c.report == report).order_by(table.c.landed_at)
         rows = self._database.run(lambda connection: connection.execute(query).all())
-        return {
-            row.day: LandedFacts(
+        versions = {facts.version for facts in self.days(report).values()}
+        return [
+            Landing(
                 day=row.day,
-                jobs=tuple(row.jobs.split()),
-                version=row.version,
-                outcome=Outcome(row.outcome),
-                rows=row.rows,
-                size=row.bytes,
-                sha256=row.sha256,
-                fingerprint=row.fingerprint,
-                raw_sha256=row.raw_sha256,
-                money=row.money,
                 asked_at=row.asked_at,
-                landed_at=row.landed_at,
+                fingerprint=row.fingerprint,
+                rows=row.rows,
+                money={
+                    column: {currency: Decimal(text) for currency, text in sums.items()}
+                    for column, sums in row.money.items()
+                },
             )
             for row in rows
-        }
+            if row.version in versions
+        ]
 
     def versions(self, reports: Sequence[str], *, since: date, until: date = date.max) -> dict[date, dict[str, str]]:
         """The data version of each landed day of `reports`: day → report → version."""
@@ -75,12 +80,16 @@ class Landings:
             "fingerprint": facts.fingerprint,
             "raw_sha256": facts.raw_sha256,
             "money": facts.money,
+            "totals": facts.totals,
             "asked_at": facts.asked_at,
             "landed_at": facts.landed_at,
         }
         same = (table.c.report == report) & (table.c.day == facts.day)
         if connection.execute(table.update().where(same).values(values)).rowcount == 0:
             connection.execute(table.insert().values(report=report, day=facts.day, **values))
+        told = {name: values[name] for name in ("version", "fingerprint", "rows", "money", "asked_at", "landed_at")}
+        told |= asdict(facts.restated) if facts.restated is not None else {}
+        connection.execute(tables.landings.insert().values(report=report, day=facts.day, **told))
 
 
 def ping(connection: sa.Connection) -> None:
@@ -115,3 +124,26 @@ def _versions(
     ):
         found.setdefault(day, {})[report] = version
     return found
+
+
+def landed_days(connection: sa.Connection, report: str) -> dict[date, LandedFacts]:
+    """Every landed day of a report."""
+    table = tables.days
+    return {
+        row.day: LandedFacts(
+            day=row.day,
+            jobs=tuple(row.jobs.split()),
+            version=row.version,
+            outcome=Outcome(row.outcome),
+            rows=row.rows,
+            size=row.bytes,
+            sha256=row.sha256,
+            fingerprint=row.fingerprint,
+            raw_sha256=row.raw_sha256,
+            money=row.money,
+            totals=row.totals,
+            asked_at=row.asked_at,
+            landed_at=row.landed_at,
+        )
+        for row in connection.execute(sa.select(table).where(table.c.report == report))
+    }

@@ -6,7 +6,7 @@ and a run whose fence is old can write nothing more.
 """
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -16,12 +16,16 @@ from reporting_dags.jobs import tables
 from reporting_dags.jobs.calls import Calls
 from reporting_dags.jobs.claims import Claims
 from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.job import Job, JobState, LandedFacts
-from reporting_dags.jobs.job_rows import close, days_of, end_days, mark_of, open_rows, update
-from reporting_dags.jobs.landings import Landings, once, ping
+from reporting_dags.jobs.job import Job, JobState, Known, LandedFacts
+from reporting_dags.jobs.job_rows import close, days_of, end_days, hold, mark_of, open_rows, text_of, update
+from reporting_dags.jobs.landings import Landings, landed_days, once, ping
 from reporting_dags.landing.land import Put
+from reporting_dags.landing.restated import Restated
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle
+
+_LONGEST_TAG = 200
+_BADLY = tuple(one.value for one in Outcome if not one.publishes and one is not Outcome.TRUNCATED)
 
 
 class Ledger(Claims, Landings):
@@ -54,14 +58,21 @@ class Ledger(Claims, Landings):
         return replace(job, request=request, state=JobState.INTENDED, resends=resends, handle=handle)
 
     def downloaded(
-        self, job: Job, *, raw_sha256: str, raw_bytes: int, expected_rows: int | None, ahead: timedelta = timedelta()
+        self,
+        job: Job,
+        *,
+        raw_sha256: str,
+        raw_bytes: int,
+        expected_rows: int | None,
+        ahead: timedelta = timedelta(),
+        tag: str = "",
     ) -> Job:
         """Save where the raw answer is kept. The signed address is of no more use and is forgotten."""
         # What has no handle was asked for now, or before by another run: the worse of both clocks counts.
         ahead = job.ahead if job.handle.id or job.handle.url else max(job.ahead, ahead)
         facts: dict[str, object] = {"raw_sha256": raw_sha256, "raw_bytes": raw_bytes, "expected_rows": expected_rows}
         facts["ahead_seconds"] = ahead.total_seconds()
-        self._update(job, state=JobState.DOWNLOADED, url=None, expires_at=None, **facts)
+        self._update(job, state=JobState.DOWNLOADED, url=None, expires_at=None, tag=tag[:_LONGEST_TAG], **facts)
         return replace(
             job,
             state=JobState.DOWNLOADED,
@@ -98,20 +109,106 @@ class Ledger(Claims, Landings):
 
         self._database.run(work)
 
-    def finish(self, job: Job, ended: Collection[date], outcome: Outcome, cause: str, now: datetime) -> None:
-        """Note that `ended` have ended; the job closes unless it was bought for other days too."""
+    def unchanged(
+        self, jobs: Sequence[Job], tags: Mapping[str, str], *, version: str, size: int | None, now: datetime
+    ) -> bool:
+        """Note that newer answers to a day are those that it landed from, and close them, if they are.
+
+        Args:
+            jobs: of all parts of one day, as they are known.
+            tags: of their answers, by part.
+            version: of the declaration as it is now: a day of another one has to land anew.
+            size: of the day's file as it lies there; None if it is gone.
+            now: the present moment.
+
+        Raises:
+            LostClaim: a run has taken one of them up.
+        """
+        report, day = jobs[0].report, jobs[0].request.window.first
+
+        def work(connection: sa.Connection) -> bool:
+            facts = landed_days(connection, report).get(day)
+            if facts is None or (facts.version, facts.size) != (version, size):
+                return False
+            table = tables.jobs
+            ids = [job.id for job in jobs]
+            asked = [table.c.part, table.c.tag, table.c.account, table.c.fingerprint]
+            before = connection.execute(sa.select(*asked).where(table.c.id.in_(facts.jobs))).tuples().all()
+            after = connection.execute(sa.select(*asked).where(table.c.id.in_(ids))).tuples().all()
+            if {(part, tags.get(part), *rest) for part, _, *rest in after} != set(before):
+                return False
+            for job in jobs:
+                hold(connection, job)
+                close(connection, job, facts.outcome, "the same answer as had landed", now)
+            asked_at = min(job.asked_at for job in jobs)
+            self.keep(connection, report, replace(facts, asked_at=asked_at, restated=Restated()))
+            return True
+
+        return self._database.run(work)
+
+    def finish(
+        self,
+        job: Job,
+        ended: Collection[date],
+        outcome: Outcome,
+        cause: str,
+        now: datetime,
+        failed: Collection[date] = (),
+    ) -> None:
+        """Note that `ended` have ended; the job closes unless it was bought for other days too.
+
+        A closed job keeps which of its days have `failed`.
+        """
 
         def work(connection: sa.Connection) -> None:
             if not end_days(connection, job, ended):
+                update(connection, job, days_left=text_of(failed))
                 close(connection, job, outcome, cause, now)
 
         self._database.run(work)
 
     def open_days(self, report: str) -> set[date]:
         """Days for which an answer was bought whose landing was never finished."""
-        bought = (JobState.SUBMITTED, JobState.DOWNLOADED)
-        rows = self._database.run(lambda connection: open_rows(connection, report))
-        return {day for row in rows if row.state in bought for day in days_of(row.days_left)}
+        return self._database.run(lambda connection: _bought(connection, report))
+
+    def known(self, report: str, *, control: str = "", since: datetime) -> Known:
+        """All that is known of `report`, as of one moment: of failures those from `since` on."""
+
+        def work(connection: sa.Connection) -> Known:
+            landed = landed_days(connection, report)
+            return Known(
+                landed=landed,
+                bought=_bought(connection, report),
+                failures=_failures(connection, report, since, landed),
+                control=landed_days(connection, control) if control else {},
+            )
+
+        return self._database.run(work)
 
     def _update(self, job: Job, **values: object) -> None:
         self._database.run(lambda connection: update(connection, job, **values))
+
+
+def _bought(connection: sa.Connection, report: str) -> set[date]:
+    bought = (JobState.SUBMITTED, JobState.DOWNLOADED)
+    rows = open_rows(connection, report)
+    return {day for row in rows if row.state in bought for day in days_of(row.days_left)}
+
+
+def _failures(
+    connection: sa.Connection, report: str, since: datetime, landed: Mapping[date, LandedFacts]
+) -> dict[date, list[datetime]]:
+    table = tables.jobs
+    query = sa.select(table.c.days_left, table.c.run, table.c.closed_at).where(
+        table.c.report == report, table.c.closed_at >= since, table.c.outcome.in_(_BADLY)
+    )
+    # The jobs of one run, such as one for each app, have failed once.
+    last: dict[tuple[date, str | None], datetime] = {}
+    for days, run, closed_at in connection.execute(query).tuples():
+        for day in days_of(days):
+            last[day, run] = max(closed_at, last.get((day, run), closed_at))
+    found: dict[date, list[datetime]] = {}
+    for (day, _), closed_at in last.items():
+        if day not in landed or landed[day].landed_at < closed_at:
+            found.setdefault(day, []).append(closed_at)
+    return found

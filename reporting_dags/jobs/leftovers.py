@@ -22,12 +22,13 @@ ORPHANED = "its run ended before the provider's answer to it was saved"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
-    """An open job that no live run holds, and the days it was bought for that have not ended."""
+    """An open job, the days it was bought for that have not ended, and the live run that holds it, if one does."""
 
     job: Job
     account: str
     fingerprint: str
     days_left: frozenset[date]
+    run: str | None = None
 
 
 @dataclass(slots=True)

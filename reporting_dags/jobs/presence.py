@@ -10,10 +10,15 @@ from typing import Any
 
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.job import Busy, Claim, Claimant
-from reporting_dags.model.errors import NotReady, StorageError
+from reporting_dags.model.errors import Deferred, NotReady, StorageError
 from reporting_dags.model.report import Report
 
 _LONGEST_BUSY_LOOK = 2.0
+
+
+def fingerprint(report: Report[Any]) -> str:
+    """What a job of `report` asks, told apart from other questions."""
+    return hashlib.sha256(repr(report.query).encode()).hexdigest()
 
 
 @contextmanager
@@ -29,7 +34,7 @@ def present(bench: Bench, report: Report[Any]) -> Generator[tuple[Bench, Claiman
             who = Claimant(
                 report=report.key,
                 account=bench.provider.account,
-                fingerprint=hashlib.sha256(repr(report.query).encode()).hexdigest(),
+                fingerprint=fingerprint(report),
                 owner=owner,
                 run=bench.run,
             )
@@ -72,8 +77,8 @@ def once_free(bench: Bench, report: Report[Any], claim: Callable[[], Claim | Bus
         found = claim()
         if not isinstance(found, Busy):
             return found
-        if bench.clock.now() >= deadline:
-            raise NotReady(
+        if not bench.waits or bench.clock.now() >= deadline:
+            raise (NotReady if bench.waits else Deferred)(
                 f"run {found.run} is still bringing {report.key} {found.window} home",
                 advice="Run again when it has ended.",
             )

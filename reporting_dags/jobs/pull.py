@@ -6,8 +6,9 @@ jobs. Everything that can be continued after a crash is: the ledger says how far
 
 import functools
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from reporting_dags.jobs.bench import Bench
@@ -15,12 +16,24 @@ from reporting_dags.jobs.drive import Driven, Driver
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
 from reporting_dags.jobs.planner import refusal
 from reporting_dags.jobs.presence import once_free, present
+from reporting_dags.landing.entities import Weights, weights
 from reporting_dags.landing.land import CheckResult, LandedDay, Part, Put, land
+from reporting_dags.landing.restated import Restated, restated
 from reporting_dags.landing.store import raw_key
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import LostClaim, NotReady, ReportingError, StorageError, Truncated
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """What a day was before it landed anew: when it was asked for, its money, what earned, and how its rows differ."""
+
+    asked_at: datetime
+    money: Mapping[str, Mapping[str, Decimal]]
+    rows: Restated | None
+    entities: Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +47,9 @@ class Evidence:
         raw_bytes: of them together.
         calls_spent: on the window, as the provider counts.
         calls_left: today, by kind, where the provider sets a quota.
-        waited: for the provider.
+        waited: for the provider to make the report; not for its answer to arrive.
         replayed: the raw answers were kept ones; the provider was not asked.
+        restatement: of the version before, where the day had landed under the same declaration.
     """
 
     window: Window | None = None
@@ -46,6 +60,7 @@ class Evidence:
     waited: timedelta = timedelta()
     calls_left: Mapping[str, int] = field(default_factory=dict[str, int])
     replayed: bool = False
+    restatement: Restatement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +90,10 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
     """
     now = bench.clock.now()
     askable: list[date] = []
+    # What was bought before its day went out of reach lands all the same.
+    bought = bench.ledger.open_days(report.key)
     for day in sorted(set(days)):
-        error = refusal(report.calendar, day, now)
+        error = refusal(report.calendar, day, now) if day not in bought else None
         if error is None:
             askable.append(day)
         else:
@@ -142,24 +159,29 @@ def _end_window(
         yield from (DayResult(day=day, error=error, evidence=evidence) for day in days)
         return
     jobs = [driven.job for driven in parts]
-    bad = ""
+    bad, failures = "", list[date]()
     early = _early(report, days, jobs)
     for day, error in early.items():
         bad = error.line
+        failures.append(day)
         yield DayResult(day=day, error=error, evidence=evidence)
     left = [day for day in days if day not in early]
     try:
         for result in _land(bench, report, window, list(left), jobs, evidence) if left else ():
             left.remove(result.day)
-            bad = bad or (result.error.line if result.error else "")
+            if result.error is not None:
+                bad = bad or result.error.line
+                failures.append(result.day)
             yield result
     except (LostClaim, StorageError):
         raise
     except ReportingError as failure:
         bad = failure.line
+        failures += left
         yield from (DayResult(day=day, error=failure, evidence=evidence) for day in left)
     for job in jobs:
-        bench.ledger.finish(job, days, Outcome.FAILED if bad else Outcome.DATA, bad, bench.clock.now())
+        outcome = Outcome.FAILED if bad else Outcome.DATA
+        bench.ledger.finish(job, days, outcome, bad, bench.clock.now(), failures)
 
 
 def _early(report: Report[Any], days: list[date], jobs: list[Job]) -> dict[date, NotReady]:
@@ -191,8 +213,17 @@ def _land(
         for job in jobs
     ]
 
+    before = bench.ledger.days(report.key)
+    restatements: dict[date, Restatement] = {}
+
     def publish(landed: LandedDay, put: Put) -> None:
         facts = _facts(bench, report, landed, jobs, evidence)
+        known = before.get(landed.day)
+        if known is not None and known.version == facts.version:
+            facts = replace(facts, restated=_restated(bench, report, landed, known))
+            same = known.fingerprint == facts.fingerprint
+            earned = {} if same else weights(report, landed.day, bench.data)
+            restatements[landed.day] = Restatement(known.asked_at, known.money_sums, facts.restated, earned)
         bench.ledger.landed(jobs, facts, recorded=recorded, publish=put)
 
     for result in land(
@@ -207,7 +238,8 @@ def _land(
         if not isinstance(result, LandedDay):
             yield DayResult(day=result.day, error=result.error, checks=result.checks, evidence=evidence)
             continue
-        yield DayResult(day=result.day, landed=result, checks=result.checks, evidence=evidence)
+        told = replace(evidence, restatement=restatements.get(result.day))
+        yield DayResult(day=result.day, landed=result, checks=result.checks, evidence=told)
         # Whoever takes the results has recorded this one when it comes back for the next.
         recorded.append(result.day)
 
@@ -227,6 +259,13 @@ def _evidence(bench: Bench, window: Window, parts: list[Driven]) -> Evidence:
     )
 
 
+def _restated(bench: Bench, report: Report[Any], landed: LandedDay, known: LandedFacts) -> Restated | None:
+    """How the rows differ from the version that lies there; what is the same as a whole needs no reading."""
+    if known.fingerprint == landed.fingerprint:
+        return Restated()
+    return restated(report, report.file(landed.day), bench.data, landed.path)
+
+
 def _facts(bench: Bench, report: Report[Any], landed: LandedDay, jobs: list[Job], evidence: Evidence) -> LandedFacts:
     return LandedFacts(
         day=landed.day,
@@ -242,6 +281,7 @@ def _facts(bench: Bench, report: Report[Any], landed: LandedDay, jobs: list[Job]
             column: {currency: str(amount) for currency, amount in sums.items()}
             for column, sums in landed.money.items()
         },
+        totals={column: str(total) for column, total in landed.totals.items()},
         asked_at=_asked_at(jobs),
         landed_at=bench.clock.now(),
     )

@@ -48,6 +48,7 @@ jobs = sa.Table(
     sa.Column("expected_rows", sa.BigInteger),
     sa.Column("raw_sha256", sa.String(64)),
     sa.Column("raw_bytes", sa.BigInteger),
+    sa.Column("tag", sa.String(200)),
     sa.Column("closed_at", Moment),
     sa.Column("outcome", sa.String(20)),
     sa.Column("cause", sa.Text),
@@ -76,6 +77,24 @@ rates = sa.Table(
     sa.Index("reporting_rates_minute", "api", "account", "at"),
 )
 
+landings = sa.Table(
+    "reporting_landings",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("report", sa.String(200), nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("version", sa.String(64), nullable=False),
+    sa.Column("fingerprint", sa.String(80), nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("money", sa.JSON, nullable=False),
+    sa.Column("added", sa.BigInteger),
+    sa.Column("gone", sa.BigInteger),
+    sa.Column("changed", sa.BigInteger),
+    sa.Column("asked_at", Moment, nullable=False),
+    sa.Column("landed_at", Moment, nullable=False),
+    sa.Index("reporting_landings_day", "report", "day", "landed_at"),
+)
+
 days = sa.Table(
     "reporting_days",
     metadata,
@@ -90,6 +109,7 @@ days = sa.Table(
     sa.Column("fingerprint", sa.String(80), nullable=False),
     sa.Column("raw_sha256", sa.Text, nullable=False),
     sa.Column("money", sa.JSON, nullable=False),
+    sa.Column("totals", sa.JSON, nullable=False),
     sa.Column("asked_at", Moment, nullable=False),
     sa.Column("landed_at", Moment, nullable=False),
 )

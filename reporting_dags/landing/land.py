@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -34,6 +35,7 @@ class LandedDay:
 
     Attributes:
         day: the partition.
+        path: of the finished file, until it is put in place.
         outcome: `DATA`, or `EMPTY` for a typed file without rows.
         rows: in the file.
         size: of the Parquet file, in bytes.
@@ -47,6 +49,7 @@ class LandedDay:
     """
 
     day: date
+    path: Path
     outcome: Outcome
     rows: int
     size: int
@@ -190,6 +193,7 @@ def _landed(
         return RefusedDay(day=file.day, error=kind("; ".join(check.detail for check in failed)), checks=checks)
     landed = LandedDay(
         day=file.day,
+        path=file.path,
         outcome=Outcome.DATA if file.rows else Outcome.EMPTY,
         rows=file.rows,
         size=size,

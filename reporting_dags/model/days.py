@@ -105,14 +105,29 @@ class Calendar:
             bounds.append(today - relativedelta(months=self.reach_months))
         return max(bounds)
 
-    def due(self, day: date, landed_at: datetime | None, now: datetime) -> bool:
-        """Whether `day` is worth asking for now: served and missing, or landed before an age at which it restates."""
+    def lost_at(self, day: date) -> datetime | None:
+        """When `day` falls out of the provider's reach, in UTC; None if it never does."""
+        ends: list[date] = []
+        if self.reach_days is not None:
+            ends.append(day + timedelta(days=self.reach_days))
+        if self.reach_months is not None:
+            last = day + relativedelta(months=self.reach_months)
+            while last + ONE_DAY - relativedelta(months=self.reach_months) <= day:
+                last += ONE_DAY
+            ends.append(last)
+        return self.begins_at(min(ends) + ONE_DAY) if ends else None
+
+    def restated(self, day: date, asked_at: datetime, now: datetime) -> int | None:
+        """The oldest age, in days, that `day` has reached since it was asked for and at which it restates."""
+        out = self.published_at(day)
+        reached = [age for age in self.restated_at if asked_at < out + timedelta(days=age) <= now]
+        return max(reached, default=None)
+
+    def due(self, day: date, asked_at: datetime | None, now: datetime) -> bool:
+        """Whether `day` is worth asking for: served and missing, or asked for before an age at which it restates."""
         if not self.oldest(now) <= day <= self.newest(now):
             return False
-        if landed_at is None:
-            return True
-        out = self.published_at(day)
-        return any(landed_at < out + timedelta(days=age) <= now for age in self.restated_at)
+        return asked_at is None or self.restated(day, asked_at, now) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +146,6 @@ class SnapshotCalendar(Calendar):
         """Its one day."""
         return SNAPSHOT
 
-    def due(self, day: date, landed_at: datetime | None, now: datetime) -> bool:
+    def due(self, day: date, asked_at: datetime | None, now: datetime) -> bool:
         """Whether none has been taken yet today."""
-        return day == SNAPSHOT and (landed_at is None or self.today(landed_at) < self.today(now))
+        return day == SNAPSHOT and (asked_at is None or self.today(asked_at) < self.today(now))

@@ -59,6 +59,10 @@ class NotReady(ReportingError):
     outcome = Outcome.NOT_READY
 
 
+class Deferred(NotReady):
+    """The provider is at work on the day, and what was asked for stays open; the run that asked has not waited."""
+
+
 class Partial(ReportingError):
     """What arrived is not the whole answer, and can be shown not to be."""
 

@@ -3,10 +3,10 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -18,6 +18,8 @@ from reporting_dags.model.format import DelimitedText, Format
 from reporting_dags.model.privacy import Privacy
 
 _SHOWN_CHOICES = 30
+ROWS = "rows"
+"""The measure of a control that counts the rows of a report."""
 
 QueryT_co = TypeVar("QueryT_co", covariant=True)
 
@@ -39,10 +41,12 @@ class Report(Generic[QueryT_co]):
             events, and the answer has no day column.
         partitioned: whether the report is kept by day. One that is not is a snapshot of the day on which it was taken.
         entity: header of the column that names the app, site or offer which earns.
+        hour: header of the time column that tells the hour which a row is about, of a report by the hour.
         privacy: what becomes of personal columns.
         variable: environment variable that names what is asked besides the declaration, such as the apps.
         asked_with: what that variable holds now.
         description: what the report is, for the UI and the data dictionary.
+        control: a coarser question, whose totals are those of the report; None where the provider has none.
     """
 
     provider: str
@@ -56,10 +60,12 @@ class Report(Generic[QueryT_co]):
     day_from: str = ""
     partitioned: bool = True
     entity: str = ""
+    hour: str = ""
     privacy: Privacy = field(default_factory=Privacy)
     variable: str = ""
     asked_with: str = ""
     description: str = ""
+    control: "Report[QueryT_co] | None" = None
 
     def __post_init__(self) -> None:
         for field_name, text in (("provider", self.provider), ("name", self.name)):
@@ -97,6 +103,8 @@ class Report(Generic[QueryT_co]):
         headers = {column.header: column for column in self.columns}
         if self.entity and self.entity not in headers:
             self._refuse("entity", f"{self.entity!r} is no column of the report")
+        if self.hour and (self.hour not in headers or headers[self.hour].kind is not Kind.TIME):
+            self._refuse("hour", f"{self.hour!r} is no time column of the report")
         for column in self.columns:
             quotient, flags = column.quotient, column.flags
             sources = ((quotient.over, quotient.under) if quotient else ()) + ((flags[0],) if flags else ())
@@ -130,6 +138,23 @@ class Report(Generic[QueryT_co]):
 
     def _refuse(self, field_name: str, why: str) -> NoReturn:
         raise declaration_error(self.provider, self.name, field_name, why)
+
+    def controlled(self, query: Any, columns: tuple[Column, ...], *, grain: tuple[str, ...] = (), **other: Any) -> Self:
+        """The report with a control: `query` answers `columns`, which tell the report's money by day, or its `ROWS`."""
+        if not any(column.kind is Kind.MONEY or column.header == ROWS for column in columns):
+            return self
+        own: dict[str, Any] = {
+            "name": f"{self.name}_control",
+            "query": query,
+            "columns": columns,
+            "grain": grain,
+            "calendar": replace(self.calendar, restated_at=()),
+            "day_from": "",
+            "entity": "",
+            "hour": "",
+            "description": f"Totals by day, to which {self.key} is held.",
+        }
+        return replace(self, control=replace(self, **(own | other)))
 
     @property
     def key(self) -> str:

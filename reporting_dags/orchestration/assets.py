@@ -13,17 +13,26 @@ import dagster as dg
 from pydantic import Field
 
 from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.due import due_days
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.jobs.replay import replay
 from reporting_dags.jobs.retention import forget_raw
 from reporting_dags.landing.land import CheckResult
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.model.days import SNAPSHOT
-from reporting_dags.model.errors import ReportingError, StorageError
+from reporting_dags.model.days import SNAPSHOT, stretches
+from reporting_dags.model.errors import Deferred, ReportingError, StorageError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import check_specs, entities_check, has_entities, summaries, volume_check
+from reporting_dags.orchestration.checks import (
+    check_specs,
+    entities_check,
+    has_entities,
+    hours_check,
+    summaries,
+    volume_check,
+)
 from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set
 from reporting_dags.orchestration.record import column_schema, failure_line, has_dependants, record_day, warn
+from reporting_dags.orchestration.requests import key_of, op_name
 from reporting_dags.providers.resource import ProviderResource
 
 Way = Callable[[Bench, Report[Any], list[date]], Iterator[DayResult]]
@@ -36,6 +45,16 @@ class ReportConfig(dg.Config):
         default=False,
         description="Land the days anew from their kept raw answers, as the report is declared and set now: the "
         "provider is not asked.",
+    )
+    wait: bool = Field(
+        default=True,
+        description="Stay until the provider has made the report. Without it the run asks, and ends; what is not ready "
+        "yet stays open, and the late-data sensor lands it.",
+    )
+    only_due: bool = Field(
+        default=False,
+        description="Leave out the days that are not due any more when the run begins. What schedules and sensors ask "
+        "for comes so: two of them, or a retry, cost nothing twice.",
     )
 
 
@@ -52,39 +71,52 @@ def report_asset(report: Report[Any], start: date) -> dg.AssetsDefinition:
     """The asset of `report`, whose resource is called as its provider."""
     partitions = daily_partitions(report, start) if report.partitioned else None
 
-    @dg.asset(
-        key=[report.provider, report.name],
-        description=report.description,
-        group_name=report.provider,
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+    key = key_of(report)
+
+    # A run in which nothing landed has nothing to say of the checks: in a `multi_asset` alone are they optional.
+    @dg.multi_asset(
+        name=op_name(report),
+        specs=[
+            dg.AssetSpec(
+                key,
+                description=report.description,
+                group_name=report.provider,
+                partitions_def=partitions,
+                skippable=True,
+                kinds={"parquet"},
+                metadata={
+                    "dagster/column_schema": column_schema(report),
+                    "dagster/table_name": report.key.replace("/", "."),
+                    "dagster/io_manager_key": "reports",
+                    "grain": ", ".join((*(("date",) if report.partitioned else ()), *report.grain_names)),
+                    "timezone": report.calendar.timezone,
+                    "published_after_day_end": str(report.calendar.published_after),
+                    "restated_at_ages_in_days": ", ".join(str(age) for age in report.calendar.restated_at) or "never",
+                },
+            )
+        ],
         check_specs=check_specs(report, partitions),
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={report.provider, "home"},
-        io_manager_key="reports",
-        output_required=False,
-        kinds={"parquet"},
         pool=report.provider,
-        metadata={
-            "dagster/column_schema": column_schema(report),
-            "dagster/table_name": report.key.replace("/", "."),
-            "grain": ", ".join((*(("date",) if report.partitioned else ()), *report.grain_names)),
-            "timezone": report.calendar.timezone,
-            "published_after_day_end": str(report.calendar.published_after),
-            "restated_at_ages_in_days": ", ".join(str(age) for age in report.calendar.restated_at) or "never",
-        },
     )
     def materialize(
         context: dg.AssetExecutionContext, config: ReportConfig
     ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
-        yield from _bring_home(context, report, replay if config.replay else pull)
+        if key not in context.selected_asset_keys:
+            told = f"the checks of {report.key} are part of its landing: materialize its days, which runs them"
+            raise dg.Failure(told, allow_retries=False)
+        yield from _bring_home(context, report, config, start)
 
     return materialize
 
 
 def _bring_home(
-    context: dg.AssetExecutionContext, report: Report[Any], way: Way
+    context: dg.AssetExecutionContext, report: Report[Any], config: ReportConfig, start: date
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     clock = SystemClock()
+    way: Way = replay if config.replay else pull
     partitions = context.partition_keys if report.partitioned else ()
     days = [date.fromisoformat(key) for key in partitions] or [SNAPSHOT]
     resource: ProviderResource = getattr(context.resources, report.provider)
@@ -93,8 +125,15 @@ def _bring_home(
     checks: dict[date, tuple[CheckResult, ...]] = {}
     try:
         with home.open(context.instance) as opened:
-            client = resource.client(clock, opened.rates.pace(clock))
-            bench = opened.bench(client, clock, run=context.run.run_id, log=context.log.info)
+            if config.only_due:
+                due = due_days(as_set(report), since=start, ledger=opened.ledger, data=opened.data, now=clock.now())
+                due += opened.ledger.open_days(report.key)
+                days = [day for day in days if day in due]
+            if not days:
+                context.log.info("%s: none of the days is due any more", report.key)
+                return
+            provider = resource.client(clock, opened.rates.pace(clock))
+            bench = opened.bench(provider, clock, run=context.run.run_id, log=context.log.info, waits=config.wait)
             with closing(bench.provider):
                 for result in way(bench, as_set(report), days):
                     checks[result.day] = _checks(report, result, opened)
@@ -106,11 +145,13 @@ def _bring_home(
         raise dg.Failure(f"{report.key} {error.outcome}: {error.line}", allow_retries=False) from None
     warn(context, report, results)
     yield from summaries(report, checks)
+    _told_deferred(context, report, results)
+    results = [result for result in results if not isinstance(result.error, Deferred)]
     if any(result.error is not None for result in results):
         raise dg.Failure(failure_line(report, results), allow_retries=False)
     if has_dependants(context):
         # Steps that follow in this run want an output, which Dagster records as a bare materialization of every day.
-        yield dg.Output(None)
+        yield dg.Output(None, output_name=context.op_execution_context.op_def.output_defs[0].name)
         with home.open(context.instance) as opened:
             for result in results:
                 record_day(context, report, result, (), opened.data)
@@ -124,10 +165,21 @@ def _forget_raw(context: dg.AssetExecutionContext, bench: Bench, report: Report[
         context.log.warning("%s: old raw answers are left: %s", report.key, error.line)
 
 
+def _told_deferred(context: dg.AssetExecutionContext, report: Report[Any], results: list[DayResult]) -> None:
+    """Log, in one line, which days were asked for and are not ready."""
+    days = [result.day for result in results if isinstance(result.error, Deferred)]
+    if days:
+        told = ", ".join(str(stretch) for stretch in stretches(days))
+        context.log.info("%s: asked for %s, not ready yet: the late-data sensor lands it when it is", report.key, told)
+
+
 def _checks(report: Report[Any], result: DayResult, opened: OpenHome) -> tuple[CheckResult, ...]:
     if result.landed is None:
         return result.checks
     found = [*result.checks, volume_check(result.day, result.landed.rows, opened.ledger.days(report.key))]
     if has_entities(report):
-        found.append(entities_check(report, result.day, opened.data))
+        before = result.evidence.restatement
+        found.append(entities_check(report, result.day, opened.data, earlier=before.entities if before else None))
+    if report.hour:
+        found.append(hours_check(report, result.day, opened.data))
     return tuple(found)

@@ -1,19 +1,21 @@
 """The asset checks of every report: what landing verified of each day, and how its volume compares with others."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pyarrow.parquet as pq
 
 from reporting_dags.jobs.job import LandedFacts
+from reporting_dags.jobs.standing import mending
+from reporting_dags.landing.entities import Weights, lost, weights
 from reporting_dags.landing.land import CheckResult
 from reporting_dags.landing.store import Store
-from reporting_dags.model.column import Kind
-from reporting_dags.model.days import ONE_DAY
+from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.report import Report
 
 BLOCKING: Mapping[str, str] = {
@@ -24,8 +26,9 @@ BLOCKING: Mapping[str, str] = {
 }
 VOLUME = "volume"
 ENTITIES = "entities"
+HOURS = "hours"
 SOURCES_LANDED = "sources_landed"
-WARNINGS = frozenset({VOLUME, ENTITIES, SOURCES_LANDED})
+WARNINGS = frozenset({VOLUME, ENTITIES, HOURS, SOURCES_LANDED})
 """Checks that warn and block nothing."""
 _HISTORY = 14
 _ENOUGH = 5
@@ -38,6 +41,11 @@ def has_entities(report: Report[Any]) -> bool:
     return bool(report.entity) and report.partitioned
 
 
+def names(report: Report[Any]) -> list[str]:
+    """The checks that are made of each day as it lands."""
+    return [*BLOCKING, VOLUME, *([ENTITIES] if has_entities(report) else []), *([HOURS] if report.hour else [])]
+
+
 def check_specs(report: Report[Any], partitions: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
     """The checks that the asset of `report` evaluates for each of its days."""
     key = dg.AssetKey([report.provider, report.name])
@@ -48,8 +56,12 @@ def check_specs(report: Report[Any], partitions: dg.PartitionsDefinition[str] | 
     text = f"Rows are within a factor of {_FACTOR:.0f} of the median of the {_HISTORY} days before. A warning only."
     specs.append(dg.AssetCheckSpec(VOLUME, asset=key, description=text, partitions_def=partitions))
     if has_entities(report):
-        text = f"No {report.entity} is gone that held more than {_LOST_SHARE:.0%} of the day before. A warning only."
+        text = f"No {report.entity} is gone that earned on the day before, or in an earlier version of the day, up to "
+        text += f"{_LOST_SHARE:.0%} of the money. A warning only."
         specs.append(dg.AssetCheckSpec(ENTITIES, asset=key, description=text, partitions_def=partitions))
+    if report.hour:
+        text = "Every hour of the day has rows, unless the day has none at all. A warning only."
+        specs.append(dg.AssetCheckSpec(HOURS, asset=key, description=text, partitions_def=partitions))
     return specs
 
 
@@ -64,39 +76,42 @@ def volume_check(day: date, rows: int, landed: Mapping[date, LandedFacts]) -> Ch
     return CheckResult(name=VOLUME, passed=passed, detail=detail, facts={"rows": rows, "trailing_median": usual})
 
 
-def entities_check(report: Report[Any], day: date, data: Store) -> CheckResult:
-    """Compare with the day before: what earned then and is gone now, as a share of that day's money (or rows)."""
-    before = _weights(report, day - ONE_DAY, data)
-    now = _weights(report, day, data)
-    total = sum(before.values(), Decimal())
-    lost = {entity: weight for entity, weight in before.items() if entity not in now and weight > 0}
-    share = sum(lost.values(), Decimal()) / total if total > 0 else Decimal()
-    names = sorted(lost, key=lambda entity: -lost[entity])
-    told = f"; gone: {', '.join(names[:10])}" if names else ""
+def entities_check(report: Report[Any], day: date, data: Store, *, earlier: Weights | None = None) -> CheckResult:
+    """Whether what earned on the day before, or in the `earlier` version of the day itself, is still there."""
+    now = weights(report, day, data)
+    gone: dict[str, Decimal] = {}
+    for before in (weights(report, day - ONE_DAY, data), earlier or {}):
+        for name, share in lost(before, now).items():
+            gone[name] = max(share, gone.get(name, Decimal()))
+    share = sum(gone.values(), Decimal())
+    passed = share <= _LOST_SHARE
+    told = f"; gone: {', '.join(list(gone)[:10])}, {share:.1%} of what was earned" if gone else ""
+    mended = "" if passed else f". If that cannot be, ask again: {mending(report, [day])}"
     return CheckResult(
         name=ENTITIES,
-        passed=share <= _LOST_SHARE,
-        detail=f"{len(now)} of {report.entity}, the day before had {len(before)}{told}",
-        facts={"entities": len(now), "lost": len(lost), "lost_share": float(share)},
+        passed=passed,
+        detail=f"{len(now)} of {report.entity}{told}{mended}",
+        facts={"entities": len(now), "lost": len(gone), "lost_share": float(share)},
     )
 
 
-def _weights(report: Report[Any], day: date, data: Store) -> dict[str, Decimal]:
-    """The first money column's sum by entity, or its rows where a report has no money; empty for a missing day."""
-    if not data.exists(report.file(day)):
-        return {}
-    by_header = {column.header: column.name for column in report.kept}
-    entity = by_header[report.entity]
-    money = next((column.name for column in report.kept if column.kind is Kind.MONEY), None)
+def hours_check(report: Report[Any], day: date, data: Store) -> CheckResult:
+    """Whether every hour of the day, which may have 23 or 25 of them, has rows."""
+    (column,) = (column.name for column in report.kept if column.header == report.hour)
     with data.open(report.file(day)) as file:
-        table = pq.read_table(file, columns=[entity] if money is None else [entity, money])
-    summed = table.group_by(entity).aggregate([(money or entity, "sum" if money else "count")])
-    values = summed.column(1 if summed.column_names[0] == entity else 0).to_pylist()
-    return {
-        str(name): Decimal(value or 0)
-        for name, value in zip(summed.column(entity).to_pylist(), values, strict=True)
-        if name is not None
-    }
+        moments = set(pq.read_table(file, columns=[column]).column(column).to_pylist())
+    begins = report.calendar.begins_at(day)
+    hours = [begins + timedelta(hours=n) for n in range(report.calendar.hours(Window(day, day)))]
+    missing = [hour for hour in hours if hour not in moments] if moments else []
+    zone = ZoneInfo(report.calendar.timezone)
+    told = f"; none at {', '.join(f'{hour.astimezone(zone):%H:%M}' for hour in missing)}" if missing else ""
+    mended = f". If that cannot be, ask again: {mending(report, [day])}" if missing else ""
+    return CheckResult(
+        name=HOURS,
+        passed=not missing,
+        detail=f"{len(hours) - len(missing) if moments else 0} of {len(hours)} hours have rows{told}{mended}",
+        facts={"hours": len(hours), "missing": len(missing)},
+    )
 
 
 def severity(name: str) -> dg.AssetCheckSeverity:

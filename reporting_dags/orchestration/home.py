@@ -29,6 +29,9 @@ DEFAULT_START = "2026-06-01"
 LOCK_SECONDS = 120.0
 """How long a ledger that is locked or away is waited for: longer than a day's file takes to a slow bucket."""
 
+TICK_LOCK_SECONDS = 10.0
+"""How long a tick waits for it: Dagster ends one that takes a minute."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenHome:
@@ -42,7 +45,13 @@ class OpenHome:
     keep_raw: timedelta | None
 
     def bench(
-        self, provider: Provider, clock: Clock, *, run: str = "", log: Callable[[str], None] = lambda _: None
+        self,
+        provider: Provider,
+        clock: Clock,
+        *,
+        run: str = "",
+        log: Callable[[str], None] = lambda _: None,
+        waits: bool = True,
     ) -> Bench:
         """What bringing a report home works with here; the rest is as of `Bench`."""
         return Bench(
@@ -54,6 +63,7 @@ class OpenHome:
             clock=clock,
             run=run,
             log=log,
+            waits=waits,
         )
 
 
@@ -85,8 +95,8 @@ class ReportingHome(dg.ConfigurableResource[Any]):
     )
 
     @contextmanager
-    def open(self, instance: dg.DagsterInstance) -> Generator[OpenHome]:
-        """Open the places for one run.
+    def open(self, instance: dg.DagsterInstance, *, lock_seconds: float | None = None) -> Generator[OpenHome]:
+        """Open the places for one run; a ledger that is locked is waited for `lock_seconds`, or as a run does.
 
         Raises:
             StorageError, SettingError: naming the place or the variable that is wrong.
@@ -100,7 +110,8 @@ class ReportingHome(dg.ConfigurableResource[Any]):
             raise StorageError(
                 f"{folder} cannot be written: {error.strerror}", advice="DAGSTER_HOME must be a folder of this process."
             ) from None
-        database = open_database(optional(self.postgres_url, "DAGSTER_POSTGRES_URL"), folder, lock_seconds=LOCK_SECONDS)
+        patience = LOCK_SECONDS if lock_seconds is None else lock_seconds
+        database = open_database(optional(self.postgres_url, "DAGSTER_POSTGRES_URL"), folder, lock_seconds=patience)
         try:
             yield OpenHome(
                 ledger=Ledger(database),

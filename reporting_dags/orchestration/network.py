@@ -16,7 +16,7 @@ from reporting_dags.orchestration.assets import daily_partitions
 from reporting_dags.orchestration.checks import SOURCES_LANDED, summaries
 from reporting_dags.orchestration.home import OpenHome, ReportingHome
 from reporting_dags.orchestration.record import column_schema, has_dependants, record_check
-from reporting_dags.orchestration.schedules import run_request
+from reporting_dags.orchestration.requests import run_request
 from reporting_dags.reports.network import CURRENCIES, NETWORK, SOURCES
 
 SUMS_MATCH = "sums_match"

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 
 import dagster as dg
 
-from reporting_dags.jobs.pull import DayResult
+from reporting_dags.jobs.pull import DayResult, Restatement
 from reporting_dags.landing.land import CheckResult, LandedDay
 from reporting_dags.landing.store import Store
 from reporting_dags.model.column import MIXED, Column
 from reporting_dags.model.days import stretches
+from reporting_dags.model.errors import Deferred
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import evaluation
 
@@ -36,7 +38,7 @@ def record_day(
         )
     for check in checks:
         record_check(context, report, result.day, check)
-    if result.error is not None:
+    if result.error is not None and not isinstance(result.error, Deferred):
         context.log.error("%s %s %s: %s", report.key, result.day, result.outcome, result.error.line)
 
 
@@ -58,18 +60,38 @@ def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: S
         "seconds_waited": round(evidence.waited.total_seconds(), 3),
     }
     facts |= {f"{api} left today": left for api, left in evidence.calls_left.items()}
+    facts |= _restatement(evidence.restatement, landed)
     if evidence.replayed:
         facts["replayed"] = "from the kept raw answer; the provider was not asked"
     for column, sums in landed.money.items():
         for currency, amount in sums.items():
-            unit = "mixed" if currency == MIXED else currency.lower()
-            facts[f"{column}_{unit}"] = float(amount)
-            facts[f"{column}_{unit}_exact"] = f"{amount.normalize():f}"
+            facts[f"{column}_{_unit(currency)}"] = float(amount)
+            facts[f"{column}_{_unit(currency)}_exact"] = f"{amount.normalize():f}"
     facts |= {f"{column}_total": total for column, total in landed.totals.items() if isinstance(total, int)}
     facts |= {f"{column}_of_sums": float(quotient) for column, quotient in landed.ratios.items()}
     if landed.warnings:
         facts["warnings"] = "; ".join(landed.warnings)
     return facts
+
+
+def _restatement(before: Restatement | None, landed: LandedDay) -> dict[str, Any]:
+    """How the day differs from what lay there before."""
+    if before is None:
+        return {}
+    rows = before.rows
+    facts: dict[str, Any] = {"restated": str(rows) if rows is not None else "its file was gone or of another form"}
+    if rows is not None:
+        facts |= {"rows_added": rows.added, "rows_gone": rows.gone, "rows_changed": rows.changed}
+    for column, sums in landed.money.items():
+        for currency, amount in sums.items():
+            was = before.money.get(column, {}).get(currency, Decimal())
+            facts[f"{column}_{_unit(currency)}_before"] = float(was)
+            facts[f"{column}_{_unit(currency)}_restated_by"] = float(amount - was)
+    return facts
+
+
+def _unit(currency: str) -> str:
+    return "mixed" if currency == MIXED else currency.lower()
 
 
 def record_check(context: dg.AssetExecutionContext, report: Report[Any], day: date, check: CheckResult) -> None:

@@ -1,22 +1,24 @@
-"""One schedule a provider: shortly after its day is out, it asks for every day that is missing or due again."""
+"""One schedule a provider: from the time when its newest day is out, it asks for every day that is missing."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
-from reporting_dags.jobs.due import due_days
+from reporting_dags.jobs.due import Due, due, known
 from reporting_dags.jobs.planner import plan
-from reporting_dags.model.days import Window, stretches
+from reporting_dags.jobs.turns import by_schedule, left_out
+from reporting_dags.model.clock import SystemClock
+from reporting_dags.model.days import stretches
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import ReportingHome, as_set
+from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, OpenHome, ReportingHome, as_set
+from reporting_dags.orchestration.requests import is_on, key_of, run_request, sensor_name
 
 _MARGIN = timedelta(minutes=5)
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
+_HOURS = 3
 
 
 def provider_schedules(reports: Sequence[Report[Any]], start: date) -> list[dg.ScheduleDefinition]:
@@ -38,43 +40,51 @@ def provider_schedules(reports: Sequence[Report[Any]], start: date) -> list[dg.S
 def _schedule(name: str, provider: str, reports: list[Report[Any]], start: date) -> dg.ScheduleDefinition:
     latest = max(reports, key=lambda report: report.calendar.published_after)
     out = latest.calendar.published_after + _MARGIN
-    hours, minutes = divmod(int(out.total_seconds()) // 60 % (24 * 60), 60)
+    hour, minute = divmod(int(out.total_seconds()) // 60 % (24 * 60), 60)
+    zone = latest.calendar.timezone
 
     @dg.schedule(
         name=name,
-        cron_schedule=f"{minutes} {hours} * * *",
-        execution_timezone=latest.calendar.timezone,
-        target=[dg.AssetKey([report.provider, report.name]) for report in reports],
-        description=f"Asks {provider} for every day that is missing or due again, once its newest day is out.",
+        cron_schedule=f"{minute} {hour % _HOURS}-23/{_HOURS} * * *",
+        execution_timezone=zone,
+        target=[key_of(report) for report in reports],
+        description=f"Asks {provider} for every day that is missing: at {hour:02d}:{minute:02d} {zone}, when the "
+        f"newest is out, and every {_HOURS} hours for what has failed. Days that are due again ride along where that "
+        f"costs no call; the others, and what is not ready yet, are the turn of the sensor {sensor_name(provider)}.",
     )
     def daily(context: dg.ScheduleEvaluationContext, home: ReportingHome) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = context.scheduled_execution_time
-        asked = False
-        with home.open(context.instance) as opened:
+        alone = not is_on(context.instance, sensor_name(provider), SystemClock().now())
+        requests: list[tuple[datetime, dg.RunRequest]] = []
+        left: list[str] = []
+        with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
             for report in reports:
-                days = due_days(as_set(report), since=start, ledger=opened.ledger, data=opened.data, now=now)
+                wanted, others = _wanted(report, start, opened, now, alone=alone)
+                told = "; ".join([*map(str, wanted), *others]) or "every reachable day is whole"
+                context.log.info("%s: %s", report.key, told)
+                left += [f"{report.key} {other}" for other in others]
                 # A window may span days that are not due: they come with the same query, and one query serves them all.
-                windows = plan(days, report.window_days)
+                windows = plan([one.day for one in wanted], report.window_days)
                 for stretch in stretches(day for window in windows for day in window.days):
-                    asked = True
-                    yield run_request(report, stretch, reason=f"schedule:{now:%Y-%m-%dT%H:%M}")
-        if not asked:
-            yield dg.SkipReason(f"every reachable day of {provider} is whole and none is due again")
+                    mine = [one for one in wanted if one.day in stretch]
+                    reason = f"schedule:{now:%Y-%m-%dT%H:%M}"
+                    request = run_request(report, stretch, reason=reason, why=mine, wait=alone)
+                    lost = [one.lost_at for one in mine if one.lost_at is not None]
+                    requests.append((min(lost, default=datetime.max.replace(tzinfo=now.tzinfo)), request))
+        # What is about to fall out of a provider's reach comes first.
+        yield from (request for _, request in sorted(requests, key=lambda pair: pair[0]))
+        if not requests:
+            yield dg.SkipReason("; ".join(left) or f"every reachable day of {provider} is whole")
 
     return daily
 
 
-def run_request(report: Report[Any], window: Window, *, reason: str) -> dg.RunRequest:
-    """One run over `window`; `reason` tells requests for the same days apart."""
-    first, last = window.first.isoformat(), window.last.isoformat()
-    if not report.partitioned:
-        return dg.RunRequest(
-            run_key=f"{report.key}:{window}:{reason}", asset_selection=[dg.AssetKey([report.provider, report.name])]
-        )
-    single = window.first == window.last
-    return dg.RunRequest(
-        run_key=f"{report.key}:{window}:{reason}",
-        asset_selection=[dg.AssetKey([report.provider, report.name])],
-        partition_key=first if single else None,
-        tags={} if single else {RANGE_START: first, RANGE_END: last},
-    )
+def _wanted(
+    report: Report[Any], start: date, opened: OpenHome, now: datetime, *, alone: bool
+) -> tuple[list[Due], list[str]]:
+    """The days that are asked for, and why the other due ones are not."""
+    asked = as_set(report)
+    told = known(asked, opened.ledger, now)
+    days = due(asked, told, since=start, data=opened.data, now=now)
+    taken = by_schedule(days, longest=report.window_days, failures=told.failures, now=now, alone=alone)
+    return taken, left_out(days, taken, failures=told.failures, now=now)

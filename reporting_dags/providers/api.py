@@ -58,9 +58,15 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """The answer can be downloaded; `expected_rows` where the provider says how many rows it has."""
+    """The answer can be downloaded.
+
+    Attributes:
+        expected_rows: how many rows it has, where the provider says so.
+        tag: which names its content, where the provider tells one: the same tag means the same bytes.
+    """
 
     expected_rows: int | None = None
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,12 @@ class Body:
         """Whether it calls itself a page or a document, as gateways and file stores put in a report's place."""
         return self.kind in _PAGES
 
+    @property
+    def tag(self) -> str:
+        """Which names the whole body: its strong ETag and its length; empty where either is not told."""
+        etag = self._response.headers.get("ETag", "").strip()
+        return "" if self.length is None or not etag.startswith('"') else f"{etag} {self.length}"
+
     def head(self, size: int = 2048) -> bytes:
         """The first bytes, for reading an error; the body cannot be streamed afterwards."""
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database, open_database
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.tables import metadata
@@ -119,7 +120,7 @@ def test_a_url_that_is_none_is_refused_without_showing_it(tmp_path: Path, url: s
 
 
 def test_a_ledger_of_an_earlier_release_is_named_in_one_line(database: Database) -> None:
-    Ledger(database)
+    database.run(tables.metadata.create_all)
     database.run(lambda connection: connection.execute(sa.text("ALTER TABLE reporting_days DROP COLUMN sha256")))
     with pytest.raises(StorageError, match="made by an earlier release: reporting_days lacks sha256") as told:
         Ledger(database)

@@ -224,12 +224,23 @@ def test_a_job_that_stays_pending_for_too_long_is_sent_again_once(stage: Stage) 
 
 def test_a_job_of_a_day_that_went_out_of_reach_is_not_sent_again(stage: Stage) -> None:
     (job,) = stage.claim([date(2025, 5, 20)])
+    sent = stage.bench.ledger.submitted(job, Handle(id="r-1", url="https://files.example/1"), NOON)
     stage.clock.at = datetime(2026, 11, 21, 0, 0, 30, tzinfo=NOON.tzinfo)
     stage.provider.polls = [Expired("gone")]
-    driven = stage.one([job])
+    driven = stage.one([sent])
     assert driven.error is not None
     assert "out of the provider's reach, which today goes back to 2025-05-21" in driven.error.line
-    assert len(stage.provider.when("submit")) == 1
+    assert stage.provider.when("submit") == []
+
+
+def test_a_day_that_went_out_of_reach_before_it_was_asked_for_is_not_asked_for(stage: Stage) -> None:
+    (job,) = stage.claim([date(2025, 5, 20)])
+    stage.clock.at = datetime(2026, 11, 21, 0, 0, 30, tzinfo=NOON.tzinfo)
+    driven = stage.one([job])
+    assert driven.error is not None
+    assert "out of the provider's reach" in driven.error.line
+    assert stage.provider.calls == []
+    assert not stage.open()
 
 
 def kept(stage: Stage) -> Job:

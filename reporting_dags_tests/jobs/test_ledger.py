@@ -121,3 +121,40 @@ def test_a_job_without_a_handle_was_asked_for_by_the_worse_of_the_clocks_of_its_
     kept = ledger.downloaded(sent, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
     assert kept.asked_at == NOON - 2 * HOUR, "a clock that was set right since does not make the answer later"
     assert kept.ahead == 2 * HOUR
+
+
+def failures(ledger: Ledger) -> dict[int, int]:
+    """How often each day, by its number, has failed of late."""
+    found = ledger.known(REPORT, since=NOON - HOUR).failures
+    return {failed.day: len(times) for failed, times in found.items()}
+
+
+def test_of_a_window_those_days_alone_have_failed_that_were_wanted_and_did_not_land(ledger: Ledger) -> None:
+    _, job = bought(ledger, days(1, 3))
+    for number in (1, 2):
+        landed = replace(facts_of(number, job), landed_at=NOON)
+        ledger.landed([job], landed, recorded=(), publish=published([]))
+    ledger.finish(job, days(1, 3), Outcome.FAILED, "day 3: no currency", NOON + HOUR, [day(3)])
+    assert failures(ledger) == {3: 1}
+    who = run_of(ledger, run="run-2")
+    (spanning,) = claimed(ledger, who, [day(4), day(9)]).jobs
+    ledger.close(spanning, Outcome.FAILED, "refused", NOON + 2 * HOUR)
+    assert failures(ledger) == {3: 1, 4: 1, 9: 1}, "those between were asked for by nobody"
+
+
+def test_a_day_that_has_landed_since_has_not_failed(ledger: Ledger) -> None:
+    who, job = bought(ledger, [day(5)])
+    ledger.finish(job, [day(5)], Outcome.FAILED, "", NOON, [day(5)])
+    assert failures(ledger) == {5: 1}
+    (again,) = claimed(ledger, who, [day(5)]).jobs
+    ledger.landed([again], facts_of(5, again), recorded=(), publish=published([]))
+    ledger.finish(again, [day(5)], Outcome.DATA, "", NOON + HOUR)
+    assert failures(ledger) == {}
+
+
+def test_the_jobs_of_one_run_for_a_day_have_failed_once_and_those_of_two_twice(ledger: Ledger) -> None:
+    for run in ("run-1", "run-2"):
+        for job in claimed(ledger, run_of(ledger, run=run), [day(6)], parts=("a", "b", "c")).jobs:
+            ledger.close(job, Outcome.FAILED, "refused", NOON)
+    assert failures(ledger) == {6: 2}
+    assert ledger.known(REPORT, since=NOON + HOUR).failures == {}, "long ago"

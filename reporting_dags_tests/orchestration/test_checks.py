@@ -1,10 +1,22 @@
-"""The volume check looks back, and only back."""
+"""The volume check looks back, and only back; the hours of a day are counted one by one."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
 from reporting_dags.jobs.job import LandedFacts
+from reporting_dags.landing.store import open_store
+from reporting_dags.model.column import Kind
 from reporting_dags.model.outcome import Outcome
-from reporting_dags.orchestration.checks import volume_check
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.checks import hours_check, names, volume_check
+from reporting_dags.providers.mintegral.report import advanced_performance_report
+from reporting_dags.reports.mintegral import OFFER_PERFORMANCE, OFFER_PERFORMANCE_HOURLY
 
 DAY = date(2026, 11, 10)
 
@@ -48,3 +60,34 @@ def test_too_short_a_history_passes_and_says_so() -> None:
     check = volume_check(DAY, 0, landed(dict.fromkeys(range(1, 5), 100)))
     assert check.passed
     assert "too few" in check.detail
+
+
+SHANGHAI = advanced_performance_report(name="sh", dimensions=("Offer",), granularity="hourly", timezone="+8")
+
+
+@pytest.mark.rule("MT7")
+@pytest.mark.parametrize("report", [OFFER_PERFORMANCE_HOURLY, SHANGHAI], ids=["utc", "shanghai"])
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        (range(24), "24 of 24 hours have rows"),
+        ((), "0 of 24 hours have rows"),
+        ([*range(3), *range(4, 23)], "22 of 24 hours have rows; none at 03:00, 23:00. If that cannot be, ask again: "),
+    ],
+    ids=["all", "no traffic", "two missing"],
+)
+def test_every_hour_of_a_day_has_rows(tmp_path: Path, report: Report[Any], hours: Sequence[int], told: str) -> None:
+    begins = report.calendar.begins_at(DAY)
+    (moment,) = (column for column in report.kept if column.kind is Kind.TIME)
+    times = [begins + timedelta(hours=hour) for hour in hours for _ in range(2)]
+    path = tmp_path / report.file(DAY)
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.table({moment.name: pa.array(times, moment.type)}), path)
+    check = hours_check(report, DAY, open_store(str(tmp_path), scratch=tmp_path))
+    assert check.passed is (len(hours) != 22)
+    assert check.detail.startswith(told)
+
+
+def test_reports_by_the_day_have_no_hours() -> None:
+    assert "hours" in names(OFFER_PERFORMANCE_HOURLY)
+    assert "hours" not in names(OFFER_PERFORMANCE)

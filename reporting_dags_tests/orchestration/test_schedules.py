@@ -12,37 +12,7 @@ from reporting_dags.providers.mintegral.report import advanced_performance_repor
 from reporting_dags.reports import mintegral
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place
-
-
-def tick(place: Place, at: datetime, provider: str = "dt_offer_wall") -> tuple[list[dg.RunRequest], str | None]:
-    loaded = definitions()
-    schedule = loaded.resolve_schedule_def(f"{provider}_daily")
-    context = dg.build_schedule_context(
-        instance=place.instance,
-        scheduled_execution_time=at,
-        repository_def=loaded.get_repository_def(),
-        resources={"home": loaded.resources["home"]} if loaded.resources else {},
-    )
-    with context:
-        told = schedule.evaluate_tick(context)
-    return list(told.run_requests or []), told.skip_message
-
-
-def asked(requests: list[dg.RunRequest], report: str) -> list[str]:
-    found: list[str] = []
-    for request in requests:
-        assert request.asset_selection is not None
-        if request.asset_selection[0].to_user_string() != report:
-            continue
-        tags = request.tags
-        if request.partition_key:
-            found.append(request.partition_key)
-        elif "dagster/asset_partition_range_start" not in tags:
-            found.append("")
-        else:
-            start, end = tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"]
-            found.append(f"{start}...{end}")
-    return found
+from reporting_dags_tests.orchestration.ticks import schedule_tick
 
 
 def noon_after(day: date) -> datetime:
@@ -50,43 +20,43 @@ def noon_after(day: date) -> datetime:
 
 
 @pytest.mark.rule("OW7")
-def test_ow7_the_schedule_ticks_at_five_past_noon_utc(live: Sandbox, place: Place) -> None:
+def test_ow7_the_schedule_ticks_at_five_past_noon_utc_and_every_three_hours(live: Sandbox, place: Place) -> None:
     schedule = definitions().resolve_schedule_def("dt_offer_wall_daily")
-    assert schedule.cron_schedule == "5 12 * * *"
+    assert schedule.cron_schedule == "5 0-23/3 * * *"
     assert schedule.execution_timezone == "UTC"
 
 
 def test_at_first_every_day_is_asked_for_in_one_run_a_report(live: Sandbox, place: Place) -> None:
-    requests, _ = tick(place, datetime(2026, 11, 20, 12, 5, tzinfo=UTC))
-    assert asked(requests, "dt_offer_wall/event") == ["2026-06-01...2026-11-19"]
-    assert len({request.run_key for request in requests}) == len(requests)
+    told = schedule_tick(place, datetime(2026, 11, 20, 12, 5, tzinfo=UTC))
+    assert told.asked("dt_offer_wall/event") == ["2026-06-01...2026-11-19"]
+    assert len({request.run_key for request in told.requests}) == len(told.requests)
 
 
 @pytest.mark.parametrize(
     ("provider", "at", "cron", "wanted"),
     [
-        ("dt_user_level", "12:05", "5 12 * * *", {"revenue": ["2026-11-10...2026-11-19"]}),
-        ("mintegral", "01:35", "35 1 * * *", {"creative_performance": ["2026-06-01...2026-11-19"]}),
-        ("orangeclick", "06:05", "5 6 * * *", {"earnings": ["2026-06-01...2026-11-19"]}),
-        ("integr8", "01:05", "5 1 * * *", {"clicks": ["2026-06-01...2026-11-19"], "offers": [""]}),
+        ("dt_user_level", "12:05", "5 0-23/3 * * *", {"revenue": ["2026-11-10...2026-11-19"]}),
+        ("mintegral", "01:35", "35 1-23/3 * * *", {"creative_performance": ["2026-06-01...2026-11-19"]}),
+        ("orangeclick", "06:05", "5 0-23/3 * * *", {"earnings": ["2026-06-01...2026-11-19"]}),
+        ("integr8", "01:05", "5 1-23/3 * * *", {"clicks": ["2026-06-01...2026-11-19"], "offers": [""]}),
     ],
 )
 def test_each_provider_is_asked_when_its_newest_day_is_out_for_every_day_that_it_serves(
     live: Sandbox, place: Place, provider: str, at: str, cron: str, wanted: dict[str, list[str]]
 ) -> None:
     assert definitions().resolve_schedule_def(f"{provider}_daily").cron_schedule == cron
-    requests, _ = tick(place, datetime.fromisoformat(f"2026-11-20T{at}:00Z"), provider)
+    told = schedule_tick(place, datetime.fromisoformat(f"2026-11-20T{at}:00Z"), provider)
     for name, days in wanted.items():
-        assert asked(requests, f"{provider}/{name}") == days
+        assert told.asked(f"{provider}/{name}") == days
 
 
 def test_a_snapshot_is_asked_for_once_a_day(live: Sandbox, place: Place) -> None:
     now = datetime.now(UTC)
     for name in ("offers", "publishers", "advertisers"):
-        assert asked(tick(place, now, "integr8")[0], f"integr8/{name}") == [""]
+        assert schedule_tick(place, now, "integr8").asked(f"integr8/{name}") == [""]
         assert place.snapshot(dg.AssetKey(["integr8", name])).success
-        assert asked(tick(place, now, "integr8")[0], f"integr8/{name}") == []
-        assert asked(tick(place, now + timedelta(days=1), "integr8")[0], f"integr8/{name}") == [""]
+        assert schedule_tick(place, now, "integr8").asked(f"integr8/{name}") == []
+        assert schedule_tick(place, now + timedelta(days=1), "integr8").asked(f"integr8/{name}") == [""]
 
 
 def test_what_has_landed_is_not_asked_for_again_but_what_restates_is(
@@ -96,11 +66,11 @@ def test_what_has_landed_is_not_asked_for_again_but_what_restates_is(
     monkeypatch.setenv("REPORTING_START_DATE", first.isoformat())
     for report in ("event", "performance"):
         place.run(first, newest, dg.AssetKey(["dt_offer_wall", report]))
-    requests, _ = tick(place, noon_after(newest + timedelta(days=1)))
+    told = schedule_tick(place, noon_after(newest + timedelta(days=1)))
     fresh = newest + timedelta(days=1)
-    assert asked(requests, "dt_offer_wall/event") == [fresh.isoformat()]
+    assert told.asked("dt_offer_wall/event") == [fresh.isoformat()]
     # Ages 1, 2, 3 and 5 are due again; the day of age 4 comes with the query that serves them all.
-    assert asked(requests, "dt_offer_wall/performance") == [f"{first}...{fresh}"]
+    assert told.asked("dt_offer_wall/performance") == [f"{first}...{fresh}"]
 
 
 def test_when_nothing_is_due_the_tick_says_so(
@@ -109,10 +79,9 @@ def test_when_nothing_is_due_the_tick_says_so(
     monkeypatch.setenv("REPORTING_START_DATE", newest.isoformat())
     for report in ("event", "performance"):
         assert place.run(newest, key=dg.AssetKey(["dt_offer_wall", report])).success
-    requests, message = tick(place, noon_after(newest))
-    assert requests == []
-    assert message is not None
-    assert "whole" in message
+    told = schedule_tick(place, noon_after(newest))
+    assert told.requests == []
+    assert "whole" in str(told.skipped)
 
 
 def test_reports_of_another_time_zone_have_a_schedule_of_their_own() -> None:

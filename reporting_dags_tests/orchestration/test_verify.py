@@ -255,7 +255,10 @@ def test_a_day_that_is_replaced_while_it_is_read_is_no_damage(
         reads += 1
         if reads == 1:
             sandbox.clock.advance(3 * 86400)
-            landed(bench, PERFORMANCE, [NEWEST])
+            with pytest.MonkeyPatch.context() as landing:
+                # A landing reads the version before it.
+                landing.setattr(bench.data, "open", opened)
+                landed(bench, PERFORMANCE, [NEWEST])
         return opened(key)
 
     monkeypatch.setattr(bench.data, "open", open_and_replace)

@@ -705,9 +705,24 @@ def test_a_domain_that_is_lost_without_a_word_is_named_by_a_check_that_fails_if_
     comes_home(sandbox, bench, DAYS[1:])
     lost = entities_check(EARNINGS, DAY, bench.data)
     assert lost.passed is earns_little
-    assert lost.detail.endswith(f"gone: {domain}")
+    assert f"gone: {domain}, " in lost.detail
     assert lost.facts["lost"] == 1
     assert entities_check(EARNINGS, DAYS[2], bench.data).passed, "it was gone the day before already"
+
+
+@pytest.mark.rule("OC6")
+def test_a_domain_that_is_lost_when_its_days_are_asked_for_again_is_missed_on_each_of_them(
+    sandbox: Sandbox, bench: Bench
+) -> None:
+    sandbox.settings.change("orangeclick", empty_day_one_in=0)
+    comes_home(sandbox, bench, DAYS)
+    sandbox.settings.change("orangeclick", lost_domains=("example.com",))
+    for result in pull(bench, EARNINGS, DAYS):
+        assert result.evidence.restatement is not None
+        check = entities_check(EARNINGS, result.day, bench.data, earlier=result.evidence.restatement.entities)
+        assert not check.passed
+        assert "gone: example.com" in check.detail
+        assert f"--select orangeclick/earnings --partition {result.day}" in check.detail
 
 
 @pytest.mark.rule("OC6")

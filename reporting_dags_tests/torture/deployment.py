@@ -6,7 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -19,7 +20,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from reporting_dags.local import make_home
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.schedules import RANGE_END, RANGE_START
+from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
 from reporting_dags_tests.torture.place import Place
 from reporting_dags_tests.torture.station import wait_for
 
@@ -33,6 +34,20 @@ mutation($params: ExecutionParams!) {
     ... on LaunchRunSuccess { run { runId } }
     ... on Error { message }
   }
+}"""
+_WHERE = {"repositoryLocationName": "reporting_dags.definitions", "repositoryName": "__repository__"}
+_DRY_RUN = """
+mutation($schedule: ScheduleSelector!, $at: Float) {
+  scheduleDryRun(selectorData: $schedule, timestamp: $at) {
+    __typename
+    ... on DryRunInstigationTick { evaluationResult { skipReason error { message } runRequests {
+      runConfigYaml tags { key value } assetSelection { path } assetChecks { name assetKey { path } } } } }
+    ... on Error { message }
+  }
+}"""
+_START_SENSOR = """
+mutation($sensor: SensorSelector!) {
+  startSensor(sensorSelector: $sensor) { __typename ... on Error { message } }
 }"""
 _TERMINATE = """
 mutation($id: String!) {
@@ -72,15 +87,46 @@ class Deployment:
     def launch(self, report: Report[Any], days: Sequence[date]) -> str:
         """Launch a run over a range of days, as the UI does; returns its id."""
         tags = {RANGE_START: days[0].isoformat(), RANGE_END: days[-1].isoformat()}
+        return self._launched([{"path": report.key.split("/")}], tags=_listed(tags))
+
+    def test_schedule(self, name: str, report: Report[Any]) -> list[str]:
+        """The UI's "Test schedule", as of now, and the launch of what it asks for of `report`; the runs' ids."""
+        asked = {"schedule": {**_WHERE, "scheduleName": name}, "at": time.time()}
+        told = self._ask(_DRY_RUN, **asked)["scheduleDryRun"]
+        found = told.get("evaluationResult") or {}
+        if found.get("runRequests") is None:
+            raise RuntimeError(f"the schedule asks for nothing: {told}")
+        return [
+            self._launched(
+                request["assetSelection"],
+                checks=request["assetChecks"],
+                tags=request["tags"],
+                config=request["runConfigYaml"],
+            )
+            for request in found["runRequests"]
+            if request["assetSelection"] == [{"path": report.key.split("/")}]
+        ]
+
+    def start_sensor(self, name: str) -> None:
+        """Turn a sensor on, as the UI does."""
+        told = self._ask(_START_SENSOR, sensor={**_WHERE, "sensorName": name})["startSensor"]
+        if told["__typename"] != "Sensor":
+            raise RuntimeError(f"the sensor was not started: {told}")
+
+    def _launched(
+        self,
+        assets: Sequence[Mapping[str, Any]],
+        *,
+        tags: Sequence[Mapping[str, str]],
+        checks: Sequence[Mapping[str, Any]] | None = None,
+        config: str = "{}",
+    ) -> str:
+        chosen = {"assetCheckSelection": checks} if checks is not None else {}
         params = {
-            "selector": {
-                "repositoryLocationName": "reporting_dags.definitions",
-                "repositoryName": "__repository__",
-                "pipelineName": "__ASSET_JOB",
-                "assetSelection": [{"path": report.key.split("/")}],
-            },
+            "selector": {**_WHERE, "pipelineName": "__ASSET_JOB", "assetSelection": assets, **chosen},
             "mode": "default",
-            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+            "runConfigData": config,
+            "executionMetadata": {"tags": tags},
         }
         told = self._ask(_LAUNCH, params=params)["launchRun"]
         if told["__typename"] != "LaunchRunSuccess":
@@ -161,6 +207,10 @@ class Deployment:
         if told.get("errors"):
             raise RuntimeError(str(told["errors"]))
         return told["data"]
+
+
+def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

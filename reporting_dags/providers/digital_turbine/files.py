@@ -76,7 +76,7 @@ class ReportFiles:
             start = body.head(64)
             if _is_page(start):
                 return Pending(_PAGE)
-            return Ready() if _text(start) else Pending("the report file is still empty")
+            return Ready(tag=body.tag) if _text(start) else Pending("the report file is still empty")
         if body.status in {202, 204, 404}:
             return Pending("the report file is not there yet")
         if body.status == 403:

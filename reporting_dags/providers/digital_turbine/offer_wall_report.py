@@ -5,7 +5,7 @@ neither can still be declared, by giving a `Column` of one's own in place of the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from reporting_dags.model.column import Column, Kind, day, identity, measure, money, ratio
@@ -127,7 +127,7 @@ def offer_wall_report(
             raise declaration_error(PROVIDER, name, "filters", why)
         if not one.values:
             raise declaration_error(PROVIDER, name, "filters", f"{one.dimension!r} has no values to keep")
-    return Report(
+    report = Report(
         provider=PROVIDER,
         name=name,
         query=OfferWallQuery(
@@ -151,6 +151,9 @@ def offer_wall_report(
         entity=APP if any(column.header == APP for column in dimension_columns) else "",
         description=description,
     )
+    totals = tuple(column for column in metric_columns if column.kind is Kind.MONEY)
+    coarse = replace(report.query, splits=("Date",), metrics=tuple(column.header for column in totals))
+    return report.controlled(coarse, (DIMENSIONS["Date"], *totals))
 
 
 def _resolve(name: str, field: str, asked: Sequence[str | Column], known: Mapping[str, Column]) -> tuple[Column, ...]:

@@ -22,7 +22,7 @@ from reporting_dags.providers.api import (
 from reporting_dags.providers.download import AllowedOrigins, Downloads
 from reporting_dags.providers.integr8.exports import KEPT, Exports, pieces
 from reporting_dags.providers.integr8.pages import Pages
-from reporting_dags.providers.integr8.report import ExportQuery, ListQuery, Query, TableQuery
+from reporting_dags.providers.integr8.report import CountQuery, ExportQuery, ListQuery, Query, TableQuery
 from reporting_dags.providers.integr8.session import NAME, Paths, Session
 from reporting_dags.providers.limits import USUAL, Limits
 
@@ -115,6 +115,8 @@ class Integr8(Provider):
         match report.query:
             case ExportQuery():
                 return self._exports.download(handle)
+            case CountQuery():
+                return self._pages.counts(_of(report), request, meter)
             case TableQuery():
                 return self._pages.table(_of(report), request, meter)
             case ListQuery():

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reporting_dags.model.column import Column
+from reporting_dags.model.column import Column, day, measure
 from reporting_dags.model.days import Calendar, SnapshotCalendar
 from reporting_dags.model.format import DelimitedText, JsonRows
-from reporting_dags.model.report import Report, as_given, declaration_error, known_or_refuse
+from reporting_dags.model.report import ROWS, Report, as_given, declaration_error, known_or_refuse
 from reporting_dags.providers.integr8.fields import (
     CLICK_FIELDS,
     CONVERSION_FIELDS,
@@ -23,6 +23,8 @@ from reporting_dags.providers.integr8.fields import (
 
 PROVIDER = "integr8"
 LONGEST_WINDOW_DAYS = 90
+MOST_COUNTED_DAYS = 31
+"""Days whose rows are counted together: a call each, of which sixty a minute are allowed (IN10)."""
 LOGS: dict[str, str] = {
     "clicks": "request_time",
     "conversions": "conversion_time",
@@ -61,13 +63,21 @@ class TableQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountQuery:
+    """How many rows the report table of a log has on each day, in `timezone` (IN3)."""
+
+    table: str
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
     """An entity list."""
 
     entity: str
 
 
-Query = ExportQuery | TableQuery | ListQuery
+Query = ExportQuery | TableQuery | CountQuery | ListQuery
 
 
 def integr8_log(
@@ -124,7 +134,7 @@ def integr8_log(
     text = DelimitedText(multiline=True, ignored=NO_EXTRA_PARAMETERS)
     unwanted = tuple(field for field in documented if field not in headers)
     pages = JsonRows(rows="data.data", count="data.count", sparse=True, ignored=unwanted)
-    return Report(
+    report: Report[Query] = Report(
         provider=PROVIDER,
         name=name,
         query=query,
@@ -137,6 +147,12 @@ def integr8_log(
         entity="offer_db_id" if {"offer_db_id", "revenue"} <= set(headers) else "",
         description=description,
     )
+    if way == "table" or log not in TABLES:
+        # A table counts its own rows; of postbacks there is none.
+        return report
+    counted = (day("Date"), measure(ROWS, "Rows of the day", unit="rows"))
+    question = CountQuery(table=TABLES[log], timezone=timezone)
+    return report.controlled(question, counted, format=DelimitedText(), window_days=MOST_COUNTED_DAYS)
 
 
 def integr8_list(*, name: str, fields: Mapping[str, str], description: str = "") -> Report[Query]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from reporting_dags.model.column import Column, Kind, Quotient, day, identity, measure, moment, money, ratio
@@ -36,6 +36,8 @@ DIMENSIONS: dict[str, tuple[Column, ...]] = {
     ),
     "AdOutputType": (identity("Ad Output Type", "standard, dynamic (included) or playable (included)"),),
 }
+_COARSE = "AdType"
+"""The dimension with the fewest values: one there must be (MT5)."""
 METRICS = (
     identity("Currency", "Currency of the row's money: USD or CNY"),
     measure("Impression", "Ads shown", unit="impressions"),
@@ -108,7 +110,7 @@ def advanced_performance_report(
     columns = [column for dimension in dimensions for column in DIMENSIONS[dimension]]
     hours = (moment("Timestamp", "Start of the hour"),) if granularity == "hourly" else ()
     keys = [*hours, *columns, METRICS[0]]
-    return Report(
+    report = Report(
         provider=PROVIDER,
         name=name,
         query=AdvancedPerformanceQuery(dimensions=tuple(dimensions), granularity=granularity, timezone=timezone),
@@ -122,9 +124,14 @@ def advanced_performance_report(
         ),
         window_days=LONGEST_WINDOW_DAYS,
         format=DelimitedText(delimiter="\t", quoted=False),
+        hour=hours[0].header if hours else "",
         entity=next((column.header for column in columns if column.kind is Kind.IDENTITY), ""),
         description=description,
     )
+    coarse = replace(report.query, dimensions=(_COARSE,), granularity="daily")
+    kinds = DIMENSIONS[_COARSE]
+    keys = (*(column.header for column in kinds), METRICS[0].header)
+    return report.controlled(coarse, (day("Date"), *kinds, *METRICS), grain=keys)
 
 
 def _zone(name: str, offset: str) -> str:

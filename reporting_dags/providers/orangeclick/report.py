@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reporting_dags.model.column import Column, Quotient, day, identity, measure, money, ratio
+from reporting_dags.model.column import Column, Kind, Quotient, day, identity, measure, money, ratio
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.format import JsonRows
 from reporting_dags.model.report import Report, declaration_error, known_or_refuse
@@ -176,7 +176,7 @@ def orangeclick_report(
         if column.quotient and not set(_ECPM) <= set(metrics):
             figures[figures.index(column)] = ratio(column.header, column.meaning, unit=column.unit)
     keys = [header for header in dimensions if header != "day"]
-    return Report(
+    report = Report(
         provider=PROVIDER,
         name=name,
         query=OrangeClickQuery(
@@ -193,6 +193,12 @@ def orangeclick_report(
         entity="domain" if "domain" in keys else "",
         description=description,
     )
+    if any(isinstance(one, MetricFilter) for group in filter_groups for one in group):
+        # Which rows pass such a filter depends on how fine they are.
+        return report
+    totals = tuple(column for column in figures if column.kind is Kind.MONEY)
+    coarse = replace(report.query, dimensions=("day",), metrics=tuple(column.header for column in totals))
+    return report.controlled(coarse, (DIMENSIONS["day"], *totals))
 
 
 def _check_group(name: str, group: Sequence[Filter]) -> None:

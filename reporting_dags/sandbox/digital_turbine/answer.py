@@ -27,10 +27,14 @@ def world(seed: int, settings: DtSettings) -> World:
     )
 
 
+def out_at(day: date, settings: DtSettings) -> datetime:
+    """When the data of `day` is out (OW7)."""
+    return datetime.combine(day + timedelta(days=1), time(settings.out_hour), UTC) + settings.late_by(day)
+
+
 def version(source: str, day: date, at: datetime, settings: DtSettings) -> int | None:
     """Which version of `day` is known at `at`; None when nothing is yet (OW2, OW7)."""
-    out = datetime.combine(day + timedelta(days=1), time(settings.out_hour), UTC)
-    if at < out:
+    if at < out_at(day, settings):
         return EARLY if settings.early == "partial" and at.date() > day else None
     final = max(1, settings.restate_days)
     return final if source == "event" else min((at.date() - day).days, final)

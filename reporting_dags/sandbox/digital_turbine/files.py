@@ -16,7 +16,7 @@ BUCKET = "/_s3/dt-reports"
 
 @dataclass
 class File:
-    """A report that was asked for; `body` is fixed at that moment, shown or not."""
+    """A report that was asked for; `body` is fixed at that moment, shown or not, and not before `ready`."""
 
     id: str
     folder: str
@@ -25,6 +25,7 @@ class File:
     body: bytes
     never: bool = False
     polls: int = 0
+    ready: datetime | None = None
 
     @property
     def path(self) -> str:
@@ -33,7 +34,7 @@ class File:
 
     def is_filled(self, now: datetime, settings: DtSettings) -> bool:
         """Whether a poll at `now` finds it filled."""
-        due = self.requested + timedelta(seconds=settings.fill_seconds)
+        due = max(self.requested, self.ready or self.requested) + timedelta(seconds=settings.fill_seconds)
         return not self.never and now >= due and self.polls > settings.fill_polls
 
 

@@ -16,6 +16,7 @@ from reporting_dags.sandbox.damage import damaged
 from reporting_dags.sandbox.digital_turbine import accounts, question, user_level
 from reporting_dags.sandbox.digital_turbine.accounts import ACCOUNTS, Account, Quota, Tokens
 from reporting_dags.sandbox.digital_turbine.answer import answer
+from reporting_dags.sandbox.digital_turbine.answer import out_at as answer_out_at
 from reporting_dags.sandbox.digital_turbine.catalogue import APP, COUNTRY, DATE, DOCUMENTED_METRICS
 from reporting_dags.sandbox.digital_turbine.files import BUCKET, File, Files
 from reporting_dags.sandbox.digital_turbine.question import Question, RefusedError
@@ -172,19 +173,28 @@ class DigitalTurbine:
             return self._error(status, refused.code, refused.description)
         self._quota.count(account, api, today)
         name = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
-        table = make(name if settings.row_order == "request" else "")
+        # A: a file that waits for a late day is made when that is out.
+        ready = self._ready(call.now, api, subject, settings)
+        table = make(name if settings.row_order == "request" else "", ready)
         body = damaged(table, self._faults.damage(self.data_point, subject.source, subject.first, subject.last))
-        file = File(name, api, subject, call.now, body, never=call.fault_is("never"))
+        file = File(name, api, subject, call.now, body, never=call.fault_is("never"), ready=ready)
         url = self._files.put(file, origin=call.origin, host=call.headers.get("host", ""), settings=settings)
         if call.fault is not None and call.fault_is("bad_url"):
             url = call.fault["url"]
         call.facts.update(id=name, url=str(url))
         return JSONResponse({"id": name, "url": url})
 
+    def _ready(self, now: datetime, api: str, subject: Subject, settings: DtSettings) -> datetime:
+        if settings.late == "partial":
+            return now
+        out_at = user_level.out_at if api == user_level.API else answer_out_at
+        late = (date.fromisoformat(day) for day in settings.late_days)
+        return max([now, *(out_at(day, settings) for day in late if subject.first <= day <= subject.last)])
+
     def _offer_wall(self, call: Call, settings: DtSettings) -> Accepted:
         asked = _asked(call, settings)
         subject = Subject(asked.source, asked.first, asked.last)
-        return subject, lambda order: answer(asked, seed=self._seed, at=call.now, settings=settings, order=order)
+        return subject, lambda order, at: answer(asked, seed=self._seed, at=at, settings=settings, order=order)
 
     def _user_level_asked(self, call: Call, settings: DtSettings) -> Accepted:
         return user_level.accept(_json(call), _formats(call), seed=self._seed, at=call.now, settings=settings)

@@ -1,6 +1,7 @@
 """Digital Turbine's switches: every assumption (A) about what its documents leave open has one."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from reporting_dags.sandbox.switches import Switches, switch
 
@@ -39,6 +40,13 @@ class DtSettings(Switches):
     url_seconds: int = switch(10800, "DT5: how long a file's URL is valid, sandbox seconds")
     restate_days: int = switch(10, "OW7 A: performance changes until a day is this old")
     out_hour: int = switch(12, "OW7 A: a day's data is out at this hour, UTC, of the next day")
+    late_days: tuple[str, ...] = switch((), "OW7 A: days, YYYY-MM-DD, that are out only late_hours after that hour")
+    late_hours: float = switch(6.0, "OW7 A: how many hours a late day is late")
+    late: str = switch(
+        "pending",
+        "DT5 A: a file with a late day in it is filled when the day is out (pending), or with what is there (partial)",
+        choices=("pending", "partial"),
+    )
     early: str = switch(
         "partial",
         "OW7 A: before that the day has some of its rows (partial) or no row (none)",
@@ -90,6 +98,10 @@ class DtSettings(Switches):
     )
     user_level_huge: bool = switch(True, "A: every day has a row of masked users with impressions over 2**53")
     user_level_rows_factor: float = switch(1.0, "A: how many times the usual users an app has")
+
+    def late_by(self, day: date) -> timedelta:
+        """How much later than its hour `day` is out."""
+        return timedelta(hours=self.late_hours if day.isoformat() in self.late_days else 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -25,7 +25,7 @@ FORBIDDEN = "forbidden"
 ZEROS = "00000000-0000-0000-0000-000000000000"
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
-Accepted = tuple[Subject, Callable[[str], Table]]
+Accepted = tuple[Subject, Callable[[str, datetime], Table]]
 """What a query that may be answered is about, and what makes its file, given what its rows are shuffled by."""
 
 _COLUMNS = ("Date", "App ID", "Country", "Advertising ID", "Placement ID", "Ad Format", "Impressions", "Revenue")
@@ -69,13 +69,22 @@ def read(query: Any, formats: Sequence[str], *, settings: DtSettings, today: dat
 
 
 def accept(query: Any, formats: Sequence[str], *, seed: int, at: datetime, settings: DtSettings) -> Accepted:
-    """The answer to what `read` reads, requested at `at`.
+    """What `read` reads at `at`, and what makes the answer to it as of a moment.
 
     Raises:
         RefusedError: As `read` does.
     """
     asked = read(query, formats, settings=settings, today=at.date())
-    return asked.subject, lambda order: answer(asked.day, [asked.app], seed=seed, at=at, settings=settings, order=order)
+
+    def made(order: str, moment: datetime) -> Table:
+        return answer(asked.day, [asked.app], seed=seed, at=moment, settings=settings, order=order)
+
+    return asked.subject, made
+
+
+def out_at(day: date, settings: DtSettings) -> datetime:
+    """When the data of `day` is out (UL2)."""
+    return datetime.combine(day + timedelta(days=1), time(settings.user_level_out_hour), UTC) + settings.late_by(day)
 
 
 def subject(query: Any) -> Subject | None:
@@ -132,7 +141,7 @@ def version(day: date, at: datetime, settings: DtSettings) -> int | None:
     age = (at.date() - day).days
     if age > settings.user_level_reach_days and settings.user_level_old == "empty":
         return None
-    if at < datetime.combine(day + timedelta(days=1), time(settings.user_level_out_hour), UTC):
+    if at < out_at(day, settings):
         return EARLY if settings.early == "partial" and age > 0 else None
     return min(age, max(1, settings.user_level_restate_days))
 

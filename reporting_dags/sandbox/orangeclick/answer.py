@@ -36,8 +36,8 @@ class _Part:
 
 def version(day: date, at: datetime, settings: OrangeClickSettings) -> int | None:
     """Which version of `day` is known at `at`; None when nothing is yet (OC7)."""
-    out = datetime.combine(day + timedelta(days=1), time(settings.out_hour), UTC)
-    if at < out:
+    late = timedelta(hours=settings.late_hours if day.isoformat() in settings.late_days else 0)
+    if at < datetime.combine(day + timedelta(days=1), time(settings.out_hour), UTC) + late:
         return EARLY if settings.early == "partial" and at.date() >= day else None
     return min(max(1, (at.date() - day).days), max(1, settings.restate_days))
 

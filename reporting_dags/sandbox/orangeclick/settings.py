@@ -30,6 +30,8 @@ class OrangeClickSettings(Switches):
     null_metrics: int = switch(300, "OC5 A: about one row in so many has null as a metric; 0: none")
     lost_domains: tuple[str, ...] = switch((), "OC6 A: domains that are silently missing from every answer")
     out_hour: int = switch(6, "OC7 A: a day's data is out at this hour, UTC, of the next day")
+    late_days: tuple[str, ...] = switch((), "OC7 A: days, YYYY-MM-DD, that are out only late_hours after that hour")
+    late_hours: float = switch(6.0, "OC7 A: how many hours a late day is late")
     early: str = switch(
         "partial",
         "OC7 A: before that, today included, a day has some of its rows (partial) or no row (none)",

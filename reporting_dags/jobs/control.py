@@ -1,0 +1,88 @@
+"""Control totals: what a second, coarser query says that the days come to, held against what has landed.
+
+A control tells the money of a day, or counts its rows, in a measure that is called `ROWS`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from reporting_dags.jobs.job import LandedFacts
+from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.model.report import ROWS, Report
+
+CENT = Decimal("0.005")
+"""Amounts that are nearer to each other are the same to the cent."""
+DAYS = 30
+"""How far back a control looks where one question carries so many days: it costs the same."""
+_AFTER = timedelta(hours=1)
+"""From a day's publication until the control is asked for: the day has landed by then, if nothing is amiss."""
+_WITHOUT = timedelta(hours=6)
+"""After so long the control is asked for whether the day has landed or not."""
+
+Facts = Mapping[date, LandedFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A day whose total is another than what landed; `newer` if the control was asked for after the day was."""
+
+    day: date
+    landed: str
+    control: str
+    newer: bool
+
+    def __str__(self) -> str:
+        return f"{self.day} landed {self.landed}, the control says {self.control}"
+
+
+def differences(landed: Facts, control: Facts) -> list[Difference]:
+    """The days of both whose money differs by a cent or more, oldest first."""
+    found: list[Difference] = []
+    for day in sorted(set(landed) & set(control)):
+        mine, theirs = landed[day], control[day]
+        told = next(_differing(mine, theirs), None)
+        if told is not None:
+            found.append(Difference(day, *told, newer=theirs.asked_at > mine.asked_at))
+    return found
+
+
+def _differing(landed: LandedFacts, control: LandedFacts) -> Iterator[tuple[str, str]]:
+    """Each amount that differs, as it landed and as the control has it."""
+    for column, sums in control.money_sums.items():
+        own = landed.money_sums.get(column, {})
+        for currency in sorted({*sums, *own}):
+            one, other = own.get(currency, Decimal()), sums.get(currency, Decimal())
+            if abs(one - other) >= CENT:
+                yield f"{one:.2f} {currency} of {column}", f"{other:.2f}"
+    rows = control.totals.get(ROWS)
+    if rows is not None and int(rows) != landed.rows:
+        yield f"{landed.rows} rows", f"{rows}"
+
+
+def compared(landed: Facts, control: Facts) -> int:
+    """How many days there are of both."""
+    return len(set(landed) & set(control))
+
+
+def window(report: Report[Any], landed: Facts, control: Facts, now: datetime) -> Window | None:
+    """The days whose totals are to be asked for now, in one query; None when it is not time.
+
+    Once a day, when the newest day is out and has landed; further back than the report is declared to be restated, so
+    that a declared window that is too short is noticed.
+    """
+    calendar = report.calendar
+    newest = calendar.newest(now)
+    out = calendar.published_at(newest)
+    last = max((facts.asked_at for facts in control.values()), default=None)
+    if now < out + _AFTER or (last is not None and last >= out + _AFTER):
+        return None
+    if newest not in landed and now < out + _WITHOUT:
+        return None
+    days = max(DAYS, 2 * max(calendar.restated_at, default=0))
+    days = min(days, report.control.window_days if report.control is not None else days)
+    first = max(newest - (days - 1) * ONE_DAY, calendar.oldest(now))
+    known = [day for day in landed if first <= day <= newest]
+    return Window(min(known), newest) if known else None

@@ -1,0 +1,139 @@
+"""How a report stands as a whole, whatever its last run did: what is missing, failed, in danger, or disputed.
+
+Told from the ledger alone, so that it costs nothing and can be asked at any time.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from reporting_dags.jobs.control import compared, differences
+from reporting_dags.jobs.due import Due, Why, due
+from reporting_dags.jobs.job import Known
+from reporting_dags.landing.checks import CheckResult
+from reporting_dags.model.days import stretches
+from reporting_dags.model.report import Report
+
+NEWEST_DAY = "newest_day"
+NO_DAY_MISSING = "no_day_missing"
+NO_DAY_FAILED = "no_day_failed"
+NO_DAY_IN_DANGER = "no_day_in_danger"
+CONTROL_TOTALS = "control_totals"
+STANDING: Mapping[str, str] = {
+    NEWEST_DAY: "The newest day that is out has landed; from three quarters of an hour after it is out.",
+    NO_DAY_MISSING: "Every day that the provider still serves has landed, under the declaration as it is now.",
+    NO_DAY_FAILED: "No day is left whose last answer failed.",
+    NO_DAY_IN_DANGER: "No day that is missing or due again is about to fall out of the provider's reach.",
+    CONTROL_TOTALS: "The days add up to what a second, coarser query says, to the cent.",
+}
+GRACE = timedelta(minutes=45)
+"""From a day's publication until it is missed."""
+DANGER = timedelta(days=3)
+"""A day that is lost within so long is in danger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the checks are made of: the days that are due, landed and failed, at a moment; `since` is the first."""
+
+    report: Report[Any]
+    since: date
+    due: Sequence[Due]
+    landed: Collection[date]
+    failures: Mapping[date, Sequence[datetime]]
+    now: datetime
+
+
+def standing(report: Report[Any], known: Known, *, since: date, now: datetime) -> list[CheckResult]:
+    """The standing checks of `report`, in the order of `STANDING`; a control only where the report has one."""
+    days = due(report, known, since=since, data=None, now=now)
+    facts = Standing(report=report, since=since, due=days, landed=known.landed, failures=known.failures, now=now)
+    found = [_newest(facts), _missing(facts), _failed(facts), _in_danger(facts)]
+    if report.control is not None:
+        found.append(_control(report, known))
+    return found
+
+
+def _newest(facts: Standing) -> CheckResult:
+    calendar = facts.report.calendar
+    # A day is missed from some time after it is out on: until then the one before is the newest to be missed.
+    day = calendar.newest(facts.now - GRACE)
+    if day < facts.since:
+        return _result(facts, NEWEST_DAY, [], "no day is out yet")
+    present = day in facts.landed
+    told = f"{day} has landed" if present else f"{day} is not there; it was out on {_at(calendar.published_at(day))}"
+    return _result(facts, NEWEST_DAY, [] if present else [day], told)
+
+
+def _missing(facts: Standing) -> CheckResult:
+    calendar = facts.report.calendar
+    asked = (Why.MISSING, Why.BOUGHT)
+    days = [
+        one.day
+        for one in facts.due
+        if one.why in asked and one.day not in facts.landed and facts.now >= calendar.published_at(one.day) + GRACE
+    ]
+    other = [one for one in facts.due if one.why is Why.MISSING and one.day in facts.landed]
+    told = f"missing: {_listed(days)}" if days else "every reachable day has landed"
+    if other:
+        told += f"; {_listed([one.day for one in other])} {other[0].told}"
+    return _result(facts, NO_DAY_MISSING, [*days, *(one.day for one in other)], told)
+
+
+def _failed(facts: Standing) -> CheckResult:
+    days = sorted(facts.failures)
+    told = f"failed and not mended since: {_listed(days)}" if days else "none is left that failed"
+    return _result(facts, NO_DAY_FAILED, days, told)
+
+
+def _in_danger(facts: Standing) -> CheckResult:
+    soon = [one for one in facts.due if one.lost_at is not None and one.lost_at - facts.now <= DANGER]
+    told = "; ".join(f"{one}, and is lost on {_at(one.lost_at or facts.now)}" for one in soon[:10])
+    return _result(facts, NO_DAY_IN_DANGER, [one.day for one in soon], told or "none")
+
+
+def _control(report: Report[Any], known: Known) -> CheckResult:
+    # What landed after the control was asked for is for the next control to judge.
+    found = [one for one in differences(known.landed, known.control) if one.newer]
+    told = "; ".join(map(str, found[:10])) or f"{compared(known.landed, known.control)} days add up"
+    return CheckResult(
+        name=CONTROL_TOTALS,
+        passed=not found,
+        detail=told + _mended(report, [one.day for one in found]),
+        facts={"days_compared": compared(known.landed, known.control), "days": _listed([one.day for one in found])},
+    )
+
+
+def _result(facts: Standing, name: str, days: Sequence[date], told: str) -> CheckResult:
+    listed = _listed(days)
+    return CheckResult(
+        name=name,
+        passed=not days,
+        detail=told + _mended(facts.report, days),
+        facts={"count": len(days), "days": listed},
+    )
+
+
+def _mended(report: Report[Any], days: Sequence[date]) -> str:
+    return f". Mended by: {mending(report, days)}" if days else ""
+
+
+def mending(report: Report[Any], days: Sequence[date]) -> str:
+    """The command that asks for `days` again."""
+    command = "dagster asset materialize -m reporting_dags.definitions --select"
+    found = stretches(days)
+    first, last = found[0].first, found[0].last
+    which = f"--partition {first}" if first == last else f"--partition-range {first}...{last}"
+    more = f", and so on for {len(found) - 1} more stretches" if len(found) > 1 else ""
+    return f"{command} {report.key} {which}{more}"
+
+
+def _listed(days: Sequence[date]) -> str:
+    found = stretches(days)
+    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+    return ", ".join(map(str, found[:10])) + more
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d at %H:%M} UTC"

@@ -1,0 +1,81 @@
+"""Who asks for which days: the schedule or the late-data sensor, never both.
+
+The schedule asks for what is missing, from the time when the newest day is out. Days that are due again ride along
+where they fit into the same query, which then costs nothing more. The sensor brings home what was asked for and was
+not ready; and it asks for the days that are due again and that the schedule has left, once its turn has passed.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from reporting_dags.jobs.due import Due, Why, paused
+from reporting_dags.jobs.planner import plan
+from reporting_dags.model.days import Window
+
+TURN = timedelta(hours=1)
+"""How long, from the moment when it is due again, a day is the schedule's alone."""
+
+_AGAIN = (Why.RESTATED, Why.CHANGED)
+
+Failures = Mapping[date, Sequence[datetime]]
+
+
+def by_schedule(
+    due: Sequence[Due], *, longest: int, failures: Failures, now: datetime, alone: bool = False
+) -> list[Due]:
+    """The days that the schedule asks for.
+
+    Args:
+        due: of the report.
+        longest: the most days that one query covers.
+        failures: when each day failed since it last landed.
+        now: the present moment.
+        alone: whether the sensor is off: then the schedule asks for all that is due.
+    """
+    if alone:
+        return list(due)
+    missing = [one for one in due if one.why is Why.MISSING and paused(failures, one.day, now) is None]
+    restated = sorted((one for one in due if one.why in _AGAIN), key=lambda one: one.day, reverse=True)
+    found = list(missing)
+    for window in plan([one.day for one in missing], longest):
+        first, last = window.first, window.last
+        for one in restated:
+            wider = min(first, one.day), max(last, one.day)
+            if one not in found and (wider[1] - wider[0]).days < longest:
+                found.append(one)
+                first, last = wider
+    return sorted(found, key=lambda one: one.day)
+
+
+def left_out(due: Sequence[Due], taken: Sequence[Due], *, failures: Failures, now: datetime) -> list[str]:
+    """Why the schedule leaves out the days that it has not `taken`; a day in words each."""
+    told: list[str] = []
+    for one in due:
+        until = paused(failures, one.day, now)
+        if one in taken:
+            continue
+        if one.why is Why.MISSING and until is not None:
+            times = f"{len(failures[one.day])} times" if len(failures[one.day]) > 1 else "once"
+            told.append(f"{one} and has failed {times}: left alone until {until:%Y-%m-%d %H:%M} UTC")
+        else:
+            told.append(f"{one}: the turn of the sensor")
+    return told
+
+
+def by_sensor(due: Sequence[Due], *, held: Collection[Window], failures: Failures, now: datetime) -> list[Due]:
+    """The days that the sensor asks for anew.
+
+    Args:
+        due: of the report.
+        held: windows of open jobs, which come home by themselves.
+        failures: when each day failed since it last landed.
+        now: the present moment.
+    """
+    return [
+        one
+        for one in due
+        if one.why in _AGAIN
+        and (one.why is Why.CHANGED or now - one.since >= TURN)
+        and not any(one.day in window for window in held)
+        and paused(failures, one.day, now) is None
+    ]

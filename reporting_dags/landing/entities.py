@@ -1,0 +1,51 @@
+"""What earned on a day: the apps, sites or offers that a report names, each with its money."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reporting_dags.landing.store import Store
+from reporting_dags.model.column import Kind
+from reporting_dags.model.report import Report
+
+Weights = Mapping[str, Decimal]
+"""The first money column's sum by entity, or its rows where a report has no money."""
+
+
+def weights(report: Report[Any], day: date, data: Store) -> Weights:
+    """Read the day's file; empty for a day that is not there, or is of another form, or for a report without entity.
+
+    Raises:
+        StorageError: the store refuses, or what lies there is no Parquet.
+    """
+    if not report.entity or not report.partitioned or not data.exists(report.file(day)):
+        return {}
+    by_header = {column.header: column.name for column in report.kept}
+    entity = by_header[report.entity]
+    money = next((column.name for column in report.kept if column.kind is Kind.MONEY), None)
+    wanted = [entity] if money is None else [entity, money]
+    try:
+        with data.open(report.file(day)) as opened, pq.ParquetFile(opened) as file:
+            if not set(wanted) <= set(file.schema_arrow.names):
+                return {}
+            table = file.read(columns=wanted)
+    except (OSError, pa.ArrowException) as error:
+        raise data.trouble("read", error) from None
+    summed = table.group_by(entity).aggregate([(money or entity, "sum" if money else "count")])
+    values = summed.column(1 if summed.column_names[0] == entity else 0).to_pylist()
+    return {
+        str(name): Decimal(value or 0)
+        for name, value in zip(summed.column(entity).to_pylist(), values, strict=True)
+        if name is not None
+    }
+
+
+def lost(before: Weights, now: Weights) -> dict[str, Decimal]:
+    """What earned before and is gone now, with its share of what was earned then, largest first."""
+    total = sum(before.values(), Decimal())
+    gone = {name: weight / total for name, weight in before.items() if name not in now and weight > 0 and total > 0}
+    return dict(sorted(gone.items(), key=lambda pair: -pair[1]))

@@ -1,0 +1,69 @@
+"""One late-data sensor a provider: it lands what is ready, and asks again for what is due again, without waiting."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+
+from reporting_dags.model.clock import SystemClock
+from reporting_dags.model.errors import ReportingError
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, ReportingHome
+from reporting_dags.orchestration.requests import key_of, sensor_name
+from reporting_dags.orchestration.tick import Cursor, Hurried, Tick
+from reporting_dags.providers.resource import ProviderResource
+
+BUDGET = timedelta(seconds=22)
+"""How long a tick goes on: Dagster ends one that takes a minute."""
+_CALL_SECONDS = 10.0
+
+
+def late_sensors(reports: Sequence[Report[Any]], start: date) -> list[dg.SensorDefinition]:
+    """A sensor for each provider of `reports`."""
+    providers = dict.fromkeys(report.provider for report in reports)
+    return [
+        _sensor(provider, [report for report in reports if report.provider == provider], start)
+        for provider in providers
+    ]
+
+
+def _sensor(provider: str, reports: list[Report[Any]], start: date) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=sensor_name(provider),
+        target=[key_of(report) for report in reports],
+        minimum_interval_seconds=60,
+        required_resource_keys={"home", provider},
+        description=f"Looks every minute how far {provider} is with what was asked for, and starts a run when it is "
+        "ready, so that no run waits. Asks for days that are due again once the schedule's turn has passed, holds what "
+        "has landed against control totals once a day, and tells the standing checks. Turn it on together with the "
+        "schedule; while it is off, the schedule's runs wait themselves.",
+    )
+    def late(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        home: ReportingHome = context.resources.home
+        resource: ProviderResource = getattr(context.resources, provider)
+        clock = SystemClock()
+        cursor = Cursor.read(context.cursor)
+        tick = Tick(start=start, clock=Hurried(clock, clock.now() + BUDGET), cursor=cursor)
+        try:
+            with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
+                tick.stand(opened, reports)
+                hasty = resource.model_copy(
+                    update={"answer_seconds": _CALL_SECONDS, "silence_seconds": _CALL_SECONDS, "poll_seconds": 0.5}
+                )
+                with closing(hasty.client(tick.clock, opened.rates.pace(tick.clock))) as client:
+                    tick.turn(client, opened, reports)
+        except ReportingError as error:
+            tick.told.append(f"{provider}: {error.line}")
+        for line in tick.told:
+            context.log.info(line)
+        quiet = f"nothing of {provider} is under way, and none of its days is due again"
+        return dg.SensorResult(
+            run_requests=tick.requests,
+            skip_reason=None if tick.requests else "; ".join(tick.told) or quiet,
+            cursor=cursor.text,
+            asset_events=tick.events,
+        )
+
+    return late

@@ -1,0 +1,80 @@
+"""Requests for runs, as schedules and sensors make them, and the names by which these know of each other."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from reporting_dags.jobs.due import Due
+from reporting_dags.model.days import Window
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.checks import names
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+WHY = "reporting/why"
+_LONGEST_WHY = 200
+_STALE_SECONDS = 900
+
+
+def key_of(report: Report[Any]) -> dg.AssetKey:
+    """The asset of a report."""
+    return dg.AssetKey([report.provider, report.name])
+
+
+def op_name(report: Report[Any]) -> str:
+    """The op of a report's asset, under which its config stands."""
+    return f"{report.provider}__{report.name}"
+
+
+def sensor_name(provider: str) -> str:
+    """The late-data sensor of a provider."""
+    return f"{provider}_late"
+
+
+def is_on(instance: dg.DagsterInstance, sensor: str, now: datetime) -> bool:
+    """Whether a sensor that is off until somebody turns it on has been turned on, and has ticked or begun lately.
+
+    The state of one that is gone, such as of a code location that was renamed, says for ever that it runs.
+    """
+    return any(
+        state.name == sensor and state.is_running and now.timestamp() - _lately(state.instigator_data) < _STALE_SECONDS
+        for state in instance.all_instigator_state()
+    )
+
+
+def _lately(data: object) -> float:
+    """When a sensor last ticked or was turned on, as a POSIX timestamp."""
+    names = ("last_tick_timestamp", "last_tick_start_timestamp", "last_sensor_start_timestamp")
+    return max(getattr(data, name, None) or 0.0 for name in names)
+
+
+def run_request(
+    report: Report[Any], window: Window, *, reason: str, why: Sequence[Due] = (), wait: bool | None = None
+) -> dg.RunRequest:
+    """One run over `window`.
+
+    Args:
+        report: whose asset.
+        window: its days.
+        reason: tells requests for the same days apart.
+        why: the days of it that are due, for people to read.
+        wait: whether the run waits for the provider; None for a table that asks none, and has no config.
+    """
+    first, last = window.first.isoformat(), window.last.isoformat()
+    single = window.first == window.last
+    told = "; ".join(map(str, why))
+    tags = {WHY: told if len(told) <= _LONGEST_WHY else told[: _LONGEST_WHY - 1] + "…"} if told else {}
+    if report.partitioned and not single:
+        tags |= {RANGE_START: first, RANGE_END: last}
+    config = {"wait": wait, "only_due": True}
+    return dg.RunRequest(
+        run_key=f"{report.key}:{window}:{reason}",
+        asset_selection=[key_of(report)],
+        # Standing checks are the sensor's: a run would have to say of each that it was skipped.
+        asset_check_keys=None if wait is None else [dg.AssetCheckKey(key_of(report), name) for name in names(report)],
+        partition_key=first if report.partitioned and single else None,
+        run_config={} if wait is None else {"ops": {op_name(report): {"config": config}}},
+        tags=tags,
+    )

@@ -1,0 +1,114 @@
+"""`network/settling`: how each report settles with age, as a picture and a table in the UI, once a day."""
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+from matplotlib.figure import Figure
+
+from reporting_dags.jobs.settle import Settling, settling
+from reporting_dags.model.days import stretches
+from reporting_dags.model.errors import ReportingError
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.home import ReportingHome
+from reporting_dags.reports.network import NETWORK
+
+KEY = dg.AssetKey([NETWORK.provider, "settling"])
+LONG_ENOUGH = "declared_ages_long_enough"
+
+
+def settling_asset(reports: Sequence[Report[Any]]) -> dg.AssetsDefinition:
+    """The asset: how much of a day's final money, or rows, was known at which age, of every report kept by day."""
+
+    @dg.asset(
+        key=KEY,
+        group_name=NETWORK.provider,
+        description="How each report settles: the median share of a day's newest amount that was known at each age, "
+        "from every landing that the ledger remembers.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                LONG_ENOUGH,
+                asset=KEY,
+                description="No report changed after the last age at which it declares to be restated. A warning only.",
+            )
+        ],
+        required_resource_keys={"home"},
+        kinds={"picture"},
+        output_required=False,
+    )
+    def curves(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        home: ReportingHome = context.resources.home
+        try:
+            with home.open(context.instance) as opened:
+                found = [
+                    settling(report, opened.ledger.history(report.key)) for report in reports if report.partitioned
+                ]
+        except ReportingError as error:
+            raise dg.Failure(error.line, allow_retries=False) from None
+        yield dg.MaterializeResult(metadata=_metadata(found), check_results=[_long_enough(found)])
+
+    return curves
+
+
+def settling_schedule() -> dg.ScheduleDefinition:
+    """Once a day; on from the start, as it asks no provider."""
+    return dg.ScheduleDefinition(
+        name="settling_daily",
+        cron_schedule="30 14 * * *",
+        target=dg.AssetSelection.assets(KEY),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Draws how each report settles with age.",
+    )
+
+
+def _metadata(found: Sequence[Settling]) -> dict[str, Any]:
+    rows = [
+        dg.TableRecord(
+            {
+                "report": one.report,
+                "days seen again": one.days,
+                "last change at age": "never" if one.last_change is None else str(one.last_change),
+                **{f"known at age {age}": f"{one.known[age]:.4%}" if age in one.known else "" for age in _AGES},
+            }
+        )
+        for one in found
+    ]
+    return {"curves": dg.MetadataValue.md(_picture(found)), "table": dg.MetadataValue.table(rows)}
+
+
+_AGES = (0, 1, 2, 3, 5, 7, 10, 14, 21, 30)
+
+
+def _picture(found: Sequence[Settling]) -> str:
+    """The curves as a picture in markdown; words where nothing has landed twice."""
+    drawn = [one for one in found if len(one.known) > 1]
+    if not drawn:
+        return "No day has landed more than once yet."
+    figure = Figure(figsize=(8, 4), dpi=80, layout="constrained")
+    axes = figure.subplots()
+    for one in drawn:
+        axes.plot(list(one.known), [100 * share for share in one.known.values()], marker="o", label=one.report)
+    axes.set_xlabel("age of the day when it was asked for, in days since it was out")
+    axes.set_ylabel("known, % of the newest")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize="small")
+    held = io.BytesIO()
+    figure.savefig(held, format="png")
+    return f"![how the reports settle](data:image/png;base64,{base64.b64encode(held.getvalue()).decode()})"
+
+
+def _long_enough(found: Sequence[Settling]) -> dg.AssetCheckResult:
+    late = [one for one in found if one.late]
+    told = "; ".join(
+        f"{one.report} changed at the age of {one.last_change} days, after the last at which it is asked for again: "
+        f"{', '.join(str(stretch) for stretch in stretches(one.late)[:5])}; give restated_at a later age"
+        for one in late
+    )
+    return dg.AssetCheckResult(
+        check_name=LONG_ENOUGH,
+        passed=not late,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=told or "no report changed later than it declares",
+    )

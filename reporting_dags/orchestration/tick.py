@@ -1,0 +1,203 @@
+"""One tick of a late-data sensor: what it finds, says and asks for, a report at a time, in bounded time."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+import dagster as dg
+
+from reporting_dags.jobs import control
+from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.due import due, known, paused
+from reporting_dags.jobs.look import Looked, look
+from reporting_dags.jobs.planner import plan
+from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.retention import forget_raw
+from reporting_dags.jobs.standing import standing
+from reporting_dags.jobs.turns import by_sensor
+from reporting_dags.landing.checks import CheckResult
+from reporting_dags.landing.store import open_store
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.days import Window, stretches
+from reporting_dags.model.errors import ReportingError, StorageError
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.assets import daily_partitions
+from reporting_dags.orchestration.home import OpenHome, as_set
+from reporting_dags.orchestration.requests import run_request
+from reporting_dags.orchestration.standing import standing_event
+from reporting_dags.providers.api import Provider
+from reporting_dags.providers.trouble import Unavailable
+
+_SLOT = timedelta(hours=3)
+"""A day that is due again and whose run came to nothing is asked for once more after so long."""
+_TOLD_AGAIN = timedelta(hours=6)
+"""A standing check that says the same is told again after so long."""
+
+
+class Hurried:
+    """A clock on which there is no time left after `until`: what would sleep longer ends instead."""
+
+    def __init__(self, clock: Clock, until: datetime) -> None:
+        self._clock = clock
+        self._until = until
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, or raise `Unavailable` when that would take longer than there is time."""
+        if self._clock.now() + timedelta(seconds=seconds) > self._until:
+            raise Unavailable("there was no time left in this tick", advice="The next one goes on.")
+        self._clock.sleep(seconds)
+
+    @property
+    def spent(self) -> bool:
+        """Whether none is left."""
+        return self._clock.now() >= self._until
+
+
+@dataclass(kw_only=True)
+class Cursor:
+    """What one tick leaves to the next: with which report to begin, and what was last told of the standing checks."""
+
+    next: str = ""
+    told: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
+
+    @classmethod
+    def read(cls, text: str | None) -> Self:
+        """From the text that Dagster keeps; anything else begins anew."""
+        try:
+            said = json.loads(text or "{}")
+            told = {str(name): (str(what), float(at)) for name, (what, at) in said.get("told", {}).items()}
+            return cls(next=str(said.get("next", "")), told=told)
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+    @property
+    def text(self) -> str:
+        """As Dagster keeps it."""
+        return json.dumps({"next": self.next, "told": self.told})
+
+
+@dataclass(kw_only=True)
+class Tick:
+    """One tick.
+
+    Attributes:
+        start: the first partition of every report.
+        clock: ends what would take too long.
+        cursor: what the tick before left, and this one leaves.
+        told: what was found, a line each.
+        requests: runs to start.
+        events: standing checks to record.
+    """
+
+    start: date
+    clock: Hurried
+    cursor: Cursor
+    told: list[str] = field(default_factory=list[str])
+    requests: list[dg.RunRequest] = field(default_factory=list[dg.RunRequest])
+    events: list[dg.AssetCheckEvaluation] = field(default_factory=list[dg.AssetCheckEvaluation])
+
+    def stand(self, opened: OpenHome, reports: Sequence[Report[Any]]) -> None:
+        """Tell the standing checks that say something new, or have said nothing for long."""
+        now = self.clock.now()
+        for report in reports:
+            if report.partitioned:
+                asked = as_set(report)
+                found = standing(asked, known(asked, opened.ledger, now), since=self.start, now=now)
+                self.events += [standing_event(report, check) for check in found if self._is_news(report, check, now)]
+
+    def _is_news(self, report: Report[Any], check: CheckResult, now: datetime) -> bool:
+        name, said = f"{report.key}:{check.name}", f"{check.passed} {check.detail}"
+        what, at = self.cursor.told.get(name, ("", 0.0))
+        if what == said and now.timestamp() - at < _TOLD_AGAIN.total_seconds():
+            return False
+        self.cursor.told[name] = (said, now.timestamp())
+        if not check.passed:
+            self.told.append(f"{report.key} {check.name}: {check.detail}")
+        return True
+
+    def turn(self, client: Provider, opened: OpenHome, reports: Sequence[Report[Any]]) -> None:
+        """Look at `reports` one after another, beginning where the tick before ran out of time."""
+        place = next((number for number, report in enumerate(reports) if report.key == self.cursor.next), 0)
+        self.cursor.next = ""
+        for report in (*reports[place:], *reports[:place]):
+            if self.clock.spent:
+                self.told.append(f"time ran out before {report.key}: the next tick begins with it")
+                self.cursor.next = report.key
+                return
+            asked = as_set(report)
+            bench = opened.bench(client, self.clock, run="the late-data sensor", waits=False)
+            try:
+                self._control(bench, opened, asked)
+                self._report(bench, asked)
+            except StorageError:
+                raise
+            except ReportingError as error:
+                self.told.append(f"{report.key}: {error.line}")
+
+    def _report(self, bench: Bench, report: Report[Any]) -> None:
+        now, held = self.clock.now(), list[Window]()
+        failures = known(report, bench.ledger, now).failures
+        for looked in look(bench, report, now, spent=lambda: self.clock.spent):
+            held.append(looked.window)
+            pauses = [until for day in looked.days if (until := paused(failures, day, now)) is not None]
+            if looked.worth and pauses:
+                text = f"{looked.told}, and is left alone until {max(pauses):%Y-%m-%d %H:%M} UTC: it has failed"
+            else:
+                text = looked.told
+                self.requests += self._landing(report, looked) if looked.worth else ()
+            self.told.append(f"{report.key} {looked.window}: {text}")
+        told = known(report, bench.ledger, now)
+        days = due(report, told, since=self.start, data=None, now=now)
+        again = by_sensor(days, held=held, failures=told.failures, now=now)
+        slot = int(now.timestamp() // _SLOT.total_seconds())
+        for window in plan([one.day for one in again], report.window_days):
+            mine = [one for one in again if one.day in window]
+            self.told.append(f"{report.key}: {'; '.join(map(str, mine))}")
+            self.requests.append(run_request(report, window, reason=f"again:{slot}", why=mine, wait=False))
+
+    def _landing(self, report: Report[Any], looked: Looked) -> Iterator[dg.RunRequest]:
+        """Runs over the days that open jobs were bought for; days that are no partitions would spoil the tick."""
+        partitions = daily_partitions(report, self.start) if report.partitioned else None
+        keys = set(partitions.get_partition_keys(current_time=self.clock.now())) if partitions is not None else None
+        days = [day for day in looked.days if keys is None or day.isoformat() in keys]
+        # A run that ended before it began, as when somebody cancels it in the queue, must not be the last one.
+        hour = self.clock.now().strftime("%Y-%m-%dT%H")
+        for stretch in stretches(days):
+            yield run_request(report, stretch, reason=f"{looked.told[:40]}:{looked.token}:{hour}", wait=False)
+
+    def _control(self, bench: Bench, opened: OpenHome, report: Report[Any]) -> None:
+        """Ask for the control totals when it is time, and take them in when they are ready."""
+        asked, now = report.control, self.clock.now()
+        if asked is None:
+            return
+        open_jobs = list(look(bench, asked, now, spent=lambda: self.clock.spent))
+        if open_jobs:
+            self.told += [f"{asked.key} {looked.window}: {looked.told}" for looked in open_jobs]
+            days = [day for looked in open_jobs if looked.worth for day in looked.window.days]
+        else:
+            told = known(report, opened.ledger, now)
+            window = control.window(report, told.landed, told.control, now)
+            days = window.days if window is not None and not self._left_alone(opened, asked, window, now) else []
+        if days:
+            self._take(bench, opened, asked, days)
+
+    @staticmethod
+    def _left_alone(opened: OpenHome, asked: Report[Any], window: Window, now: datetime) -> bool:
+        return paused(known(asked, opened.ledger, now).failures, window.last, now) is not None
+
+    def _take(self, asked_in: Bench, opened: OpenHome, asked: Report[Any], days: Sequence[date]) -> None:
+        """Pull a control as any report, but that of its files the ledger keeps the sums alone."""
+        with TemporaryDirectory(dir=opened.scratch) as folder:
+            bench = replace(asked_in, data=open_store(folder, scratch=opened.scratch))
+            results = list(pull(bench, asked, days))
+            forget_raw(bench, asked, opened.keep_raw)
+        errors = {result.error.line for result in results if result.error is not None}
+        told = sorted(errors) or [f"has the totals of {len(results)} days"]
+        self.told += [f"{asked.key}: {line}" for line in told]

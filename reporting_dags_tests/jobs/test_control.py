@@ -1,0 +1,133 @@
+"""Control totals: a second, coarser query adds up to what landed, to the cent, and tells what does not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.control import compared, differences, window
+from reporting_dags.jobs.job import LandedFacts
+from reporting_dags.jobs.pull import pull
+from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.report import Report
+from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
+from reporting_dags.reports.integr8 import CLICKS
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.conftest import NOON
+
+DAYS = Window(date(2026, 11, 10), date(2026, 11, 14)).days
+CONTROLLED = [report for report in all_reports() if report.control is not None]
+
+
+def control_of(report: Report[Any]) -> Report[Any]:
+    assert report.control is not None
+    return report.control
+
+
+@pytest.mark.rule("OW1", "MT5", "OC3", "IN3")
+@pytest.mark.parametrize("report", CONTROLLED, ids=lambda report: report.key)
+def test_every_control_adds_up_to_what_its_report_landed(
+    sandbox: Sandbox, bench_of: Callable[..., Bench], report: Report[Any]
+) -> None:
+    sandbox.settings.change("mintegral", fill_polls=0)
+    bench = bench_of(report.provider)
+    for one in (report, control_of(report)):
+        results = list(pull(bench, one, DAYS))
+        assert all(result.landed for result in results), [result.error for result in results]
+    landed, control = bench.ledger.days(report.key), bench.ledger.days(control_of(report).key)
+    assert compared(landed, control) == len(DAYS)
+    assert differences(landed, control) == []
+
+
+@pytest.mark.rule("IN3")
+def test_a_count_that_is_of_the_page_alone_is_no_control(sandbox: Sandbox, bench_of: Callable[..., Bench]) -> None:
+    sandbox.faults.add("integr8.click_table", do="count", count=1, times=None)
+    (result,) = pull(bench_of("integr8"), control_of(CLICKS), DAYS[:1])
+    assert result.error is not None
+    assert "does not count" in result.error.line
+
+
+def facts(day: date, money: dict[str, str] | None = None, *, asked: datetime = NOON, rows: int = 5) -> LandedFacts:
+    return LandedFacts(
+        day=day,
+        version="v",
+        outcome=Outcome.DATA,
+        rows=rows,
+        size=1,
+        fingerprint="f",
+        raw_sha256="",
+        money={"publisher_revenue": money} if money else {},
+        asked_at=asked,
+        landed_at=asked,
+    )
+
+
+DAY = DAYS[0]
+LATER = NOON + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("landed", "control", "told"),
+    [
+        ({"USD": "10.00"}, {"USD": "10.0049"}, None),
+        ({"USD": "10.00"}, {"USD": "10.005"}, "10.00 USD of publisher_revenue, the control says 10.00"),
+        ({"USD": "10.00"}, {"USD": "12"}, "10.00 USD of publisher_revenue, the control says 12.00"),
+        ({"USD": "10.00", "CNY": "3"}, {"USD": "10"}, "3.00 CNY of publisher_revenue, the control says 0.00"),
+        ({"USD": "10.00"}, {"USD": "10", "CNY": "3"}, "0.00 CNY of publisher_revenue, the control says 3.00"),
+    ],
+)
+def test_amounts_are_the_same_to_the_cent(landed: dict[str, str], control: dict[str, str], told: str | None) -> None:
+    found = differences({DAY: facts(DAY, landed)}, {DAY: facts(DAY, control, asked=LATER)})
+    assert [str(one) for one in found] == ([f"{DAY} landed {told}"] if told else [])
+
+
+def test_rows_are_counted_exactly_and_a_day_that_one_side_lacks_is_no_difference() -> None:
+    counted = replace(facts(DAY, rows=1), totals={"rows": "6"})
+    assert [str(one) for one in differences({DAY: facts(DAY)}, {DAY: counted})] == [
+        f"{DAY} landed 5 rows, the control says 6"
+    ]
+    assert differences({DAY: facts(DAY, rows=6)}, {DAY: counted}) == []
+    assert differences({DAYS[1]: facts(DAYS[1])}, {DAY: counted}) == []
+    assert compared({DAYS[1]: facts(DAYS[1])}, {DAY: counted}) == 0
+
+
+def test_a_control_is_newer_than_the_day_only_if_it_was_asked_for_later() -> None:
+    old, new = facts(DAY, {"USD": "1"}), facts(DAY, {"USD": "2"}, asked=LATER)
+    assert [one.newer for one in differences({DAY: old}, {DAY: new})] == [True]
+    assert [one.newer for one in differences({DAY: new}, {DAY: old})] == [False]
+    assert [one.newer for one in differences({DAY: old}, {DAY: replace(new, asked_at=NOON)})] == [False]
+
+
+NEWEST = EVENT.calendar.newest(NOON)
+OUT = EVENT.calendar.published_at(NEWEST)
+SHORT = replace(EVENT, control=replace(cast("Report[Any]", EVENT.control), window_days=7))
+LONG = replace(EVENT, calendar=replace(EVENT.calendar, restated_at=(1, 20)))
+LANDED = {day: facts(day) for day in Window(NEWEST - 40 * ONE_DAY, NEWEST).days}
+
+
+@pytest.mark.parametrize(
+    ("report", "days"), [(EVENT, 30), (PERFORMANCE, 30), (SHORT, 7), (LONG, 40)], ids=["30", "ages", "short", "long"]
+)
+def test_a_control_reaches_a_month_back_and_past_the_restatement_where_one_question_does(
+    report: Report[Any], days: int
+) -> None:
+    at = OUT + timedelta(hours=1)
+    assert window(report, LANDED, {}, at) == Window(NEWEST - (days - 1) * ONE_DAY, NEWEST)
+    assert window(report, {NEWEST: facts(NEWEST)}, {}, at) == Window(NEWEST, NEWEST)
+    assert window(report, {}, {}, OUT + timedelta(hours=7)) is None
+
+
+def test_a_control_is_asked_for_once_a_day_when_the_newest_day_has_landed() -> None:
+    hour = timedelta(hours=1)
+    assert window(EVENT, LANDED, {}, OUT + hour - timedelta.resolution) is None
+    before = {DAY: facts(DAY, asked=OUT - hour)}
+    assert window(EVENT, LANDED, before, OUT + hour) is not None
+    assert window(EVENT, LANDED, {DAY: facts(DAY, asked=OUT + hour)}, OUT + 20 * hour) is None
+    late = {day: LANDED[day] for day in LANDED if day != NEWEST}
+    assert window(EVENT, late, {}, OUT + 6 * hour - timedelta.resolution) is None
+    assert window(EVENT, late, {}, OUT + 6 * hour) == Window(NEWEST - 29 * ONE_DAY, NEWEST)

@@ -1,0 +1,140 @@
+"""How a report stands: each check lists the days that are amiss, and the command that mends them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reporting_dags.jobs.job import Known, LandedFacts
+from reporting_dags.jobs.standing import DANGER, GRACE, mending, standing
+from reporting_dags.landing.checks import CheckResult
+from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.report import Report
+from reporting_dags.reports.dt_offer_wall import EVENT
+from reporting_dags.reports.dt_user_level import REVENUE
+
+NEWEST = date(2026, 11, 19)
+OUT = EVENT.calendar.published_at(NEWEST)
+SINCE = NEWEST - 4 * ONE_DAY
+DAYS = Window(SINCE, NEWEST).days
+COMMAND = "dagster asset materialize -m reporting_dags.definitions --select dt_offer_wall/event"
+
+
+def landed(days: Sequence[date], report: Report[Any] = EVENT, money: str = "10") -> dict[date, LandedFacts]:
+    return {
+        day: LandedFacts(
+            day=day,
+            version=report.version,
+            outcome=Outcome.DATA,
+            rows=1,
+            size=1,
+            fingerprint="f",
+            raw_sha256="",
+            money={"publisher_revenue": {"USD": money}},
+            asked_at=report.calendar.published_at(day),
+            landed_at=report.calendar.published_at(day),
+        )
+        for day in days
+    }
+
+
+def told(
+    days: Mapping[date, LandedFacts],
+    *,
+    now: datetime = OUT + GRACE,
+    report: Report[Any] = EVENT,
+    bought: Sequence[date] = (),
+    failures: Mapping[date, Sequence[datetime]] | None = None,
+    control: Mapping[date, LandedFacts] | None = None,
+    since: date = SINCE,
+) -> dict[str, CheckResult]:
+    known = Known(landed=days, bought=bought, failures=failures or {}, control=control or {})
+    return {check.name: check for check in standing(report, known, since=since, now=now)}
+
+
+def test_all_is_well_when_every_day_has_landed() -> None:
+    found = told(landed(DAYS))
+    assert list(found) == ["newest_day", "no_day_missing", "no_day_failed", "no_day_in_danger", "control_totals"]
+    assert all(check.passed for check in found.values())
+    assert found["newest_day"].detail == f"{NEWEST} has landed"
+
+
+def test_the_newest_day_is_missed_three_quarters_of_an_hour_after_it_is_out_and_not_before() -> None:
+    days = landed(DAYS[:-1])
+    assert told(days, now=OUT + GRACE - timedelta.resolution)["newest_day"].passed
+    check = told(days)["newest_day"]
+    assert not check.passed
+    assert f"{NEWEST} is not there; it was out on 2026-11-20 at 12:00 UTC" in check.detail
+    assert check.detail.endswith(f"{COMMAND} --partition {NEWEST}")
+
+
+def test_an_old_day_that_has_just_landed_does_not_stand_for_the_newest() -> None:
+    old = landed(DAYS[:-1])
+    fresh = {day: replace(facts, asked_at=OUT + GRACE, landed_at=OUT + GRACE) for day, facts in old.items()}
+    assert not told(fresh)["newest_day"].passed
+
+
+def test_every_missing_day_is_listed_with_what_mends_it_even_while_it_is_under_way() -> None:
+    days = landed([DAYS[0], DAYS[3], DAYS[4]])
+    for bought in ((), DAYS[1:3]):
+        check = told(days, bought=bought)["no_day_missing"]
+        assert not check.passed
+        assert f"missing: {DAYS[1]}...{DAYS[2]}" in check.detail
+        assert check.detail.endswith(f"{COMMAND} --partition-range {DAYS[1]}...{DAYS[2]}")
+        assert check.facts == {"count": 2, "days": f"{DAYS[1]}...{DAYS[2]}"}
+
+
+def test_a_day_of_another_declaration_is_listed() -> None:
+    days = landed(DAYS)
+    days[DAYS[2]] = replace(days[DAYS[2]], version="earlier")
+    check = told(days)["no_day_missing"]
+    assert not check.passed
+    assert f"{DAYS[2]} landed under another declaration" in check.detail
+    assert told(days)["newest_day"].passed
+
+
+def test_a_report_whose_first_day_is_yet_to_come_stands_well() -> None:
+    found = told({}, since=NEWEST + ONE_DAY)
+    assert found["newest_day"].detail == "no day is out yet"
+    assert all(check.passed for check in found.values())
+
+
+def test_a_day_whose_last_answer_failed_is_listed() -> None:
+    check = told(landed(DAYS[1:]), failures={DAYS[0]: [OUT]})["no_day_failed"]
+    assert not check.passed
+    assert f"{DAYS[0]}" in check.detail
+    assert check.detail.endswith(f"--partition {DAYS[0]}")
+
+
+@pytest.mark.rule("UL2")
+def test_a_day_is_in_danger_three_days_before_it_is_lost_and_says_when_that_is() -> None:
+    day = date(2026, 11, 10)
+    lost_at = REVENUE.calendar.lost_at(day)
+    assert lost_at is not None
+    others = landed(Window(day + ONE_DAY, date(2026, 11, 17)).days, REVENUE)
+    before = told(others, report=REVENUE, since=day, now=lost_at - DANGER - timedelta.resolution)
+    assert before["no_day_in_danger"].passed
+    after = told(others, report=REVENUE, since=day, now=lost_at - DANGER)["no_day_in_danger"]
+    assert not after.passed
+    assert f"{day} is missing, and is lost on {lost_at:%Y-%m-%d at %H:%M} UTC" in after.detail
+
+
+def test_totals_that_differ_are_listed_with_both_amounts() -> None:
+    control = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS, money="10").items()}
+    control[DAYS[1]] = replace(control[DAYS[1]], money={"publisher_revenue": {"USD": "10.01"}})
+    check = told(landed(DAYS), control=control)["control_totals"]
+    assert not check.passed
+    assert f"{DAYS[1]} landed 10.00 USD of publisher_revenue, the control says 10.01" in check.detail
+    assert check.facts["days_compared"] == len(DAYS)
+    assert check.detail.endswith(f"--partition {DAYS[1]}")
+
+
+def test_many_stretches_are_counted_and_the_first_is_mended() -> None:
+    days = [NEWEST - n * ONE_DAY for n in range(0, 60, 2)]
+    assert mending(EVENT, days).endswith(f"--partition {min(days)}, and so on for 29 more stretches")
+    since = NEWEST - 59 * ONE_DAY
+    check = told(landed(sorted(set(Window(since, NEWEST).days) - set(days))), since=since)["no_day_missing"]
+    assert "and 20 more" in str(check.facts["days"])

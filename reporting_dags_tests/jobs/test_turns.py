@@ -1,0 +1,116 @@
+"""Who asks for a day: the schedule or the late-data sensor, never both, and always one of them in the end."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reporting_dags.jobs.due import Due, Why, paused
+from reporting_dags.jobs.planner import plan
+from reporting_dags.jobs.turns import TURN, by_schedule, by_sensor
+from reporting_dags.model.days import ONE_DAY, Window
+
+TODAY = date(2026, 11, 20)
+NOW = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+AGAIN = (Why.RESTATED, Why.CHANGED)
+
+
+def a_due(age: int, why: Why, hours: float = 3) -> Due:
+    return Due(day=TODAY - age * ONE_DAY, why=why, told=str(why), since=NOW - hours * HOUR, lost_at=None)
+
+
+dues = st.lists(
+    st.builds(a_due, st.integers(1, 40), st.sampled_from(Why), st.floats(0, 100)),
+    max_size=20,
+    unique_by=lambda one: one.day,
+).map(lambda found: sorted(found, key=lambda one: one.day))
+failures = st.dictionaries(
+    st.integers(1, 40).map(lambda age: TODAY - age * ONE_DAY),
+    st.lists(st.floats(0, 60).map(lambda hours: NOW - hours * HOUR), min_size=1, max_size=4),
+    max_size=5,
+)
+windows = st.lists(st.integers(1, 40), min_size=2, max_size=2).map(
+    lambda ages: Window(TODAY - max(ages) * ONE_DAY, TODAY - min(ages) * ONE_DAY)
+)
+
+
+@given(dues, failures, st.integers(1, 90))
+def test_what_the_schedule_takes_beyond_what_is_missing_costs_no_query(
+    found: list[Due], failed: dict[date, list[datetime]], longest: int
+) -> None:
+    taken = by_schedule(found, longest=longest, failures=failed, now=NOW)
+    missing = [one for one in taken if one.why is Why.MISSING]
+    assert all(one.why in {Why.MISSING, *AGAIN} for one in taken), "what was bought comes home by itself"
+    assert len(plan([one.day for one in taken], longest)) == len(plan([one.day for one in missing], longest))
+    assert taken == sorted(taken, key=lambda one: one.day)
+
+
+@given(dues, failures, st.integers(1, 90))
+def test_every_missing_day_is_the_schedules_unless_it_is_left_alone_for_having_failed(
+    found: list[Due], failed: dict[date, list[datetime]], longest: int
+) -> None:
+    taken = by_schedule(found, longest=longest, failures=failed, now=NOW)
+    for one in found:
+        if one.why is Why.MISSING:
+            assert (one in taken) is (paused(failed, one.day, NOW) is None)
+
+
+@given(dues, failures, st.lists(windows, max_size=3))
+def test_the_sensor_takes_no_day_that_is_missing_or_under_way(
+    found: list[Due], failed: dict[date, list[datetime]], held: list[Window]
+) -> None:
+    for one in by_sensor(found, held=held, failures=failed, now=NOW):
+        assert one.why in AGAIN
+        assert not any(one.day in window for window in held)
+        assert paused(failed, one.day, NOW) is None
+
+
+@given(dues, st.integers(1, 90))
+def test_what_the_schedule_has_asked_for_is_held_and_so_never_asked_for_by_the_sensor(
+    found: list[Due], longest: int
+) -> None:
+    asked = by_schedule(found, longest=longest, failures={}, now=NOW)
+    held = plan([one.day for one in asked], longest)
+    again = by_sensor(found, held=held, failures={}, now=NOW)
+    assert not {one.day for one in asked} & {one.day for one in again}
+
+
+@given(dues)
+def test_every_due_day_has_somebody_who_asks_for_it_once_the_schedules_turn_has_passed(found: list[Due]) -> None:
+    late = NOW + 101 * HOUR
+    asked = {one.day for one in by_schedule(found, longest=1, failures={}, now=late)}
+    asked |= {one.day for one in by_sensor(found, held=(), failures={}, now=late)}
+    assert asked == {one.day for one in found if one.why is not Why.BOUGHT}
+
+
+@given(dues, failures, st.integers(1, 90))
+def test_while_the_sensor_is_off_the_schedule_asks_for_all(
+    found: list[Due], failed: dict[date, list[datetime]], longest: int
+) -> None:
+    assert by_schedule(found, longest=longest, failures=failed, now=NOW, alone=True) == found
+
+
+def test_a_day_that_is_due_again_is_the_schedules_alone_for_an_hour_and_one_that_has_changed_is_not() -> None:
+    fresh = a_due(3, Why.RESTATED, hours=0.99)
+    old = a_due(4, Why.RESTATED, hours=TURN / HOUR)
+    changed = a_due(5, Why.CHANGED, hours=0)
+    assert by_sensor([fresh, old, changed], held=(), failures={}, now=NOW) == [old, changed]
+
+
+def test_days_due_again_ride_along_within_the_longest_query_nearest_first() -> None:
+    found = [a_due(age, Why.RESTATED) for age in (12, 11, 10, 5, 3, 2)] + [a_due(1, Why.MISSING)]
+    taken = by_schedule(found, longest=10, failures={}, now=NOW)
+    assert [(TODAY - one.day).days for one in taken] == [10, 5, 3, 2, 1]
+    assert by_schedule(found[:-1], longest=10, failures={}, now=NOW) == [], "they ask for nothing of themselves"
+
+
+def test_a_day_that_failed_is_left_alone_longer_each_time() -> None:
+    day = TODAY - ONE_DAY
+    failed = [NOW - 40 * HOUR, NOW - 30 * HOUR, NOW - 20 * HOUR, NOW - 10 * HOUR, NOW]
+    pauses = [paused({day: failed[: n + 1]}, day, failed[n]) for n in range(5)]
+    assert [(until - at) / HOUR for until, at in zip(pauses, failed, strict=True) if until] == [2.75, 5.5, 11, 22, 23]
+    assert paused({day: [NOW]}, day, NOW + 2.75 * HOUR) is None
+    assert paused({day: [NOW]}, TODAY, NOW) is None
+    assert paused({day: [NOW] * 1000}, day, NOW) == NOW + 23 * HOUR
+    assert paused({day: []}, day, NOW) is None

@@ -1,0 +1,121 @@
+"""Schedules and sensors evaluated by Dagster's own code, and the runs that they ask for, executed."""
+
+import functools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, SensorInstigatorData
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from reporting_dags.definitions import definitions
+from reporting_dags.orchestration.requests import RANGE_END, RANGE_START, sensor_name
+from reporting_dags_tests.orchestration.conftest import Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a tick asked for and said."""
+
+    requests: list[dg.RunRequest]
+    skipped: str | None
+    cursor: str | None = None
+    events: Sequence[object] = field(default_factory=list[object])
+
+    def asked(self, report: str) -> list[str]:
+        """The days that runs are asked for, as a day or `first...last`; empty text for what has none."""
+        found: list[str] = []
+        for request in self.requests:
+            assert request.asset_selection is not None
+            if request.asset_selection[0].to_user_string() != report:
+                continue
+            if request.partition_key:
+                found.append(request.partition_key)
+            elif RANGE_START not in request.tags:
+                found.append("")
+            else:
+                found.append(f"{request.tags[RANGE_START]}...{request.tags[RANGE_END]}")
+        return found
+
+
+def loaded_now() -> dg.Definitions:
+    """The definitions; loaded once for each first partition, which is all that they depend on."""
+    return _loaded(os.environ.get("REPORTING_START_DATE", ""))
+
+
+@functools.cache
+def _loaded(_start: str) -> dg.Definitions:
+    return definitions()
+
+
+def schedule_tick(place: Place, at: datetime, provider: str = "dt_offer_wall") -> Told:
+    """The provider's schedule, as the scheduler evaluates it at `at`."""
+    loaded = loaded_now()
+    schedule = loaded.resolve_schedule_def(f"{provider}_daily")
+    context = dg.build_schedule_context(
+        instance=place.instance,
+        scheduled_execution_time=at,
+        repository_def=loaded.get_repository_def(),
+        resources={"home": loaded.resources["home"]} if loaded.resources else {},
+    )
+    with context:
+        told = schedule.evaluate_tick(context)
+    return Told(requests=list(told.run_requests or []), skipped=told.skip_message)
+
+
+def sensor_tick(place: Place, provider: str = "dt_offer_wall", cursor: str | None = None) -> Told:
+    """The provider's late-data sensor, as the daemon evaluates it now."""
+    loaded = loaded_now()
+    resources = loaded.resources or {}
+    sensor = loaded.resolve_sensor_def(f"{provider}_late")
+    context = dg.build_sensor_context(
+        instance=place.instance,
+        cursor=cursor,
+        repository_def=loaded.get_repository_def(),
+        resources={name: resources[name] for name in ("home", provider)},
+    )
+    with context:
+        told = sensor.evaluate_tick(context)
+    return Told(
+        requests=list(told.run_requests or []),
+        skipped=told.skip_message,
+        cursor=told.cursor,
+        events=list(told.asset_events),
+    )
+
+
+def performed(place: Place, told: Told) -> list[dg.ExecuteInProcessResult]:
+    """The runs of a tick, one after another."""
+    job = dg.Definitions.resolve_implicit_global_asset_job_def(loaded_now())
+    return [
+        job.execute_in_process(
+            instance=place.instance,
+            asset_selection=list(request.asset_selection or ()),
+            partition_key=request.partition_key,
+            tags=dict(request.tags),
+            run_config=dict(request.run_config),
+            raise_on_error=False,
+        )
+        for request in told.requests
+    ]
+
+
+def turn_on(place: Place, provider: str = "dt_offer_wall") -> None:
+    """Turn the provider's late-data sensor on."""
+    start_sensor(place.instance, sensor_name(provider))
+
+
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def start_sensor(instance: dg.DagsterInstance, name: str, ticked: datetime = FOR_EVER) -> None:
+    """Turn a sensor on, as the UI does; as far as anybody knows the daemon let it tick last at `ticked`."""
+    target = LoadableTargetOrigin(module_name="reporting_dags.definitions")
+    repository = RemoteRepositoryOrigin(InProcessCodeLocationOrigin(target), "__repository__")
+    origin = RemoteInstigatorOrigin(repository, name)
+    data = SensorInstigatorData(last_tick_timestamp=ticked.timestamp())
+    instance.add_instigator_state(InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.RUNNING, data))
