@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test torture mutants lint types bench docs defs lock clean
+.PHONY: help demo ui test torture month mutants lint types bench docs defs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: $(DEV) ## run the whole test suite
 
 torture: $(DEV) ## every fault, kill and race, a row each, within 40 minutes (OF="races" for one section)
 	@$(BIN)/python -m reporting_dags_tests.torture $(if $(OF),"$(OF)")
+
+month: $(DEV) ## a simulated month, every tick and run of it, and a table of what it cost, within 20 minutes
+	@$(BIN)/python -W ignore -m reporting_dags_tests.month
 
 mutants: $(DEV) ## change the code in small ways, and list what no test notices (OF='reporting_dags.jobs.rates*')
 	@$(BIN)/python -m mutmut run --max-children 2 '$(or $(OF),reporting_dags.jobs.calls*)'
