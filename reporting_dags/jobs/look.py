@@ -26,6 +26,7 @@ class Looked:
     Attributes:
         window: what they ask for.
         days: those that they were bought for and that have not ended.
+        asked_at: when the first of them was asked for.
         worth: whether a run is worth starting for them: they are ready, or cannot become so.
         told: how far they are, in words.
         token: names them as far as they have come; another one after a run has taken them up.
@@ -33,6 +34,7 @@ class Looked:
 
     window: Window
     days: tuple[date, ...]
+    asked_at: datetime
     worth: bool
     told: str
     token: str
@@ -56,6 +58,7 @@ def look(
         yield Looked(
             window=window,
             days=tuple(sorted({day for leftover in group for day in leftover.days_left})),
+            asked_at=min(job.submitted_at or job.intended_at for job in jobs),
             worth=worth,
             told=told,
             token="-".join(f"{job.id[:8]}.{job.fence}.{job.resends}" for job in jobs[:3]),

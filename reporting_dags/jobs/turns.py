@@ -34,8 +34,9 @@ def by_schedule(
     """
     if alone:
         return list(due)
-    missing = [one for one in due if one.why is Why.MISSING and paused(failures, one.day, now) is None]
-    restated = sorted((one for one in due if one.why in _AGAIN), key=lambda one: one.day, reverse=True)
+    free = [one for one in due if paused(failures, one.day, now) is None]
+    missing = [one for one in free if one.why is Why.MISSING]
+    restated = sorted((one for one in free if one.why in _AGAIN), key=lambda one: one.day, reverse=True)
     found = list(missing)
     for window in plan([one.day for one in missing], longest):
         first, last = window.first, window.last
@@ -54,7 +55,7 @@ def left_out(due: Sequence[Due], taken: Sequence[Due], *, failures: Failures, no
         until = paused(failures, one.day, now)
         if one in taken:
             continue
-        if one.why is Why.MISSING and until is not None:
+        if one.why is not Why.BOUGHT and until is not None:
             times = f"{len(failures[one.day])} times" if len(failures[one.day]) > 1 else "once"
             told.append(f"{one} and has failed {times}: left alone until {until:%Y-%m-%d %H:%M} UTC")
         else:

@@ -146,16 +146,19 @@ class Tick:
         failures = known(report, bench.ledger, now).failures
         for looked in look(bench, report, now, spent=lambda: self.clock.spent):
             held.append(looked.window)
-            pauses = [until for day in looked.days if (until := paused(failures, day, now)) is not None]
+            # What failed since was another part of the same asking, such as an app that is refused.
+            parts_failed = [day for day in looked.days if any(at >= looked.asked_at for at in failures.get(day, ()))]
+            pauses = [until for day in parts_failed if (until := paused(failures, day, now)) is not None]
             if looked.worth and pauses:
-                text = f"{looked.told}, and is left alone until {max(pauses):%Y-%m-%d %H:%M} UTC: it has failed"
+                told = f"{looked.told}, but for a part that has failed"
+                text = f"{told}: left alone until {max(pauses):%Y-%m-%d %H:%M} UTC"
             else:
                 text = looked.told
                 self.requests += self._landing(report, looked) if looked.worth else ()
             self.told.append(f"{report.key} {looked.window}: {text}")
-        told = known(report, bench.ledger, now)
-        days = due(report, told, since=self.start, data=None, now=now)
-        again = by_sensor(days, held=held, failures=told.failures, now=now)
+        facts = known(report, bench.ledger, now)
+        days = due(report, facts, since=self.start, data=None, now=now)
+        again = by_sensor(days, held=held, failures=facts.failures, now=now)
         slot = int(now.timestamp() // _SLOT.total_seconds())
         for window in plan([one.day for one in again], report.window_days):
             mine = [one for one in again if one.day in window]

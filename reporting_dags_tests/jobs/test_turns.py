@@ -42,6 +42,7 @@ def test_what_the_schedule_takes_beyond_what_is_missing_costs_no_query(
     taken = by_schedule(found, longest=longest, failures=failed, now=NOW)
     missing = [one for one in taken if one.why is Why.MISSING]
     assert all(one.why in {Why.MISSING, *AGAIN} for one in taken), "what was bought comes home by itself"
+    assert all(paused(failed, one.day, NOW) is None for one in taken), "a day that fails holds up no other"
     assert len(plan([one.day for one in taken], longest)) == len(plan([one.day for one in missing], longest))
     assert taken == sorted(taken, key=lambda one: one.day)
 

@@ -247,6 +247,24 @@ def test_a_day_one_of_whose_apps_is_refused_is_left_alone_longer_each_time(live:
     assert deployed.right(live, NEWEST)
 
 
+@pytest.mark.parametrize("case", [OFFER_WALL], ids=["dt_offer_wall"])
+def test_what_was_asked_for_again_after_a_failure_lands_as_soon_as_it_is_ready(
+    live: Sandbox, deployed: Deployed
+) -> None:
+    live.settings.change("dt", fill_seconds=600.0)
+    live.faults.add("dt.data", do="bad_value", column="Publisher Revenue", value="many", times=None)
+    deployed.schedule()
+    deployed.now.shift(timedelta(minutes=11))
+    deployed.sensor()
+    assert len(deployed.failed) == 1
+    live.faults.clear()
+    deployed.now.shift(3 * HOUR)
+    assert deployed.schedule().asked(deployed.case.report.key) == [NEWEST.isoformat()]
+    deployed.now.shift(timedelta(minutes=11))
+    deployed.sensor()
+    assert deployed.right(live, NEWEST)
+
+
 @pytest.mark.rule("UL2")
 @pytest.mark.parametrize("case", [USER_LEVEL], ids=["dt_user_level"])
 def test_what_was_asked_for_in_time_lands_though_its_day_is_out_of_reach_by_then(
