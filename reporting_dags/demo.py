@@ -30,6 +30,7 @@ from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import BLOCKING, WARNINGS
 from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set, start_date
+from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.network import COMBINATION, SUMS_MATCH
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK, SOURCES
@@ -129,7 +130,7 @@ class _Demo:
         self._materialize(NETWORK, wanted)
 
     def _unknown(self, report: Report[Any], window: Window, instance: dg.DagsterInstance) -> set[date]:
-        known = instance.get_materialized_partitions(_asset_key(report))
+        known = instance.get_materialized_partitions(key_of(report))
         return {day for day in window.days if day.isoformat() not in known}
 
     def _materialize(self, report: Report[Any], days: set[date]) -> None:
@@ -194,7 +195,7 @@ def _latest_checks(report: Report[Any], window: Window, instance: dg.DagsterInst
     """The last result of each check for each day, as Dagster recorded it; a snapshot's under the day it was taken."""
     latest: dict[tuple[str, date], bool] = {}
     for name in (*BLOCKING, SUMS_MATCH, *WARNINGS):
-        key = dg.AssetCheckKey(_asset_key(report), name)
+        key = dg.AssetCheckKey(key_of(report), name)
         history = instance.event_log_storage.get_asset_check_execution_history(key, limit=_RECENT_CHECKS)
         for record in reversed(history):
             event = record.event.dagster_event if record.event else None
@@ -230,10 +231,6 @@ def _table(lines: list[Line], days: int) -> Table:
             f"{line.passed}/{line.checks}",
         )
     return table
-
-
-def _asset_key(report: Report[Any]) -> dg.AssetKey:
-    return dg.AssetKey([report.provider, report.name])
 
 
 @contextmanager

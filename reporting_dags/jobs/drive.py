@@ -16,7 +16,6 @@ import tenacity
 from reporting_dags.jobs.asking import Asking
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.job import Job, JobState
-from reporting_dags.jobs.planner import refusal
 from reporting_dags.landing.spool import Spool, sha256_of
 from reporting_dags.landing.store import raw_key
 from reporting_dags.model.errors import (
@@ -180,9 +179,6 @@ class Driver:
         if not self._asks:
             told = f"{flight.job.report} {flight.job.request}: {why}"
             raise Expired(told, advice="Materialize the day without replay, which asks the provider.")
-        out_of_reach = refusal(self._report.calendar, flight.job.request.window.first, self._bench.clock.now())
-        if out_of_reach is not None:
-            raise out_of_reach
         self._bench.log(f"{flight.job.report} {flight.job.request}: {why}; asking once more")
         flight.job = self._bench.ledger.resending(flight.job)
         flight.look_at = self._bench.clock.now()

@@ -220,10 +220,9 @@ def _land(
         facts = _facts(bench, report, landed, jobs, evidence)
         known = before.get(landed.day)
         if known is not None and known.version == facts.version:
-            facts = replace(facts, restated=_restated(bench, report, landed, known))
-            same = known.fingerprint == facts.fingerprint
-            earned = {} if same else weights(report, landed.day, bench.data)
-            restatements[landed.day] = Restatement(known.asked_at, known.money_sums, facts.restated, earned)
+            before_it = _restatement(bench, report, landed, known)
+            facts = replace(facts, restated=before_it.rows)
+            restatements[landed.day] = before_it
         bench.ledger.landed(jobs, facts, recorded=recorded, publish=put)
 
     for result in land(
@@ -259,11 +258,18 @@ def _evidence(bench: Bench, window: Window, parts: list[Driven]) -> Evidence:
     )
 
 
-def _restated(bench: Bench, report: Report[Any], landed: LandedDay, known: LandedFacts) -> Restated | None:
-    """How the rows differ from the version that lies there; what is the same as a whole needs no reading."""
-    if known.fingerprint == landed.fingerprint:
-        return Restated()
-    return restated(report, report.file(landed.day), bench.data, landed.path)
+def _restatement(bench: Bench, report: Report[Any], landed: LandedDay, known: LandedFacts) -> Restatement:
+    """What the version that lies there is to the new one; what is the same as a whole needs no reading."""
+    rows, earned = Restated(), dict[str, Decimal]()
+    if known.fingerprint != landed.fingerprint:
+        try:
+            rows = restated(report, report.file(landed.day), bench.data, landed.path)
+            earned = dict(weights(report, landed.day, bench.data))
+        except StorageError as error:
+            # A file that was harmed is replaced by a whole one, not kept for want of a comparison.
+            bench.log(f"{report.key} {landed.day} is not compared with the version before: {error.line}")
+            rows, earned = None, {}
+    return Restatement(known.asked_at, known.money_sums, rows, earned)
 
 
 def _facts(bench: Bench, report: Report[Any], landed: LandedDay, jobs: list[Job], evidence: Evidence) -> LandedFacts:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -13,14 +13,15 @@ from pydantic import Field
 from reporting_dags.jobs.standing import STANDING
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import names
-from reporting_dags.orchestration.requests import RANGE_END, RANGE_START, key_of
+from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
 from reporting_dags.providers.resource import SECRET
 from reporting_dags.providers.settings import optional
 
 _OFF = "REPORTING_ALERT_URLS is not set: nobody is told"
 _LONGEST = 1500
 _MOST_TOLD = 500
-_MOST_RESULTS = 200
+_PAGE = 200
 # What apprise logs holds addresses, and those are secrets; what has to be known of them is told here.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
@@ -47,8 +48,8 @@ class Alerts(dg.ConfigurableResource[Any]):
     def _urls(self) -> list[str]:
         return (optional(self.urls, "REPORTING_ALERT_URLS") or "").split()
 
-    def tell(self, title: str, lines: Sequence[str], path: str) -> int:
-        """Tell everybody; `path` is where the UI shows more. Returns how many addresses refused.
+    def tell(self, title: str, lines: Sequence[str], path: str) -> Sequence[str]:
+        """Tell everybody; `path` is where the UI shows more. Returns a line on each address that refused.
 
         Raises:
             dg.Failure: an address is none, or nobody could be told; its text holds no address.
@@ -61,10 +62,11 @@ class Alerts(dg.ConfigurableResource[Any]):
         link = [f"{base.rstrip('/')}/{path}"] if base else []
         body = "\n".join([*(line[:_LONGEST] for line in lines), *link])
         text = apprise.NotifyFormat.TEXT
-        refused = sum(not server.notify(title=title, body=body, body_format=text) for server in servers)
-        if refused == len(servers):
+        taken = [bool(server.notify(title=title, body=body, body_format=text)) for server in servers]
+        if not any(taken):
             raise dg.Failure("an alert could not be delivered: every address of REPORTING_ALERT_URLS refused it")
-        return refused
+        of = len(servers)
+        return [f"address {n} of {of} of REPORTING_ALERT_URLS refused" for n, one in enumerate(taken, 1) if not one]
 
 
 def failed_runs(reports: Sequence[Report[Any]]) -> dg.SensorDefinition:
@@ -85,7 +87,8 @@ def failed_runs(reports: Sequence[Report[Any]]) -> dg.SensorDefinition:
             return dg.SkipReason(_OFF)
         causes = [_cause(event) for event in context.get_step_failure_events()]
         lines = [cause for cause in causes if cause] or [context.failure_event.message or "the run failed"]
-        alerts.tell(f"{', '.join(keys)} {_days(run.tags)}: run failed", lines, f"runs/{run.run_id}")
+        for problem in alerts.tell(f"{', '.join(keys)} {_days(run.tags)}: run failed", lines, f"runs/{run.run_id}"):
+            context.log.warning(problem)
         return None
 
     return failed
@@ -116,7 +119,10 @@ def failed_checks(reports: Sequence[Report[Any]]) -> dg.SensorDefinition:
             if _at(newest) <= cursor.seen.get(name, 0.0):
                 continue
             try:
-                news += _told(alerts, name, key, _since(context.instance, key, cursor.seen.get(name, 0.0)), cursor)
+                found = _since(context.instance, key, cursor.seen.get(name, 0.0))
+                for refused in _told(alerts, name, key, found, cursor):
+                    news += 1
+                    problems += refused
                 cursor.seen[name] = _at(newest)
             except dg.Failure as failure:
                 # The next tick tries again; what could be told is not told twice.
@@ -169,7 +175,15 @@ def _at(record: Any) -> float:
 
 def _since(instance: dg.DagsterInstance, key: dg.AssetCheckKey, after: float) -> list[dg.AssetCheckEvaluation]:
     """Results of a check after a moment, oldest first; a check of days has one for each of them."""
-    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=_MOST_RESULTS)
+    storage, page_before = instance.event_log_storage, None
+    records: list[Any] = []
+    while True:
+        page = storage.get_asset_check_execution_history(key, limit=_PAGE, cursor=page_before)
+        records += page
+        # Of a check that was never looked at, one page is enough; else all that has come since.
+        if len(page) < _PAGE or not after or _at(page[-1]) <= after:
+            break
+        page_before = page[-1].id
     events = [record.event.dagster_event for record in reversed(records) if record.event and _at(record) > after]
     wanted = dg.DagsterEventType.ASSET_CHECK_EVALUATION
     return [event.asset_check_evaluation_data for event in events if event and event.event_type is wanted]
@@ -177,9 +191,8 @@ def _since(instance: dg.DagsterInstance, key: dg.AssetCheckKey, after: float) ->
 
 def _told(
     alerts: Alerts, name: str, key: dg.AssetCheckKey, found: Sequence[dg.AssetCheckEvaluation], cursor: _Cursor
-) -> int:
-    """Tell of the newest result of each day that fails, unless the same was told of it; returns how many were."""
-    news = 0
+) -> Iterator[Sequence[str]]:
+    """Tell of the newest result of each day that fails, unless the same was told of it; yields what refused each."""
     for result in {one.partition: one for one in found}.values():
         of = f"{name} {result.partition or ''}".strip()
         said = result.description or ""
@@ -188,7 +201,6 @@ def _told(
         elif cursor.told.get(of) != said:
             kind = "failed" if result.severity is dg.AssetCheckSeverity.ERROR else "warns"
             path = f"assets/{'/'.join(key.asset_key.path)}?view=checks&checkDetail={key.name}"
-            alerts.tell(f"{of} {kind}", [said], path)
+            refused = alerts.tell(f"{of} {kind}", [said], path)
             cursor.told[of] = said
-            news += 1
-    return news
+            yield refused

@@ -31,8 +31,8 @@ from reporting_dags.orchestration.checks import (
     volume_check,
 )
 from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set
+from reporting_dags.orchestration.keys import key_of, op_name
 from reporting_dags.orchestration.record import column_schema, failure_line, has_dependants, record_day, warn
-from reporting_dags.orchestration.requests import key_of, op_name
 from reporting_dags.providers.resource import ProviderResource
 
 Way = Callable[[Bench, Report[Any], list[date]], Iterator[DayResult]]

@@ -16,7 +16,9 @@ from reporting_dags.landing.entities import Weights, lost, weights
 from reporting_dags.landing.land import CheckResult
 from reporting_dags.landing.store import Store
 from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
+from reporting_dags.orchestration.keys import key_of
 
 BLOCKING: Mapping[str, str] = {
     "schema": "Every declared column is there under its declared type, and the file was read back so.",
@@ -48,7 +50,7 @@ def names(report: Report[Any]) -> list[str]:
 
 def check_specs(report: Report[Any], partitions: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
     """The checks that the asset of `report` evaluates for each of its days."""
-    key = dg.AssetKey([report.provider, report.name])
+    key = key_of(report)
     specs = [
         dg.AssetCheckSpec(name, asset=key, description=text, blocking=True, partitions_def=partitions)
         for name, text in BLOCKING.items()
@@ -80,7 +82,7 @@ def entities_check(report: Report[Any], day: date, data: Store, *, earlier: Weig
     """Whether what earned on the day before, or in the `earlier` version of the day itself, is still there."""
     now = weights(report, day, data)
     gone: dict[str, Decimal] = {}
-    for before in (weights(report, day - ONE_DAY, data), earlier or {}):
+    for before in (_weights_before(report, day, data), earlier or {}):
         for name, share in lost(before, now).items():
             gone[name] = max(share, gone.get(name, Decimal()))
     share = sum(gone.values(), Decimal())
@@ -93,6 +95,14 @@ def entities_check(report: Report[Any], day: date, data: Store, *, earlier: Weig
         detail=f"{len(now)} of {report.entity}{told}{mended}",
         facts={"entities": len(now), "lost": len(gone), "lost_share": float(share)},
     )
+
+
+def _weights_before(report: Report[Any], day: date, data: Store) -> Weights:
+    """Of the day before; nothing of a file that was harmed, which `verify` tells of, and which fails no other day."""
+    try:
+        return weights(report, day - ONE_DAY, data)
+    except StorageError:
+        return {}
 
 
 def hours_check(report: Report[Any], day: date, data: Store) -> CheckResult:
@@ -122,7 +132,7 @@ def severity(name: str) -> dg.AssetCheckSeverity:
 def evaluation(report: Report[Any], day: date, check: CheckResult) -> dg.AssetCheckEvaluation:
     """One day's result of one check, as the event that Dagster records."""
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey([report.provider, report.name]),
+        asset_key=key_of(report),
         check_name=check.name,
         passed=check.passed,
         metadata=dict(check.facts),
@@ -147,7 +157,7 @@ def summaries(report: Report[Any], days: Mapping[date, Sequence[CheckResult]]) -
         if len(days) == 1:
             facts, description = dict(told[0][1].facts), told[0][1].detail
         yield dg.AssetCheckResult(
-            asset_key=dg.AssetKey([report.provider, report.name]),
+            asset_key=key_of(report),
             check_name=name,
             passed=not failed,
             severity=severity(name),

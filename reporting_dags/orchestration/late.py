@@ -11,7 +11,8 @@ from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, ReportingHome
-from reporting_dags.orchestration.requests import key_of, sensor_name
+from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.requests import sensor_name
 from reporting_dags.orchestration.tick import Cursor, Hurried, Tick
 from reporting_dags.providers.resource import ProviderResource
 

@@ -15,13 +15,14 @@ from reporting_dags.model.report import Report
 from reporting_dags.orchestration.assets import daily_partitions
 from reporting_dags.orchestration.checks import SOURCES_LANDED, summaries
 from reporting_dags.orchestration.home import OpenHome, ReportingHome
+from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.record import column_schema, has_dependants, record_check
 from reporting_dags.orchestration.requests import run_request
 from reporting_dags.reports.network import CURRENCIES, NETWORK, SOURCES
 
 SUMS_MATCH = "sums_match"
 COMBINATION = Combination(report=NETWORK, sources=SOURCES, currencies=CURRENCIES)
-_KEY = dg.AssetKey([NETWORK.provider, NETWORK.name])
+_KEY = key_of(NETWORK)
 _UNDER_WAY = (
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -33,8 +34,8 @@ _UNDER_WAY = (
 def network_asset(start: date) -> dg.AssetsDefinition:
     """The asset; a day is built from whatever sources have landed, so that one that is late holds up no other."""
     partitions = daily_partitions(NETWORK, start)
-    deps = [dg.AssetDep(_key(source.report), partition_mapping=_same_day(source.report)) for source in SOURCES]
-    deps += [dg.AssetDep(_key(CURRENCIES))] if CURRENCIES is not None else []
+    deps = [dg.AssetDep(key_of(source.report), partition_mapping=_same_day(source.report)) for source in SOURCES]
+    deps += [dg.AssetDep(key_of(CURRENCIES))] if CURRENCIES is not None else []
 
     @dg.asset(
         key=_KEY,
@@ -99,10 +100,6 @@ def rebuilding(start: date) -> dg.SensorDefinition:
             yield run_request(NETWORK, stretch, reason=f"sources:{hour}")
 
     return rebuild
-
-
-def _key(report: Report[Any]) -> dg.AssetKey:
-    return dg.AssetKey([report.provider, report.name])
 
 
 def _same_day(report: Report[Any]) -> dg.PartitionMapping:

@@ -15,6 +15,7 @@ from reporting_dags.model.days import stretches
 from reporting_dags.model.errors import Deferred
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import evaluation
+from reporting_dags.orchestration.keys import key_of
 
 
 def record_day(
@@ -25,7 +26,7 @@ def record_day(
     data: Store,
 ) -> None:
     """Log one day's materialization, if it landed, and its check results, under the day's own partition."""
-    key = dg.AssetKey([report.provider, report.name])
+    key = key_of(report)
     if result.landed is not None:
         context.log_event(
             dg.AssetMaterialization(

@@ -10,22 +10,13 @@ from reporting_dags.jobs.due import Due
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import names
+from reporting_dags.orchestration.keys import key_of, op_name
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 WHY = "reporting/why"
 _LONGEST_WHY = 200
 _STALE_SECONDS = 900
-
-
-def key_of(report: Report[Any]) -> dg.AssetKey:
-    """The asset of a report."""
-    return dg.AssetKey([report.provider, report.name])
-
-
-def op_name(report: Report[Any]) -> str:
-    """The op of a report's asset, under which its config stands."""
-    return f"{report.provider}__{report.name}"
 
 
 def sensor_name(provider: str) -> str:

@@ -15,7 +15,8 @@ from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import stretches
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, OpenHome, ReportingHome, as_set
-from reporting_dags.orchestration.requests import is_on, key_of, run_request, sensor_name
+from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.requests import is_on, run_request, sensor_name
 
 _MARGIN = timedelta(minutes=5)
 _HOURS = 3

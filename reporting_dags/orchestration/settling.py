@@ -17,6 +17,7 @@ from reporting_dags.reports.network import NETWORK
 
 KEY = dg.AssetKey([NETWORK.provider, "settling"])
 LONG_ENOUGH = "declared_ages_long_enough"
+_AGES = (0, 1, 2, 3, 5, 7, 10, 14, 21, 30)
 
 
 def settling_asset(reports: Sequence[Report[Any]]) -> dg.AssetsDefinition:
@@ -76,9 +77,6 @@ def _metadata(found: Sequence[Settling]) -> dict[str, Any]:
         for one in found
     ]
     return {"curves": dg.MetadataValue.md(_picture(found)), "table": dg.MetadataValue.table(rows)}
-
-
-_AGES = (0, 1, 2, 3, 5, 7, 10, 14, 21, 30)
 
 
 def _picture(found: Sequence[Settling]) -> str:

@@ -13,7 +13,7 @@ from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.home import ReportingHome, as_set
-from reporting_dags.orchestration.requests import key_of, op_name
+from reporting_dags.orchestration.keys import key_of, op_name
 
 
 def standing_checks(report: Report[Any], start: date) -> dg.AssetChecksDefinition:

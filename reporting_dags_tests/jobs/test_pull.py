@@ -84,6 +84,22 @@ def test_running_a_day_again_asks_the_provider_again_and_replaces_it_whole(
     assert sorted(after, key=repr) == sorted(truth_of(sandbox, day, PERFORMANCE.key), key=repr)
 
 
+def test_a_day_whose_file_was_harmed_is_replaced_though_nothing_can_be_compared(
+    sandbox: Sandbox, make_bench: MakeBench, clock: SandboxClock, tmp_path: Path
+) -> None:
+    bench = make_bench()
+    day = date(2026, 11, 19)
+    assert all(result.landed for result in pull(bench, PERFORMANCE, [day]))
+    (tmp_path / "data" / PERFORMANCE.file(day)).write_bytes(b"PAR1 no more")
+    clock.sleep(3 * 86400)
+    (result,) = pull(make_bench("run-2"), PERFORMANCE, [day])
+    assert result.landed is not None
+    assert result.evidence.restatement is not None
+    assert (result.evidence.restatement.rows, dict(result.evidence.restatement.entities)) == (None, {})
+    after = rows_of(bench, day, PERFORMANCE.key)
+    assert sorted(after, key=repr) == sorted(truth_of(sandbox, day, PERFORMANCE.key), key=repr)
+
+
 def test_days_in_a_gap_that_nobody_asked_for_are_left_as_they_are(sandbox: Sandbox, make_bench: MakeBench) -> None:
     bench = make_bench()
     list(pull(bench, EVENT, [DAYS[0], DAYS[3]]))

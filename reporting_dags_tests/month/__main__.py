@@ -76,7 +76,8 @@ def _summary(months: Sequence[Month], bills: Sequence[Bill], script: Script, sec
         f"{sum(one.ticks for one in months)} ticks, {sum(one.runs for one in months)} runs",
         f"{sum(one.right for one in bills)} of {sum(one.days for one in bills)} report-days as last at the provider",
         f"calls {sum(one.calls for one in bills)}, least {sum(one.least for one in bills)}, {calls}",
-        f"{sum(one.late for one in months)} report-days late, told within the hour",
+        f"{sum(one.late for one in months)} report-days late, of which untold after an hour: "
+        + str(sum(len(one.untold) for one in months)),
         f"worker-seconds waited for scheduled days: {sum(one.waited for one in months):.0f}",
         f"jobs were open for {sum(one.open_hours for one in months):.0f} hours",
         f"{wrong} things did NOT hold" if wrong else "all held",

@@ -1,30 +1,20 @@
 """A deployment on a clock that can be moved: Dagster's own code evaluates schedules and sensors, runs are executed."""
 
 import heapq
-import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import dagster as dg
-import sqlalchemy.pool
 import time_machine
-import yaml
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from reporting_dags.definitions import definitions
-from reporting_dags.local import sandbox_accounts
-from reporting_dags.model.clock import SystemClock
-from reporting_dags.orchestration.home import PROJECT
 from reporting_dags.reports.catalog import all_reports
-from reporting_dags.sandbox.server import Sandbox, running_sandbox
+from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.ticks import start_sensor
-from reporting_dags_tests.torture.postgres import running_postgres
 
 _SENSOR_MINUTES = {"mintegral_late": 20}
 """Minutes past the hour at which a sensor ticks: a while after its provider's day should have landed."""
@@ -210,59 +200,3 @@ class Deployment:
                 told=event.description or "",
             )
         )
-
-
-def _passing(traveller: time_machine.Traveller) -> Callable[[SystemClock, float], None]:
-    def sleep(_clock: SystemClock, seconds: float) -> None:
-        traveller.shift(max(0.0, seconds))
-
-    return sleep
-
-
-def _make_home(home: Path) -> None:
-    """As in production, but that nobody reads what runs print: catching it costs two processes a run."""
-    home.mkdir()
-    settings = yaml.safe_load((PROJECT / "dagster.yaml").read_text(encoding="utf-8"))
-    settings["compute_logs"] = {
-        "module": "dagster._core.storage.noop_compute_log_manager",
-        "class": "NoOpComputeLogManager",
-    }
-    (home / "dagster.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-
-
-@contextmanager
-def deployment(folder: Path, began: datetime, providers: tuple[str, ...], **switches: Any) -> Generator[Deployment]:
-    """A deployment in `folder`, with every sensor on, at the moment `began`; on PostgreSQL, as in production."""
-    home = folder / "home"
-    _make_home(home)
-    with (
-        running_postgres() as postgres,
-        # Dagster opens a connection for every query, which is half of what a simulated month would take.
-        patch.object(sqlalchemy.pool, "NullPool", sqlalchemy.pool.QueuePool),
-        time_machine.travel(began, tick=True) as traveller,
-        running_sandbox(seed=7, **switches) as sandbox,
-        # Whoever waits for a rate or before a retry lets simulated time pass, not ours.
-        patch.object(SystemClock, "sleep", _passing(traveller)),
-    ):
-        variables = sandbox_accounts(sandbox.url) | {
-            "DAGSTER_HOME": str(home),
-            "DAGSTER_POSTGRES_URL": postgres.url,
-            "REPORTING_DATA_URL": str(folder / "data"),
-            "REPORTING_POLL_SECONDS": "0.05",
-            "REPORTING_START_DATE": began.date().isoformat(),
-            # What a month needs is time, not a database that survives the loss of power.
-            "PGOPTIONS": "-c synchronous_commit=off",
-        }
-        with patch.dict(os.environ, variables), dg.DagsterInstance.from_config(str(home)) as instance:
-            found = Deployment(
-                sandbox=sandbox,
-                folder=folder,
-                postgres_url=postgres.url,
-                began=began.date(),
-                providers=providers,
-                instance=instance,
-                traveller=traveller,
-                loaded=definitions(),
-            )
-            found.turn_on()
-            yield found

@@ -8,7 +8,8 @@ from typing import Any
 import dagster as dg
 
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.requests import RANGE_START, WHY, key_of, sensor_name
+from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.requests import RANGE_START, WHY, sensor_name
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags_tests.torture.deployment import Deployment, deployed

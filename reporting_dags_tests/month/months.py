@@ -23,7 +23,8 @@ from reporting_dags_tests.month.books import (
     open_hours,
     slowly_told,
 )
-from reporting_dags_tests.month.clockwork import Deployment, deployment
+from reporting_dags_tests.month.clockwork import Deployment
+from reporting_dags_tests.month.deploying import deployment
 from reporting_dags_tests.month.world import Script, World
 
 BEGAN = datetime(2026, 6, 1, tzinfo=UTC)
@@ -42,6 +43,7 @@ class Month:
         waited: seconds for which runs waited for a provider.
         open_hours: for which jobs were open at providers, all of them together.
         late: days that were not there an hour after they should have been.
+        untold: of them, those that no check had called missing by then.
         wrong: what does not hold, a line each; empty if all is well.
     """
 
@@ -53,6 +55,7 @@ class Month:
     waited: float
     open_hours: float
     late: int
+    untold: tuple[str, ...]
     wrong: tuple[str, ...]
 
 
@@ -91,7 +94,7 @@ def _reckoned(deployed: Deployment, world: World, providers: tuple[str, ...]) ->
     settled = BEGAN.date() + (script.days - 1) * ONE_DAY
     wrong = [f"a tick said nothing: {one}" for one in deployed.silent]
     bills: list[Bill] = []
-    late = 0
+    late, untold = 0, list[str]()
     database = open_database(deployed.postgres_url, deployed.folder, lock_seconds=30)
     try:
         with ReportingHome().open(deployed.instance) as opened:
@@ -100,10 +103,7 @@ def _reckoned(deployed: Deployment, world: World, providers: tuple[str, ...]) ->
                 bills.append(found)
                 days = [deployed.began + n * ONE_DAY for n in range(found.days)]
                 late += late_days(report, database, days)
-                wrong += [
-                    f"missing, and not told within the hour: {one}"
-                    for one in slowly_told(report, deployed.verdicts, database, days)
-                ]
+                untold += slowly_told(report, deployed.verdicts, database, days)
                 wrong += [f"at the end: {one}" for one in not_standing(report, deployed, opened)]
             wrong += [f"at the end not built anew: {one}" for one in not_combined(deployed, opened)]
         hours = open_hours(database)
@@ -114,6 +114,7 @@ def _reckoned(deployed: Deployment, world: World, providers: tuple[str, ...]) ->
         for one in bills
         if one.right < one.days
     ]
+    wrong += [f"missing, and not told within the hour: {one}" for one in untold]
     wrong += _untold_losses(deployed, world, providers)
     return Month(
         bills=tuple(bills),
@@ -124,6 +125,7 @@ def _reckoned(deployed: Deployment, world: World, providers: tuple[str, ...]) ->
         waited=deployed.waited,
         open_hours=hours,
         late=late,
+        untold=tuple(untold),
         wrong=tuple(wrong),
     )
 

@@ -187,7 +187,8 @@ def test_an_address_that_refuses_keeps_the_others_from_nothing_and_nothing_is_to
         stand(place)
         said, cursor = check_alert(place)
         assert len(hook.told) == len(set(hook.texts)) > 1
-        assert said == f"told of {len(hook.told)} checks"
+        refused = "address 1 of 2 of REPORTING_ALERT_URLS refused"
+        assert said == f"told of {len(hook.told)} checks; {refused}"
         before = len(hook.told)
         check_alert(place, cursor)
         assert len(hook.told) == before
@@ -209,6 +210,19 @@ def test_a_day_that_warns_is_told_though_another_has_passed_since(hook: Hook, pl
     check_alert(place, cursor)
     assert "dt_offer_wall/event entities 2026-11-19 warns" in hook.texts[1]
     assert len(hook.texts) == 2
+
+
+def test_of_a_long_backfill_every_day_that_warns_is_told(hook: Hook, place: Place) -> None:
+    def record(day: date) -> None:
+        check = CheckResult(name="entities", passed=False, detail=f"{day}", facts={})
+        place.instance.report_runless_asset_event(evaluation(EVENT, day, check))
+
+    record(date(2026, 1, 1))
+    cursor = check_alert(place)[1]
+    for number in range(1, 250):
+        record(date(2026, 1, 1) + timedelta(days=number))
+    assert check_alert(place, cursor)[0] == "told of 249 checks"
+    assert len(set(hook.texts)) == 250
 
 
 @pytest.mark.parametrize(

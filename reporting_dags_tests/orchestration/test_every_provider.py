@@ -13,7 +13,7 @@ from reporting_dags.jobs.settle import Landing
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.home import ReportingHome, as_set
-from reporting_dags.orchestration.requests import key_of
+from reporting_dags.orchestration.keys import key_of
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import CONVERSIONS

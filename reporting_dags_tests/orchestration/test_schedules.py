@@ -11,7 +11,7 @@ from reporting_dags.orchestration.schedules import provider_schedules
 from reporting_dags.providers.mintegral.report import advanced_performance_report
 from reporting_dags.reports import mintegral
 from reporting_dags.sandbox.server import Sandbox
-from reporting_dags_tests.orchestration.conftest import Place
+from reporting_dags_tests.orchestration.conftest import KEY, Place
 from reporting_dags_tests.orchestration.ticks import schedule_tick
 
 
@@ -96,3 +96,14 @@ def test_reports_of_another_time_zone_have_a_schedule_of_their_own() -> None:
     mine = {"home", "reports", "mintegral"}
     resources = {name: one for name, one in (loaded.resources or {}).items() if name in mine}
     dg.Definitions.validate_loadable(dg.Definitions(assets=assets, schedules=schedules, resources=resources))
+
+
+def test_what_is_lost_first_is_asked_for_first(
+    live: Sandbox, place: Place, newest: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = newest - timedelta(days=2)
+    monkeypatch.setenv("REPORTING_START_DATE", first.isoformat())
+    place.run(first, newest - timedelta(days=1), dg.AssetKey(["dt_offer_wall", "performance"]))
+    told = schedule_tick(place, noon_after(newest))
+    order = [str((request.asset_selection or [KEY])[0].path[-1]) for request in told.requests]
+    assert order == ["event", "performance"], "though performance is declared before it"

@@ -726,6 +726,13 @@ def test_a_domain_that_is_lost_when_its_days_are_asked_for_again_is_missed_on_ea
 
 
 @pytest.mark.rule("OC6")
+def test_a_harmed_file_of_the_day_before_fails_no_other_day(sandbox: Sandbox, bench: Bench, tmp_path: Path) -> None:
+    comes_home(sandbox, bench, DAYS)
+    (tmp_path / "data" / EARNINGS.file(DAYS[0])).write_bytes(b"PAR1 no more")
+    assert entities_check(EARNINGS, DAYS[1], bench.data).passed
+
+
+@pytest.mark.rule("OC6")
 def test_the_shipped_report_is_watched_by_domain(sandbox: Sandbox, bench: Bench) -> None:
     sandbox.faults.add(DATA, do="lose_app", day=DAY)
     assert EARNINGS.entity == "domain"
