@@ -1,6 +1,6 @@
 """Which days a report should be asked for now, and why: what is missing, bought, failed before, or to be restated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -9,6 +9,7 @@ from typing import Any
 from reporting_dags.jobs.control import differences
 from reporting_dags.jobs.job import Known, LandedFacts
 from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.planner import plan
 from reporting_dags.landing.store import Store
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
@@ -86,6 +87,13 @@ def due(report: Report[Any], known: Known, *, since: date, data: Store | None, n
 def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, now: datetime) -> list[date]:
     """The days of `due`, by what the ledger knows now."""
     return [one.day for one in due(report, known(report, ledger, now), since=since, data=data, now=now)]
+
+
+def carried(report: Report[Any], known: Known, days: Collection[date]) -> list[date]:
+    """The days between `days` that have landed, may still change, and come with the same queries: they cost nothing."""
+    between = [day for window in plan(days, report.window_days) for day in window.days if day not in days]
+    landed = known.landed
+    return [day for day in between if day in landed and not report.calendar.settled(day, landed[day].asked_at)]
 
 
 def paused(failures: Mapping[date, Sequence[datetime]], day: date, now: datetime) -> datetime | None:

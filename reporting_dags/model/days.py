@@ -123,6 +123,10 @@ class Calendar:
         reached = [age for age in self.restated_at if asked_at < out + timedelta(days=age) <= now]
         return max(reached, default=None)
 
+    def settled(self, day: date, asked_at: datetime) -> bool:
+        """Whether `day` was asked for when it had reached the last age at which it restates."""
+        return asked_at >= self.published_at(day) + timedelta(days=max(self.restated_at, default=0))
+
     def due(self, day: date, asked_at: datetime | None, now: datetime) -> bool:
         """Whether `day` is worth asking for: served and missing, or asked for before an age at which it restates."""
         if not self.oldest(now) <= day <= self.newest(now):

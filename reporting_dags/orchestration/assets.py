@@ -6,14 +6,14 @@ is whole. So a run over a range keeps its good days when one is bad, and what it
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.due import due_days
+from reporting_dags.jobs.due import carried, due, known
 from reporting_dags.jobs.pull import DayResult, pull
 from reporting_dags.jobs.replay import replay
 from reporting_dags.jobs.retention import forget_raw
@@ -126,9 +126,7 @@ def _bring_home(
     try:
         with home.open(context.instance) as opened:
             if config.only_due:
-                due = due_days(as_set(report), since=start, ledger=opened.ledger, data=opened.data, now=clock.now())
-                due += opened.ledger.open_days(report.key)
-                days = [day for day in days if day in due]
+                days = _only_due(as_set(report), days, start, opened, clock.now())
             if not days:
                 context.log.info("%s: none of the days is due any more", report.key)
                 return
@@ -155,6 +153,16 @@ def _bring_home(
         with home.open(context.instance) as opened:
             for result in results:
                 record_day(context, report, result, (), opened.data)
+
+
+def _only_due(report: Report[Any], days: list[date], start: date, opened: OpenHome, now: datetime) -> list[date]:
+    """Those of `days` that are due, or that an open job was bought for, and what comes along with them."""
+    facts = known(report, opened.ledger, now)
+    found = {one.day for one in due(report, facts, since=start, data=opened.data, now=now)}
+    found.update(opened.ledger.open_days(report.key))
+    wanted = [day for day in days if day in found]
+    along = carried(report, facts, wanted)
+    return [day for day in days if day in wanted or day in along]
 
 
 def _forget_raw(context: dg.AssetExecutionContext, bench: Bench, report: Report[Any], opened: OpenHome) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.due import due_days
+from reporting_dags.jobs.due import carried, due_days, known
 from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.landing.store import Store, open_store
@@ -105,6 +105,19 @@ def test_a_day_is_due_again_when_it_was_asked_for_before_it_is_restated(place: P
     assert place.due(again) == DAYS[:3]
     place.land(again, *DAYS[:3], hours_ago=0.5)
     assert place.due(again) == []
+
+
+def test_days_that_the_same_query_carries_come_along_while_they_may_still_change(place: Place) -> None:
+    again = replace(EVENT, calendar=replace(EVENT.calendar, restated_at=(2, 4)))
+    place.land(again, *DAYS[:3], hours_ago=0.5)
+    place.land(NEVER_AGAIN, DAYS[3])
+    facts = known(again, place.ledger, NOON)
+    # Three days and an hour old, then two, then one: all of them change once more, at the age of four.
+    assert carried(again, facts, [DAYS[0], NEWEST]) == DAYS[1:4]
+    assert carried(again, facts, [DAYS[0], DAYS[2]]) == [DAYS[1]]
+    assert carried(again, facts, [NEWEST]) == []
+    assert carried(replace(again, window_days=2), facts, [DAYS[0], DAYS[2]]) == [], "two queries, and neither has it"
+    assert carried(NEVER_AGAIN, known(NEVER_AGAIN, place.ledger, NOON), [DAYS[0], NEWEST]) == []
 
 
 def test_a_list_that_is_kept_by_no_day_is_due_once_a_day_wherever_the_days_begin(place: Place) -> None:

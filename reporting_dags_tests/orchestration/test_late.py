@@ -9,8 +9,9 @@ import dagster as dg
 import pytest
 import time_machine
 
-from reporting_dags.model.days import ONE_DAY
+from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.orchestration import late
+from reporting_dags.orchestration.keys import key_of
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place
@@ -217,6 +218,22 @@ def test_a_day_that_the_schedule_has_left_is_the_sensors_when_its_turn_has_passe
     assert told.requests[0].tags["reporting/why"] == f"{NEWEST} is due again at the age of 1 day"
     assert all(result.success for result in performed(there, told))
     kept(there, live)
+
+
+@pytest.mark.rule("OW7")
+def test_days_between_those_that_are_asked_for_are_not_bought_twice(
+    live: Sandbox, there: Place, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = NEWEST - 4 * ONE_DAY
+    monkeypatch.setenv("REPORTING_START_DATE", first.isoformat())
+    assert there.run(first, NEWEST, key_of(PERFORMANCE)).success
+    now.shift(ONE_DAY)
+    before = queries(live)
+    # The first is due again at the age of five days; the one after it, four days old, has changed as well.
+    assert performance(scheduled(there)) == [f"{first}...{TODAY}"]
+    assert queries(live) - before == 2, "one for each report"
+    for day in Window(first, TODAY).days:
+        assert landed_rows(there.store, PERFORMANCE, day) == expected_rows(live, PERFORMANCE, day), day
 
 
 @pytest.mark.rule("OW7")

@@ -119,7 +119,7 @@ def files_under(*roots: Path) -> Iterator[Path]:
         yield from (path for path in root.rglob("*") if path.is_file())
 
 
-def test_the_demo_never_talks_to_the_account_of_a_dotenv_file(
+def test_the_demo_brings_everything_home_again_is_a_no_op_and_the_account_of_a_dotenv_file_is_left_alone(
     live: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = tmp_path / "project"
@@ -128,21 +128,12 @@ def test_the_demo_never_talks_to_the_account_of_a_dotenv_file(
     names = ("DT_BASE_URL", "DT_CLIENT_ID", "DT_CLIENT_SECRET")
     (project / ".env").write_text("".join(f"{name}={os.environ[name]}\n" for name in names))
     monkeypatch.setenv("PYTHONPATH", str(project))
-    demo = [sys.executable, "-m", "reporting_dags.cli", "demo", "--days", "1"]
-    done = subprocess.run(demo, cwd=project, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert live.log.entries() == [], "the account of the .env file was not asked"
-
-
-def test_the_demo_brings_everything_home_and_again_is_a_no_op(
-    bare_environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setenv("REPORTING_DATA_URL", str(tmp_path / "data"))
     demo = [*(sys.executable, "-m", "reporting_dags.cli", "demo"), *("--days", "3", "--home", str(tmp_path / "home"))]
     states: list[dict[str, tuple[bytes, int]]] = []
     said = ""
     for _ in range(2):
-        done = subprocess.run(demo, cwd=PROJECT, capture_output=True, text=True, check=False)
+        done = subprocess.run(demo, cwd=project, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         files = files_under(tmp_path / "data")
         states.append({path.as_posix(): (path.read_bytes(), path.stat().st_mtime_ns) for path in files})
@@ -151,3 +142,4 @@ def test_the_demo_brings_everything_home_and_again_is_a_no_op(
     assert len(states[0]) >= 6
     assert states[0] == states[1]
     assert "nothing is missing or due" in said
+    assert live.log.entries() == [], "the account of the .env file was not asked"
