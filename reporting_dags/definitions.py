@@ -8,9 +8,11 @@ from reporting_dags.orchestration.alerts import Alerts, failed_checks, failed_ru
 from reporting_dags.orchestration.assets import report_asset
 from reporting_dags.orchestration.home import ReportingHome, start_date
 from reporting_dags.orchestration.io_manager import ReportsIOManager
+from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.late import late_sensors
 from reporting_dags.orchestration.network import network_asset, rebuilding
 from reporting_dags.orchestration.schedules import provider_schedules
+from reporting_dags.orchestration.settling import KEY as SETTLING
 from reporting_dags.orchestration.settling import settling_asset, settling_schedule
 from reporting_dags.orchestration.standing import standing_checks
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource, UserLevelResource
@@ -18,6 +20,7 @@ from reporting_dags.providers.integr8.resource import Integr8Resource
 from reporting_dags.providers.mintegral.resource import MintegralResource
 from reporting_dags.providers.orangeclick.resource import OrangeClickResource
 from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.network import NETWORK
 
 
 @dg.definitions
@@ -29,10 +32,12 @@ def definitions() -> dg.Definitions:
     start = start_date()
     reports = all_reports()
     home = ReportingHome()
+    keys = {*(key_of(report) for report in (*reports, NETWORK)), SETTLING}
+    daily = [report for report in reports if report.partitioned]
     return dg.Definitions(
         assets=[*(report_asset(report, start) for report in reports), network_asset(start), settling_asset(reports)],
-        asset_checks=[standing_checks(report, start) for report in reports if report.partitioned],
-        sensors=[rebuilding(start), *late_sensors(reports, start), failed_runs(reports), failed_checks(reports)],
+        asset_checks=[standing_checks(report, start) for report in daily],
+        sensors=[rebuilding(start), *late_sensors(reports, start), failed_runs(keys), failed_checks(keys, daily)],
         schedules=[*provider_schedules(reports, start), settling_schedule()],
         resources={
             "home": home,

@@ -1,10 +1,9 @@
 """Alerts: what failed, of which days, why, and what to do, to wherever REPORTING_ALERT_URLS says; off until then."""
 
-import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import apprise
 import dagster as dg
@@ -12,16 +11,26 @@ from pydantic import Field
 
 from reporting_dags.jobs.standing import STANDING
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import names
 from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.news import (
+    AlertCursor,
+    cause,
+    ended_runs,
+    evaluations,
+    failing,
+    keys_of,
+    latest,
+    newest_id,
+)
 from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
 from reporting_dags.providers.resource import SECRET
 from reporting_dags.providers.settings import optional
 
 _OFF = "REPORTING_ALERT_URLS is not set: nobody is told"
 _LONGEST = 1500
-_MOST_TOLD = 500
-_PAGE = 200
+_MOST_LINES = 20
+_BUDGET_SECONDS = 20.0
+"""How long a tick goes on telling: Dagster ends one that takes a minute, and forgets what it has told."""
 # What apprise logs holds addresses, and those are secrets; what has to be known of them is told here.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
@@ -49,158 +58,149 @@ class Alerts(dg.ConfigurableResource[Any]):
         return (optional(self.urls, "REPORTING_ALERT_URLS") or "").split()
 
     def tell(self, title: str, lines: Sequence[str], path: str) -> Sequence[str]:
-        """Tell everybody; `path` is where the UI shows more. Returns a line on each address that refused.
+        """Tell everybody; `path` is where the UI shows more. Returns a line on each address that did not take it.
 
         Raises:
-            dg.Failure: an address is none, or nobody could be told; its text holds no address.
+            dg.Failure: nobody took it; its text holds no address.
         """
-        servers = [apprise.Apprise(url) for url in self._urls()]
-        bad = [place for place, server in enumerate(servers, 1) if not len(server)]
-        if bad:
-            raise dg.Failure(f"REPORTING_ALERT_URLS: address {bad[0]} of {len(servers)} is none that apprise knows")
         base = optional(self.ui, "REPORTING_UI_URL")
         link = [f"{base.rstrip('/')}/{path}"] if base else []
         body = "\n".join([*(line[:_LONGEST] for line in lines), *link])
-        text = apprise.NotifyFormat.TEXT
-        taken = [bool(server.notify(title=title, body=body, body_format=text)) for server in servers]
-        if not any(taken):
-            raise dg.Failure("an alert could not be delivered: every address of REPORTING_ALERT_URLS refused it")
-        of = len(servers)
-        return [f"address {n} of {of} of REPORTING_ALERT_URLS refused" for n, one in enumerate(taken, 1) if not one]
+        urls, problems = self._urls(), list[str]()
+        for place, url in enumerate(urls, 1):
+            servers = apprise.Apprise(url)
+            for server in servers:
+                # What is longer than a service takes comes in pieces: it would refuse the whole for ever.
+                if server.overflow_mode is apprise.OverflowMode.UPSTREAM:
+                    server.overflow_mode = apprise.OverflowMode.SPLIT
+            if not len(servers):
+                problems.append(f"address {place} of {len(urls)} of REPORTING_ALERT_URLS is none that apprise knows")
+            elif not servers.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT):
+                problems.append(f"address {place} of {len(urls)} of REPORTING_ALERT_URLS refused")
+        if len(problems) == len(urls):
+            raise dg.Failure(f"an alert could not be delivered: {'; '.join(problems)}", allow_retries=False)
+        return problems
 
 
-def failed_runs(reports: Sequence[Report[Any]]) -> dg.SensorDefinition:
-    """Tells of every run of a report that failed; Dagster's own cursor tells of each once."""
-    mine = {key_of(report) for report in reports}
+class _Teller:
+    """Tells as long as there is time, and remembers what was in the way."""
 
-    @dg.run_failure_sensor(
-        name="alert_on_failed_runs",
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells REPORTING_ALERT_URLS of every run of a report that failed: report, days, cause, what to do.",
-    )
-    def failed(context: dg.RunFailureSensorContext, alerts: Alerts) -> dg.SkipReason | None:
-        run = context.dagster_run
-        keys = sorted(key.to_user_string() for key in (run.asset_selection or ()) if key in mine)
-        if not keys:
-            return dg.SkipReason("the run was of no report")
-        if not alerts.on:
-            return dg.SkipReason(_OFF)
-        causes = [_cause(event) for event in context.get_step_failure_events()]
-        lines = [cause for cause in causes if cause] or [context.failure_event.message or "the run failed"]
-        for problem in alerts.tell(f"{', '.join(keys)} {_days(run.tags)}: run failed", lines, f"runs/{run.run_id}"):
-            context.log.warning(problem)
-        return None
+    def __init__(self, alerts: Alerts) -> None:
+        self._alerts = alerts
+        self._until = time.monotonic() + _BUDGET_SECONDS
+        self.count = 0
+        self.problems: dict[str, None] = {}
 
-    return failed
+    def tell(self, title: str, lines: Sequence[str], path: str) -> bool:
+        """Whether somebody took it."""
+        if time.monotonic() >= self._until:
+            self.problems["there was no time left in this tick: the next one goes on"] = None
+            return False
+        try:
+            self.problems.update(dict.fromkeys(self._alerts.tell(title, lines, path)))
+        except dg.Failure as failure:
+            self.problems[str(failure.description)] = None
+            return False
+        self.count += 1
+        return True
+
+    def result(self, context: dg.SensorEvaluationContext, cursor: AlertCursor, of: str) -> dg.SensorResult:
+        """What the tick says and leaves behind."""
+        for problem in self.problems:
+            context.log.error(problem)
+        told = f"told of {self.count} {of}{'s' * (self.count != 1)}" if self.count else f"no {of} fails that is news"
+        return dg.SensorResult(skip_reason="; ".join([told, *self.problems]), cursor=cursor.text)
 
 
-def failed_checks(reports: Sequence[Report[Any]]) -> dg.SensorDefinition:
-    """Tells of every check whose newest result is a failure, once for each text."""
-    keys = [
-        dg.AssetCheckKey(key_of(report), name)
-        for report in reports
-        for name in (*names(report), *(STANDING if report.partitioned else ()))
-    ]
+def failed_runs(keys: Collection[dg.AssetKey]) -> dg.SensorDefinition:
+    """Tells of every run of `keys` that failed, once; from the tick on at which alerts were first on.
 
+    A `run_failure_sensor` goes on to the next run when nobody took what it told: here the same is told again.
+    """
+
+    def tell(context: dg.SensorEvaluationContext, teller: _Teller, cursor: AlertCursor) -> None:
+        for record in ended_runs(context.instance, [dg.DagsterEventType.RUN_FAILURE], cursor.after):
+            mine = sorted({key.to_user_string() for key in keys_of(context.instance, record.run_id) if key in keys})
+            if mine:
+                run = context.instance.get_run_by_id(record.run_id)
+                days = _days(run.tags) if run is not None else ""
+                lines = cause(context.instance, record)
+                if not teller.tell(f"{', '.join(mine)} {days}: run failed", lines, f"runs/{record.run_id}"):
+                    return
+            cursor.after = record.storage_id
+
+    description = "Tells REPORTING_ALERT_URLS of every run of a report that failed: report, days, cause, what to do."
+    return _sensor("alert_on_failed_runs", description, "run", tell)
+
+
+def failed_checks(keys: Collection[dg.AssetKey], reports: Iterable[Report[Any]]) -> dg.SensorDefinition:
+    """Tells of every check that failed in a run of `keys`, and of the standing checks of `reports`; once each text."""
+    standing = [dg.AssetCheckKey(key_of(report), name) for report in reports for name in STANDING]
+    ends = [dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED]
+
+    def tell(context: dg.SensorEvaluationContext, teller: _Teller, cursor: AlertCursor) -> None:
+        for key, result in latest(context.instance, standing).items():
+            _tell_check(teller, key, [result], cursor)
+        for record in ended_runs(context.instance, ends, cursor.after):
+            found = evaluations(context.instance, record.run_id)
+            mine = {key: results for key, results in found.items() if key.asset_key in keys and key not in standing}
+            # Each is tried, whatever became of the one before.
+            taken = [_tell_check(teller, key, results, cursor) for key, results in mine.items()]
+            if not all(taken):
+                return
+            cursor.after = record.storage_id
+
+    description = "Tells REPORTING_ALERT_URLS of every check of a report that fails or warns, and what mends it."
+    return _sensor("alert_on_failed_checks", description, "check", tell)
+
+
+def _sensor(
+    name: str, description: str, of: str, tell: Callable[[dg.SensorEvaluationContext, _Teller, AlertCursor], None]
+) -> dg.SensorDefinition:
     @dg.sensor(
-        name="alert_on_failed_checks",
+        name=name,
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells REPORTING_ALERT_URLS of every check of a report that fails or warns, and what mends it.",
+        description=description,
     )
-    def checks(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SensorResult:
+    def alert(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SensorResult:
         if not alerts.on:
-            return dg.SensorResult(skip_reason=_OFF, cursor=context.cursor)
-        cursor = _Cursor.read(context.cursor)
-        problems = list[str]()
-        news = 0
-        for key, newest in context.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys).items():
-            name = f"{key.asset_key.to_user_string()} {key.name}"
-            if _at(newest) <= cursor.seen.get(name, 0.0):
-                continue
-            try:
-                found = _since(context.instance, key, cursor.seen.get(name, 0.0))
-                for refused in _told(alerts, name, key, found, cursor):
-                    news += 1
-                    problems += refused
-                cursor.seen[name] = _at(newest)
-            except dg.Failure as failure:
-                # The next tick tries again; what could be told is not told twice.
-                problems.append(str(failure.description))
-        for problem in dict.fromkeys(problems):
-            context.log.error(problem)
-        skipped = f"told of {news} checks" if news else "no check fails that was not told before"
-        told = "; ".join([skipped, *dict.fromkeys(problems)])
-        return dg.SensorResult(skip_reason=told, cursor=cursor.text)
+            # What fails while nobody is told is no news on the day on which somebody is: the next cursor begins anew.
+            return dg.SensorResult(skip_reason=_OFF, cursor="off")
+        cursor = AlertCursor.read(context.cursor) or AlertCursor(after=newest_id(context.instance))
+        teller = _Teller(alerts)
+        tell(context, teller, cursor)
+        return teller.result(context, cursor, of)
 
-    return checks
+    return alert
 
 
-def _cause(event: Any) -> str:
-    """The one line with which a step failed."""
-    data = event.step_failure_data
-    return str(data.user_failure_data.description or "") if data.user_failure_data else ""
+def _tell_check(
+    teller: _Teller, key: dg.AssetCheckKey, results: Sequence[dg.AssetCheckEvaluation], cursor: AlertCursor
+) -> bool:
+    """Tell of what fails of a check's results and was not told before; False if nobody took it."""
+    name = f"{key.asset_key.to_user_string()} {key.name}"
+    news = failing(name, results, cursor)
+    if not news:
+        return True
+    path = f"assets/{'/'.join(key.asset_key.path)}?view=checks&checkDetail={key.name}"
+    if not teller.tell(*_message(name, news), path):
+        return False
+    cursor.told |= {of: one.description or "" for of, one in news.items()}
+    return True
+
+
+def _message(name: str, news: Mapping[str, dg.AssetCheckEvaluation]) -> tuple[str, list[str]]:
+    """Title and lines: one message a check and run, however many days a backfill has spoilt."""
+    (of, newest), count = list(news.items())[-1], len(news)
+    kind = "failed" if newest.severity is dg.AssetCheckSeverity.ERROR else "warns"
+    if count == 1:
+        return f"{of} {kind}", [newest.description or ""]
+    lines = [f"{one.partition}: {one.description or ''}" for one in news.values()]
+    more = [f"and {count - _MOST_LINES} days more, up to {newest.partition}"] if count > _MOST_LINES else []
+    return f"{name} {kind} on {count} days", [*lines[:_MOST_LINES], *more]
 
 
 def _days(tags: Mapping[str, str]) -> str:
     day = tags.get("dagster/partition", "")
     return f"{tags[RANGE_START]}...{tags[RANGE_END]}" if RANGE_START in tags and RANGE_END in tags else day
-
-
-@dataclass(kw_only=True)
-class _Cursor:
-    """What one tick leaves to the next: until when each check was looked at, and which failures were told."""
-
-    seen: dict[str, float] = field(default_factory=dict[str, float])
-    told: dict[str, str] = field(default_factory=dict[str, str])
-
-    @classmethod
-    def read(cls, text: str | None) -> Self:
-        try:
-            said = json.loads(text or "{}")
-            seen = {str(name): float(at) for name, at in said.get("seen", {}).items()}
-            return cls(seen=seen, told={str(name): str(told) for name, told in said.get("told", {}).items()})
-        except (ValueError, TypeError, AttributeError):
-            return cls()
-
-    @property
-    def text(self) -> str:
-        """As Dagster keeps it: of failures that nobody mends, the last alone."""
-        return json.dumps({"seen": self.seen, "told": dict(list(self.told.items())[-_MOST_TOLD:])})
-
-
-def _at(record: Any) -> float:
-    return record.event.timestamp if record.event is not None else 0.0
-
-
-def _since(instance: dg.DagsterInstance, key: dg.AssetCheckKey, after: float) -> list[dg.AssetCheckEvaluation]:
-    """Results of a check after a moment, oldest first; a check of days has one for each of them."""
-    storage, page_before = instance.event_log_storage, None
-    records: list[Any] = []
-    while True:
-        page = storage.get_asset_check_execution_history(key, limit=_PAGE, cursor=page_before)
-        records += page
-        # Of a check that was never looked at, one page is enough; else all that has come since.
-        if len(page) < _PAGE or not after or _at(page[-1]) <= after:
-            break
-        page_before = page[-1].id
-    events = [record.event.dagster_event for record in reversed(records) if record.event and _at(record) > after]
-    wanted = dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    return [event.asset_check_evaluation_data for event in events if event and event.event_type is wanted]
-
-
-def _told(
-    alerts: Alerts, name: str, key: dg.AssetCheckKey, found: Sequence[dg.AssetCheckEvaluation], cursor: _Cursor
-) -> Iterator[Sequence[str]]:
-    """Tell of the newest result of each day that fails, unless the same was told of it; yields what refused each."""
-    for result in {one.partition: one for one in found}.values():
-        of = f"{name} {result.partition or ''}".strip()
-        said = result.description or ""
-        if result.passed:
-            cursor.told.pop(of, None)
-        elif cursor.told.get(of) != said:
-            kind = "failed" if result.severity is dg.AssetCheckSeverity.ERROR else "warns"
-            path = f"assets/{'/'.join(key.asset_key.path)}?view=checks&checkDetail={key.name}"
-            refused = alerts.tell(f"{of} {kind}", [said], path)
-            cursor.told[of] = said
-            yield refused

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -12,18 +12,24 @@ from typing import Any
 import dagster as dg
 import pytest
 import time_machine
+from apprise.plugins.custom_json import NotifyJSON
 
 from reporting_dags.landing.checks import CheckResult
+from reporting_dags.orchestration import alerts, news
 from reporting_dags.orchestration.alerts import Alerts
-from reporting_dags.orchestration.checks import evaluation
+from reporting_dags.orchestration.checks import ENTITIES
+from reporting_dags.orchestration.record import record_check
+from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
-from reporting_dags_tests.orchestration.conftest import Place
+from reporting_dags_tests.orchestration.conftest import KEY, Place
 from reporting_dags_tests.orchestration.ticks import loaded_now, sensor_tick
 
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
 SECRET = "hush-hush-token"
 UI = "https://dagster.example.com"
+NO_RUN = "no run fails that is news"
+NO_CHECK = "no check fails that is news"
 
 
 @dataclass
@@ -75,23 +81,21 @@ def failed_run(place: Place) -> dg.ExecuteInProcessResult:
     return result
 
 
-def run_alert(place: Place, result: dg.ExecuteInProcessResult) -> object:
-    """The sensor for failed runs, as the daemon evaluates it for one of them."""
-    (event,) = [one for one in result.all_events if one.event_type is dg.DagsterEventType.RUN_FAILURE]
-    run = place.instance.get_run_by_id(result.run_id)
-    assert run is not None
-    context = dg.build_run_status_sensor_context(
-        sensor_name="alert_on_failed_runs",
-        dagster_instance=place.instance,
-        dagster_run=run,
-        dagster_event=event,
-        resources={"alerts": Alerts()},
-    )
-    return loaded_now().resolve_sensor_def("alert_on_failed_runs")(context.for_run_failure())
+def checked_run(place: Place, days: Mapping[date, bool]) -> None:
+    """A run of the report in which the check `entities` passed, or did not, on each of `days`."""
+
+    @dg.asset(key=KEY, output_required=False)
+    def event(context: dg.AssetExecutionContext) -> Generator[Any]:
+        for day, passed in days.items():
+            check = CheckResult(name=ENTITIES, passed=passed, detail=f"seen on {day}", facts={})
+            record_check(context, EVENT, day, check)
+        yield from ()
+
+    dg.materialize([event], instance=place.instance)
 
 
-def check_alert(place: Place, cursor: str | None = None) -> tuple[str, str | None]:
-    """The sensor for failing checks: what it says, and its cursor."""
+def tick(place: Place, sensor: str, cursor: str | None = None) -> tuple[str, str | None]:
+    """One of the two sensors, as the daemon evaluates it: what it says, and its cursor."""
     context = dg.build_sensor_context(
         instance=place.instance,
         cursor=cursor,
@@ -99,8 +103,18 @@ def check_alert(place: Place, cursor: str | None = None) -> tuple[str, str | Non
         resources={"alerts": Alerts()},
     )
     with context:
-        told = loaded_now().resolve_sensor_def("alert_on_failed_checks").evaluate_tick(context)
+        told = loaded_now().resolve_sensor_def(sensor).evaluate_tick(context)
     return told.skip_message or "", told.cursor
+
+
+def run_alert(place: Place, cursor: str | None = None) -> tuple[str, str | None]:
+    """The sensor for failed runs."""
+    return tick(place, "alert_on_failed_runs", cursor)
+
+
+def check_alert(place: Place, cursor: str | None = None) -> tuple[str, str | None]:
+    """The sensor for failing checks."""
+    return tick(place, "alert_on_failed_checks", cursor)
 
 
 def stand(place: Place) -> None:
@@ -109,21 +123,71 @@ def stand(place: Place) -> None:
         place.instance.report_runless_asset_event(event)  # pyright: ignore[reportArgumentType]
 
 
-def test_a_failed_run_is_told_with_report_day_cause_what_to_do_and_link(hook: Hook, place: Place) -> None:
+def test_a_failed_run_is_told_once_with_report_day_cause_what_to_do_and_link(hook: Hook, place: Place) -> None:
+    failed_run(place)
+    assert run_alert(place)[0] == NO_RUN, "what failed before alerts were on is no news"
+    cursor = run_alert(place)[1]
     result = failed_run(place)
-    run_alert(place, result)
+    said, cursor = run_alert(place, cursor)
+    assert said == "told of 1 run"
     (text,) = hook.texts
     assert "dt_offer_wall/event 2026-11-20: run failed" in text
     assert "not ready: not out yet: the provider publishes it on 2026-11-21 at 12:00 UTC. Ask for it then" in text
     assert f"{UI}/runs/{result.run_id}" in text
+    assert run_alert(place, cursor)[0] == NO_RUN
+    assert len(hook.told) == 1
+
+
+def test_a_run_over_a_range_that_died_is_told_with_its_range(hook: Hook, place: Place) -> None:
+    cursor = run_alert(place)[1]
+    tags = {RANGE_START: "2026-11-18", RANGE_END: "2026-11-19"}
+    run = place.instance.create_run_for_job(
+        dg.Definitions.resolve_implicit_global_asset_job_def(loaded_now()), asset_selection=frozenset({KEY}), tags=tags
+    )
+    place.instance.report_run_failed(run, message="its worker was killed")
+    assert run_alert(place, cursor)[0] == "told of 1 run"
+    (text,) = hook.texts
+    assert text.startswith("dt_offer_wall/event 2026-11-18...2026-11-19: run failed\nits worker was killed")
+
+
+def test_runs_that_failed_while_a_tick_could_tell_no_more_are_told_by_the_next(
+    hook: Hook, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = run_alert(place)[1]
+    failed_run(place)
+    with monkeypatch.context() as patched:
+        patched.setattr(alerts, "_BUDGET_SECONDS", 0.0)
+        said, cursor = run_alert(place, cursor)
+    assert said == f"{NO_RUN}; there was no time left in this tick: the next one goes on"
+    assert run_alert(place, cursor)[0] == "told of 1 run"
+
+
+def test_of_more_runs_than_a_page_holds_each_is_told_in_order(
+    hook: Hook, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(news, "_PAGE", 2)
+    cursor = check_alert(place)[1]
+    days = [date(2026, 11, number) for number in range(1, 6)]
+    for day in days:
+        checked_run(place, {day: False})
+    while (told := check_alert(place, cursor))[0] != NO_CHECK:
+        cursor = told[1]
+    assert [text.splitlines()[0] for text in hook.texts] == [
+        f"dt_offer_wall/event entities {day} warns" for day in days
+    ]
 
 
 def test_nobody_is_told_until_an_address_is_given(hook: Hook, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("REPORTING_ALERT_URLS")
-    assert "REPORTING_ALERT_URLS is not set" in str(run_alert(place, failed_run(place)))
-    stand(place)
-    assert "REPORTING_ALERT_URLS is not set" in check_alert(place)[0]
+    cursor = run_alert(place)[1]
+    with monkeypatch.context() as patched:
+        patched.delenv("REPORTING_ALERT_URLS")
+        failed_run(place)
+        stand(place)
+        assert check_alert(place)[0] == "REPORTING_ALERT_URLS is not set: nobody is told"
+        said, cursor = run_alert(place, cursor)
+        assert said == "REPORTING_ALERT_URLS is not set: nobody is told"
     assert hook.told == []
+    assert run_alert(place, cursor)[0] == NO_RUN
 
 
 def test_failing_checks_are_told_once_with_the_command_that_mends_them(hook: Hook, place: Place) -> None:
@@ -136,7 +200,7 @@ def test_failing_checks_are_told_once_with_the_command_that_mends_them(hook: Hoo
     assert "dagster asset materialize -m reporting_dags.definitions --select dt_offer_wall/event" in text
     assert f"{UI}/assets/dt_offer_wall/event?view=checks&checkDetail=newest_day" in text
     before = len(hook.told)
-    assert check_alert(place, cursor)[0] == "no check fails that was not told before"
+    assert check_alert(place, cursor)[0] == NO_CHECK
     assert len(hook.told) == before
     assert check_alert(place, "no cursor of ours")[0] == said, "and again if it is forgotten"
 
@@ -147,33 +211,38 @@ def test_a_check_that_has_passed_meanwhile_is_told_when_it_fails_again(hook: Hoo
     place.run(NOW.date() - timedelta(days=2), NOW.date() - timedelta(days=1))
     stand(place)
     said, cursor = check_alert(place, cursor)
-    assert said == "no check fails that was not told before"
+    assert said == NO_CHECK
     assert "dt_offer_wall/event newest_day" not in json.loads(str(cursor))["told"]
 
 
-def test_a_run_alert_that_nobody_took_fails_the_tick_without_showing_the_address(
+def test_a_run_alert_that_nobody_took_is_told_when_somebody_does(
     hook: Hook, place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
+    cursor = run_alert(place)[1]
     hook.status = 500
-    result = failed_run(place)
-    with pytest.raises(Exception, match="alert could not be delivered") as caught:
-        run_alert(place, result)
-    assert SECRET not in str(caught.value)
+    failed_run(place)
+    said, cursor = run_alert(place, cursor)
+    refused = "an alert could not be delivered: address 1 of 1 of REPORTING_ALERT_URLS refused"
+    assert said == f"{NO_RUN}; {refused}"
+    hook.status = 200
+    assert run_alert(place, cursor)[0] == "told of 1 run"
     assert SECRET not in caplog.text
 
 
 def test_a_check_alert_that_nobody_took_is_told_when_somebody_does(
     hook: Hook, place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
+    cursor = check_alert(place)[1]
+    checked_run(place, {date(2026, 11, 19): False})
     stand(place)
     hook.status = 500
-    said, cursor = check_alert(place)
+    said, cursor = check_alert(place, cursor)
     assert "an alert could not be delivered" in said
     tried = len(hook.told)
     hook.status = 200
     said, cursor = check_alert(place, cursor)
     assert said == f"told of {tried} checks"
-    assert check_alert(place, cursor)[0] == "no check fails that was not told before"
+    assert check_alert(place, cursor)[0] == NO_CHECK
     assert SECRET not in caplog.text
 
 
@@ -195,49 +264,57 @@ def test_an_address_that_refuses_keeps_the_others_from_nothing_and_nothing_is_to
 
 
 def test_a_day_that_warns_is_told_though_another_has_passed_since(hook: Hook, place: Place) -> None:
-    def record(day: int, *, passed: bool) -> None:
-        check = CheckResult(name="entities", passed=passed, detail=f"day {day}", facts={})
-        found = evaluation(EVENT, date(2026, 11, day), check)
-        place.instance.report_runless_asset_event(found)
-
-    record(17, passed=False)
-    record(18, passed=True)
-    said, cursor = check_alert(place)
-    assert said == "told of 1 checks"
+    cursor = check_alert(place)[1]
+    checked_run(place, {date(2026, 11, 17): False, date(2026, 11, 18): True})
+    said, cursor = check_alert(place, cursor)
+    assert said == "told of 1 check"
     assert "dt_offer_wall/event entities 2026-11-17 warns" in hook.texts[0]
-    record(19, passed=False)
-    record(20, passed=True)
+    checked_run(place, {date(2026, 11, 19): False})
+    checked_run(place, {date(2026, 11, 20): True})
     check_alert(place, cursor)
     assert "dt_offer_wall/event entities 2026-11-19 warns" in hook.texts[1]
     assert len(hook.texts) == 2
 
 
-def test_of_a_long_backfill_every_day_that_warns_is_told(hook: Hook, place: Place) -> None:
-    def record(day: date) -> None:
-        check = CheckResult(name="entities", passed=False, detail=f"{day}", facts={})
-        place.instance.report_runless_asset_event(evaluation(EVENT, day, check))
-
-    record(date(2026, 1, 1))
+def test_of_a_long_backfill_the_days_that_warn_are_told_in_one_message(hook: Hook, place: Place) -> None:
     cursor = check_alert(place)[1]
-    for number in range(1, 250):
-        record(date(2026, 1, 1) + timedelta(days=number))
-    assert check_alert(place, cursor)[0] == "told of 249 checks"
-    assert len(set(hook.texts)) == 250
+    checked_run(place, {date(2026, 1, 1) + timedelta(days=number): False for number in range(249)})
+    said, cursor = check_alert(place, cursor)
+    assert said == "told of 1 check"
+    (text,) = hook.texts
+    assert text.startswith("dt_offer_wall/event entities warns on 249 days")
+    assert "2026-01-01: seen on 2026-01-01" in text
+    assert "and 229 days more, up to 2026-09-06" in text
+    assert check_alert(place, cursor)[0] == NO_CHECK
+    assert len(hook.texts) == 1
 
 
-@pytest.mark.parametrize(
-    ("url", "place_of_it"), [(f"nosuch://{SECRET}", 2), (f"slack://{SECRET}/B/C", 2), (f"discord://{SECRET}", 2)]
-)
+@pytest.mark.parametrize("url", [f"nosuch://{SECRET}", f"slack://{SECRET}/B/C", f"discord://{SECRET}"])
 def test_an_address_that_is_none_is_named_by_its_place_alone(
-    hook: Hook,
-    place: Place,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    url: str,
-    place_of_it: int,
+    hook: Hook, place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
+    cursor = run_alert(place)[1]
+    failed_run(place)
     monkeypatch.setenv("REPORTING_ALERT_URLS", f"json://127.0.0.1:{hook.port}/x {url}")
-    with pytest.raises(Exception, match=f"address {place_of_it} of 2 is none that apprise knows") as caught:
-        run_alert(place, failed_run(place))
-    assert SECRET not in str(caught.value)
+    said, cursor = run_alert(place, cursor)
+    none = "of REPORTING_ALERT_URLS is none that apprise knows"
+    assert said == f"told of 1 run; address 2 of 2 {none}"
+    assert len(hook.told) == 1
+    failed_run(place)
+    monkeypatch.setenv("REPORTING_ALERT_URLS", url)
+    assert run_alert(place, cursor)[0] == f"{NO_RUN}; an alert could not be delivered: address 1 of 1 {none}"
     assert SECRET not in caplog.text
+
+
+def test_what_is_longer_than_a_service_takes_comes_in_pieces(
+    hook: Hook, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NotifyJSON, "body_maxlen", 2000)
+    cursor = check_alert(place)[1]
+    checked_run(place, {date(2026, 1, 1) + timedelta(days=number): False for number in range(249)})
+    with monkeypatch.context() as patched:
+        patched.setattr(alerts, "_MOST_LINES", 200)
+        check_alert(place, cursor)
+    assert len(hook.told) > 1
+    assert all(len(one["message"]) <= 2000 for one in hook.told)
+    assert "and 49 days more" in hook.texts[-1]

@@ -16,6 +16,7 @@ from reporting_dags.local import make_home, sandbox_accounts
 from reporting_dags.orchestration.home import PROJECT
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.torture.leavings import (
+    ALERTS,
     CREDENTIALS,
     ELSEWHERE,
     HASH_KEY,
@@ -102,7 +103,8 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
 
 
 def _canary(folder: Path, sandbox: Sandbox, url: str = "") -> Canary:
-    variables = {"REPORTING_HASH_KEY": HASH_KEY, **({"DAGSTER_POSTGRES_URL": url} if url else {})}
+    variables = {"REPORTING_HASH_KEY": HASH_KEY, "REPORTING_ALERT_URLS": ALERTS}
+    variables |= {"DAGSTER_POSTGRES_URL": url} if url else {}
     place = Place(folder=folder, sandbox=sandbox, variables=variables)
     make_home(place.home)
     if url:
@@ -158,8 +160,9 @@ def _closed(canary: Canary, day: date, where: str, done: list[str]) -> Iterator[
     assert canary.run(days, ONE_OF_EACH) == 0, canary.output[-1][-2000:]
     with webserver(canary.place) as url:
         canary.web = answers(url)
-    control = canary.web["logs of runs"]
-    seen = all(word in control for word in (b"provider_request_id", b"ExecutionStepFailureEvent", b"raw_sha256"))
+    control = canary.web["logs of runs"] + canary.web["ticks of sensors"]
+    told = (b"provider_request_id", b"ExecutionStepFailureEvent", b"raw_sha256", b"has the totals of")
+    seen = all(word in control for word in told)
     trouble = "" if seen else "the answers hold neither metadata nor failures: nothing was asked"
     yield Row(
         fault=f"control: GraphQL tells of days and failures{where}", outcome="it does", losses=Losses(), trouble=trouble

@@ -25,6 +25,7 @@ CREDENTIALS = (
     "INTEGR8_API_KEY",
 )  # fmt: skip
 HASH_KEY = 'canary/hash+key="of the house"'
+ALERTS = "json://127.0.0.1:9/canary-token/of-a-channel"
 PASSWORD = "canary-p%40ss+word/of=postgres"
 ELSEWHERE = "https://elsewhere.example/f.csv?X-Amz-Signature=feedbeeffeedbeefcanary&token=canary-of-a-redirect"
 ONE_OF_EACH = (
@@ -85,6 +86,7 @@ class Canary:
         needles = Needles((name, accounts[name]) for name in CREDENTIALS)
         for name, secret in (("REPORTING_HASH_KEY", HASH_KEY), ("password of PostgreSQL", PASSWORD)):
             needles.add(name, secret)
+        needles.add("token of REPORTING_ALERT_URLS", "canary-token/of-a-channel")
         needles.add("signature of a foreign address", "feedbeeffeedbeefcanary")
         needles.add("token of a foreign address", "canary-of-a-redirect")
         for name, secret in of_requests(self.sandbox.log.entries()):

@@ -19,6 +19,19 @@ _ENTRIES = """metadataEntries { __typename label description
   ... on FloatMetadataEntry { floatValue } }"""
 _ERROR = "message className stack cause { message stack } errorChain { error { message stack } }"
 _WHERE = '{repositoryName: "__repository__", repositoryLocationName: "reporting_dags.definitions"}'
+_SENSORS = (
+    "dt_offer_wall_late", "dt_user_level_late", "mintegral_late", "orangeclick_late", "integr8_late",
+    "alert_on_failed_checks",
+)  # fmt: skip
+
+
+def _tick(sensor: str) -> str:
+    selector = f'{_WHERE[:-1]}, sensorName: "{sensor}"}}'
+    return f"""{sensor}: sensorDryRun(cursor: "", selectorData: {selector}) {{
+        __typename ... on DryRunInstigationTick {{
+        evaluationResult {{ skipReason cursor error {{ {_ERROR} }}
+          runRequests {{ runKey runConfigYaml tags {{ key value }} }} }} }} }}"""
+
 
 QUERIES: Mapping[str, str] = {
     "runs and their configuration": """{ runsOrError { ... on Runs { results { id status runConfigYaml
@@ -46,6 +59,7 @@ QUERIES: Mapping[str, str] = {
           name description cronSchedule scheduleState {{ ticks {{ status error {{ {_ERROR} }} }} }} }} }} }}
         sensorsOrError(repositorySelector: {_WHERE}) {{ ... on Sensors {{ results {{
           name description sensorState {{ ticks {{ status cursor error {{ {_ERROR} }} }} }} }} }} }} }}""",
+    "ticks of sensors": f"mutation {{ {' '.join(map(_tick, _SENSORS))} }}",
     "instance and daemons": """{ instance { id info runQueuingSupported hasInfo
         daemonHealth { id allDaemonStatuses { daemonType healthy lastHeartbeatErrors { message stack } } }
         concurrencyLimits { concurrencyKey slotCount claimedSlots { runId } } } version }""",
