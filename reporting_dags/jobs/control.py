@@ -3,13 +3,14 @@
 A control tells the money of a day, or counts its rows, in a measure that is called `ROWS`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from reporting_dags.jobs.job import LandedFacts
+from reporting_dags.jobs.settle import Landing
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.report import ROWS, Report
 
@@ -21,45 +22,88 @@ _AFTER = timedelta(hours=1)
 """From a day's publication until the control is asked for: the day has landed by then, if nothing is amiss."""
 _WITHOUT = timedelta(hours=6)
 """After so long the control is asked for whether the day has landed or not."""
+_TRIES = 2
+"""How often a day is asked for again on account of one total: what differs then differs for good."""
 
 Facts = Mapping[date, LandedFacts]
+Money = Mapping[str, Mapping[str, Decimal]]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A day whose total is another than what landed; `newer` if the control was asked for after the day was."""
+    """A day whose total is another than what landed.
+
+    Attributes:
+        day: which.
+        landed: what it comes to.
+        control: what the control says.
+        newer: whether the control was asked for after the day was.
+        tries: how often the day has landed since the control first said so.
+    """
 
     day: date
     landed: str
     control: str
     newer: bool
+    tries: int
+
+    @property
+    def lasting(self) -> bool:
+        """Whether asking again has not helped, and would spend quota for nothing."""
+        return self.tries >= _TRIES
 
     def __str__(self) -> str:
-        return f"{self.day} landed {self.landed}, the control says {self.control}"
+        told = f"{self.day} landed {self.landed}, the control says {self.control}"
+        return f"{told}, also after {self.tries} landings more" if self.lasting else told
 
 
-def differences(landed: Facts, control: Facts) -> list[Difference]:
-    """The days of both whose money differs by a cent or more, oldest first."""
+def differences(landed: Facts, control: Facts, tries: Mapping[date, int]) -> list[Difference]:
+    """The days of both whose money differs by a cent or more, or whose rows do, oldest first."""
     found: list[Difference] = []
     for day in sorted(set(landed) & set(control)):
         mine, theirs = landed[day], control[day]
         told = next(_differing(mine, theirs), None)
         if told is not None:
-            found.append(Difference(day, *told, newer=theirs.asked_at > mine.asked_at))
+            newer = theirs.asked_at > mine.asked_at
+            found.append(Difference(day, *told, newer=newer, tries=tries.get(day, 0)))
     return found
+
+
+def times_landed_since(landings: Sequence[Landing], controls: Sequence[Landing]) -> dict[date, int]:
+    """How often each day has landed since its control first said what it said last; both oldest first."""
+    since: dict[date, Landing] = {}
+    for told in controls:
+        if told.day not in since or not _says_the_same(since[told.day], told):
+            since[told.day] = told
+    found: dict[date, int] = {}
+    for one in landings:
+        if one.day in since and one.asked_at > since[one.day].asked_at:
+            found[one.day] = found.get(one.day, 0) + 1
+    return found
+
+
+def _says_the_same(one: Landing, other: Landing) -> bool:
+    if not other.money:
+        return one.fingerprint == other.fingerprint
+    return all(abs(before - after) < CENT for _, before, after in _amounts(one.money, other.money))
 
 
 def _differing(landed: LandedFacts, control: LandedFacts) -> Iterator[tuple[str, str]]:
     """Each amount that differs, as it landed and as the control has it."""
-    for column, sums in control.money_sums.items():
-        own = landed.money_sums.get(column, {})
-        for currency in sorted({*sums, *own}):
-            one, other = own.get(currency, Decimal()), sums.get(currency, Decimal())
-            if abs(one - other) >= CENT:
-                yield f"{one:.2f} {currency} of {column}", f"{other:.2f}"
+    for name, one, other in _amounts(landed.money_sums, control.money_sums):
+        if abs(one - other) >= CENT:
+            yield f"{one:.2f} {name}", f"{other:.2f}"
     rows = control.totals.get(ROWS)
     if rows is not None and int(rows) != landed.rows:
         yield f"{landed.rows} rows", f"{rows}"
+
+
+def _amounts(landed: Money, control: Money) -> Iterator[tuple[str, Decimal, Decimal]]:
+    """The money that a control tells: which, as it landed, and as the control has it; by column and currency."""
+    for column, sums in control.items():
+        own = landed.get(column, {})
+        for currency in sorted({*sums, *own}):
+            yield f"{currency} of {column}", own.get(currency, Decimal()), sums.get(currency, Decimal())
 
 
 def compared(landed: Facts, control: Facts) -> int:

@@ -1,12 +1,12 @@
 """Which days a report should be asked for now, and why: what is missing, bought, failed before, or to be restated."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from reporting_dags.jobs.control import differences
+from reporting_dags.jobs.control import differences, times_landed_since
 from reporting_dags.jobs.job import Known, LandedFacts
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.planner import plan
@@ -46,7 +46,13 @@ class Due:
 
 def known(report: Report[Any], ledger: Ledger, now: datetime) -> Known:
     """What the ledger knows of `report`; of failures those that are remembered."""
-    return ledger.known(report.key, control=report.control.key if report.control else "", since=now - MEMORY)
+    control = report.control.key if report.control else ""
+    found = ledger.known(report.key, control=control, since=now - MEMORY)
+    days = [one.day for one in differences(found.landed, found.control, {})]
+    if not days:
+        return found
+    tries = times_landed_since(ledger.history(report.key, days), ledger.history(control, days))
+    return replace(found, tries=tries)
 
 
 def due(report: Report[Any], known: Known, *, since: date, data: Store | None, now: datetime) -> list[Due]:
@@ -61,7 +67,8 @@ def due(report: Report[Any], known: Known, *, since: date, data: Store | None, n
     first, last = max(since, oldest) if report.partitioned else oldest, calendar.newest(now)
     if last < first:
         return []
-    changed = {one.day: one for one in differences(known.landed, known.control) if one.newer}
+    differing = differences(known.landed, known.control, known.tries)
+    changed = {one.day: one for one in differing if one.newer and not one.lasting}
     found: list[Due] = []
     for day in Window(first, last).days:
         facts = known.landed.get(day)

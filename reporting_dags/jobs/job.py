@@ -114,12 +114,14 @@ class Known:
         bought: days for which an answer was asked for whose landing was never finished.
         failures: when runs for each day lately ended without landing it, since the day last landed.
         control: the totals that the report's control last told, by day; empty where it has none.
+        tries: of days that differ from their control, how often each has landed since that first said what it says.
     """
 
     landed: Mapping[date, LandedFacts]
     bought: Collection[date]
     failures: Mapping[date, Sequence[datetime]]
     control: Mapping[date, LandedFacts]
+    tries: Mapping[date, int] = field(default_factory=dict[date, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The days that have landed: what the ledger keeps of each, by report."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
@@ -28,10 +28,12 @@ class Landings:
         """Every landed day of a report."""
         return self._database.run(lambda connection: landed_days(connection, report))
 
-    def history(self, report: str) -> list[Landing]:
-        """Every landing of a report under the declaration under which its newest days landed, oldest first."""
+    def history(self, report: str, days: Collection[date] | None = None) -> list[Landing]:
+        """Every landing of a report, or of `days` of it, under a declaration under which it lies now, oldest first."""
         table = tables.landings
-        query = sa.select(table).where(table.c.report == report).order_by(table.c.landed_at)
+        query = sa.select(table).where(table.c.report == report).order_by(table.c.landed_at, table.c.id)
+        if days is not None:
+            query = query.where(table.c.day.in_(days))
         rows = self._database.run(lambda connection: connection.execute(query).all())
         versions = {facts.version for facts in self.days(report).values()}
         return [

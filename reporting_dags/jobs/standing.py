@@ -31,6 +31,7 @@ GRACE = timedelta(minutes=45)
 """From a day's publication until it is missed."""
 DANGER = timedelta(days=3)
 """A day that is lost within so long is in danger."""
+_LASTING = "What differs still after two landings more is not asked for again until its total changes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ def standing(report: Report[Any], known: Known, *, since: date, now: datetime) -
     facts = Standing(report=report, since=since, due=days, landed=known.landed, failures=known.failures, now=now)
     found = [_newest(facts), _missing(facts), _failed(facts), _in_danger(facts)]
     if report.control is not None:
-        found.append(_control(report, known))
+        found.append(_control(report, known, since))
     return found
 
 
@@ -82,7 +83,7 @@ def _missing(facts: Standing) -> CheckResult:
 
 
 def _failed(facts: Standing) -> CheckResult:
-    days = sorted(facts.failures)
+    days = sorted(day for day in facts.failures if day >= facts.since)
     told = f"failed and not mended since: {_listed(days)}" if days else "none is left that failed"
     return _result(facts, NO_DAY_FAILED, days, told)
 
@@ -93,14 +94,17 @@ def _in_danger(facts: Standing) -> CheckResult:
     return _result(facts, NO_DAY_IN_DANGER, [one.day for one in soon], told or "none")
 
 
-def _control(report: Report[Any], known: Known) -> CheckResult:
+def _control(report: Report[Any], known: Known, since: date) -> CheckResult:
     # What landed after the control was asked for is for the next control to judge.
-    found = [one for one in differences(known.landed, known.control) if one.newer]
+    differing = differences(known.landed, known.control, known.tries)
+    found = [one for one in differing if one.day >= since and (one.newer or one.lasting)]
     told = "; ".join(map(str, found[:10])) or f"{compared(known.landed, known.control)} days add up"
+    again = [one.day for one in found if not one.lasting]
+    lasting = "" if len(again) == len(found) else f". {_LASTING}"
     return CheckResult(
         name=CONTROL_TOTALS,
         passed=not found,
-        detail=told + _mended(report, [one.day for one in found]),
+        detail=told + lasting + _mended(report, again),
         facts={"days_compared": compared(known.landed, known.control), "days": _listed([one.day for one in found])},
     )
 

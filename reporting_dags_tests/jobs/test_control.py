@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
 from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.control import compared, differences, window
+from reporting_dags.jobs.control import compared, differences, times_landed_since, window
 from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.settle import Landing
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -41,7 +43,7 @@ def test_every_control_adds_up_to_what_its_report_landed(
         assert all(result.landed for result in results), [result.error for result in results]
     landed, control = bench.ledger.days(report.key), bench.ledger.days(control_of(report).key)
     assert compared(landed, control) == len(DAYS)
-    assert differences(landed, control) == []
+    assert differences(landed, control, {}) == []
 
 
 @pytest.mark.rule("IN3")
@@ -82,25 +84,58 @@ LATER = NOON + timedelta(hours=1)
     ],
 )
 def test_amounts_are_the_same_to_the_cent(landed: dict[str, str], control: dict[str, str], told: str | None) -> None:
-    found = differences({DAY: facts(DAY, landed)}, {DAY: facts(DAY, control, asked=LATER)})
+    found = differences({DAY: facts(DAY, landed)}, {DAY: facts(DAY, control, asked=LATER)}, {})
     assert [str(one) for one in found] == ([f"{DAY} landed {told}"] if told else [])
 
 
 def test_rows_are_counted_exactly_and_a_day_that_one_side_lacks_is_no_difference() -> None:
     counted = replace(facts(DAY, rows=1), totals={"rows": "6"})
-    assert [str(one) for one in differences({DAY: facts(DAY)}, {DAY: counted})] == [
+    assert [str(one) for one in differences({DAY: facts(DAY)}, {DAY: counted}, {})] == [
         f"{DAY} landed 5 rows, the control says 6"
     ]
-    assert differences({DAY: facts(DAY, rows=6)}, {DAY: counted}) == []
-    assert differences({DAYS[1]: facts(DAYS[1])}, {DAY: counted}) == []
+    assert differences({DAY: facts(DAY, rows=6)}, {DAY: counted}, {}) == []
+    assert differences({DAYS[1]: facts(DAYS[1])}, {DAY: counted}, {}) == []
     assert compared({DAYS[1]: facts(DAYS[1])}, {DAY: counted}) == 0
 
 
 def test_a_control_is_newer_than_the_day_only_if_it_was_asked_for_later() -> None:
     old, new = facts(DAY, {"USD": "1"}), facts(DAY, {"USD": "2"}, asked=LATER)
-    assert [one.newer for one in differences({DAY: old}, {DAY: new})] == [True]
-    assert [one.newer for one in differences({DAY: new}, {DAY: old})] == [False]
-    assert [one.newer for one in differences({DAY: old}, {DAY: replace(new, asked_at=NOON)})] == [False]
+    assert [one.newer for one in differences({DAY: old}, {DAY: new}, {})] == [True]
+    assert [one.newer for one in differences({DAY: new}, {DAY: old}, {})] == [False]
+    assert [one.newer for one in differences({DAY: old}, {DAY: replace(new, asked_at=NOON)}, {})] == [False]
+
+
+@pytest.mark.parametrize(("tries", "lasts"), [(1, False), (2, True)])
+def test_what_differs_still_after_two_landings_more_differs_for_good(tries: int, lasts: bool) -> None:
+    (one,) = differences({DAY: facts(DAY, {"USD": "1"})}, {DAY: facts(DAY, {"USD": "2"}, asked=LATER)}, {DAY: tries})
+    assert one.lasting is lasts
+    assert ("also after 2 landings more" in str(one)) is lasts
+
+
+def landing(hour: int, amount: str = "", fingerprint: str = "f") -> Landing:
+    money = {"publisher_revenue": {"USD": Decimal(amount)}} if amount else {}
+    at = NOON + timedelta(hours=hour)
+    return Landing(day=DAY, asked_at=at, fingerprint=fingerprint, rows=1, money=money)
+
+
+@pytest.mark.parametrize(
+    ("controls", "times"),
+    [
+        ([landing(0, "5")], 3),
+        ([landing(2, "5")], 1),
+        ([landing(3, "5")], 0),
+        ([landing(0, "5"), landing(2, "5.0049", "g")], 3),
+        ([landing(0, "5"), landing(2, "5.005")], 1),
+        ([landing(0, "5"), landing(1, "6"), landing(2, "5")], 1),
+        ([landing(0), landing(2)], 3),
+        ([landing(0), landing(2, fingerprint="g")], 1),
+    ],
+)
+def test_landings_are_counted_from_the_moment_at_which_the_control_first_said_so(
+    controls: list[Landing], times: int
+) -> None:
+    landings = [landing(hour, "4") for hour in (0, 1, 2, 3)]
+    assert times_landed_since(landings, controls).get(DAY, 0) == times
 
 
 NEWEST = EVENT.calendar.newest(NOON)

@@ -33,7 +33,7 @@ class Place:
         self.ledger = Ledger(database)
         self.data: Store = open_store(str(self.root), scratch=folder)
 
-    def land(self, report: Report[Any], *days: date, hours_ago: float = 0) -> None:
+    def land(self, report: Report[Any], *days: date, hours_ago: float = 0, money: str = "") -> None:
         for day in days:
             path = self.root / report.file(day)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,9 +47,9 @@ class Place:
                 size=path.stat().st_size,
                 fingerprint="f",
                 raw_sha256="",
-                money={},
+                money={"publisher_revenue": {"USD": money}} if money else {},
                 asked_at=asked_at,
-                landed_at=NOON,
+                landed_at=max(asked_at, NOON),
             )
             assert self.ledger.combined(report.key, facts, sources={}, publish=lambda last=None: None)
 
@@ -118,6 +118,22 @@ def test_days_that_the_same_query_carries_come_along_while_they_may_still_change
     assert carried(again, facts, [NEWEST]) == []
     assert carried(replace(again, window_days=2), facts, [DAYS[0], DAYS[2]]) == [], "two queries, and neither has it"
     assert carried(NEVER_AGAIN, known(NEVER_AGAIN, place.ledger, NOON), [DAYS[0], NEWEST]) == []
+
+
+def test_a_day_whose_total_changed_is_due_until_it_has_landed_twice_in_vain(place: Place) -> None:
+    control = NEVER_AGAIN.control
+    assert control is not None
+    place.land(NEVER_AGAIN, *DAYS, hours_ago=9, money="10")
+    place.land(control, *DAYS[1:], hours_ago=8, money="10")
+    place.land(control, DAYS[0], hours_ago=8, money="11")
+    assert place.due() == DAYS[:1]
+    for hours_ago in (7, 5):
+        place.land(NEVER_AGAIN, DAYS[0], hours_ago=hours_ago, money="10")
+        assert place.due() == [], "it has landed since: the next control is to judge"
+        place.land(control, DAYS[0], hours_ago=hours_ago - 1, money="11")
+        assert place.due() == (DAYS[:1] if hours_ago == 7 else [])
+    place.land(control, DAYS[0], hours_ago=3, money="12")
+    assert place.due() == DAYS[:1], "its total has changed again"
 
 
 def test_a_list_that_is_kept_by_no_day_is_due_once_a_day_wherever_the_days_begin(place: Place) -> None:

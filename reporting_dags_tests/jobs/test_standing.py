@@ -49,9 +49,10 @@ def told(
     bought: Sequence[date] = (),
     failures: Mapping[date, Sequence[datetime]] | None = None,
     control: Mapping[date, LandedFacts] | None = None,
+    tries: Mapping[date, int] | None = None,
     since: date = SINCE,
 ) -> dict[str, CheckResult]:
-    known = Known(landed=days, bought=bought, failures=failures or {}, control=control or {})
+    known = Known(landed=days, bought=bought, failures=failures or {}, control=control or {}, tries=tries or {})
     return {check.name: check for check in standing(report, known, since=since, now=now)}
 
 
@@ -130,6 +131,24 @@ def test_totals_that_differ_are_listed_with_both_amounts() -> None:
     assert f"{DAYS[1]} landed 10.00 USD of publisher_revenue, the control says 10.01" in check.detail
     assert check.facts["days_compared"] == len(DAYS)
     assert check.detail.endswith(f"--partition {DAYS[1]}")
+
+
+def test_totals_that_differ_for_good_stay_red_and_no_command_is_said_to_mend_them() -> None:
+    control = {day: replace(facts, asked_at=OUT) for day, facts in landed(DAYS, money="11").items()}
+    landed_after = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS).items()}
+    assert told(landed_after, control=control)["control_totals"].passed, "it is for the next control to judge"
+    check = told(landed_after, control=control, tries={DAYS[1]: 2})["control_totals"]
+    assert not check.passed
+    assert check.detail == (
+        f"{DAYS[1]} landed 10.00 USD of publisher_revenue, the control says 11.00, also after 2 landings more. "
+        "What differs still after two landings more is not asked for again until its total changes"
+    )
+
+
+def test_days_before_the_first_partition_are_nobodys_trouble() -> None:
+    control = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS, money="11").items()}
+    found = told(landed(DAYS), control=control, failures={DAYS[0]: [OUT]}, since=NEWEST + ONE_DAY)
+    assert all(check.passed for check in found.values())
 
 
 def test_many_stretches_are_counted_and_the_first_is_mended() -> None:

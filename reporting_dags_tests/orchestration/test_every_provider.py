@@ -16,7 +16,7 @@ from reporting_dags.orchestration.home import ReportingHome, as_set
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.reports.dt_user_level import REVENUE
-from reporting_dags.reports.integr8 import CONVERSIONS
+from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.reports.orangeclick import EARNINGS
 from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS
@@ -181,6 +181,24 @@ def test_a_restated_day_is_asked_for_again_by_one_of_them_and_replaced(live: San
     # Asked for by the one, and landed by a run of the sensor where the report takes its time.
     assert len(asked) <= 2
     assert deployed.failed == []
+
+
+@pytest.mark.rule("IN3", "IN8")
+@pytest.mark.parametrize("case", [Case(CLICKS, "integr8", "integr8.export")], ids=["integr8"])
+def test_a_total_that_differs_for_good_is_told_for_good_and_its_day_is_not_asked_for_for_ever(
+    live: Sandbox, deployed: Deployed
+) -> None:
+    live.faults.add("integr8.click_table", do="count", count=1_000_000, times=None)
+    for days in range(4):
+        deployed.now.move_to(NOW + days * ONE_DAY)
+        deployed.schedule()
+        deployed.until_quiet()
+    assert len([one for one in deployed.history() if one.day == NEWEST]) == 3, "as it was out, and twice in vain"
+    events = [one for one in deployed.sensor().events if isinstance(one, dg.AssetCheckEvaluation)]
+    (check,) = [one for one in events if (one.asset_key, one.check_name) == (key_of(CLICKS), "control_totals")]
+    assert not check.passed
+    assert f"{NEWEST} landed" in str(check.description)
+    assert "also after 2 landings more" in str(check.description)
 
 
 @pytest.mark.rule("UL2", "DT5")
