@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from typer.testing import CliRunner
 
 from reporting_dags.cli import app
@@ -129,8 +131,15 @@ def test_settings_are_those_of_the_folder_s_dotenv_as_in_a_run(
     assert verify()[0] == 0
 
 
+@pytest.fixture
+def afternoon() -> Iterator[None]:
+    """When the newest day that is out is the last one to come out on this day."""
+    with time_machine.travel(datetime(2026, 11, 20, 14, tzinfo=UTC), tick=True):
+        yield
+
+
 def test_quotas_tells_what_is_left_of_the_accounts_that_are_connected(
-    live: Sandbox, place: Place, newest: date, monkeypatch: pytest.MonkeyPatch
+    afternoon: None, live: Sandbox, place: Place, newest: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MINTEGRAL_API_KEY")
     place.run(newest - ONE_DAY, newest)
