@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
-from matplotlib.figure import Figure
 
 from reporting_dags.jobs.settle import Settling, settling
 from reporting_dags.model.days import stretches
@@ -84,6 +83,9 @@ def _picture(found: Sequence[Settling]) -> str:
     drawn = [one for one in found if len(one.known) > 1]
     if not drawn:
         return "No day has landed more than once yet."
+    # It takes a quarter of the time in which a run process starts, and one run a day draws.
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     figure = Figure(figsize=(8, 4), dpi=80, layout="constrained")
     axes = figure.subplots()
     for one in drawn:
