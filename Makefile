@@ -19,7 +19,7 @@ ui: $(RUNTIME) ## open the Dagster UI on the instance that `make demo` filled, s
 	@$(BIN)/python -m reporting_dags.cli ui $(if $(PORT),--port $(PORT))
 
 test: $(DEV) ## run the whole test suite
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 3
 
 torture: $(DEV) ## every fault, kill and race, a row each, within 40 minutes (OF="races" for one section)
 	@$(BIN)/python -m reporting_dags_tests.torture $(if $(OF),"$(OF)")

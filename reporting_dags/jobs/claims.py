@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobState
-from reporting_dags.jobs.job_rows import close, days_of, job_of, mark_of, open_rows, text_of, window_of
+from reporting_dags.jobs.job_rows import close, cut_requests, days_of, job_of, mark_of, open_rows, text_of, window_of
 from reporting_dags.jobs.leftovers import Leftover, judge
 from reporting_dags.jobs.planner import longest_answered, narrowed, plan
 from reporting_dags.model.days import Window
@@ -53,7 +53,7 @@ class Claims:
                 return busy
             leftovers = [_leftover(row) for row in open_rows(connection, who.report)]
             landed = dict(connection.execute(_asked_at_by_day(who.report)).tuples().all())
-            cut = _cut(connection, who)
+            cut = cut_requests(connection, who.report, account=who.account, fingerprint=who.fingerprint)
 
             def requests(window: Window) -> list[Request]:
                 return [small for part in parts for small in narrowed(Request(window, part), cut, halves)]
@@ -154,15 +154,6 @@ def _landed_from(connection: sa.Connection, report: str, days: Collection[date])
     table = tables.days
     mine = (table.c.report == report) & table.c.day.in_(days)
     return set(connection.scalars(sa.select(table.c.jobs).where(mine)))
-
-
-def _cut(connection: sa.Connection, who: Claimant) -> set[Request]:
-    """Requests to which the provider is known to have cut its answer."""
-    table = tables.jobs
-    same = (table.c.report == who.report) & (table.c.account == who.account)
-    same &= (table.c.fingerprint == who.fingerprint) & (table.c.outcome == Outcome.TRUNCATED.value)
-    query = sa.select(table.c.first_day, table.c.last_day, table.c.part).where(same)
-    return {Request(Window(first, last), part) for first, last, part in connection.execute(query).tuples()}
 
 
 def _take(connection: sa.Connection, job: Job, who: Claimant) -> Job:

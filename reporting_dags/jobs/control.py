@@ -24,6 +24,8 @@ _WITHOUT = timedelta(hours=6)
 """After so long the control is asked for whether the day has landed or not."""
 _TRIES = 2
 """How often a day is asked for again on account of one total: what differs then differs for good."""
+_SEEN = timedelta(days=2)
+"""A control that is asked for once a day has looked at a day within so long before its last look, or does no more."""
 
 Facts = Mapping[date, LandedFacts]
 Money = Mapping[str, Mapping[str, Decimal]]
@@ -38,7 +40,8 @@ class Difference:
         landed: what it comes to.
         control: what the control says.
         newer: whether the control was asked for after the day was.
-        tries: how often the day has landed since the control first said so.
+        tries: how often the day has landed otherwise since the control first said so.
+        seen: whether the control has looked at the day lately, and so may look at it again.
     """
 
     day: date
@@ -46,6 +49,7 @@ class Difference:
     control: str
     newer: bool
     tries: int
+    seen: bool
 
     @property
     def lasting(self) -> bool:
@@ -54,32 +58,45 @@ class Difference:
 
     def __str__(self) -> str:
         told = f"{self.day} landed {self.landed}, the control says {self.control}"
-        return f"{told}, also after {self.tries} landings more" if self.lasting else told
+        return f"{told}, also after {_TRIES} landings more" if self.lasting else told
 
 
 def differences(landed: Facts, control: Facts, tries: Mapping[date, int]) -> list[Difference]:
     """The days of both whose money differs by a cent or more, or whose rows do, oldest first."""
     found: list[Difference] = []
+    last = max((facts.asked_at for facts in control.values()), default=None)
     for day in sorted(set(landed) & set(control)):
         mine, theirs = landed[day], control[day]
-        told = next(_differing(mine, theirs), None)
+        told = next(_differing(mine.money_sums, mine.rows, theirs), None)
         if told is not None:
-            newer = theirs.asked_at > mine.asked_at
-            found.append(Difference(day, *told, newer=newer, tries=tries.get(day, 0)))
+            newer, seen = theirs.asked_at > mine.asked_at, last is not None and last - theirs.asked_at < _SEEN
+            found.append(Difference(day, *told, newer=newer, tries=tries.get(day, 0), seen=seen))
     return found
 
 
-def times_landed_since(landings: Sequence[Landing], controls: Sequence[Landing]) -> dict[date, int]:
-    """How often each day has landed since its control first said what it said last; both oldest first."""
-    since: dict[date, Landing] = {}
-    for told in controls:
-        if told.day not in since or not _says_the_same(since[told.day], told):
-            since[told.day] = told
+def times_in_vain(control: Facts, controls: Sequence[Landing], landings: Sequence[Landing]) -> dict[date, int]:
+    """How often each day of `control` has landed otherwise since it first said what it says; histories oldest first.
+
+    A landing that begins to differ, after one that agreed, is what there is to mend, and not in vain.
+    """
     found: dict[date, int] = {}
-    for one in landings:
-        if one.day in since and one.asked_at > since[one.day].asked_at:
-            found[one.day] = found.get(one.day, 0) + 1
+    for day, theirs in control.items():
+        since: Landing | None = None
+        for told in (one for one in controls if one.day == day):
+            since = told if since is None or not _says_the_same(since, told) else since
+        found[day] = _in_vain(theirs, since, [one for one in landings if one.day == day])
     return found
+
+
+def _in_vain(control: LandedFacts, since: Landing | None, landings: Sequence[Landing]) -> int:
+    asked: set[datetime] = set()
+    for one in reversed(landings):
+        if since is None or one.asked_at <= since.asked_at:
+            return len(asked)
+        if next(_differing(one.money, one.rows, control), None) is None:
+            return max(0, len(asked) - 1)
+        asked.add(one.asked_at)
+    return len(asked)
 
 
 def _says_the_same(one: Landing, other: Landing) -> bool:
@@ -88,14 +105,14 @@ def _says_the_same(one: Landing, other: Landing) -> bool:
     return all(abs(before - after) < CENT for _, before, after in _amounts(one.money, other.money))
 
 
-def _differing(landed: LandedFacts, control: LandedFacts) -> Iterator[tuple[str, str]]:
+def _differing(money: Money, rows: int, control: LandedFacts) -> Iterator[tuple[str, str]]:
     """Each amount that differs, as it landed and as the control has it."""
-    for name, one, other in _amounts(landed.money_sums, control.money_sums):
+    for name, one, other in _amounts(money, control.money_sums):
         if abs(one - other) >= CENT:
             yield f"{one:.2f} {name}", f"{other:.2f}"
-    rows = control.totals.get(ROWS)
-    if rows is not None and int(rows) != landed.rows:
-        yield f"{landed.rows} rows", f"{rows}"
+    counted = control.totals.get(ROWS)
+    if counted is not None and int(counted) != rows:
+        yield f"{rows} rows", f"{counted}"
 
 
 def _amounts(landed: Money, control: Money) -> Iterator[tuple[str, Decimal, Decimal]]:

@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from reporting_dags.jobs.control import differences, times_landed_since
+from reporting_dags.jobs.control import differences, times_in_vain
 from reporting_dags.jobs.job import Known, LandedFacts
 from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.planner import plan
+from reporting_dags.jobs.planner import longest_answered, plan
 from reporting_dags.landing.store import Store
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
@@ -51,8 +51,14 @@ def known(report: Report[Any], ledger: Ledger, now: datetime) -> Known:
     days = [one.day for one in differences(found.landed, found.control, {})]
     if not days:
         return found
-    tries = times_landed_since(ledger.history(report.key, days), ledger.history(control, days))
+    told = {day: found.control[day] for day in days}
+    tries = times_in_vain(told, ledger.history(control, days), ledger.history(report.key, days))
     return replace(found, tries=tries)
+
+
+def longest(report: Report[Any], known: Known) -> int:
+    """The most days that one query is worth covering: fewer once the provider has cut an answer."""
+    return longest_answered(report.window_days, known.cut)
 
 
 def due(report: Report[Any], known: Known, *, since: date, data: Store | None, now: datetime) -> list[Due]:
@@ -98,7 +104,7 @@ def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, n
 
 def carried(report: Report[Any], known: Known, days: Collection[date]) -> list[date]:
     """The days between `days` that have landed, may still change, and come with the same queries: they cost nothing."""
-    between = [day for window in plan(days, report.window_days) for day in window.days if day not in days]
+    between = [day for window in plan(days, longest(report, known)) for day in window.days if day not in days]
     landed = known.landed
     return [day for day in between if day in landed and not report.calendar.settled(day, landed[day].asked_at)]
 

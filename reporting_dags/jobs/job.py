@@ -114,7 +114,8 @@ class Known:
         bought: days for which an answer was asked for whose landing was never finished.
         failures: when runs for each day lately ended without landing it, since the day last landed.
         control: the totals that the report's control last told, by day; empty where it has none.
-        tries: of days that differ from their control, how often each has landed since that first said what it says.
+        tries: of days that differ from their control, how often each has landed so since that first said what it says.
+        cut: requests to which the provider is known to have cut its answer, whoever asked.
     """
 
     landed: Mapping[date, LandedFacts]
@@ -122,6 +123,7 @@ class Known:
     failures: Mapping[date, Sequence[datetime]]
     control: Mapping[date, LandedFacts]
     tries: Mapping[date, int] = field(default_factory=dict[date, int])
+    cut: Collection[Request] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

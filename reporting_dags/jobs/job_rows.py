@@ -21,6 +21,17 @@ def open_rows(connection: sa.Connection, report: str) -> Sequence[sa.Row[Any]]:
     return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
 
 
+def cut_requests(connection: sa.Connection, report: str, **of: str) -> set[Request]:
+    """Requests to which the provider is known to have cut its answer; `of` an account and a query, or of any."""
+    table = tables.jobs
+    query = sa.select(table.c.first_day, table.c.last_day, table.c.part).where(
+        table.c.report == report, table.c.outcome == Outcome.TRUNCATED.value
+    )
+    for name, value in of.items():
+        query = query.where(table.c[name] == value)
+    return {Request(Window(first, last), part) for first, last, part in connection.execute(query).tuples()}
+
+
 def window_of(row: sa.Row[Any]) -> Window:
     """The days that a job asks for."""
     return Window(row.first_day, row.last_day)

@@ -17,7 +17,17 @@ from reporting_dags.jobs.calls import Calls
 from reporting_dags.jobs.claims import Claims
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import Job, JobState, Known, LandedFacts
-from reporting_dags.jobs.job_rows import close, days_of, end_days, hold, mark_of, open_rows, text_of, update
+from reporting_dags.jobs.job_rows import (
+    close,
+    cut_requests,
+    days_of,
+    end_days,
+    hold,
+    mark_of,
+    open_rows,
+    text_of,
+    update,
+)
 from reporting_dags.jobs.landings import Landings, landed_days, once, ping
 from reporting_dags.landing.land import Put
 from reporting_dags.landing.restated import Restated
@@ -181,6 +191,7 @@ class Ledger(Claims, Landings):
                 bought=_bought(connection, report),
                 failures=_failures(connection, report, since, landed),
                 control=landed_days(connection, control) if control else {},
+                cut=cut_requests(connection, report),
             )
 
         return self._database.run(work)

@@ -97,7 +97,7 @@ def _in_danger(facts: Standing) -> CheckResult:
 def _control(report: Report[Any], known: Known, since: date) -> CheckResult:
     # What landed after the control was asked for is for the next control to judge.
     differing = differences(known.landed, known.control, known.tries)
-    found = [one for one in differing if one.day >= since and (one.newer or one.lasting)]
+    found = [one for one in differing if one.day >= since and (one.seen if one.lasting else one.newer)]
     told = "; ".join(map(str, found[:10])) or f"{compared(known.landed, known.control)} days add up"
     again = [one.day for one in found if not one.lasting]
     lasting = "" if len(again) == len(found) else f". {_LASTING}"

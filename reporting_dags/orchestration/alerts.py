@@ -27,8 +27,8 @@ from reporting_dags.providers.resource import SECRET
 from reporting_dags.providers.settings import optional
 
 _OFF = "REPORTING_ALERT_URLS is not set: nobody is told"
-_LONGEST = 1500
-_MOST_LINES = 20
+_LONGEST = 900
+"""Characters of a message: what is longer comes in pieces at most services, seconds apart."""
 _BUDGET_SECONDS = 20.0
 """How long a tick goes on telling: Dagster ends one that takes a minute, and forgets what it has told."""
 # What apprise logs holds addresses, and those are secrets; what has to be known of them is told here.
@@ -65,7 +65,7 @@ class Alerts(dg.ConfigurableResource[Any]):
         """
         base = optional(self.ui, "REPORTING_UI_URL")
         link = [f"{base.rstrip('/')}/{path}"] if base else []
-        body = "\n".join([*(line[:_LONGEST] for line in lines), *link])
+        body = "\n".join([*_bounded(lines), *link])
         urls, problems = self._urls(), list[str]()
         for place, url in enumerate(urls, 1):
             servers = apprise.Apprise(url)
@@ -167,9 +167,15 @@ def _sensor(
         if not alerts.on:
             # What fails while nobody is told is no news on the day on which somebody is: the next cursor begins anew.
             return dg.SensorResult(skip_reason=_OFF, cursor="off")
-        cursor = AlertCursor.read(context.cursor) or AlertCursor(after=newest_id(context.instance))
+        newest = newest_id(context.instance)
+        cursor = AlertCursor.read(context.cursor) or AlertCursor(after=newest)
+        # Where runs were deleted, SQLite gives their ids again.
+        cursor.after = min(cursor.after, newest)
         teller = _Teller(alerts)
-        tell(context, teller, cursor)
+        try:
+            tell(context, teller, cursor)
+        except Exception as error:  # noqa: BLE001 - a tick that fails forgets whom it has told
+            teller.problems[f"could not read further: {type(error).__name__}; the next tick tries again"] = None
         return teller.result(context, cursor, of)
 
     return alert
@@ -197,8 +203,19 @@ def _message(name: str, news: Mapping[str, dg.AssetCheckEvaluation]) -> tuple[st
     if count == 1:
         return f"{of} {kind}", [newest.description or ""]
     lines = [f"{one.partition}: {one.description or ''}" for one in news.values()]
-    more = [f"and {count - _MOST_LINES} days more, up to {newest.partition}"] if count > _MOST_LINES else []
-    return f"{name} {kind} on {count} days", [*lines[:_MOST_LINES], *more]
+    return f"{name} {kind} on {count} days, up to {newest.partition}", lines
+
+
+def _bounded(lines: Sequence[str]) -> list[str]:
+    """As many of `lines` as a message holds, and how many more there are."""
+    kept, left = list[str](), _LONGEST
+    for line in lines:
+        if kept and len(line) > left:
+            break
+        kept.append(line if len(line) <= left else f"{line[: left - 1]}…")
+        left -= len(kept[-1]) + 1
+    more = len(lines) - len(kept)
+    return [*kept, f"and {more} more"] if more else kept
 
 
 def _days(tags: Mapping[str, str]) -> str:

@@ -161,7 +161,9 @@ def _only_due(report: Report[Any], days: list[date], start: date, opened: OpenHo
     found = {one.day for one in due(report, facts, since=start, data=opened.data, now=now)}
     found.update(opened.ledger.open_days(report.key))
     wanted = [day for day in days if day in found]
-    along = carried(report, facts, wanted)
+    # A day that is only carried must not make those that are wanted wait for the run that holds it.
+    held = [one.job.request.window for one in opened.ledger.leftovers(report.key) if one.run is not None]
+    along = [day for day in carried(report, facts, wanted) if not any(day in window for window in held)]
     return [day for day in days if day in wanted or day in along]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from reporting_dags.jobs.due import Due, due, known
+from reporting_dags.jobs.due import Due, due, known, longest
 from reporting_dags.jobs.planner import plan
 from reporting_dags.jobs.turns import by_schedule, left_out
 from reporting_dags.model.clock import SystemClock
@@ -87,5 +87,5 @@ def _wanted(
     asked = as_set(report)
     told = known(asked, opened.ledger, now)
     days = due(asked, told, since=start, data=opened.data, now=now)
-    taken = by_schedule(days, longest=report.window_days, failures=told.failures, now=now, alone=alone)
+    taken = by_schedule(days, longest=longest(report, told), failures=told.failures, now=now, alone=alone)
     return taken, left_out(days, taken, failures=told.failures, now=now)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.control import compared, differences, times_landed_since, window
+from reporting_dags.jobs.control import compared, differences, times_in_vain, window
 from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.pull import pull
 from reporting_dags.jobs.settle import Landing
@@ -118,24 +118,52 @@ def landing(hour: int, amount: str = "", fingerprint: str = "f") -> Landing:
     return Landing(day=DAY, asked_at=at, fingerprint=fingerprint, rows=1, money=money)
 
 
+def said(*amounts: str) -> list[Landing]:
+    """What a control said, two hours apart, the first an hour after the day had landed."""
+    return [landing(1 + 2 * number, amount) for number, amount in enumerate(amounts)]
+
+
+def fell(*amounts: str) -> list[Landing]:
+    """What the day came to, two hours apart, each an hour before the control was asked for."""
+    return [landing(2 * number, amount) for number, amount in enumerate(amounts)]
+
+
 @pytest.mark.parametrize(
-    ("controls", "times"),
+    ("control", "landings", "times"),
     [
-        ([landing(0, "5")], 3),
-        ([landing(2, "5")], 1),
-        ([landing(3, "5")], 0),
-        ([landing(0, "5"), landing(2, "5.0049", "g")], 3),
-        ([landing(0, "5"), landing(2, "5.005")], 1),
-        ([landing(0, "5"), landing(1, "6"), landing(2, "5")], 1),
-        ([landing(0), landing(2)], 3),
-        ([landing(0), landing(2, fingerprint="g")], 1),
+        (said("5", "5", "5"), fell("4", "4", "4"), 2),
+        (said("4", "5", "5"), fell("4", "4", "4"), 1),
+        (said("4", "4", "5"), fell("4", "4", "4"), 0),
+        (said("5", "5.0049"), fell("4", "4"), 1),
+        (said("5", "5.005"), fell("4", "4"), 0),
+        (said("5", "6", "5"), fell("4", "4", "4", "4"), 1),
+        # It agreed, and was restated or came short since: the first that differs is what there is to mend.
+        (said("5", "5", "5", "5"), fell("4", "5", "5", "4"), 0),
+        (said("5", "5", "5", "5"), fell("4", "5", "4", "4"), 1),
+        (said("5", "5", "5"), [*fell("4", "4"), landing(2, "4")], 1),
     ],
 )
-def test_landings_are_counted_from_the_moment_at_which_the_control_first_said_so(
-    controls: list[Landing], times: int
+def test_landings_that_differ_since_the_control_first_said_so_are_in_vain(
+    control: list[Landing], landings: list[Landing], times: int
 ) -> None:
-    landings = [landing(hour, "4") for hour in (0, 1, 2, 3)]
-    assert times_landed_since(landings, controls).get(DAY, 0) == times
+    now = {DAY: facts(DAY, {"USD": f"{control[-1].amount}"})}
+    assert times_in_vain(now, control, landings) == {DAY: times}
+
+
+def test_counts_of_rows_are_the_same_where_the_control_is_the_same_to_the_byte() -> None:
+    now = {DAY: replace(facts(DAY), totals={"rows": "7"})}
+    landings = [landing(0), landing(2), landing(4)]
+    assert times_in_vain(now, [landing(1), landing(3)], landings) == {DAY: 2}
+    assert times_in_vain(now, [landing(1), landing(3, fingerprint="g")], landings) == {DAY: 1}
+    agreed = [landing(0), replace(landing(2), rows=7), landing(4)]
+    assert times_in_vain(now, [landing(1), landing(3)], agreed) == {DAY: 0}
+
+
+def test_a_day_is_seen_while_the_control_reaches_it() -> None:
+    old, other = facts(DAY, {"USD": "1"}), facts(DAY, {"USD": "2"}, asked=LATER)
+    for hours, seen in ((47, True), (48, False)):
+        control = {DAY: other, DAYS[1]: facts(DAYS[1], asked=LATER + timedelta(hours=hours))}
+        assert [one.seen for one in differences({DAY: old}, control, {})] == [seen]
 
 
 NEWEST = EVENT.calendar.newest(NOON)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.due import carried, due_days, known
+from reporting_dags.jobs.due import carried, due_days, known, longest
 from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.landing.store import Store, open_store
@@ -118,6 +118,17 @@ def test_days_that_the_same_query_carries_come_along_while_they_may_still_change
     assert carried(again, facts, [NEWEST]) == []
     assert carried(replace(again, window_days=2), facts, [DAYS[0], DAYS[2]]) == [], "two queries, and neither has it"
     assert carried(NEVER_AGAIN, known(NEVER_AGAIN, place.ledger, NOON), [DAYS[0], NEWEST]) == []
+
+
+def test_once_an_answer_was_cut_no_more_days_come_along_than_one_answer_holds(place: Place) -> None:
+    again = replace(EVENT, calendar=replace(EVENT.calendar, restated_at=(2, 4)))
+    place.land(again, *DAYS, hours_ago=0.5)
+    _, job = bought(place.ledger, DAYS, report=again.key)
+    place.ledger.close(job, Outcome.TRUNCATED, "cut", NOON)
+    facts = known(again, place.ledger, NOON)
+    assert longest(again, facts) == 3
+    assert carried(again, facts, [DAYS[0], NEWEST]) == []
+    assert carried(again, facts, [DAYS[1], DAYS[3]]) == [DAYS[2]]
 
 
 def test_a_day_whose_total_changed_is_due_until_it_has_landed_twice_in_vain(place: Place) -> None:

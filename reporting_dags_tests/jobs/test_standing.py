@@ -145,6 +145,13 @@ def test_totals_that_differ_for_good_stay_red_and_no_command_is_said_to_mend_the
     )
 
 
+def test_a_total_that_is_not_asked_for_any_more_disputes_nothing() -> None:
+    control = {day: replace(facts, asked_at=OUT) for day, facts in landed(DAYS, money="10").items()}
+    first = replace(control[DAYS[0]], asked_at=OUT - 2 * ONE_DAY, money={"publisher_revenue": {"USD": "11"}})
+    days = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS).items()}
+    assert told(days, control={**control, DAYS[0]: first}, tries={DAYS[0]: 2})["control_totals"].passed
+
+
 def test_days_before_the_first_partition_are_nobodys_trouble() -> None:
     control = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS, money="11").items()}
     found = told(landed(DAYS), control=control, failures={DAYS[0]: [OUT]}, since=NEWEST + ONE_DAY)

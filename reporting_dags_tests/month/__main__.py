@@ -55,27 +55,32 @@ def main() -> int:
 def _table(bills: Sequence[Bill]) -> Table:
     table = Table(title="Calls that providers count, and days pulled", box=box.SIMPLE_HEAD)
     table.add_column("report", no_wrap=True)
-    headings = ("days right", "calls", "least", *(f"{length}-day lookback" for length in LOOKBACKS))
+    headings = ("days right", "calls", "of them controls", "least", *(f"{length}-day lookback" for length in LOOKBACKS))
     more = ("days pulled", "least", *(f"{length}-day lookback" for length in LOOKBACKS))
     for heading in (*headings, *more):
         table.add_column(heading, justify="right")
     for one in bills:
-        row = (f"{one.right}/{one.days}", one.calls, one.least, *one.lookbacks, one.pulled, one.least_pulled)
-        table.add_row(one.report, *map(str, (*row, *one.lookbacks_pulled)))
+        days = f"{one.right}/{one.days}"
+        calls = (one.calls, one.controls, one.least, *one.lookbacks)
+        pulled = (one.pulled, one.least_pulled, *one.lookbacks_pulled)
+        table.add_row(one.report, days, *map(str, (*calls, *pulled)))
     return table
 
 
 def _summary(months: Sequence[Month], bills: Sequence[Bill], script: Script, seconds: float, wrong: int) -> str:
     minutes, rest = divmod(int(seconds), 60)
-    calls = ", ".join(
-        f"{length} days looked back {sum(one.lookbacks[place] for one in bills)}"
-        for place, length in enumerate(LOOKBACKS)
-    )
+    spent = {
+        "calls": sum(one.calls for one in bills),
+        "of them controls": sum(one.controls for one in bills),
+        "least": sum(one.least for one in bills),
+    }
+    for place, length in enumerate(LOOKBACKS):
+        spent[f"{length} days looked back"] = sum(one.lookbacks[place] for one in bills)
     told = (
         f"month: {script.days} days and {script.tail} more in {minutes}:{rest:02d}",
         f"{sum(one.ticks for one in months)} ticks, {sum(one.runs for one in months)} runs",
         f"{sum(one.right for one in bills)} of {sum(one.days for one in bills)} report-days as last at the provider",
-        f"calls {sum(one.calls for one in bills)}, least {sum(one.least for one in bills)}, {calls}",
+        ", ".join(f"{name} {calls}" for name, calls in spent.items()),
         f"{sum(one.late for one in months)} report-days late, of which untold after an hour: "
         + str(sum(len(one.untold) for one in months)),
         f"worker-seconds waited for scheduled days: {sum(one.waited for one in months):.0f}",

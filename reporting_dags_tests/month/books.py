@@ -36,6 +36,7 @@ class Bill:
         days: that were out by the end.
         right: of them, those that lie there as the provider last had them.
         calls: spent, its control totals included.
+        controls: of them, those for control totals.
         least: what knowing beforehand when a day is out, and when it has changed for the last time, would have cost.
         lookbacks: what the last 7 and the last 30 days, pulled every day, would have cost.
         pulled: days that were pulled, each as often as it was.
@@ -47,6 +48,7 @@ class Bill:
     days: int
     right: int
     calls: int
+    controls: int
     least: int
     lookbacks: tuple[int, ...]
     pulled: int
@@ -73,6 +75,7 @@ def bill(
         days=len(days),
         right=sum(_right(report, deployed, opened, landed.get(day), day, settled) for day in days),
         calls=sum(calls for calls, _, control in asked if not control or _costs(report)),
+        controls=sum(calls for calls, _, control in asked if control and _costs(report)),
         least=parts * sum(len(plan(wanted, report.window_days)) for wanted in least),
         lookbacks=tuple(parts * sum(len(plan(one, report.window_days)) for one in of) for of in lookbacks),
         pulled=sum(calls * length for calls, length, control in asked if not control) // parts,

@@ -1,11 +1,13 @@
 """A live sandbox on the real clock and a Dagster instance of the test's own."""
 
 import os
+import shutil
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
@@ -167,11 +169,21 @@ def live(bare_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         yield sandbox
 
 
-@pytest.fixture
-def place(live: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[Place]:
-    home = tmp_path / "home"
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DAGSTER_HOME whose databases are made: that takes longer than to copy them."""
+    home = tmp_path_factory.mktemp("empty") / "home"
     home.mkdir()
     (home / "dagster.yaml").write_text(yaml.safe_dump(_QUICK), encoding="utf-8")
+    with patch.dict(os.environ, DAGSTER_HOME=str(home)), dg.DagsterInstance.from_config(str(home)) as instance:
+        instance.all_instigator_state()
+    return home
+
+
+@pytest.fixture
+def place(live: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_home: Path) -> Generator[Place]:
+    home = tmp_path / "home"
+    shutil.copytree(empty_home, home)
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield Place(home=home, data=tmp_path / "data", instance=instance)

@@ -282,9 +282,10 @@ def test_of_a_long_backfill_the_days_that_warn_are_told_in_one_message(hook: Hoo
     said, cursor = check_alert(place, cursor)
     assert said == "told of 1 check"
     (text,) = hook.texts
-    assert text.startswith("dt_offer_wall/event entities warns on 249 days")
+    assert text.startswith("dt_offer_wall/event entities warns on 249 days, up to 2026-09-06")
     assert "2026-01-01: seen on 2026-01-01" in text
-    assert "and 229 days more, up to 2026-09-06" in text
+    assert "\nand 220 more\n" in text
+    assert len(text) < 1100, "what is longer comes in pieces at Teams or PagerDuty, seconds apart"
     assert check_alert(place, cursor)[0] == NO_CHECK
     assert len(hook.texts) == 1
 
@@ -309,12 +310,40 @@ def test_an_address_that_is_none_is_named_by_its_place_alone(
 def test_what_is_longer_than_a_service_takes_comes_in_pieces(
     hook: Hook, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(NotifyJSON, "body_maxlen", 2000)
+    monkeypatch.setattr(NotifyJSON, "body_maxlen", 600)
+    monkeypatch.setattr(NotifyJSON, "request_rate_per_sec", 0)
     cursor = check_alert(place)[1]
     checked_run(place, {date(2026, 1, 1) + timedelta(days=number): False for number in range(249)})
+    check_alert(place, cursor)
+    assert len(hook.told) == 2
+    assert all(len(one["message"]) <= 600 for one in hook.told)
+    assert "and 220 more" in hook.texts[-1]
+
+
+def test_what_cannot_be_read_is_told_in_the_tick_and_nothing_is_told_twice_for_it(
+    hook: Hook, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first_alone(instance: dg.DagsterInstance, run_id: str) -> set[dg.AssetKey]:
+        if hook.told:
+            raise OSError(SECRET)
+        return read(instance, run_id)
+
+    read = alerts.keys_of
+    cursor = run_alert(place)[1]
+    failed_run(place)
+    failed_run(place)
     with monkeypatch.context() as patched:
-        patched.setattr(alerts, "_MOST_LINES", 200)
-        check_alert(place, cursor)
-    assert len(hook.told) > 1
-    assert all(len(one["message"]) <= 2000 for one in hook.told)
-    assert "and 49 days more" in hook.texts[-1]
+        patched.setattr(alerts, "keys_of", first_alone)
+        said, cursor = run_alert(place, cursor)
+    assert said == "told of 1 run; could not read further: OSError; the next tick tries again"
+    assert run_alert(place, cursor)[0] == "told of 1 run"
+    assert len(hook.told) == 2
+
+
+def test_runs_that_were_deleted_leave_no_gap(hook: Hook, place: Place) -> None:
+    failed_run(place)
+    cursor = json.dumps({"after": 5000, "told": {}})
+    said, cursor = run_alert(place, cursor)
+    assert said == NO_RUN
+    failed_run(place)
+    assert run_alert(place, cursor)[0] == "told of 1 run"

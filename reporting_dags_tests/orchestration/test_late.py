@@ -11,9 +11,11 @@ import time_machine
 
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.orchestration import late
+from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.jobs.claiming import claimed, run_of
 from reporting_dags_tests.orchestration.conftest import Place
 from reporting_dags_tests.orchestration.ticks import Told, performed, schedule_tick, sensor_tick, start_sensor, turn_on
 from reporting_dags_tests.truth import expected_rows, landed_rows
@@ -234,6 +236,20 @@ def test_days_between_those_that_are_asked_for_are_not_bought_twice(
     assert queries(live) - before == 2, "one for each report"
     for day in Window(first, TODAY).days:
         assert landed_rows(there.store, PERFORMANCE, day) == expected_rows(live, PERFORMANCE, day), day
+
+
+@pytest.mark.rule("OW7")
+def test_a_run_over_a_day_that_would_only_come_along_holds_up_none_that_is_wanted(
+    live: Sandbox, there: Place, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = NEWEST - 4 * ONE_DAY
+    monkeypatch.setenv("REPORTING_START_DATE", first.isoformat())
+    assert there.run(first, NEWEST, key_of(PERFORMANCE)).success
+    now.shift(ONE_DAY)
+    with ReportingHome().open(there.instance) as opened:
+        claimed(opened.ledger, run_of(opened.ledger, report=PERFORMANCE.key), [first + ONE_DAY])
+        assert performance(scheduled(there)) == [f"{first}...{TODAY}"]
+    assert TODAY.isoformat() in there.materialized(key_of(PERFORMANCE))
 
 
 @pytest.mark.rule("OW7")
