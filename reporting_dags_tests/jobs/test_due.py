@@ -89,6 +89,20 @@ def test_a_day_that_landed_under_another_declaration_is_due(place: Place) -> Non
     assert place.due() == [DAYS[1]]
 
 
+def test_the_declaration_is_looked_at_once_for_however_many_days(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+
+    def version(report: Report[Any]) -> str:
+        looks.append(report.key)
+        return "v"
+
+    monkeypatch.setattr(Report, "version", property(version))
+    place.land(NEVER_AGAIN, *DAYS)
+    looks.clear()
+    assert place.due() == []
+    assert looks == [NEVER_AGAIN.key]
+
+
 def test_a_day_that_lies_there_but_was_never_finished_is_due(place: Place) -> None:
     place.land(NEVER_AGAIN, *DAYS)
     _, job = bought(place.ledger, DAYS[1:3], report=NEVER_AGAIN.key)
