@@ -12,6 +12,8 @@ import dagster as dg
 from reporting_dags.jobs import control
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.due import due, known, paused
+from reporting_dags.jobs.job import Known
+from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.look import Looked, look
 from reporting_dags.jobs.planner import plan
 from reporting_dags.jobs.pull import pull
@@ -102,6 +104,7 @@ class Tick:
     told: list[str] = field(default_factory=list[str])
     requests: list[dg.RunRequest] = field(default_factory=list[dg.RunRequest])
     events: list[dg.AssetCheckEvaluation] = field(default_factory=list[dg.AssetCheckEvaluation])
+    _read: dict[str, Known] = field(default_factory=dict[str, Known], init=False)
 
     def stand(self, opened: OpenHome, reports: Sequence[Report[Any]]) -> None:
         """Tell the standing checks that say something new, or have said nothing for long."""
@@ -109,8 +112,14 @@ class Tick:
         for report in reports:
             if report.partitioned:
                 asked = as_set(report)
-                found = standing(asked, known(asked, opened.ledger, now), since=self.start, now=now)
+                found = standing(asked, self._known(asked, opened.ledger), since=self.start, now=now)
                 self.events += [standing_event(report, check) for check in found if self._is_news(report, check, now)]
+
+    def _known(self, report: Report[Any], ledger: Ledger) -> Known:
+        """What the ledger knows of `report`, read once a tick as long as the tick changes nothing of it."""
+        if report.key not in self._read:
+            self._read[report.key] = known(report, ledger, self.clock.now())
+        return self._read[report.key]
 
     def _is_news(self, report: Report[Any], check: CheckResult, now: datetime) -> bool:
         name, said = f"{report.key}:{check.name}", f"{check.passed} {check.detail}"
@@ -143,7 +152,7 @@ class Tick:
 
     def _report(self, bench: Bench, report: Report[Any]) -> None:
         now, held = self.clock.now(), list[Window]()
-        failures = known(report, bench.ledger, now).failures
+        failures = self._known(report, bench.ledger).failures
         for looked in look(bench, report, now, spent=lambda: self.clock.spent):
             held.append(looked.window)
             # What failed since was another part of the same asking, such as an app that is refused.
@@ -156,7 +165,10 @@ class Tick:
                 text = looked.told
                 self.requests += self._landing(report, looked) if looked.worth else ()
             self.told.append(f"{report.key} {looked.window}: {text}")
-        facts = known(report, bench.ledger, now)
+        if held:
+            # A look may have closed what was open.
+            self._read.pop(report.key)
+        facts = self._known(report, bench.ledger)
         days = due(report, facts, since=self.start, data=None, now=now)
         again = by_sensor(days, held=held, failures=facts.failures, now=now)
         slot = int(now.timestamp() // _SLOT.total_seconds())
@@ -185,11 +197,12 @@ class Tick:
             self.told += [f"{asked.key} {looked.window}: {looked.told}" for looked in open_jobs]
             days = [day for looked in open_jobs if looked.worth for day in looked.window.days]
         else:
-            told = known(report, opened.ledger, now)
+            told = self._known(report, opened.ledger)
             window = control.window(report, told.landed, told.control, now)
             days = window.days if window is not None and not self._left_alone(opened, asked, window, now) else []
         if days:
             self._take(bench, opened, asked, days)
+            self._read.pop(report.key, None)
 
     @staticmethod
     def _left_alone(opened: OpenHome, asked: Report[Any], window: Window, now: datetime) -> bool:
