@@ -222,14 +222,20 @@ def test_a_day_that_the_schedule_has_left_is_the_sensors_when_its_turn_has_passe
     kept(there, live)
 
 
+def five_days_before(place: Place, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch) -> date:
+    """Five days of `performance` landed a day ago: the first is returned, and is due again; the one after it is not."""
+    first = NEWEST - 4 * ONE_DAY
+    monkeypatch.setenv("REPORTING_START_DATE", first.isoformat())
+    assert place.run(first, NEWEST, key_of(PERFORMANCE)).success
+    now.shift(ONE_DAY)
+    return first
+
+
 @pytest.mark.rule("OW7")
 def test_days_between_those_that_are_asked_for_are_not_bought_twice(
     live: Sandbox, there: Place, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = NEWEST - 4 * ONE_DAY
-    monkeypatch.setenv("REPORTING_START_DATE", first.isoformat())
-    assert there.run(first, NEWEST, key_of(PERFORMANCE)).success
-    now.shift(ONE_DAY)
+    first = five_days_before(there, now, monkeypatch)
     before = queries(live)
     # The first is due again at the age of five days; the one after it, four days old, has changed as well.
     assert performance(scheduled(there)) == [f"{first}...{TODAY}"]
@@ -242,10 +248,7 @@ def test_days_between_those_that_are_asked_for_are_not_bought_twice(
 def test_a_run_over_a_day_that_would_only_come_along_holds_up_none_that_is_wanted(
     live: Sandbox, there: Place, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = NEWEST - 4 * ONE_DAY
-    monkeypatch.setenv("REPORTING_START_DATE", first.isoformat())
-    assert there.run(first, NEWEST, key_of(PERFORMANCE)).success
-    now.shift(ONE_DAY)
+    first = five_days_before(there, now, monkeypatch)
     with ReportingHome().open(there.instance) as opened:
         claimed(opened.ledger, run_of(opened.ledger, report=PERFORMANCE.key), [first + ONE_DAY])
         assert performance(scheduled(there)) == [f"{first}...{TODAY}"]
