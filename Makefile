@@ -24,7 +24,7 @@ test: $(DEV) ## run the whole test suite
 torture: $(DEV) ## every fault, kill and race, a row each, within 40 minutes (OF="races" for one section)
 	@$(BIN)/python -m reporting_dags_tests.torture $(if $(OF),"$(OF)")
 
-month: $(DEV) ## a simulated month, every tick and run of it, and a table of what it cost (14 to 28 minutes on two cores)
+month: $(DEV) ## a simulated month, every tick and run of it, and a table of what it cost (within 20 minutes)
 	@$(BIN)/python -W ignore -m reporting_dags_tests.month
 
 mutants: $(DEV) ## change the code in small ways, and list what no test notices (OF='reporting_dags.jobs.rates*')

@@ -39,6 +39,10 @@ class Owners(Protocol):
         """Be again the owners that a lost connection has unmade."""
         ...
 
+    def close(self) -> None:
+        """Stop being every owner."""
+        ...
+
 
 class FileOwners:
     """Owners on one machine: an exclusive lock on a file each. A folder that refuses is a StorageError."""
@@ -88,6 +92,11 @@ class FileOwners:
 
     def renew(self) -> None:
         """Nothing to do: the lock of a file is lost with its process alone."""
+
+    def close(self) -> None:
+        """Stop being every owner."""
+        for owner in list(self._held):
+            self.leave(owner)
 
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"
@@ -146,6 +155,11 @@ class PostgresOwners:
             for owner, connection in self._held.items():
                 if not _answers(connection, _try_lock(owner)):
                     self._held[owner] = self._locked(owner)
+
+    def close(self) -> None:
+        """Stop being every owner: a connection that went back to its pool would keep the lock."""
+        for owner in list(self._held):
+            self.leave(owner)
 
     def _locked(self, owner: str) -> sa.Connection:
         """A connection that holds the owner's lock, or will when the server has seen that an earlier one is gone."""

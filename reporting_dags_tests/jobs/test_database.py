@@ -51,6 +51,33 @@ def test_an_owner_lives_until_it_leaves_and_others_see_it(
     other.close()
 
 
+def test_whoever_closes_the_database_owns_nothing_any_more(
+    database: Database, database_url: str | None, tmp_path: Path
+) -> None:
+    other = open_database(database_url, tmp_path, lock_seconds=2)
+    owners = [other.owners.enter() for _ in range(2)]
+    other.close()
+    assert not any(database.owners.alive(owner) for owner in owners)
+
+
+def test_a_process_connects_once_however_often_it_opens_the_database(postgres_url: str, tmp_path: Path) -> None:
+    servers: set[int] = set()
+    for _ in range(3):
+        database = open_database(postgres_url, tmp_path, lock_seconds=2)
+        Ledger(database)
+        servers.add(database.run(lambda connection: connection.scalar(sa.text("SELECT pg_backend_pid()")) or 0))
+        database.close()
+    assert len(servers) == 1
+
+
+def test_many_owners_in_one_process_do_not_wait_for_a_connection(postgres_url: str, tmp_path: Path) -> None:
+    databases = [open_database(postgres_url, tmp_path, lock_seconds=2) for _ in range(20)]
+    owners = [database.owners.enter() for database in databases]
+    assert all(database.owners.alive(owner) for database, owner in zip(databases, owners, strict=True))
+    for database in databases:
+        database.close()
+
+
 def test_an_owner_whose_process_dies_is_not_alive(database: Database, database_url: str | None, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     child = os.fork()

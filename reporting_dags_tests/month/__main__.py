@@ -16,8 +16,8 @@ from reporting_dags_tests.month.daemon import real_days
 from reporting_dags_tests.month.months import Month, month
 from reporting_dags_tests.month.world import Script
 
-PARTS = (("integr8", "orangeclick"), ("dt_offer_wall", "dt_user_level", "mintegral"))
-"""Providers side by side, each part a deployment of its own: two cores have a month to do."""
+PARTS = (("dt_user_level", "mintegral"), ("integr8",), ("orangeclick", "dt_offer_wall"))
+"""Providers side by side, each part a deployment of its own: one goes on while another waits for its database."""
 
 
 def main() -> int:

@@ -75,7 +75,10 @@ class Deployment:
     def __post_init__(self) -> None:
         self._job = self.loaded.resolve_implicit_global_asset_job_def()
         self._repository = self.loaded.get_repository_def()
-        self._resources: Mapping[str, Any] = self.loaded.resources or {}
+        # As they are: building one anew at every tick is a tenth of a month.
+        self._resources: Mapping[str, Any] = {
+            name: dg.ResourceDefinition.hardcoded_resource(one) for name, one in (self.loaded.resources or {}).items()
+        }
 
     @property
     def schedules(self) -> Sequence[dg.ScheduleDefinition]:
