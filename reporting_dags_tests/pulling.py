@@ -8,7 +8,8 @@ from typing import Any
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.result import DayResult
 from reporting_dags.landing.store import open_store
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.outcome import Outcome

@@ -11,7 +11,8 @@ from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.drive import kept_whole
 from reporting_dags.jobs.job import Claim, Claimant
 from reporting_dags.jobs.presence import once_free, present
-from reporting_dags.jobs.pull import DayResult, bring_home
+from reporting_dags.jobs.pull import bring_home
+from reporting_dags.jobs.result import DayResult
 from reporting_dags.model.errors import Expired, LostClaim, NotReady
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report

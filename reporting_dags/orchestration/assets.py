@@ -14,8 +14,9 @@ from pydantic import Field
 
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.due import carried, due, known
-from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.pull import pull
 from reporting_dags.jobs.replay import replay
+from reporting_dags.jobs.result import DayResult
 from reporting_dags.jobs.retention import forget_raw
 from reporting_dags.landing.land import CheckResult
 from reporting_dags.model.clock import SystemClock

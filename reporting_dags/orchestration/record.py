@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import dagster as dg
 
-from reporting_dags.jobs.pull import DayResult, Restatement
+from reporting_dags.jobs.result import DayResult, Restatement
 from reporting_dags.landing.land import CheckResult, LandedDay
 from reporting_dags.landing.store import Store
 from reporting_dags.model.column import MIXED, Column

@@ -13,8 +13,8 @@ import urllib3
 
 from reporting_dags.model.errors import Failed
 from reporting_dags.providers.body import Body
+from reporting_dags.providers.connection import bare_session, origin
 from reporting_dags.providers.deadline import deadline
-from reporting_dags.providers.http import bare_session, origin
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.trouble import LATER, Unavailable, why
 

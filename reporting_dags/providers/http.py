@@ -4,26 +4,24 @@ A call's headers are made anew for each try, since some providers sign the time 
 session, so that whatever counts calls (`before`) sees every one of them.
 """
 
-import json
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Self
+from typing import Self
 
 import requests
 import tenacity
 import urllib3
-from urllib3.exceptions import LocationParseError
-from urllib3.util.url import parse_url
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed, ReportingError, SettingError
+from reporting_dags.providers.answer import Answer
 from reporting_dags.providers.body import Body
-from reporting_dags.providers.deadline import PunctualAdapter, deadline
+from reporting_dags.providers.connection import bare_session, origin
+from reporting_dags.providers.deadline import deadline
 from reporting_dags.providers.limits import USUAL, Limits
-from reporting_dags.providers.redaction import Redactor, quiet_http_logs
+from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.retries import RetryAfterOr, Worth
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable, arrived, moment, retry_after, why
 
@@ -36,6 +34,7 @@ _ALIKE = timedelta(minutes=10)
 _BROKEN = timedelta(days=366)
 """Clocks that differ by no more than the one are as good as one; a date that differs by more than the other is none."""
 LARGEST_ANSWER = 8 * 1024 * 1024
+"""Bytes of a short answer, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,68 +45,6 @@ class _Call:
     params: Mapping[str, str] | None
     body: object
     before: Callable[[], None] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A whole, small answer of an API: status code, headers and body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """The decoded body, or None when it is not JSON."""
-        return parsed(self.body)
-
-
-def parsed(text: bytes) -> Any:
-    """JSON as Python has it; None for what is none, or is nested deeper than any answer."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def fields(value: object) -> Mapping[str, Any]:
-    """A JSON object's fields; none of what is no object."""
-    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of `url`, as the parser reads it that will connect.
-
-    Raises:
-        ValueError: no http(s) URL, or one with a user, a backslash or a blank, which parsers read in different ways.
-    """
-    if not url.isprintable() or "\\" in url or any(character.isspace() for character in url):
-        raise ValueError("no plain URL")
-    try:
-        parts = parse_url(url)
-    except LocationParseError:
-        raise ValueError("no URL") from None
-    ports = {"https": 443, "http": 80}
-    if parts.scheme not in ports or not parts.host or parts.auth:
-        raise ValueError("no http(s) URL")
-    return parts.scheme, parts.host.lower(), parts.port or ports[parts.scheme]
-
-
-def bare_session() -> requests.Session:
-    """A session that adds no credentials of its own: netrc is not read, and cookies are not kept."""
-    session = requests.Session()
-    session.auth = _no_auth
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, PunctualAdapter())
-    session.headers["User-Agent"] = "reporting_dags"
-    # What is streamed is unpacked by `Body`, which knows nothing else; requests would ask for more.
-    session.headers["Accept-Encoding"] = "gzip"
-    quiet_http_logs()
-    return session
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 class Http:

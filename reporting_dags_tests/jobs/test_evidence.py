@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from reporting_dags.jobs import tables
-from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.result import DayResult
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import Denied, Truncated
 from reporting_dags.model.outcome import Outcome

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.result import DayResult
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall

@@ -10,8 +10,9 @@ import pytest
 
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.due import due_days
-from reporting_dags.jobs.pull import DayResult, bring_home, pull
+from reporting_dags.jobs.pull import bring_home, pull
 from reporting_dags.jobs.replay import replay
+from reporting_dags.jobs.result import DayResult
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome

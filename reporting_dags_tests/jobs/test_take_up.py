@@ -11,7 +11,8 @@ import pytest
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.due import due_days
 from reporting_dags.jobs.job import Busy, Claimant
-from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.result import DayResult
 from reporting_dags.landing.store import open_store
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.result import DayResult
 from reporting_dags.landing.store import Store
 from reporting_dags.model.column import identity
 from reporting_dags.model.days import ONE_DAY, Window

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.result import DayResult
 from reporting_dags.model.column import Kind
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import DeclarationError, SettingError

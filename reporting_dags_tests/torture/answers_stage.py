@@ -12,8 +12,9 @@ from typing import Any, cast
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import open_database
 from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.pull import DayResult, pull
+from reporting_dags.jobs.pull import pull
 from reporting_dags.jobs.rates import Rates
+from reporting_dags.jobs.result import DayResult
 from reporting_dags.landing.store import open_store
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock

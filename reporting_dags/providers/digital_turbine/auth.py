@@ -6,8 +6,9 @@ from threading import Lock
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
+from reporting_dags.providers.answer import Answer, fields
 from reporting_dags.providers.digital_turbine.errors import refusal
-from reporting_dags.providers.http import Answer, Http, fields
+from reporting_dags.providers.http import Http
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
 
 _MARGIN = timedelta(seconds=60)

@@ -10,12 +10,13 @@ from typing import Any
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
 from reporting_dags.model.report import Report
+from reporting_dags.providers.answer import fields
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
 from reporting_dags.providers.digital_turbine.auth import Session
 from reporting_dags.providers.digital_turbine.errors import refusal
 from reporting_dags.providers.digital_turbine.files import ReportFiles, expiry
 from reporting_dags.providers.download import AllowedOrigins, Downloads
-from reporting_dags.providers.http import Http, fields
+from reporting_dags.providers.http import Http
 from reporting_dags.providers.limits import Limits
 from reporting_dags.providers.redaction import Redactor
 

@@ -1,7 +1,7 @@
 """Digital Turbine's documented error codes (DT2, DT3, OW6) as typed errors, each with what to do about it."""
 
 from reporting_dags.model.errors import Denied, Failed, ReportingError
-from reporting_dags.providers.http import Answer, fields
+from reporting_dags.providers.answer import Answer, fields
 from reporting_dags.providers.redaction import Redactor
 
 

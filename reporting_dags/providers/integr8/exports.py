@@ -6,9 +6,9 @@ from datetime import datetime, time, timedelta
 
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial, Truncated
 from reporting_dags.model.report import Report
+from reporting_dags.providers.answer import fields
 from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
 from reporting_dags.providers.download import Astray, Downloads
-from reporting_dags.providers.http import fields
 from reporting_dags.providers.integr8.found import ENDED_BADLY, bears, id_of, marked
 from reporting_dags.providers.integr8.report import ExportQuery
 from reporting_dags.providers.integr8.session import NAME, NotFound, Session, Unauthorized

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from reporting_dags.providers.http import fields
+from reporting_dags.providers.answer import fields
 
 FEWEST_FIELDS = 10
 """Fewer have too few orders to tell one job from all others."""

@@ -8,8 +8,8 @@ from typing import Any, cast
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Failed, Partial
 from reporting_dags.model.report import Report
+from reporting_dags.providers.answer import fields
 from reporting_dags.providers.api import Meter, Quota, Request
-from reporting_dags.providers.http import fields
 from reporting_dags.providers.integr8.exports import span
 from reporting_dags.providers.integr8.report import CountQuery, ListQuery, TableQuery
 from reporting_dags.providers.integr8.session import MOST_PAGES, NAME, PAGE_SIZE, Session

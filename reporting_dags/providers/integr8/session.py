@@ -9,8 +9,9 @@ from typing import cast
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError, SettingError
+from reporting_dags.providers.answer import Answer, fields
 from reporting_dags.providers.api import Pace, Rate
-from reporting_dags.providers.http import Answer, Http, fields
+from reporting_dags.providers.http import Http
 from reporting_dags.providers.limits import Limits
 from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.trouble import LATER, Unavailable

@@ -13,8 +13,9 @@ from typing import Any
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial
 from reporting_dags.model.report import Report
+from reporting_dags.providers.answer import fields, parsed
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
-from reporting_dags.providers.http import Http, fields, parsed
+from reporting_dags.providers.http import Http
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.mintegral.report import AdvancedPerformanceQuery
 from reporting_dags.providers.redaction import Redactor

@@ -12,6 +12,7 @@ from typing import Any
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, ReportingError
 from reporting_dags.model.report import Report
+from reporting_dags.providers.answer import fields, parsed
 from reporting_dags.providers.api import (
     Handle,
     JobPolicy,
@@ -26,7 +27,7 @@ from reporting_dags.providers.api import (
     unpaced,
 )
 from reporting_dags.providers.body import Body
-from reporting_dags.providers.http import Http, fields, parsed
+from reporting_dags.providers.http import Http
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.orangeclick.report import OrangeClickQuery
 from reporting_dags.providers.redaction import Redactor

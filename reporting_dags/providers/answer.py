@@ -1,0 +1,32 @@
+"""A short answer of an API, and the JSON in it, read so that nothing a provider sends breaks the reader."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole, small answer of an API: status code, headers and body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The decoded body, or None when it is not JSON."""
+        return parsed(self.body)
+
+
+def parsed(text: bytes) -> Any:
+    """JSON as Python has it; None for what is none, or is nested deeper than any answer."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def fields(value: object) -> Mapping[str, Any]:
+    """A JSON object's fields; none of what is no object."""
+    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
