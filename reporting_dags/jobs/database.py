@@ -18,15 +18,22 @@ from reporting_dags.model.errors import StorageError
 
 T = TypeVar("T")
 FILE_NAME = "reporting_ledger.db"
-_KEEP_ALIVE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-"""A run's lock lives as long as its connection, which idles while a report is waited for."""
+_KEEP_ALIVE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A run's lock lives as long as its connection, which idles while a report is waited for; a server that is gone without
+a word is noticed within half a minute, idle or not."""
 _LEDGER = lock_number("reporting_ledger")
 
 _COLUMNS = {
     # Not of information_schema, whose views take the server ten times as long.
     "postgresql": "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
     "WHERE c.relname LIKE 'reporting%' AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
-    "AND c.relnamespace = ANY (current_schemas(false)::regnamespace[])",
+    "AND c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))",
     "sqlite": "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'",
 }
 """All columns in one question: it is asked at the beginning of every run and every tick."""

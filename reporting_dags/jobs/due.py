@@ -78,9 +78,10 @@ def due(report: Report[Any], known: Known, *, since: date, data: Store | None, n
     found: list[Due] = []
     # Worked out from every column: once for all days.
     version = report.version
+    sizes = data.sizes(report.key) if data is not None else None
     for day in Window(first, last).days:
         facts = known.landed.get(day)
-        told, asked_at = _missing(report, version, facts, data, day), facts.asked_at if facts else None
+        told, asked_at = _missing(report, version, facts, sizes, day), facts.asked_at if facts else None
         out = calendar.published_at(day)
         if day in known.bought:
             why, told = Why.BOUGHT, "was asked for, and has not landed yet"
@@ -127,13 +128,15 @@ def paused(failures: Mapping[date, Sequence[datetime]], day: date, now: datetime
     return until if until > now else None
 
 
-def _missing(report: Report[Any], version: str, facts: LandedFacts | None, data: Store | None, day: date) -> str:
+def _missing(
+    report: Report[Any], version: str, facts: LandedFacts | None, sizes: Mapping[str, int] | None, day: date
+) -> str:
     """Why a day counts as missing; empty if it is there."""
     if facts is None:
         return "is missing"
     if facts.version != version:
         return "landed under another declaration"
-    size = data.size(report.file(day)) if data is not None else facts.size
+    size = sizes.get(report.file(day)) if sizes is not None else facts.size
     if size != facts.size:
         return "has lost its file" if size is None else "has a file of another size than landed"
     return ""

@@ -31,6 +31,8 @@ GRACE = timedelta(minutes=45)
 """From a day's publication until it is missed."""
 DANGER = timedelta(days=3)
 """A day that is lost within so long is in danger."""
+_WITHOUT_CONTROL = timedelta(days=2)
+"""Days that have gone on landing for so long since the last control totals are held against nothing."""
 _LASTING = "What differs still after two landings more is not asked for again until its total changes"
 
 
@@ -100,13 +102,28 @@ def _control(report: Report[Any], known: Known, since: date) -> CheckResult:
     found = [one for one in differing if one.day >= since and (one.seen if one.lasting else one.newer)]
     told = "; ".join(map(str, found[:10])) or f"{compared(known.landed, known.control)} days add up"
     again = [one.day for one in found if not one.lasting]
-    lasting = "" if len(again) == len(found) else f". {_LASTING}"
+    told += "" if len(again) == len(found) else f". {_LASTING}"
+    without = _without_control(known)
     return CheckResult(
         name=CONTROL_TOTALS,
-        passed=not found,
-        detail=told + lasting + _mended(report, again),
-        facts={"days_compared": compared(known.landed, known.control), "days": _listed([one.day for one in found])},
+        passed=not found and not without,
+        detail="; ".join(filter(None, [without, told])) + _mended(report, again),
+        facts={
+            "days_compared": compared(known.landed, known.control),
+            "count": len(found),
+            "days": _listed([one.day for one in found]),
+        },
     )
+
+
+def _without_control(known: Known) -> str:
+    """That days go on landing without being held against control totals; empty while they are."""
+    landed = [facts.landed_at for facts in known.landed.values()]
+    last = max((facts.asked_at for facts in known.control.values()), default=None)
+    if not landed or max(landed) - (last or min(landed)) <= _WITHOUT_CONTROL:
+        return ""
+    since = f"none since {_at(last)}" if last is not None else "none so far"
+    return f"days land, and control totals are not told ({since}): the late-data sensor's ticks say why"
 
 
 def _result(facts: Standing, name: str, days: Sequence[date], told: str) -> CheckResult:

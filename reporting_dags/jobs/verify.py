@@ -82,7 +82,7 @@ def verify(
     """
     for report in reports:
         # In this order: a file that lands in between is then known, and no stray.
-        keys = sorted(data.keys(report.key))
+        keys = sorted(data.sizes(report.key))
         known = {
             day: facts for day, facts in ledger.days(report.key).items() if (day != SNAPSHOT) is report.partitioned
         }
@@ -108,7 +108,7 @@ def verify(
 def forgotten(reports: Sequence[Report[Any]], *, ledger: Ledger, data: Store) -> list[Report[Any]]:
     """Reports that no declaration names any more, and of which days lie at the data root; without their columns."""
     declared = {report.key for report in reports}
-    folders = {"/".join(key.split("/")[:2]) for key in data.keys("") if key.count("/") > 1}
+    folders = {"/".join(key.split("/")[:2]) for key in data.sizes("") if key.count("/") > 1}
     found: list[Report[Any]] = []
     for folder in sorted(folders - declared):
         days = ledger.days(folder)

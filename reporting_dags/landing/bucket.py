@@ -1,7 +1,7 @@
 """A store in a bucket of S3 or Google Cloud Storage."""
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -110,15 +110,17 @@ class ObjectStore:
                 partial.unlink(missing_ok=True)
         return target
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every object below `prefix`."""
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Bytes of every object below `prefix`."""
+        found: dict[str, int] = {}
         with self._guard("read"):
             filesystem, base = self._place
             top = self._at(prefix)[1] if prefix else base
             for info in filesystem.get_file_info(fs.FileSelector(top, allow_not_found=True, recursive=True)):
                 key = info.path.removeprefix(f"{base}/")
                 if info.type is fs.FileType.File and not key.startswith("."):
-                    yield key
+                    found[key] = info.size
+        return found
 
     def remove_older(self, prefix: str, before: datetime) -> int:
         """Remove the raw answers directly under `prefix` that were last written before `before`."""

@@ -7,7 +7,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from datetime import datetime
 from pathlib import Path
 
@@ -78,8 +78,9 @@ class LocalStore:
             path.stat()
         return path
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every file below the folder `prefix`; links to folders are not followed."""
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Bytes of every file below the folder `prefix`; links to folders are not followed."""
+        found: dict[str, int] = {}
         top = self._root / checked_key(prefix) if prefix else self._root
 
         def refuse(error: OSError) -> None:
@@ -90,7 +91,11 @@ class LocalStore:
             for folder, inner, names in os.walk(top, onerror=refuse):
                 if folder == str(self._root):
                     inner[:] = [name for name in inner if not name.startswith(".")]
-                yield from (Path(folder, name).relative_to(self._root).as_posix() for name in names)
+                for path in (Path(folder, name) for name in names):
+                    # A run may take away what it had staged.
+                    with contextlib.suppress(FileNotFoundError):
+                        found[path.relative_to(self._root).as_posix()] = path.stat().st_size
+        return found
 
     def remove_older(self, prefix: str, before: datetime) -> int:
         """Remove the raw answers directly under `prefix` that were last written before `before`."""

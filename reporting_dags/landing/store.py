@@ -1,7 +1,7 @@
 """Where finished files live: a folder of this machine, or a bucket. A key holds the old whole file or the new one."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -48,10 +48,10 @@ class Store(Protocol):
         """A local file that holds `key`: the stored one itself where that is local, else a copy in folder `into`."""
         ...
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key below the folder `prefix`, in no order; none if there is no such folder. "" is the whole store.
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Bytes of every key below the folder `prefix`, by one listing; none if there is no such folder.
 
-        What is hidden at the top, such as the staging folder, holds no keys.
+        "" is the whole store:         what is hidden at its top, such as the staging folder, holds no keys.
         """
         ...
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-import apprise
 import dagster as dg
 from pydantic import Field
 
@@ -14,6 +13,7 @@ from reporting_dags.model.report import Report
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.news import (
     AlertCursor,
+    Told,
     cause,
     ended_runs,
     evaluations,
@@ -63,6 +63,9 @@ class Alerts(dg.ConfigurableResource[Any]):
         Raises:
             dg.Failure: nobody took it; its text holds no address.
         """
+        # Every process that loads the definitions would wait for it, and few tell anybody.
+        import apprise  # noqa: PLC0415
+
         base = optional(self.ui, "REPORTING_UI_URL")
         link = [f"{base.rstrip('/')}/{path}"] if base else []
         body = "\n".join([*_bounded(lines), *link])
@@ -192,7 +195,7 @@ def _tell_check(
     path = f"assets/{'/'.join(key.asset_key.path)}?view=checks&checkDetail={key.name}"
     if not teller.tell(*_message(name, news), path):
         return False
-    cursor.told |= {of: one.description or "" for of, one in news.items()}
+    cursor.told |= {of: Told.of(one) for of, one in news.items()}
     return True
 
 

@@ -51,9 +51,14 @@ def _sensor(provider: str, reports: list[Report[Any]], start: date) -> dg.Sensor
             with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
                 tick.stand(opened, reports)
                 hasty = resource.model_copy(
-                    update={"answer_seconds": _CALL_SECONDS, "silence_seconds": _CALL_SECONDS, "poll_seconds": 0.5}
+                    update={
+                        "answer_seconds": _CALL_SECONDS,
+                        "silence_seconds": _CALL_SECONDS,
+                        "file_seconds": _CALL_SECONDS,
+                        "poll_seconds": 0.5,
+                    }
                 )
-                with closing(hasty.client(tick.clock, opened.rates.pace(tick.clock))) as client:
+                with closing(hasty.client(tick.clock, tick.clock.hurried(opened.rates.pace(tick.clock)))) as client:
                     tick.turn(client, opened, reports)
         except ReportingError as error:
             tick.told.append(f"{provider}: {error.line}")

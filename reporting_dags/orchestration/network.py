@@ -14,7 +14,7 @@ from reporting_dags.model.errors import DataError, NotReady, ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.assets import daily_partitions
 from reporting_dags.orchestration.checks import SOURCES_LANDED, summaries
-from reporting_dags.orchestration.home import OpenHome, ReportingHome
+from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, OpenHome, ReportingHome
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.record import column_schema, has_dependants, record_check
 from reporting_dags.orchestration.requests import run_request
@@ -91,8 +91,12 @@ def rebuilding(start: date) -> dg.SensorDefinition:
         if any(_KEY in (run.asset_selection or ()) for run in busy):
             yield dg.SkipReason("a run is building it")
             return
-        with home.open(context.instance) as opened:
-            days = due(COMBINATION, since=start, ledger=opened.ledger)
+        try:
+            with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
+                days = due(COMBINATION, since=start, ledger=opened.ledger)
+        except ReportingError as error:
+            yield dg.SkipReason(error.line)
+            return
         if not days:
             yield dg.SkipReason("every day was built from its sources as they are")
         hour = SystemClock().now().strftime("%Y-%m-%dT%H:%M")

@@ -3,13 +3,26 @@
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import dagster as dg
 
 _MOST_TOLD = 500
 _PAGE = 50
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED)
+
+
+class Told(NamedTuple):
+    """What was told of a failure: its text, and how many days it named, where the check counts them."""
+
+    text: str
+    days: int
+
+    @classmethod
+    def of(cls, result: dg.AssetCheckEvaluation) -> Self:
+        """What is told of a result."""
+        count = result.metadata.get("count")
+        return cls(result.description or "", int(str(count.value)) if count is not None else 0)
 
 
 @dataclass(kw_only=True)
@@ -22,14 +35,15 @@ class AlertCursor:
     """
 
     after: int
-    told: dict[str, str] = field(default_factory=dict[str, str])
+    told: dict[str, Told] = field(default_factory=dict[str, Told])
 
     @classmethod
     def read(cls, text: str | None) -> Self | None:
         """From the text that Dagster keeps; None for anything else."""
         try:
             said = json.loads(text or "")
-            return cls(after=int(said["after"]), told={str(name): str(told) for name, told in said["told"].items()})
+            told = {str(name): Told(str(text), int(days)) for name, (text, days) in said["told"].items()}
+            return cls(after=int(said["after"]), told=told)
         except (ValueError, TypeError, AttributeError, KeyError):
             return None
 
@@ -110,12 +124,19 @@ def latest(
 def failing(
     name: str, results: Collection[dg.AssetCheckEvaluation], cursor: AlertCursor
 ) -> dict[str, dg.AssetCheckEvaluation]:
-    """Of each day the newest result, if it fails and the same was not told before; what has passed is forgotten."""
+    """Of each day the newest result, if it fails and the same was not told before; what has passed is forgotten.
+
+    That fewer days fail than were told of, as while a backfill mends them, is no news.
+    """
     news: dict[str, dg.AssetCheckEvaluation] = {}
     for result in {one.partition: one for one in results}.values():
         of = f"{name} {result.partition or ''}".strip()
         if result.passed:
             cursor.told.pop(of, None)
-        elif cursor.told.get(of) != (result.description or ""):
+            continue
+        before, now = cursor.told.get(of), Told.of(result)
+        if before is not None and now.days < before.days:
+            cursor.told[of] = now
+        elif before != now:
             news[of] = result
     return news

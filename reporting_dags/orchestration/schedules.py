@@ -13,6 +13,7 @@ from reporting_dags.jobs.planner import plan
 from reporting_dags.jobs.turns import by_schedule, left_out
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import stretches
+from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, OpenHome, ReportingHome, as_set
 from reporting_dags.orchestration.keys import key_of
@@ -58,20 +59,25 @@ def _schedule(name: str, provider: str, reports: list[Report[Any]], start: date)
         alone = not is_on(context.instance, sensor_name(provider), SystemClock().now())
         requests: list[tuple[datetime, dg.RunRequest]] = []
         left: list[str] = []
-        with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
-            for report in reports:
-                wanted, others = _wanted(report, start, opened, now, alone=alone)
-                told = "; ".join([*map(str, wanted), *others]) or "every reachable day is whole"
-                context.log.info("%s: %s", report.key, told)
-                left += [f"{report.key} {other}" for other in others]
-                # A window may span days that are not due: they come with the same query, and one query serves them all.
-                windows = plan([one.day for one in wanted], report.window_days)
-                for stretch in stretches(day for window in windows for day in window.days):
-                    mine = [one for one in wanted if one.day in stretch]
-                    reason = f"schedule:{now:%Y-%m-%dT%H:%M}"
-                    request = run_request(report, stretch, reason=reason, why=mine, wait=alone)
-                    lost = [one.lost_at for one in mine if one.lost_at is not None]
-                    requests.append((min(lost, default=datetime.max.replace(tzinfo=now.tzinfo)), request))
+        found: list[tuple[Report[Any], list[Due], list[str]]] = []
+        try:
+            with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
+                found += [(report, *_wanted(report, start, opened, now, alone=alone)) for report in reports]
+        except ReportingError as error:
+            # Not skipped: the scheduler tries a tick that failed again, and would leave one that was skipped.
+            raise dg.Failure(f"{provider}: {error.line}") from None
+        for report, wanted, others in found:
+            told = "; ".join([*map(str, wanted), *others]) or "every reachable day is whole"
+            context.log.info("%s: %s", report.key, told)
+            left += [f"{report.key} {other}" for other in others]
+            # A window may span days that are not due: they come with the same query, and one query serves them all.
+            windows = plan([one.day for one in wanted], report.window_days)
+            for stretch in stretches(day for window in windows for day in window.days):
+                mine = [one for one in wanted if one.day in stretch]
+                reason = f"schedule:{now:%Y-%m-%dT%H:%M}"
+                request = run_request(report, stretch, reason=reason, why=mine, wait=alone)
+                lost = [one.lost_at for one in mine if one.lost_at is not None]
+                requests.append((min(lost, default=datetime.max.replace(tzinfo=now.tzinfo)), request))
         # What is about to fall out of a provider's reach comes first.
         yield from (request for _, request in sorted(requests, key=lambda pair: pair[0]))
         if not requests:

@@ -115,6 +115,24 @@ def test_a_connection_that_the_server_cut_is_made_anew(postgres_url: str, tmp_pa
     database.close()
 
 
+def test_schemas_of_any_name_hold_the_ledger(postgres_url: str, tmp_path: Path) -> None:
+    engine = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text('CREATE SCHEMA "Reports 2"'))
+        connection.execute(sa.text('ALTER ROLE CURRENT_USER SET search_path = "Reports 2"'))
+    try:
+        for _ in range(2):
+            database = open_database(postgres_url, tmp_path, lock_seconds=2)
+            Ledger(database)
+            found = database.run(lambda connection: sa.inspect(connection).get_table_names(schema="Reports 2"))
+            database.close()
+            assert set(metadata.tables) <= set(found)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(sa.text("ALTER ROLE CURRENT_USER RESET search_path"))
+        engine.dispose()
+
+
 def test_a_server_that_stays_away_is_named_without_its_password(tmp_path: Path) -> None:
     database = open_database("postgresql://me:hush-hush@127.0.0.1:9/nowhere", tmp_path, lock_seconds=0.5)
     with pytest.raises(StorageError, match=r"PostgreSQL at 127\.0\.0\.1") as caught:

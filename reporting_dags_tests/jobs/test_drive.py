@@ -197,7 +197,7 @@ def test_a_file_that_turns_out_empty_is_no_answer(stage: Stage) -> None:
     driven = stage.one()
     assert isinstance(driven.error, Partial)
     assert driven.error.message == f"the file of {EVENT.key} {DAY} turned out empty"
-    assert list(stage.bench.raw.keys("")) == []
+    assert list(stage.bench.raw.sizes("")) == []
 
 
 def test_an_address_that_no_longer_serves_costs_one_submit_more_and_no_second(stage: Stage) -> None:

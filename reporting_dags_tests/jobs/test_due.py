@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -68,6 +69,22 @@ def test_days_that_never_landed_are_due_from_the_first_that_is_wanted_to_the_new
     assert place.due(since=NEWEST + ONE_DAY) == []
     place.land(NEVER_AGAIN, DAYS[0], DAYS[2])
     assert place.due() == [DAYS[1], DAYS[3], DAYS[4]]
+
+
+def test_files_are_looked_for_by_one_listing_however_many_days_have_landed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.land(NEVER_AGAIN, *DAYS)
+    listed: list[str] = []
+    sizes = place.data.sizes
+
+    def listing(prefix: str) -> dict[str, int]:
+        listed.append(prefix)
+        return sizes(prefix)
+
+    monkeypatch.setattr(place, "data", SimpleNamespace(sizes=listing))
+    assert place.due() == []
+    assert listed == [NEVER_AGAIN.key]
 
 
 def test_no_day_is_due_that_the_provider_serves_no_longer(place: Place) -> None:

@@ -52,7 +52,9 @@ def told(
     tries: Mapping[date, int] | None = None,
     since: date = SINCE,
 ) -> dict[str, CheckResult]:
-    known = Known(landed=days, bought=bought, failures=failures or {}, control=control or {}, tries=tries or {})
+    # Without another, a control that agrees.
+    totals = days if control is None else control
+    known = Known(landed=days, bought=bought, failures=failures or {}, control=totals, tries=tries or {})
     return {check.name: check for check in standing(report, known, since=since, now=now)}
 
 
@@ -150,6 +152,20 @@ def test_a_total_that_is_not_asked_for_any_more_disputes_nothing() -> None:
     first = replace(control[DAYS[0]], asked_at=OUT - 2 * ONE_DAY, money={"publisher_revenue": {"USD": "11"}})
     days = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS).items()}
     assert told(days, control={**control, DAYS[0]: first}, tries={DAYS[0]: 2})["control_totals"].passed
+
+
+def test_days_that_go_on_landing_without_control_totals_are_told() -> None:
+    days = landed(DAYS)
+    assert told({day: days[day] for day in DAYS[:3]}, control={})["control_totals"].passed, "none is due yet"
+    check = told(days, control={})["control_totals"]
+    assert not check.passed
+    assert check.detail == (
+        "days land, and control totals are not told (none so far): the late-data sensor's ticks say why; 0 days add up"
+    )
+    control = {DAYS[0]: days[DAYS[0]], DAYS[1]: days[DAYS[1]]}
+    assert "none since 2026-11-17 at 12:00 UTC" in told(days, control=control)["control_totals"].detail
+    assert told({day: days[day] for day in DAYS[:4]}, control=control)["control_totals"].passed
+    assert told({}, control={})["control_totals"].passed
 
 
 def test_days_before_the_first_partition_are_nobodys_trouble() -> None:

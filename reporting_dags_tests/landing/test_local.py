@@ -128,7 +128,7 @@ def test_what_cannot_be_read_is_told_as_that(tmp_path: Path) -> None:
         return store.fetch(key, tmp_path)
 
     def listed(key: str) -> list[str]:
-        return list(store.keys(key))
+        return list(store.sizes(key))
 
     for use, key, why in (
         (store.open, endless, "file name too long"),

@@ -158,13 +158,13 @@ def test_opening_a_store_touches_nothing(tmp_path: Path) -> None:
 
 def test_keys_are_those_of_every_file_below_a_folder(store: Store) -> None:
     other = "dt_offer_wall/events/part-0.parquet"
-    assert list(store.keys("")) == []
+    assert list(store.sizes("")) == []
     for key in (KEY, other):
         store.put(staged(store, b"x"), key)
     staged(store, b"on its way")
-    assert sorted(store.keys("")) == [KEY, other]
-    assert list(store.keys("dt_offer_wall/event")) == [KEY]
-    assert list(store.keys("mintegral/event")) == []
+    assert sorted(store.sizes("")) == [KEY, other]
+    assert list(store.sizes("dt_offer_wall/event")) == [KEY]
+    assert list(store.sizes("mintegral/event")) == []
 
 
 def test_old_raw_answers_directly_under_a_folder_are_removed(store: Store) -> None:
@@ -173,7 +173,7 @@ def test_old_raw_answers_directly_under_a_folder_are_removed(store: Store) -> No
         store.put(staged(store, b"x"), key)
     assert store.remove_older("a/b", datetime.now(UTC) - timedelta(hours=1)) == 0
     assert store.remove_older("a/b", datetime.now(UTC) + timedelta(hours=1)) == 2
-    assert sorted(store.keys("")) == [inner, published, f"a/bb/{'1' * 64}.csv"], "what is no raw answer stays"
+    assert sorted(store.sizes("")) == [inner, published, f"a/bb/{'1' * 64}.csv"], "what is no raw answer stays"
     assert store.remove_older("nowhere/at_all", datetime.now(UTC)) == 0
 
 
@@ -185,7 +185,7 @@ def test_age_is_told_by_the_time_of_writing(tmp_path: Path) -> None:
         written = (now - timedelta(days=age)).timestamp()
         os.utime(tmp_path / f"raw/a/b/{digit * 64}.csv", (written, written))
     assert store.remove_older("a/b", now - timedelta(days=2)) == 1
-    assert sorted(store.keys("a/b")) == [f"a/b/{'1' * 64}.csv", f"a/b/{'2' * 64}.csv"]
+    assert sorted(store.sizes("a/b")) == [f"a/b/{'1' * 64}.csv", f"a/b/{'2' * 64}.csv"]
 
 
 def test_a_folder_that_cannot_be_emptied_is_a_storage_error(tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ def _reckoned(deployed: Deployment, world: World, providers: tuple[str, ...]) ->
         if one.right < one.days
     ]
     wrong += [f"missing, and not told within the hour: {one}" for one in untold]
+    wrong += [f"runs have waited for {deployed.waited:.0f} s"] if deployed.waited else []
     wrong += _untold_losses(deployed, world, providers)
     return Month(
         bills=tuple(bills),

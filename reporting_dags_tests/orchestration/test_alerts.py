@@ -215,6 +215,32 @@ def test_a_check_that_has_passed_meanwhile_is_told_when_it_fails_again(hook: Hoo
     assert "dt_offer_wall/event newest_day" not in json.loads(str(cursor))["told"]
 
 
+def test_that_fewer_days_are_amiss_than_were_told_of_is_no_news_and_that_more_are_is(hook: Hook, place: Place) -> None:
+    def missing(*days: int) -> None:
+        place.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=KEY,
+                check_name="no_day_missing",
+                passed=not days,
+                description=f"missing: {days}",
+                metadata={"count": len(days)},
+            )
+        )
+
+    missing(1, 2, 3)
+    cursor = check_alert(place)[1]
+    assert len(hook.told) == 1
+    for fewer in ((2, 3), (3,)):
+        missing(*fewer)
+        said, cursor = check_alert(place, cursor)
+        assert said == NO_CHECK
+    for others in ((3, 4), (4, 5)):
+        missing(*others)
+        said, cursor = check_alert(place, cursor)
+        assert said == "told of 1 check"
+    assert len(hook.told) == 3
+
+
 def test_a_run_alert_that_nobody_took_is_told_when_somebody_does(
     hook: Hook, place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:

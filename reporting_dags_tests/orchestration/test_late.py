@@ -9,10 +9,14 @@ import dagster as dg
 import pytest
 import time_machine
 
+from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.orchestration import late
 from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.tick import Hurried
+from reporting_dags.providers.api import Rate
+from reporting_dags.providers.trouble import Unavailable
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.jobs.claiming import claimed, run_of
@@ -303,6 +307,34 @@ def test_a_provider_that_is_down_is_named_and_the_next_tick_looks_again(live: Sa
     sensor_tick(there)
     landed(there)
     assert there.materialized() == {NEWEST.isoformat()}
+
+
+def test_a_control_that_fails_again_and_again_is_left_alone_for_longer_each_time(
+    live: Sandbox, there: Place, now: time_machine.Traveller
+) -> None:
+    scheduled(there)
+    landed(there)
+    live.faults.add("dt.file", do="status", status=200, body=b"Nothing,of,ours\n1,2,3\n", times=None)
+    now.move_to(OUT + 2 * HOUR)
+    asked: list[int] = []
+    for _ in range(4):
+        before = queries(live)
+        for _ in range(3):
+            sensor_tick(there)
+        asked.append(queries(live) - before)
+        now.shift(3 * HOUR)
+    assert asked == [2, 2, 0, 2], "one for each of two reports: at once, after 2:45 h and after 5:30 h"
+
+
+def test_no_call_begins_when_a_tick_has_no_time_left() -> None:
+    calls: list[Rate] = []
+    rate = Rate(api="pages", account="account", per_minute=60)
+    clock = Hurried(SystemClock(), datetime.now(UTC) + HOUR)
+    clock.hurried(calls.append)(rate)
+    spent = Hurried(SystemClock(), datetime.now(UTC) - HOUR)
+    with pytest.raises(Unavailable, match="no time left in this tick"):
+        spent.hurried(calls.append)(rate)
+    assert calls == [rate]
 
 
 def test_a_provider_without_credentials_is_named_and_the_standing_checks_are_told_all_the_same(

@@ -1,3 +1,4 @@
+import sqlite3
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from reporting_dags.definitions import definitions
 from reporting_dags.jobs import combining
 from reporting_dags.landing.combine import Source
 from reporting_dags.model.errors import DeclarationError
+from reporting_dags.orchestration import network
 from reporting_dags.orchestration.assets import daily_partitions
 from reporting_dags.orchestration.network import SUMS_MATCH
 from reporting_dags.providers.orangeclick.report import orangeclick_report
@@ -158,6 +160,18 @@ def test_while_a_run_is_building_no_other_is_asked_for(place: Place, day: date) 
     assert asked(place) == (set(), "a run is building it")
     place.instance.delete_run(run.run_id)
     assert asked(place)[0] == {day.isoformat()}
+
+
+def test_a_ledger_that_is_locked_is_told_by_the_tick(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked(place)
+    monkeypatch.setattr(network, "TICK_LOCK_SECONDS", 0.2)
+    lock = sqlite3.connect(place.home / "reporting_ledger.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    days, told = asked(place)
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert not days
+    assert "stays locked by another process" in str(told)
 
 
 def asked(place: Place) -> tuple[set[str], str | None]:

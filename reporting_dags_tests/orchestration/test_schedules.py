@@ -1,12 +1,17 @@
 """The schedule of a provider asks for what is missing or due, when the newest day is out."""
 
+import sqlite3
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
+import yaml
+from dagster._core.errors import ScheduleExecutionError
 
 from reporting_dags.definitions import definitions
+from reporting_dags.orchestration import schedules
 from reporting_dags.orchestration.assets import report_asset
+from reporting_dags.orchestration.home import PROJECT
 from reporting_dags.orchestration.schedules import provider_schedules
 from reporting_dags.providers.mintegral.report import advanced_performance_report
 from reporting_dags.reports import mintegral
@@ -30,6 +35,28 @@ def test_at_first_every_day_is_asked_for_in_one_run_a_report(live: Sandbox, plac
     told = schedule_tick(place, datetime(2026, 11, 20, 12, 5, tzinfo=UTC))
     assert told.asked("dt_offer_wall/event") == ["2026-06-01...2026-11-19"]
     assert len({request.run_key for request in told.requests}) == len(told.requests)
+
+
+def test_a_ledger_that_is_locked_fails_the_tick_in_one_line_and_the_scheduler_tries_it_again(
+    live: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "TICK_LOCK_SECONDS", 0.2)
+    lock = sqlite3.connect(place.home / "reporting_ledger.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    with pytest.raises(ScheduleExecutionError) as caught:
+        schedule_tick(place, datetime(2026, 11, 20, 12, 5, tzinfo=UTC))
+    lock.execute("ROLLBACK")
+    lock.close()
+    failure = caught.value.__cause__
+    assert isinstance(failure, dg.Failure)
+    assert str(failure.description).startswith("dt_offer_wall: the ledger")
+    assert "stays locked by another process" in str(failure.description)
+    settings = yaml.safe_load((PROJECT / "dagster.yaml").read_text(encoding="utf-8"))
+    (home := place.home.parent / "another").mkdir()
+    (home / "dagster.yaml").write_text(yaml.safe_dump({"scheduler": settings["scheduler"]}), encoding="utf-8")
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert instance.scheduler is not None
+        assert getattr(instance.scheduler, "max_tick_retries", 0) == 5
 
 
 @pytest.mark.parametrize(

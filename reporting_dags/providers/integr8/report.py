@@ -23,7 +23,7 @@ from reporting_dags.providers.integr8.fields import (
 
 PROVIDER = "integr8"
 LONGEST_WINDOW_DAYS = 90
-MOST_COUNTED_DAYS = 31
+MOST_COUNTED_DAYS = 10
 """Days whose rows are counted together: a call each, of which sixty a minute are allowed (IN10)."""
 LOGS: dict[str, str] = {
     "clicks": "request_time",
