@@ -75,7 +75,7 @@ class Deployment:
     def __post_init__(self) -> None:
         self._job = self.loaded.resolve_implicit_global_asset_job_def()
         self._repository = self.loaded.get_repository_def()
-        # As they are: building one anew at every tick is a tenth of a month.
+        # As they are: building them anew at every tick takes long, and the real daemon beside it does.
         self._resources: Mapping[str, Any] = {
             name: dg.ResourceDefinition.hardcoded_resource(one) for name, one in (self.loaded.resources or {}).items()
         }
