@@ -26,7 +26,7 @@ _KEEP_ALIVE = {
     "tcp_user_timeout": 30_000,
 }
 """A run's lock lives as long as its connection, which idles while a report is waited for; a server that is gone without
-a word is noticed within half a minute, idle or not."""
+a word holds up a question for half a minute."""
 _LEDGER = lock_number("reporting_ledger")
 
 _COLUMNS = {
@@ -143,7 +143,7 @@ class Database:
 
     def close(self) -> None:
         """Stop being every owner; on PostgreSQL a connection stays open for who opens the database next."""
-        self._owners.close()
+        self.owners.close()
 
 
 class _PatientOwners:
@@ -196,7 +196,7 @@ def open_database(postgres_url: str | None, home: Path, *, lock_seconds: float) 
 
 @functools.lru_cache(maxsize=4)
 def _postgres(url: sa.URL, _process: int) -> sa.Engine:
-    """One engine a process: connecting, and compiling each statement anew, would be most of the work of a tick."""
+    """One engine a process: connecting, and compiling each statement anew, would be much of the work of a tick."""
     return sa.create_engine(
         url.set(drivername="postgresql+psycopg2"),
         pool_pre_ping=True,

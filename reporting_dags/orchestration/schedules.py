@@ -59,10 +59,9 @@ def _schedule(name: str, provider: str, reports: list[Report[Any]], start: date)
         alone = not is_on(context.instance, sensor_name(provider), SystemClock().now())
         requests: list[tuple[datetime, dg.RunRequest]] = []
         left: list[str] = []
-        found: list[tuple[Report[Any], list[Due], list[str]]] = []
         try:
             with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
-                found += [(report, *_wanted(report, start, opened, now, alone=alone)) for report in reports]
+                found = [(report, *_wanted(report, start, opened, now, alone=alone)) for report in reports]
         except ReportingError as error:
             # Not skipped: the scheduler tries a tick that failed again, and would leave one that was skipped.
             raise dg.Failure(f"{provider}: {error.line}") from None

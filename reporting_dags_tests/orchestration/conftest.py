@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ import yaml
 
 from reporting_dags.definitions import definitions
 from reporting_dags.jobs import tables
-from reporting_dags.jobs.database import open_database
+from reporting_dags.jobs.database import FILE_NAME, open_database
 from reporting_dags.jobs.due import due_days
 from reporting_dags.landing.store import Store, open_store
 from reporting_dags.local import sandbox_accounts
@@ -83,6 +85,16 @@ class Place:
                 data=opened.data,
                 now=datetime.now(UTC),
             )
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """Another process holds the ledger's lock."""
+        other = sqlite3.connect(self.home / FILE_NAME, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            other.close()
 
     @property
     def store(self) -> Store:

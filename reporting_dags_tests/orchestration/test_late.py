@@ -1,6 +1,5 @@
 """The late-data sensor: it lands what is ready, asks again for what is due again, and says what it did and why not."""
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
@@ -177,11 +176,8 @@ def test_a_ledger_that_is_locked_is_told_in_time_and_the_next_tick_looks_again(
 ) -> None:
     scheduled(there)
     monkeypatch.setattr(late, "TICK_LOCK_SECONDS", 0.2)
-    lock = sqlite3.connect(there.home / "reporting_ledger.db", isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    assert "stays locked by another process" in said(sensor_tick(there))
-    lock.execute("ROLLBACK")
-    lock.close()
+    with there.locked():
+        assert "stays locked by another process" in said(sensor_tick(there))
     assert "locked" not in str(sensor_tick(there).skipped)
 
 

@@ -1,4 +1,3 @@
-import sqlite3
 from collections import Counter, defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
@@ -165,11 +164,8 @@ def test_while_a_run_is_building_no_other_is_asked_for(place: Place, day: date) 
 def test_a_ledger_that_is_locked_is_told_by_the_tick(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     asked(place)
     monkeypatch.setattr(network, "TICK_LOCK_SECONDS", 0.2)
-    lock = sqlite3.connect(place.home / "reporting_ledger.db", isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    days, told = asked(place)
-    lock.execute("ROLLBACK")
-    lock.close()
+    with place.locked():
+        days, told = asked(place)
     assert not days
     assert "stays locked by another process" in str(told)
 

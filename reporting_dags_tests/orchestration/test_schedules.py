@@ -1,6 +1,5 @@
 """The schedule of a provider asks for what is missing or due, when the newest day is out."""
 
-import sqlite3
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -37,16 +36,12 @@ def test_at_first_every_day_is_asked_for_in_one_run_a_report(live: Sandbox, plac
     assert len({request.run_key for request in told.requests}) == len(told.requests)
 
 
-def test_a_ledger_that_is_locked_fails_the_tick_in_one_line_and_the_scheduler_tries_it_again(
+def test_a_ledger_that_is_locked_fails_the_tick_in_one_line_and_the_scheduler_is_told_to_try_again(
     live: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedules, "TICK_LOCK_SECONDS", 0.2)
-    lock = sqlite3.connect(place.home / "reporting_ledger.db", isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    with pytest.raises(ScheduleExecutionError) as caught:
+    with place.locked(), pytest.raises(ScheduleExecutionError) as caught:
         schedule_tick(place, datetime(2026, 11, 20, 12, 5, tzinfo=UTC))
-    lock.execute("ROLLBACK")
-    lock.close()
     failure = caught.value.__cause__
     assert isinstance(failure, dg.Failure)
     assert str(failure.description).startswith("dt_offer_wall: the ledger")
