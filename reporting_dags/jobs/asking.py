@@ -7,7 +7,7 @@ from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.calls import renewed
 from reporting_dags.jobs.job import Job
 from reporting_dags.jobs.planner import refusal
-from reporting_dags.model.errors import Denied
+from reporting_dags.model.errors import Denied, Expired
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Quota
 from reporting_dags.providers.trouble import Unavailable
@@ -16,6 +16,10 @@ _LOOKS = 3
 """How often, at growing intervals, a job is looked for whose submit got no answer."""
 _PATIENCE = timedelta(hours=1)
 """How long nothing is bought while it cannot be told whether it was bought already."""
+
+
+class WindowExpired(Expired):
+    """The first day of a window is older than the provider's retention; later days may still be requested."""
 
 
 class Asking:
@@ -65,9 +69,11 @@ class Asking:
         return self._bench.ledger.submitted(job, handle, job.intended_at, self._bench.provider.ahead)
 
     def _asked(self, job: Job) -> Job:
-        out_of_reach = refusal(self._report.calendar, job.request.window.first, self._bench.clock.now())
-        if out_of_reach is not None:
-            raise out_of_reach
+        refused = refusal(self._report.calendar, job.request.window.first, self._bench.clock.now())
+        if isinstance(refused, Expired):
+            raise WindowExpired(refused.message, advice=refused.advice)
+        if refused is not None:
+            raise refused
         handle = self._bench.provider.submit(self._report, job.request, self.meter(job))
         self._bench.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
         return self._bench.ledger.submitted(job, handle, self._bench.clock.now(), self._bench.provider.ahead)

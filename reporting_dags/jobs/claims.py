@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobState
+from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobGroup, JobState
 from reporting_dags.jobs.job_rows import close, cut_requests, days_of, job_of, mark_of, open_rows, text_of, window_of
-from reporting_dags.jobs.leftovers import Leftover, judge
+from reporting_dags.jobs.leftovers import Leftover, Resumed, judge
 from reporting_dags.jobs.planner import longest_answered, narrowed, plan
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Expired, LostClaim
@@ -43,8 +43,8 @@ class Claims:
         """Hold `days` for a run: jobs left behind that serve some of them, and intents for the fewest windows besides.
 
         Returns:
-            The jobs to finish and the days to land of each window, or `Busy` when a live run holds one of the days;
-            then nothing is held.
+            The jobs to finish, in groups with the days to land from each, or `Busy` when a live run holds one of the
+            days; then nothing is held.
         """
 
         def work(connection: sa.Connection) -> Claim | Busy:
@@ -64,17 +64,10 @@ class Claims:
             verdict = judge(leftovers, days, who=who, parts=parts_of, landed=landed, now=now, finds=finds)
             for job, reason in verdict.close:
                 close(connection, job, Outcome.EXPIRED, reason, now)
-            held = [_take(connection, one.job, who) for group in verdict.take.values() for one in group]
-            assigned = dict(verdict.days)
-            wanted = [Request(window, part) for window in assigned for part in parts_of(window)]
+            groups = [_resumed(connection, who, one, parts_of(one.window), now) for one in verdict.resume]
             for window in plan(verdict.ask, longest_answered(longest, cut)):
-                for request in requests(window):
-                    wanted.append(request)
-                    assigned[request.window] = frozenset(day for day in verdict.ask if day in request.window)
-            have = {job.request for job in held}
-            wanted = [request for request in wanted if request not in have and assigned[request.window]]
-            held += [_intend(connection, who, request, assigned[request.window], now) for request in wanted]
-            return _claim(held, {window: mine for window, mine in assigned.items() if mine})
+                groups += _planned(connection, who, requests(window), verdict.ask, now)
+            return _claim(groups)
 
         return self._database.run(work)
 
@@ -109,7 +102,7 @@ class Claims:
                 raise LostClaim(f"{who.report}: another answer has landed just now", advice="It stands.")
             rows = connection.execute(sa.select(table).where(table.c.id.in_(ids))).all()
             if len(rows) < len(set(ids)) or any(row.state in _ASKED_ANEW for row in rows):
-                return Claim([], {})
+                return Claim(())
             asked = {row.part for row in rows}
             if any(row.fingerprint != who.fingerprint for row in rows) or (set(parts) != {""} and asked != set(parts)):
                 raise Expired(
@@ -124,7 +117,7 @@ class Claims:
                 again = values | ({"days_left": ""} if row.state == JobState.CLOSED else {})
                 connection.execute(table.update().where(table.c.id == row.id).values(again))
                 held.append(_take(connection, replace(job_of(row), state=JobState.DOWNLOADED), who))
-            return _claim(held, {job.request.window: frozenset(days) for job in held})
+            return _claim([JobGroup(held[0].request.window, tuple(held), frozenset(days))])
 
         return self._database.run(work)
 
@@ -141,8 +134,40 @@ def _leftover(row: sa.Row[Any]) -> Leftover:
     return Leftover(job=job_of(row), account=row.account, fingerprint=row.fingerprint, days_left=days)
 
 
-def _claim(held: Collection[Job], days: dict[Window, frozenset[date]]) -> Claim:
-    return Claim(sorted(held, key=lambda job: (job.request.window, job.request.part)), days)
+def _claim(groups: Collection[JobGroup]) -> Claim:
+    """The claim with groups in the order of their windows, and the jobs of each in the order of their parts."""
+    ordered = [
+        replace(group, jobs=tuple(sorted(group.jobs, key=lambda job: job.request.part)))
+        for group in sorted(groups, key=lambda group: group.window)
+    ]
+    return Claim(tuple(ordered))
+
+
+def _resumed(
+    connection: sa.Connection, who: Claimant, resumed: Resumed, parts: Collection[str], now: datetime
+) -> JobGroup:
+    """Take over open jobs, with intents for the parts that none of them asks for."""
+    jobs = [_take(connection, one.job, who) for one in resumed.jobs]
+    lacking = sorted(set(parts) - {job.request.part for job in jobs})
+    requests = [Request(resumed.window, part) for part in lacking]
+    jobs += [_intend(connection, who, request, resumed.days, now) for request in requests]
+    return JobGroup(resumed.window, tuple(jobs), resumed.days)
+
+
+def _planned(
+    connection: sa.Connection, who: Claimant, requests: Sequence[Request], days: Collection[date], now: datetime
+) -> list[JobGroup]:
+    """Intents for `requests`, a group for each of their windows that has one of `days`."""
+    windows: dict[Window, list[Request]] = {}
+    for request in requests:
+        windows.setdefault(request.window, []).append(request)
+    groups: list[JobGroup] = []
+    for window, of_window in windows.items():
+        landing = frozenset(day for day in days if day in window)
+        if landing:
+            jobs = tuple(_intend(connection, who, request, landing, now) for request in of_window)
+            groups.append(JobGroup(window, jobs, landing))
+    return groups
 
 
 def _asked_at_by_day(report: str) -> sa.Select[tuple[date, datetime]]:

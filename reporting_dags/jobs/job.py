@@ -46,11 +46,33 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What a run holds: the jobs to finish, and the asked days to land of each window; each day is in one window."""
+class JobGroup:
+    """Jobs that together answer one window, one for each part, and the requested days that land from them.
 
-    jobs: list[Job]
-    days: dict[Window, frozenset[date]]
+    Attributes:
+        window: the days that every job of the group asks for.
+        jobs: one a part.
+        days: which of the requested days land from this group; never empty.
+    """
+
+    window: Window
+    jobs: tuple[Job, ...]
+    days: frozenset[date]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a run holds: every requested day is in exactly one group.
+
+    Two groups may have the same window: one that an earlier run left open, and one that is planned for other days.
+    """
+
+    groups: tuple[JobGroup, ...]
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs of all groups, oldest window first."""
+        return [job for group in self.groups for job in group.jobs]
 
 
 @dataclass(frozen=True, slots=True)

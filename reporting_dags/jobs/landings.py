@@ -128,9 +128,12 @@ def _versions(
     return found
 
 
-def landed_days(connection: sa.Connection, report: str) -> dict[date, LandedFacts]:
-    """Every landed day of a report."""
+def landed_days(connection: sa.Connection, report: str, day: date | None = None) -> dict[date, LandedFacts]:
+    """Every landed day of a report, or the one `day` if it has landed."""
     table = tables.days
+    query = sa.select(table).where(table.c.report == report)
+    if day is not None:
+        query = query.where(table.c.day == day)
     return {
         row.day: LandedFacts(
             day=row.day,
@@ -147,5 +150,5 @@ def landed_days(connection: sa.Connection, report: str) -> dict[date, LandedFact
             asked_at=row.asked_at,
             landed_at=row.landed_at,
         )
-        for row in connection.execute(sa.select(table).where(table.c.report == report))
+        for row in connection.execute(query)
     }

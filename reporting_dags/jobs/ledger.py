@@ -31,6 +31,7 @@ from reporting_dags.jobs.job_rows import (
 from reporting_dags.jobs.landings import Landings, landed_days, once, ping
 from reporting_dags.landing.land import Put
 from reporting_dags.landing.restated import Restated
+from reporting_dags.model.errors import ReplacementRefused
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle
 
@@ -108,14 +109,22 @@ class Ledger(Claims, Landings):
 
         Raises:
             LostClaim: another run holds one of the jobs; the day was not put in place.
+            ReplacementRefused: the stored day is from a newer answer; it stays.
         """
-        put = once(publish)
+        put, report = once(publish), jobs[0].report
 
         def work(connection: sa.Connection) -> None:
             for job in jobs:
                 end_days(connection, job, recorded)
+            stored = landed_days(connection, report, facts.day).get(facts.day)
+            if stored is not None and stored.asked_at > facts.asked_at:
+                raise ReplacementRefused(
+                    f"an answer requested at {stored.asked_at:%Y-%m-%d %H:%M} UTC has landed, which is newer than this "
+                    f"one of {facts.asked_at:%Y-%m-%d %H:%M} UTC",
+                    advice="The newer one stays.",
+                )
             put(functools.partial(ping, connection))
-            self.keep(connection, jobs[0].report, facts)
+            self.keep(connection, report, facts)
 
         self._database.run(work)
 

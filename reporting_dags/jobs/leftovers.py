@@ -31,14 +31,42 @@ class Leftover:
     run: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Open jobs of one window that a run continues, and the days that it lands from them."""
+
+    jobs: tuple[Leftover, ...]
+    days: frozenset[date]
+
+    @property
+    def window(self) -> Window:
+        """The days that every one of the jobs asks for."""
+        return self.jobs[0].job.request.window
+
+
 @dataclass(slots=True)
 class Verdict:
-    """Which leftovers to close, and why; which windows to take up for which days; which days are left to ask for."""
+    """Which open jobs to close, and why; which to resume for which days; which days are left to request."""
 
     close: list[tuple[Job, str]] = field(default_factory=list[tuple[Job, str]])
-    take: dict[Window, list[Leftover]] = field(default_factory=dict[Window, list[Leftover]])
-    days: dict[Window, frozenset[date]] = field(default_factory=dict[Window, frozenset[date]])
+    resume: list[Resumed] = field(default_factory=list[Resumed])
     ask: set[date] = field(default_factory=set[date])
+
+
+def by_window(leftovers: Sequence[Leftover]) -> list[list[Leftover]]:
+    """Open jobs that belong together: of one window, at most one a part; of several for a part the newest first."""
+    groups: defaultdict[Window, list[list[Leftover]]] = defaultdict(list)
+    for leftover in sorted(leftovers, key=lambda one: one.job.asked_at, reverse=True):
+        groups_of_window = groups[leftover.job.request.window]
+        part = leftover.job.request.part
+        free = (group for group in groups_of_window if all(other.job.request.part != part for other in group))
+        group = next(free, None)
+        if group is None:
+            groups_of_window.append([leftover])
+        else:
+            group.append(leftover)
+    found = (group for groups_of_window in groups.values() for group in groups_of_window)
+    return [sorted(group, key=lambda one: one.job.request.part) for group in found]
 
 
 def judge(
@@ -51,7 +79,7 @@ def judge(
     now: datetime,
     finds: bool = False,
 ) -> Verdict:
-    """Decide on every leftover that touches an asked day; each asked day ends up in one window, or in `ask`.
+    """Decide on every leftover that touches an asked day; each asked day ends up in one resumed group, or in `ask`.
 
     Args:
         leftovers: open jobs of the report, in any order.
@@ -63,7 +91,7 @@ def judge(
         finds: whether the provider can be asked for a job whose handle was not saved.
     """
     verdict = Verdict(ask=set(asked))
-    groups: defaultdict[Window, list[Leftover]] = defaultdict(list)
+    useful: list[Leftover] = []
     for leftover in leftovers:
         if not any(day in leftover.job.request.window for day in asked):
             continue
@@ -71,9 +99,9 @@ def judge(
         if reason:
             verdict.close.append((leftover.job, reason))
         else:
-            groups[leftover.job.request.window].append(leftover)
-    for window, group in sorted(groups.items(), key=lambda item: _asked_at(item[1]), reverse=True):
-        bought_at = _asked_at(group)
+            useful.append(leftover)
+    for group in sorted(by_window(useful), key=_asked_at, reverse=True):
+        window, bought_at = group[0].job.request.window, _asked_at(group)
         left = frozenset[date]().union(*(leftover.days_left for leftover in group))
         current = {day for day in window.days if day not in landed or landed[day] <= bought_at}
         # Intents buy nothing that is certain: a window is not asked for whole for the sake of some of its days.
@@ -81,8 +109,7 @@ def judge(
         if intents and not verdict.ask & current >= set(window.days):
             verdict.close += [(leftover.job, ORPHANED) for leftover in group]
         elif verdict.ask & left & current:
-            verdict.take[window] = group
-            verdict.days[window] = frozenset(verdict.ask & current)
+            verdict.resume.append(Resumed(tuple(group), frozenset(verdict.ask & current)))
             verdict.ask -= current
         elif not left & current:
             verdict.close += [(leftover.job, "a newer answer has landed on all of its days") for leftover in group]

@@ -66,7 +66,10 @@ def refusal(calendar: Calendar, day: date, now: datetime) -> ReportingError | No
         )
     oldest = calendar.oldest(now)
     if day < oldest:
-        return Expired(f"out of the provider's reach, which today goes back to {oldest}", advice="It is lost.")
+        return Expired(
+            f"older than the provider's retention (earliest available: {oldest})",
+            advice="It cannot be requested any more; a partition that has landed stays as it is.",
+        )
     published = calendar.published_at(day)
     if published > now:
         return NotReady(

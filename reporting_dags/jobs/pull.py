@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from reporting_dags.jobs.asking import WindowExpired
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.drive import Driven, Driver
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
@@ -22,7 +23,14 @@ from reporting_dags.landing.land import LandedDay, Part, Put, land
 from reporting_dags.landing.restated import Restated, restated
 from reporting_dags.landing.store import raw_key
 from reporting_dags.model.days import Window
-from reporting_dags.model.errors import LostClaim, NotReady, ReportingError, StorageError, Truncated
+from reporting_dags.model.errors import (
+    LostClaim,
+    NotReady,
+    ReplacementRefused,
+    ReportingError,
+    StorageError,
+    Truncated,
+)
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 
@@ -34,37 +42,45 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
         StorageError: the ledger or a store cannot be used; what was bought stays for the next run.
         LostClaim: another run took over.
     """
-    now = bench.clock.now()
-    askable: list[date] = []
-    # What was bought before its day went out of reach lands all the same.
-    bought = bench.ledger.open_days(report.key)
-    for day in sorted(set(days)):
-        error = refusal(report.calendar, day, now) if day not in bought else None
-        if error is None:
-            askable.append(day)
-        else:
-            yield DayResult(day=day, error=error)
-    if not askable:
+    # An answer that was requested before its day became too old lands all the same.
+    requested = bench.ledger.open_days(report.key)
+    wanted = sorted(set(days))
+    refused = _refused(bench, report, [day for day in wanted if day not in requested])
+    yield from refused.values()
+    wanted = [day for day in wanted if day not in refused]
+    if not wanted:
         return
     with present(bench, report) as (mine, who):
-        yield from _until_ended(mine, report, askable, who)
+        yield from _until_ended(mine, report, wanted, who)
+
+
+def _refused(bench: Bench, report: Report[Any], days: Collection[date]) -> dict[date, DayResult]:
+    """The end of each of `days` that cannot be requested now."""
+    now = bench.clock.now()
+    errors = {day: refusal(report.calendar, day, now) for day in days}
+    return {day: DayResult(day=day, error=error) for day, error in errors.items() if error is not None}
 
 
 def _until_ended(bench: Bench, report: Report[Any], days: list[date], who: Claimant) -> Iterator[DayResult]:
-    """Bring `days` home; those whose answer the provider cut are asked for again, in smaller requests."""
+    """Pull `days`; those that have to be planned once more are, until each has ended."""
     while days:
         try:
             claim = once_free(bench, report, functools.partial(_claim, bench, report, days, who))
         except NotReady as error:
             yield from (DayResult(day=day, error=error) for day in days)
             return
-        days = []
+        days, too_old = [], list[date]()
         for result in bring_home(bench, report, claim):
             if isinstance(result.error, CutShort):
                 bench.log(result.error.line)
                 days.append(result.day)
+            elif isinstance(result.error, WindowExpired):
+                too_old.append(result.day)
             else:
                 yield result
+        refused = _refused(bench, report, too_old)
+        yield from refused.values()
+        days += [day for day in too_old if day not in refused]
 
 
 class CutShort(Truncated):
@@ -84,13 +100,15 @@ def _claim(bench: Bench, report: Report[Any], days: list[date], who: Claimant) -
 
 
 def bring_home(bench: Bench, report: Report[Any], claim: Claim, *, asks: bool = True) -> Iterator[DayResult]:
-    """Drive the jobs of a claim, and land each window as soon as every part of it is kept."""
-    ended: dict[Window, list[Driven]] = {window: [] for window in claim.days}
+    """Drive the jobs of a claim, and land each group of them as soon as the answer of every part is kept."""
+    groups = {job.id: number for number, group in enumerate(claim.groups) for job in group.jobs}
+    ended: list[list[Driven]] = [[] for _ in claim.groups]
     for driven in Driver(bench, report, asks=asks).drive(claim.jobs):
-        window = driven.job.request.window
-        ended[window].append(driven)
-        if len(ended[window]) == sum(job.request.window == window for job in claim.jobs):
-            yield from _end_window(bench, report, window, sorted(claim.days[window]), ended[window])
+        number = groups[driven.job.id]
+        group = claim.groups[number]
+        ended[number].append(driven)
+        if len(ended[number]) == len(group.jobs):
+            yield from _end_window(bench, report, group.window, sorted(group.days), ended[number])
 
 
 def _end_window(
@@ -115,7 +133,8 @@ def _end_window(
     try:
         for result in _land(bench, report, window, list(left), jobs, evidence) if left else ():
             left.remove(result.day)
-            if result.error is not None:
+            # A day whose newer version stays has not failed.
+            if result.error is not None and not isinstance(result.error, ReplacementRefused):
                 bad = bad or result.error.line
                 failures.append(result.day)
             yield result

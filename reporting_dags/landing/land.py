@@ -21,7 +21,7 @@ from reporting_dags.landing.store import Store
 from reporting_dags.landing.trouble import storage_error
 from reporting_dags.landing.workspace import workspace
 from reporting_dags.model.days import Window
-from reporting_dags.model.errors import DataError, Partial, ReportingError, StorageError
+from reporting_dags.model.errors import DataError, Partial, ReplacementRefused, ReportingError, StorageError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 
@@ -80,7 +80,7 @@ class RefusedDay:
     Attributes:
         day: the partition.
         error: why.
-        checks: what was checked, at least one failed.
+        checks: what was checked; none where the stored day may not be replaced.
     """
 
     day: date
@@ -108,7 +108,8 @@ def land(
         store: where partitions live.
         expected_rows: how many rows the provider said there are, where it did; what the files themselves say must hold
             too.
-        publish: called with each day and what puts it in place, to be called once; what it raises ends the landing.
+        publish: called with each day and what puts it in place, to be called once. `ReplacementRefused` refuses
+            that day alone; whatever else it raises ends the landing.
 
     Yields:
         Each day once. A day that is refused leaves the others unharmed.
@@ -205,7 +206,10 @@ def _landed(
         checks=checks,
         warnings=(*warnings, *_rounding(report, file)),
     )
-    publish(landed, functools.partial(store.put, file.path, report.file(file.day)))
+    try:
+        publish(landed, functools.partial(store.put, file.path, report.file(file.day)))
+    except ReplacementRefused as error:
+        return RefusedDay(day=file.day, error=error, checks=())
     return landed
 
 

@@ -99,6 +99,10 @@ class DataError(ReportingError):
     outcome = Outcome.FAILED
 
 
+class ReplacementRefused(ReportingError):
+    """The stored partition stays: the answer that was to replace it is older, or does not cover what it covers."""
+
+
 class StorageError(ReportingError):
     """A data root, raw store or ledger cannot be read or written."""
 

@@ -90,3 +90,8 @@ def truncated(ledger: Ledger, request: Request, **who: str) -> None:
 
 def windows(claim: Claim) -> list[tuple[int, int]]:
     return [(job.request.window.first.day, job.request.window.last.day) for job in claim.jobs]
+
+
+def landing(claim: Claim) -> list[tuple[Window, set[date]]]:
+    """The window of each group, and the days that land from it."""
+    return [(group.window, set(group.days)) for group in claim.groups]

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.job import Busy, Claim, Claimant, JobState
+from reporting_dags.jobs.job import Busy, Claim, Claimant, JobGroup, JobState
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import LostClaim
@@ -23,6 +23,7 @@ from reporting_dags_tests.jobs.claiming import (
     days,
     facts_of,
     halves,
+    landing,
     published,
     run_of,
     truncated,
@@ -77,7 +78,7 @@ def test_a_window_that_was_cut_is_narrowed_and_pieces_that_nobody_wants_are_not_
     ledger.owners.leave(who.owner)
     claim = claimed(ledger, run_of(ledger), [day(1), day(8)])
     assert windows(claim) == [(1, 1), (5, 8)]
-    assert claim.days == {Window(day(1), day(1)): {day(1)}, Window(day(5), day(8)): {day(8)}}
+    assert landing(claim) == [(Window(day(1), day(1)), {day(1)}), (Window(day(5), day(8)), {day(8)})]
 
 
 def test_parts_that_are_missing_of_a_window_are_bought_beside_those_that_are_there(ledger: Ledger) -> None:
@@ -94,7 +95,7 @@ def test_parts_that_are_missing_of_a_window_are_bought_beside_those_that_are_the
     ]
     assert claim.jobs[1].id == kept.id
     assert claim.jobs[0].id != first.id
-    assert claim.days == {Window(day(3), day(4)): set(days(3, 4))}
+    assert landing(claim) == [(Window(day(3), day(4)), set(days(3, 4)))]
 
 
 def test_parts_of_a_day_that_was_cut_are_bought_once_each(ledger: Ledger) -> None:
@@ -140,7 +141,7 @@ def test_a_day_on_which_a_newer_answer_has_landed_is_asked_for_anew(ledger: Ledg
     ledger.landed([job], newer, recorded=(), publish=published([]))
     ledger.owners.leave(who.owner)
     claim = claimed(ledger, run_of(ledger), days(3, 4))
-    assert claim.days == {Window(day(3), day(4)): {day(4)}, Window(day(3), day(3)): {day(3)}}
+    assert landing(claim) == [(Window(day(3), day(3)), {day(3)}), (Window(day(3), day(4)), {day(4)})]
     assert {one.id == job.id for one in claim.jobs} == {True, False}
 
 
@@ -153,7 +154,9 @@ def test_days_that_land_anew_are_held_and_are_nothing_that_a_crash_would_leave_t
     ledger.owners.leave(who.owner)
     again = run_of(ledger, run="run-2")
     claim = ledger.reopen(again, [job.id], days(3, 4), parts=("",))
-    assert claim == Claim([replace(job, fence=job.fence + 1)], {Window(day(3), day(5)): frozenset(days(3, 4))})
+    assert claim == Claim(
+        (JobGroup(Window(day(3), day(5)), (replace(job, fence=job.fence + 1),), frozenset(days(3, 4))),)
+    )
     assert ledger.open_days(REPORT) == {day(5)}, "but for the day that had not ended before"
     assert ledger.reopen(run_of(ledger), [job.id], [day(3)], parts=("",)) == Busy(Window(day(3), day(5)), "run-2")
     ledger.owners.leave(again.owner)
@@ -173,7 +176,9 @@ def test_a_job_that_has_closed_is_open_again_while_its_days_land_anew(
     ledger.landed([others], facts_of(3, others), recorded=(), publish=published([]))
     claim = ledger.reopen(run_of(ledger), [job.id], [day(3)], parts=("",))
     assert isinstance(claim, Claim)
-    assert claim == Claim([replace(job, fence=job.fence + 1)], {Window(day(3), day(4)): frozenset([day(3)])})
+    assert claim == Claim(
+        (JobGroup(Window(day(3), day(4)), (replace(job, fence=job.fence + 1),), frozenset([day(3)])),)
+    )
     query = sa.select(tables.jobs).where(tables.jobs.c.id == job.id)
     row = database_of_its_own.run(lambda connection: connection.execute(query).one())
     assert (row.state, row.closed_at, row.outcome, row.cause) == (JobState.DOWNLOADED, None, None, None)
@@ -187,4 +192,4 @@ def test_a_day_whose_job_the_ledger_has_forgotten_cannot_land_anew(
     who, job = bought(ledger, [day(3)])
     ledger.landed([job], facts_of(3, job), recorded=(), publish=published([]))
     ledger.owners.leave(who.owner)
-    assert ledger.reopen(run_of(ledger), [job.id, "another"], [day(3)], parts=("",)) == Claim([], {})
+    assert ledger.reopen(run_of(ledger), [job.id, "another"], [day(3)], parts=("",)) == Claim(())

@@ -229,7 +229,7 @@ def test_a_job_of_a_day_that_went_out_of_reach_is_not_sent_again(stage: Stage) -
     stage.provider.polls = [Expired("gone")]
     driven = stage.one([sent])
     assert driven.error is not None
-    assert "out of the provider's reach, which today goes back to 2025-05-21" in driven.error.line
+    assert "older than the provider's retention (earliest available: 2025-05-21)" in driven.error.line
     assert stage.provider.when("submit") == []
 
 
@@ -238,7 +238,7 @@ def test_a_day_that_went_out_of_reach_before_it_was_asked_for_is_not_asked_for(s
     stage.clock.at = datetime(2026, 11, 21, 0, 0, 30, tzinfo=NOON.tzinfo)
     driven = stage.one([job])
     assert driven.error is not None
-    assert "out of the provider's reach" in driven.error.line
+    assert "older than the provider's retention" in driven.error.line
     assert stage.provider.calls == []
     assert not stage.open()
 

@@ -84,12 +84,12 @@ class LedgerStates(RuleBasedStateMachine):
         if isinstance(found, Busy):
             self.ledger.owners.leave(run.owner)
             return multiple()
-        assert sorted(day for mine in found.days.values() for day in mine) == sorted(days), "each day in one window"
+        assert sorted(day for group in found.groups for day in group.days) == sorted(days), "each day in one group"
         run.jobs = {job.id: job for job in found.jobs}
         self.holders |= dict.fromkeys(run.jobs, run.name)
-        for window, mine in found.days.items():
-            for day in mine:
-                run.days[day] = [job.id for job in found.jobs if job.request.window == window]
+        for group in found.groups:
+            for day in group.days:
+                run.days[day] = [job.id for job in group.jobs]
                 assert run.days[day], "a job for each day"
         return run
 

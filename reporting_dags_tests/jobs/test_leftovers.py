@@ -46,20 +46,20 @@ def test_every_asked_day_has_one_way_home_and_no_answer_replaces_a_newer_one(
     found: list[Leftover], asked: set[date], landed: dict[date, datetime], finds: bool
 ) -> None:
     verdict = judge(found, asked, who=WHO, parts=lambda _: ("",), landed=landed, now=NOW, finds=finds)
-    ways = [*verdict.days.values(), frozenset(verdict.ask)]
+    ways = [*(group.days for group in verdict.resume), frozenset(verdict.ask)]
     assert sorted(day for days in ways for day in days) == sorted(asked)
     closed = {job.id for job, _ in verdict.close}
-    for window, group in verdict.take.items():
-        assert not closed & {leftover.job.id for leftover in group}
-        assert verdict.days[window] & frozenset().union(*(leftover.days_left for leftover in group))
-        if all(leftover.job.state is JobState.INTENDED for leftover in group):
-            assert verdict.days[window] == set(window.days), "nothing is bought for days that nobody asked for"
-        for leftover in group:
+    for group in verdict.resume:
+        assert not closed & {leftover.job.id for leftover in group.jobs}
+        assert group.days & frozenset().union(*(leftover.days_left for leftover in group.jobs))
+        if all(leftover.job.state is JobState.INTENDED for leftover in group.jobs):
+            assert group.days == set(group.window.days), "nothing is requested for days that nobody asked for"
+        for leftover in group.jobs:
             job = leftover.job
             assert leftover.account == WHO.account
             assert finds or job.state is not JobState.INTENDED
             assert job.submitted_at is not None
-            assert all(landed.get(day, job.submitted_at) <= job.submitted_at for day in verdict.days[window])
+            assert all(landed.get(day, job.submitted_at) <= job.submitted_at for day in group.days)
 
 
 def day(number: int) -> date:
@@ -91,8 +91,7 @@ def judged(
 def days_of(verdict: Verdict) -> dict[str, list[int]]:
     """Job ids → the days that they are taken up for."""
     return {
-        " ".join(one.job.id for one in group): sorted(each.day for each in verdict.days[window])
-        for window, group in verdict.take.items()
+        " ".join(one.job.id for one in group.jobs): sorted(each.day for each in group.days) for group in verdict.resume
     }
 
 

@@ -83,7 +83,7 @@ def test_a_day_before_the_providers_reach_fails_in_one_line_and_unasked(
     monkeypatch.setenv("REPORTING_START_DATE", "2019-01-01")
     line = failure_of(place.run(date(2019, 6, 10), date(2019, 6, 11)))
     assert "2019-06-10...2019-06-11 expired: " in line
-    assert "out of the provider's reach" in line
+    assert "older than the provider's retention" in line
     assert live.log.entries() == []
 
 

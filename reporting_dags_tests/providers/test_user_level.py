@@ -117,7 +117,7 @@ def test_a_file_that_never_fills_is_not_asked_for_again_once_its_day_is_out_of_r
     sandbox.faults.add(ASK, do="never", times=None)
     oldest = date(2026, 11, 10)
     line = line_of(brought(bench_of("dt_user_level"), REVENUE, [oldest])[oldest], Outcome.EXPIRED)
-    assert "out of the provider's reach" in line
+    assert "older than the provider's retention" in line
     assert sandbox.log.count(ASK) == len(APPS)
 
 

@@ -1,0 +1,176 @@
+"""Ranges and single days that are run again after a kill: each day ends once, and the newest answer stays."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.leftovers import judge
+from reporting_dags.jobs.pull import pull
+from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.model.errors import ReplacementRefused
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Request
+from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
+from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.conftest import NOON, SandboxClock
+from reporting_dags_tests.jobs.claiming import (
+    HOUR,
+    REPORT,
+    bought,
+    claimed,
+    day,
+    days,
+    facts_of,
+    landing,
+    published,
+    run_of,
+)
+from reporting_dags_tests.jobs.test_leftovers import NOW, WHO, left
+from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed
+
+
+class Killed(BaseException):
+    """What a SIGKILL does to a run."""
+
+
+def killed_after(bench: Bench, report: Report[Any], wanted: list[date], count: int, patch: pytest.MonkeyPatch) -> None:
+    """A run that dies after `count` days have landed, before Dagster has recorded the last of them."""
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    running: Iterator[Any] = pull(bench, report, wanted)
+    for _ in range(count):
+        next(running)
+    with patch.context() as dying:
+        dying.setattr(type(bench.ledger), "finish", die)
+        running.close()  # type: ignore[attr-defined]
+
+
+def test_a_range_run_again_after_a_kill_and_runs_of_single_days_ends_each_day_once_with_its_newest_answer(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_of("dt_offer_wall")
+    last = PERFORMANCE.calendar.newest(clock.now())
+    wanted = Window(last - 6 * ONE_DAY, last).days
+    killed_after(bench, PERFORMANCE, wanted, 2, monkeypatch)
+    assert bench.ledger.open_days(PERFORMANCE.key) == set(wanted[1:])
+    clock.sleep(23.9 * 3600)  # the provider restates meanwhile
+    for again in (wanted[0], wanted[-1], wanted[-1]):
+        landed(bench, PERFORMANCE, [again])
+    before = bench.ledger.days(PERFORMANCE.key)
+    results = brought(bench, PERFORMANCE, wanted)
+    after = bench.ledger.days(PERFORMANCE.key)
+    assert set(results) == set(wanted)
+    assert all(after[one].asked_at >= before[one].asked_at for one in before)
+    check_truth(bench, sandbox, PERFORMANCE, [wanted[0], wanted[-1]])
+
+
+def test_an_open_window_and_an_equal_planned_one_are_two_groups(ledger: Ledger) -> None:
+    who, open_job = bought(ledger, days(1, 7))
+    ledger.owners.leave(who.owner)
+    for number in (1, 7):
+        newer = replace(facts_of(number, open_job), asked_at=NOON + HOUR)
+        single = claimed(ledger, run := run_of(ledger), [day(number)]).jobs
+        ledger.landed(single, newer, recorded=[day(number)], publish=published([]))
+        for job in single:
+            ledger.finish(job, [day(number)], Outcome.DATA, "", NOON)
+        ledger.owners.leave(run.owner)
+    claim = claimed(ledger, run_of(ledger), days(1, 7))
+    window = Window(day(1), day(7))
+    assert landing(claim) == [(window, set(days(2, 6))), (window, {day(1), day(7)})]
+    assert [[job.id == open_job.id for job in group.jobs] for group in claim.groups] == [[True], [False]]
+
+
+def test_of_two_open_groups_of_one_window_the_newer_serves_its_days_and_the_older_the_rest() -> None:
+    window = Window(day(1), day(7))
+    older = [left(1, 7, 5, request=Request(window, part), days=set(range(2, 7)), id=f"{part}-old") for part in "xy"]
+    newer = [left(1, 7, 1, request=Request(window, part), days={1, 7}, id=f"{part}-new") for part in "xy"]
+    wanted = [day(1), day(4)]
+    verdict = judge(
+        [older[0], newer[1], older[1], newer[0]],
+        wanted,
+        who=WHO,
+        parts=lambda _: ("x", "y"),
+        landed={each: NOW - timedelta(hours=3) for each in days(2, 6)},
+        now=NOW,
+    )
+    assert [[one.job.id for one in group.jobs] for group in verdict.resume] == [["x-new", "y-new"]]
+    assert verdict.resume[0].days == {day(1), day(4)}, "the newest answer serves every requested day of its window"
+    assert verdict.ask == set()
+
+
+def test_an_answer_older_than_the_one_that_landed_is_refused_and_not_put_in_place(ledger: Ledger) -> None:
+    _, job = bought(ledger, days(3, 4))
+    files: list[str] = []
+    newer = replace(facts_of(3, job), asked_at=NOON + HOUR)
+    ledger.landed([job], newer, recorded=(), publish=published(files))
+    older = replace(newer, asked_at=NOON, fingerprint="v0")
+    with pytest.raises(ReplacementRefused, match="requested at 2026-11-20 14:00 UTC has landed, which is newer"):
+        ledger.landed([job], older, recorded=(), publish=published(files))
+    assert files == ["put"]
+    assert ledger.days(REPORT)[day(3)].fingerprint == newer.fingerprint
+    ledger.landed([job], replace(older, asked_at=newer.asked_at), recorded=(), publish=published(files))
+    assert ledger.days(REPORT)[day(3)].fingerprint == "v0", "the same answer may land again"
+
+
+def test_a_day_whose_newer_answer_landed_meanwhile_is_refused_alone_and_is_no_failure(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
+) -> None:
+    bench = bench_of("dt_offer_wall")
+    last = EVENT.calendar.newest(clock.now())
+    wanted = [last - ONE_DAY, last]
+    running = pull(bench, EVENT, wanted)
+    next(running)
+    stored = bench.ledger.days(EVENT.key)
+    before = bench.ledger.days
+
+    facts = replace(stored[wanted[0]], day=wanted[1], asked_at=clock.now() + timedelta(hours=1))
+    bench.ledger._database.run(lambda connection: bench.ledger.keep(connection, EVENT.key, facts))
+    (result,) = list(running)
+    assert isinstance(result.error, ReplacementRefused)
+    assert before(EVENT.key)[wanted[1]] == facts
+    assert bench.ledger.known(EVENT.key, since=NOON - HOUR).failures == {}
+    assert bench.ledger.open_days(EVENT.key) == set()
+
+
+@pytest.mark.rule("OW5", "MT4")
+@pytest.mark.parametrize("report", [EVENT, OFFER_PERFORMANCE], ids=lambda report: report.key)
+def test_a_day_of_an_open_job_that_became_too_old_fails_alone(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, monkeypatch: pytest.MonkeyPatch, report: Report[Any]
+) -> None:
+    bench = bench_of(report.provider)
+    oldest = report.calendar.oldest(clock.now())
+    wanted = Window(oldest, oldest + 6 * ONE_DAY).days
+    killed_after(bench, report, wanted, 1, monkeypatch)
+    clock.sleep(25 * 3600)  # the answer is not resumed any more, and the first day cannot be requested
+    results = brought(bench, report, wanted)
+    assert set(results) == set(wanted)
+    assert [one for one, result in results.items() if result.error is not None] == [oldest]
+    assert results[oldest].outcome is Outcome.EXPIRED
+
+
+@pytest.mark.rule("OW5", "DT5")
+def test_a_window_whose_address_expires_while_its_first_day_becomes_too_old_is_planned_again_without_that_day(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
+) -> None:
+    """The job is resumed, its address does not serve, and only the later days can be requested once more."""
+    bench = bench_of("dt_offer_wall")
+    oldest = EVENT.calendar.oldest(clock.now())
+    wanted = Window(oldest, oldest + 3 * ONE_DAY).days
+    clock.sleep(10 * 3600 + 30 * 60)  # half past eleven at night
+    sandbox.faults.add("dt.report", do="never")
+    waiting = replace(bench, waits=False)
+    brought(waiting, EVENT, wanted)
+    clock.sleep(3600)
+    sandbox.faults.add("dt.file", do="expired")
+    results = brought(bench, EVENT, wanted)
+    assert {one for one, result in results.items() if result.error is not None} == {oldest}
+    check_truth(bench, sandbox, EVENT, wanted[1:])
