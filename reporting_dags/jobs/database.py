@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.pool import NullPool
 
 from reporting_dags.jobs.owners import FileOwners, Owners, PostgresOwners, lock_number
+from reporting_dags.jobs.schema import has_no_revision, is_current, prepare
 from reporting_dags.model.errors import StorageError
 
 T = TypeVar("T")
@@ -28,15 +29,6 @@ _KEEP_ALIVE = {
 """A run's lock lives as long as its connection, which idles while a report is waited for; a server that is gone without
 a word holds up a question for half a minute."""
 _LEDGER = lock_number("reporting_ledger")
-
-_COLUMNS = {
-    # Not of information_schema: its views ask for much that is not needed here.
-    "postgresql": "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
-    "WHERE c.relname LIKE 'reporting%' AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
-    "AND c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))",
-    "sqlite": "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'",
-}
-"""All columns in one question: it is asked at the beginning of every run and every tick."""
 
 
 class Database:
@@ -55,33 +47,24 @@ class Database:
         self.owners: Owners = _PatientOwners(owners, self)
 
     def create(self, metadata: sa.MetaData) -> None:
-        """Make the tables that are not there yet, once for each `Database`.
+        """Create the tables or upgrade those of an earlier release, once for each `Database`.
 
         Raises:
-            StorageError: one that is there lacks a column: it was made by an earlier release.
+            StorageError: a newer release made them, or one of them lacks a column.
         """
         if metadata in self._made:
             return
-
-        def work(connection: sa.Connection) -> str:
-            found: dict[str, set[str]] = {}
-            for table, column in connection.execute(sa.text(_COLUMNS[connection.dialect.name])).tuples():
-                found.setdefault(table, set()).add(column)
-            for table in metadata.tables.values():
-                lacking = {column.name for column in table.columns} - found.get(table.name, set())
-                if lacking and table.name in found:
-                    return f"{table.name} lacks {', '.join(sorted(lacking))}"
-            if not found.keys() >= metadata.tables.keys():
-                metadata.create_all(connection)
-            return ""
-
-        lacking = self.run(work)
-        if lacking:
-            raise StorageError(
-                f"the ledger {self._where} was made by an earlier release: {lacking}",
-                advice="Move it away, or drop its tables: every day is then asked for once more.",
-            )
+        if not self.patiently(lambda: self._is_current(metadata)):
+            self.run(lambda connection: prepare(connection, metadata, where=self._where))
         self._made.append(metadata)
+
+    def _is_current(self, metadata: sa.MetaData) -> bool:
+        try:
+            return self._once(lambda connection: is_current(connection, metadata))
+        except DBAPIError as error:
+            if has_no_revision(error):
+                return False
+            raise
 
     def run(self, work: Callable[[sa.Connection], T]) -> T:
         """The result of `work` in one transaction, tried again while the database is away.

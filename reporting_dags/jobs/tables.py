@@ -1,4 +1,7 @@
-"""The ledger's tables. The names are prefixed, since on PostgreSQL they stand beside Dagster's own."""
+"""The ledger's tables. The names are prefixed, since on PostgreSQL they stand beside Dagster's own.
+
+A change here needs a migration in `migrations/versions`, so that the ledgers of earlier releases are upgraded.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -52,6 +55,9 @@ jobs = sa.Table(
     sa.Column("closed_at", Moment),
     sa.Column("outcome", sa.String(20)),
     sa.Column("cause", sa.Text),
+    sa.Column("retry_at", Moment),
+    sa.Column("form", sa.String(64)),
+    sa.Column("scope", sa.JSON(none_as_null=True)),
     sa.Index("reporting_jobs_open", "report", "state"),
 )
 
@@ -112,4 +118,15 @@ days = sa.Table(
     sa.Column("totals", sa.JSON, nullable=False),
     sa.Column("asked_at", Moment, nullable=False),
     sa.Column("landed_at", Moment, nullable=False),
+    sa.Column("account", sa.String(40)),
+    sa.Column("scope", sa.JSON(none_as_null=True)),
+    sa.Column("confirmed_at", Moment),
+)
+
+accounts = sa.Table(
+    "reporting_accounts",
+    metadata,
+    sa.Column("fingerprint", sa.String(40), primary_key=True),
+    sa.Column("account", sa.String(40), nullable=False),
+    sa.Column("added_at", Moment, nullable=False),
 )

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database, open_database
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.tables import metadata
@@ -162,11 +161,3 @@ def test_a_url_that_is_none_is_refused_without_showing_it(tmp_path: Path, url: s
         open_database(url, tmp_path, lock_seconds=1)
     assert "hush" not in caught.value.line
     assert caught.value.__cause__ is None
-
-
-def test_a_ledger_of_an_earlier_release_is_named_in_one_line(database: Database) -> None:
-    database.run(tables.metadata.create_all)
-    database.run(lambda connection: connection.execute(sa.text("ALTER TABLE reporting_days DROP COLUMN sha256")))
-    with pytest.raises(StorageError, match="made by an earlier release: reporting_days lacks sha256") as told:
-        Ledger(database)
-    assert "Move it away" in told.value.line
