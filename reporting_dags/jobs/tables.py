@@ -56,8 +56,7 @@ jobs = sa.Table(
     sa.Column("outcome", sa.String(20)),
     sa.Column("cause", sa.Text),
     sa.Column("retry_at", Moment),
-    sa.Column("form", sa.String(64)),
-    sa.Column("scope", sa.JSON(none_as_null=True)),
+    sa.Column("refused_form", sa.String(64)),
     sa.Index("reporting_jobs_open", "report", "state"),
 )
 
@@ -119,8 +118,15 @@ days = sa.Table(
     sa.Column("asked_at", Moment, nullable=False),
     sa.Column("landed_at", Moment, nullable=False),
     sa.Column("account", sa.String(40)),
-    sa.Column("scope", sa.JSON(none_as_null=True)),
+    sa.Column("scope", sa.String(64)),
     sa.Column("confirmed_at", Moment),
+)
+
+scopes = sa.Table(
+    "reporting_scopes",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("scope", sa.JSON, nullable=False),
 )
 
 accounts = sa.Table(

@@ -1,4 +1,4 @@
-"""Adds the account and scope of jobs and days, when a job is tried again, and which credentials an account has had."""
+"""Adds what a landed day covers and whose it is, when a refused job may be retried, and which keys an account has had."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -16,11 +16,15 @@ _DAYS = sa.table(
 def upgrade(op: Operations) -> None:
     """Add the columns and the table, and fill in the accounts of the days that have landed."""
     op.add_column("reporting_jobs", sa.Column("retry_at", _MOMENT))
-    op.add_column("reporting_jobs", sa.Column("form", sa.String(64)))
-    op.add_column("reporting_jobs", sa.Column("scope", sa.JSON))
+    op.add_column("reporting_jobs", sa.Column("refused_form", sa.String(64)))
     op.add_column("reporting_days", sa.Column("account", sa.String(40)))
-    op.add_column("reporting_days", sa.Column("scope", sa.JSON))
+    op.add_column("reporting_days", sa.Column("scope", sa.String(64)))
     op.add_column("reporting_days", sa.Column("confirmed_at", _MOMENT))
+    op.create_table(
+        "reporting_scopes",
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("scope", sa.JSON, nullable=False),
+    )
     op.create_table(
         "reporting_accounts",
         sa.Column("fingerprint", sa.String(40), primary_key=True),
