@@ -89,4 +89,5 @@ def _spent(connection: sa.Connection, quota: Quota, account: str, now: datetime)
 
 
 def _denied(told: str, now: datetime) -> Denied:
-    return Denied(told, advice=f"It is renewed on {renewed(now):%Y-%m-%d} at 00:00 UTC; run again then.")
+    until = renewed(now)
+    return Denied(told, advice=f"It is renewed on {until:%Y-%m-%d} at 00:00 UTC; run again then.", retry_at=until)

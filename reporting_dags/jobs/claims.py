@@ -11,8 +11,18 @@ import sqlalchemy as sa
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobGroup, JobState
-from reporting_dags.jobs.job_rows import close, cut_requests, days_of, job_of, mark_of, open_rows, text_of, window_of
-from reporting_dags.jobs.leftovers import Leftover, Resumed, judge
+from reporting_dags.jobs.job_rows import (
+    close,
+    close_superseded,
+    cut_requests,
+    days_of,
+    job_of,
+    mark_of,
+    open_rows,
+    text_of,
+    window_of,
+)
+from reporting_dags.jobs.leftovers import Leftover, Resumed, by_window, is_superseded, judge
 from reporting_dags.jobs.planner import longest_answered, narrowed, plan
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Expired, LostClaim
@@ -64,6 +74,8 @@ class Claims:
             verdict = judge(leftovers, days, who=who, parts=parts_of, landed=landed, now=now, finds=finds)
             for job, reason in verdict.close:
                 close(connection, job, Outcome.EXPIRED, reason, now)
+            for job in verdict.superseded:
+                close_superseded(connection, job, now)
             groups = [_resumed(connection, who, one, parts_of(one.window), now) for one in verdict.resume]
             for window in plan(verdict.ask, longest_answered(longest, cut)):
                 groups += _planned(connection, who, requests(window), verdict.ask, now)
@@ -75,6 +87,25 @@ class Claims:
         """The open jobs of a report, oldest window first."""
         rows = self._database.run(lambda connection: open_rows(connection, report))
         return [replace(_leftover(row), run=self._live_run(row)) for row in rows]
+
+    def close_superseded(self, report: str, now: datetime) -> list[Window]:
+        """Close the open jobs of which no day is left to land, unless a live run holds them; returns their windows.
+
+        Such jobs are left by a kill: of a run whose days have landed from a newer answer since, or of a replay.
+        """
+
+        def work(connection: sa.Connection) -> list[Window]:
+            landed = dict(connection.execute(_asked_at_by_day(report)).tuples().all())
+            free = [row for row in open_rows(connection, report) if self._live_run(row) is None]
+            closed: list[Window] = []
+            for group in by_window([_leftover(row) for row in free]):
+                if is_superseded(group, landed):
+                    closed.append(group[0].job.request.window)
+                    for leftover in group:
+                        close_superseded(connection, leftover.job, now)
+            return closed
+
+        return self._database.run(work)
 
     def _live_run(self, row: sa.Row[Any]) -> str | None:
         held = row.owner is not None and self.owners.alive(row.owner)

@@ -95,16 +95,20 @@ class Driver:
         except (NotReady, Partial, Unavailable) as error:
             if flight.job.state is JobState.INTENDED and flight.job.fence == 1 and not _may_have_arrived(error):
                 # Nothing was bought: its days are planned anew, with whatever else is wanted then.
-                self._bench.ledger.close(flight.job, error.outcome, error.line, self._bench.clock.now())
+                self._close(flight.job, error)
             pending = not self._bench.waits and isinstance(error, NotReady) and flight.job.state is JobState.SUBMITTED
             return self._driven(flight, _deferred(error) if pending else error)
         except ReportingError as error:
             if isinstance(error, Denied) and flight.job.state is JobState.SUBMITTED:
                 # What was bought is there still when the credentials are mended.
                 return self._driven(flight, error)
-            self._bench.ledger.close(flight.job, error.outcome, error.line, self._bench.clock.now())
+            self._close(flight.job, error)
             return self._driven(flight, error)
         return None
+
+    def _close(self, job: Job, error: ReportingError) -> None:
+        now = self._bench.clock.now()
+        self._bench.ledger.close(job, error.outcome, error.line, now, retry_at=error.retry_at)
 
     def _driven(self, flight: _Flight, error: ReportingError | None) -> Driven:
         return Driven(flight.job, error, flight.waited)

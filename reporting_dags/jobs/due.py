@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from reporting_dags.jobs.control import differences, times_in_vain
-from reporting_dags.jobs.job import Known, LandedFacts
+from reporting_dags.jobs.job import Failure, Known, LandedFacts
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.planner import longest_answered, plan
 from reporting_dags.landing.store import Store
@@ -112,19 +112,24 @@ def carried(report: Report[Any], known: Known, days: Collection[date]) -> list[d
     return [day for day in between if day in landed and not report.calendar.settled(day, landed[day].asked_at)]
 
 
-def paused(failures: Mapping[date, Sequence[datetime]], day: date, now: datetime) -> datetime | None:
-    """Until when a day that failed is left alone, so that what fails for good spends little; None if it may be asked.
+def paused(failures: Mapping[date, Sequence[Failure]], day: date, now: datetime) -> datetime | None:
+    """Until when a day that failed is not requested, so that what fails for good spends little; None if it may be.
+
+    A denial by a quota waits for its renewal and no longer, and makes no later pause longer.
 
     Args:
-        failures: when answers to each day failed, since it last landed.
+        failures: of each day, since it last landed.
         day: the day.
         now: the present moment.
     """
-    times = failures.get(day)
-    if not times:
+    of_day = failures.get(day)
+    if not of_day:
         return None
-    pause = min(_FIRST_PAUSE * 2 ** min(len(times) - 1, _MOST_DOUBLINGS), _LONGEST_PAUSE)
-    until = max(times) + pause
+    last = max(of_day, key=lambda failure: failure.at)
+    until = last.retry_at
+    if until is None:
+        count = sum(failure.retry_at is None for failure in of_day)
+        until = last.at + min(_FIRST_PAUSE * 2 ** min(count - 1, _MOST_DOUBLINGS), _LONGEST_PAUSE)
     return until if until > now else None
 
 

@@ -100,6 +100,7 @@ class LandedFacts:
         money: column → currency → exact sum, as text.
         asked_at: when the provider was asked, the earliest of its jobs.
         landed_at: when it was put in place.
+        confirmed_at: when the provider last named the same content, without a download; None if never.
         totals: column → exact sum of every measure, as text.
         restated: how its rows differ from the version before, where there was one of the same declaration.
     """
@@ -116,6 +117,7 @@ class LandedFacts:
     money: dict[str, dict[str, str]]
     asked_at: datetime
     landed_at: datetime
+    confirmed_at: datetime | None = None
     totals: dict[str, str] = field(default_factory=dict[str, str])
     restated: Restated | None = None
 
@@ -127,6 +129,19 @@ class LandedFacts:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A run that ended without landing a day.
+
+    Attributes:
+        at: when.
+        retry_at: when a retry is known to be right, such as the renewal of a quota; None where that is not known.
+    """
+
+    at: datetime
+    retry_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What the ledger knows of a report, at one moment.
@@ -134,7 +149,7 @@ class Known:
     Attributes:
         landed: every day that has landed.
         bought: days for which an answer was asked for whose landing was never finished.
-        failures: when runs for each day lately ended without landing it, since the day last landed.
+        failures: runs for each day that lately ended without landing it, since the day last landed or was confirmed.
         control: the totals that the report's control last told, by day; empty where it has none.
         tries: of days that differ from their control, how often each has landed so since that first said what it says.
         cut: requests to which the provider is known to have cut its answer, whoever asked.
@@ -142,7 +157,7 @@ class Known:
 
     landed: Mapping[date, LandedFacts]
     bought: Collection[date]
-    failures: Mapping[date, Sequence[datetime]]
+    failures: Mapping[date, Sequence[Failure]]
     control: Mapping[date, LandedFacts]
     tries: Mapping[date, int] = field(default_factory=dict[date, int])
     cut: Collection[Request] = ()

@@ -13,6 +13,8 @@ from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Request
 
+SUPERSEDED = "no day is left to land from it"
+
 
 def open_rows(connection: sa.Connection, report: str) -> Sequence[sa.Row[Any]]:
     """The jobs of a report that are not closed, oldest window first."""
@@ -87,8 +89,20 @@ def end_days(connection: sa.Connection, job: Job, ended: Collection[date]) -> se
     return left
 
 
-def close(connection: sa.Connection, job: Job, outcome: Outcome, cause: str, now: datetime) -> None:
-    """End a job, unless it was taken over; its signed address is forgotten."""
+def close(
+    connection: sa.Connection,
+    job: Job,
+    outcome: Outcome,
+    cause: str,
+    now: datetime,
+    *,
+    retry_at: datetime | None = None,
+) -> None:
+    """End a job, unless it was taken over; its signed address is forgotten.
+
+    The days for which it was requested and that have not ended count as failed. `retry_at` is when a retry is known to
+    be right.
+    """
     table = tables.jobs
     mine = (table.c.id == job.id) & (table.c.fence == job.fence)
     values = {
@@ -99,8 +113,16 @@ def close(connection: sa.Connection, job: Job, outcome: Outcome, cause: str, now
         "closed_at": now,
         "outcome": outcome.value,
         "cause": cause,
+        "retry_at": retry_at,
     }
     connection.execute(table.update().where(mine).values(values))
+
+
+def close_superseded(connection: sa.Connection, job: Job, now: datetime) -> None:
+    """End a job of which no day is left to land; that is no failure of any of them."""
+    mine = (tables.jobs.c.id == job.id) & (tables.jobs.c.fence == job.fence)
+    connection.execute(tables.jobs.update().where(mine).values(days_left=""))
+    close(connection, job, Outcome.EXPIRED, SUPERSEDED, now)
 
 
 def text_of(days: Collection[date]) -> str:

@@ -85,6 +85,7 @@ class Landings:
             "totals": facts.totals,
             "asked_at": facts.asked_at,
             "landed_at": facts.landed_at,
+            "confirmed_at": facts.confirmed_at,
         }
         same = (table.c.report == report) & (table.c.day == facts.day)
         if connection.execute(table.update().where(same).values(values)).rowcount == 0:
@@ -149,6 +150,7 @@ def landed_days(connection: sa.Connection, report: str, day: date | None = None)
             totals=row.totals,
             asked_at=row.asked_at,
             landed_at=row.landed_at,
+            confirmed_at=row.confirmed_at,
         )
         for row in connection.execute(query)
     }

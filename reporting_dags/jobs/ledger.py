@@ -16,7 +16,7 @@ from reporting_dags.jobs import tables
 from reporting_dags.jobs.calls import Calls
 from reporting_dags.jobs.claims import Claims
 from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.job import Job, JobState, Known, LandedFacts
+from reporting_dags.jobs.job import Failure, Job, JobState, Known, LandedFacts
 from reporting_dags.jobs.job_rows import (
     close,
     cut_requests,
@@ -36,7 +36,7 @@ from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle
 
 _LONGEST_TAG = 200
-_BADLY = tuple(one.value for one in Outcome if not one.publishes and one is not Outcome.TRUNCATED)
+_FAILED = tuple(one.value for one in Outcome if not one.publishes and one is not Outcome.TRUNCATED)
 
 
 class Ledger(Claims, Landings):
@@ -94,9 +94,9 @@ class Ledger(Claims, Landings):
             expected_rows=expected_rows,
         )
 
-    def close(self, job: Job, outcome: Outcome, cause: str, now: datetime) -> None:
-        """End a job: landed, or given up. The signed address is forgotten."""
-        self._database.run(lambda connection: close(connection, job, outcome, cause, now))
+    def close(self, job: Job, outcome: Outcome, cause: str, now: datetime, *, retry_at: datetime | None = None) -> None:
+        """End a job: landed, or given up, until `retry_at` where that is known. The signed address is forgotten."""
+        self._database.run(lambda connection: close(connection, job, outcome, cause, now, retry_at=retry_at))
 
     def landed(self, jobs: Sequence[Job], facts: LandedFacts, *, recorded: Collection[date], publish: Put) -> None:
         """Publish a day and note it, as long as this run holds all of `jobs`; nobody can take them meanwhile.
@@ -160,7 +160,7 @@ class Ledger(Claims, Landings):
                 hold(connection, job)
                 close(connection, job, facts.outcome, "the same answer as had landed", now)
             asked_at = min(job.asked_at for job in jobs)
-            self.keep(connection, report, replace(facts, asked_at=asked_at, restated=Restated()))
+            self.keep(connection, report, replace(facts, asked_at=asked_at, confirmed_at=now, restated=Restated()))
             return True
 
         return self._database.run(work)
@@ -217,18 +217,21 @@ def _bought(connection: sa.Connection, report: str) -> set[date]:
 
 def _failures(
     connection: sa.Connection, report: str, since: datetime, landed: Mapping[date, LandedFacts]
-) -> dict[date, list[datetime]]:
+) -> dict[date, list[Failure]]:
     table = tables.jobs
-    query = sa.select(table.c.days_left, table.c.run, table.c.closed_at).where(
-        table.c.report == report, table.c.closed_at >= since, table.c.outcome.in_(_BADLY)
+    query = sa.select(table.c.days_left, table.c.run, table.c.closed_at, table.c.retry_at).where(
+        table.c.report == report, table.c.closed_at >= since, table.c.outcome.in_(_FAILED)
     )
     # The jobs of one run, such as one for each app, have failed once.
-    last: dict[tuple[date, str | None], datetime] = {}
-    for days, run, closed_at in connection.execute(query).tuples():
+    last: dict[tuple[date, str | None], Failure] = {}
+    for days, run, closed_at, retry_at in connection.execute(query.order_by(table.c.closed_at)).tuples():
         for day in days_of(days):
-            last[day, run] = max(closed_at, last.get((day, run), closed_at))
-    found: dict[date, list[datetime]] = {}
-    for (day, _), closed_at in last.items():
-        if day not in landed or landed[day].landed_at < closed_at:
-            found.setdefault(day, []).append(closed_at)
+            other = last.get((day, run))
+            # What a quota alone denied may be retried at its renewal.
+            last[day, run] = Failure(closed_at, retry_at if other is None or other.retry_at is not None else None)
+    found: dict[date, list[Failure]] = {}
+    for (day, _), failure in last.items():
+        facts = landed.get(day)
+        if facts is None or max(facts.landed_at, facts.confirmed_at or facts.landed_at) < failure.at:
+            found.setdefault(day, []).append(failure)
     return found

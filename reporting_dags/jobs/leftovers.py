@@ -46,9 +46,17 @@ class Resumed:
 
 @dataclass(slots=True)
 class Verdict:
-    """Which open jobs to close, and why; which to resume for which days; which days are left to request."""
+    """Which open jobs to close.
+
+    Attributes:
+        close: jobs that are of no use, and why.
+        superseded: jobs of which no day is left to land.
+        resume: jobs to continue, and for which days.
+        ask: days that are left to request.
+    """
 
     close: list[tuple[Job, str]] = field(default_factory=list[tuple[Job, str]])
+    superseded: list[Job] = field(default_factory=list[Job])
     resume: list[Resumed] = field(default_factory=list[Resumed])
     ask: set[date] = field(default_factory=set[date])
 
@@ -112,8 +120,14 @@ def judge(
             verdict.resume.append(Resumed(tuple(group), frozenset(verdict.ask & current)))
             verdict.ask -= current
         elif not left & current:
-            verdict.close += [(leftover.job, "a newer answer has landed on all of its days") for leftover in group]
+            verdict.superseded += [leftover.job for leftover in group]
     return verdict
+
+
+def is_superseded(group: Sequence[Leftover], landed: Mapping[date, datetime]) -> bool:
+    """Whether every day that is left to land from `group` has landed from a newer answer, by `landed`, since."""
+    left = {day for leftover in group for day in leftover.days_left}
+    return all(day in landed and landed[day] > _asked_at(group) for day in left)
 
 
 def _asked_at(group: Sequence[Leftover]) -> datetime:

@@ -7,7 +7,8 @@ from typing import Any
 
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.job import Job, JobState
-from reporting_dags.jobs.leftovers import FRESH, Leftover
+from reporting_dags.jobs.job_rows import SUPERSEDED
+from reporting_dags.jobs.leftovers import FRESH, Leftover, by_window
 from reporting_dags.jobs.presence import fingerprint
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Denied, Partial, ReportingError
@@ -45,13 +46,14 @@ def look(
 ) -> Iterator[Looked]:
     """Ask how far each open job of `report` is; one window at a time, newest first, until time is `spent`.
 
-    A job whose answer is the one that its day landed from already, by the provider's own tag, is closed here.
+    A job whose answer is the one that its day landed from already, by the provider's own tag, is closed here; so is one
+    of which no day is left to land.
     """
-    groups: dict[Window, list[Leftover]] = {}
-    for leftover in bench.ledger.leftovers(report.key):
-        groups.setdefault(leftover.job.request.window, []).append(leftover)
-    for window, group in reversed(groups.items()):
-        jobs = [leftover.job for leftover in group]
+    for window in bench.ledger.close_superseded(report.key, now):
+        bench.log(f"{report.key} {window}: closed, {SUPERSEDED}")
+    groups = by_window(bench.ledger.leftovers(report.key))
+    for group in sorted(groups, key=lambda one: one[0].job.request.window, reverse=True):
+        jobs, window = [leftover.job for leftover in group], group[0].job.request.window
         if all(job.state is JobState.INTENDED for job in jobs):
             continue
         worth, told = _state(bench, report, group, now, spent)

@@ -184,6 +184,10 @@ def _land(
     def publish(landed: LandedDay, put: Put) -> None:
         facts = _facts(bench, report, landed, jobs, evidence)
         known = before.get(landed.day)
+        if known is not None and set(known.jobs) == set(facts.jobs):
+            # The same answer again is as fresh as when the provider last confirmed it.
+            fresh = max(known.asked_at, facts.asked_at)
+            facts = replace(facts, asked_at=fresh, confirmed_at=known.confirmed_at)
         if known is not None and known.version == facts.version:
             before_it = _restatement(bench, report, landed, known)
             facts = replace(facts, restated=before_it.rows)

@@ -10,7 +10,7 @@ from typing import Any
 
 from reporting_dags.jobs.control import compared, differences
 from reporting_dags.jobs.due import Due, Why, due
-from reporting_dags.jobs.job import Known
+from reporting_dags.jobs.job import Failure, Known
 from reporting_dags.landing.checks import CheckResult
 from reporting_dags.model.days import stretches
 from reporting_dags.model.report import Report
@@ -44,7 +44,7 @@ class Standing:
     since: date
     due: Sequence[Due]
     landed: Collection[date]
-    failures: Mapping[date, Sequence[datetime]]
+    failures: Mapping[date, Sequence[Failure]]
     now: datetime
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from reporting_dags.jobs.due import Due, Why, paused
+from reporting_dags.jobs.job import Failure
 from reporting_dags.jobs.planner import plan
 from reporting_dags.model.days import Window
 
@@ -17,7 +18,7 @@ TURN = timedelta(hours=1)
 
 _AGAIN = (Why.RESTATED, Why.CHANGED)
 
-Failures = Mapping[date, Sequence[datetime]]
+Failures = Mapping[date, Sequence[Failure]]
 
 
 def by_schedule(
@@ -28,7 +29,7 @@ def by_schedule(
     Args:
         due: of the report.
         longest: the most days that one query covers.
-        failures: when each day failed since it last landed.
+        failures: of each day, since it last landed.
         now: the present moment.
         alone: whether the sensor is off: then the schedule asks for all that is due.
     """
@@ -69,7 +70,7 @@ def by_sensor(due: Sequence[Due], *, held: Collection[Window], failures: Failure
     Args:
         due: of the report.
         held: windows of open jobs, which come home by themselves.
-        failures: when each day failed since it last landed.
+        failures: of each day, since it last landed.
         now: the present moment.
     """
     return [

@@ -5,6 +5,7 @@ one line on what to do. They are raised where the fact is known and never hold a
 dates, codes and hosts, not from requests or addresses.
 """
 
+from datetime import datetime
 from typing import Self
 
 from reporting_dags.model.outcome import Outcome
@@ -17,19 +18,25 @@ class ReportingError(Exception):
         message: what happened, one line.
         advice: what the user can do about it, one line; may be empty.
         request_id: the provider's id of the request, for its support desk, where there is one.
+        retry_at: when a retry is known to be right, such as the renewal of a quota; None where that is not known.
     """
 
     outcome: Outcome = Outcome.FAILED
 
-    def __init__(self, message: str, *, advice: str = "", request_id: str = "") -> None:
+    def __init__(
+        self, message: str, *, advice: str = "", request_id: str = "", retry_at: datetime | None = None
+    ) -> None:
         self.message = " ".join(message.split())
         self.advice = " ".join(advice.split())
         self.request_id = request_id
+        self.retry_at = retry_at
         super().__init__(self.line)
 
     def about(self, subject: str) -> Self:
         """The same error, saying what it is about."""
-        return type(self)(f"{subject}: {self.message}", advice=self.advice, request_id=self.request_id)
+        return type(self)(
+            f"{subject}: {self.message}", advice=self.advice, request_id=self.request_id, retry_at=self.retry_at
+        )
 
     @property
     def line(self) -> str:

@@ -166,7 +166,9 @@ class Tick:
         for looked in look(bench, report, now, spent=lambda: self.clock.spent):
             held.append(looked.window)
             # What failed since was another part of the same asking, such as an app that is refused.
-            parts_failed = [day for day in looked.days if any(at >= looked.asked_at for at in failures.get(day, ()))]
+            parts_failed = [
+                day for day in looked.days if any(one.at >= looked.asked_at for one in failures.get(day, ()))
+            ]
             pauses = [until for day in parts_failed if (until := paused(failures, day, now)) is not None]
             if looked.worth and pauses:
                 told = f"{looked.told}, but for a part that has failed"

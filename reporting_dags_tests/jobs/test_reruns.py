@@ -2,21 +2,28 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from reporting_dags.jobs import pull as pulling
 from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.due import Due, due, known, paused
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.leftovers import judge
+from reporting_dags.jobs.look import look
 from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.replay import replay
+from reporting_dags.jobs.standing import standing
+from reporting_dags.jobs.turns import by_sensor
 from reporting_dags.model.days import ONE_DAY, Window
-from reporting_dags.model.errors import ReplacementRefused
+from reporting_dags.model.errors import ReplacementRefused, StorageError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Request
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
+from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON, SandboxClock
@@ -174,3 +181,128 @@ def test_a_window_whose_address_expires_while_its_first_day_becomes_too_old_is_p
     results = brought(bench, EVENT, wanted)
     assert {one for one, result in results.items() if result.error is not None} == {oldest}
     check_truth(bench, sandbox, EVENT, wanted[1:])
+
+
+def ticks_asking(bench: Bench, report: Report[Any], wanted: date) -> list[Due]:
+    """What a tick of the late-data sensor requests anew of one day."""
+    now = bench.clock.now()
+    held = [one.window for one in look(bench, report, now)]
+    facts = known(report, bench.ledger, now)
+    days_due = due(report, facts, since=wanted, data=None, now=now)
+    return [one for one in by_sensor(days_due, held=held, failures=facts.failures, now=now) if one.day == wanted]
+
+
+@pytest.mark.parametrize("how", ["killed", "raw store away"])
+def test_a_replay_that_breaks_off_does_not_hide_its_day_from_the_sensor(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    bench = bench_of("dt_user_level")
+    wanted = REVENUE.calendar.newest(clock.now())
+    landed(bench, REVENUE, [wanted])
+
+    def fail(*_: object, **__: object) -> None:
+        raise Killed if how == "killed" else StorageError("the raw store cannot be read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((type(bench.ledger), "finish", fail) if how == "killed" else (type(bench.raw), "exists", fail)))
+        with pytest.raises(Killed if how == "killed" else StorageError):
+            list(replay(bench, REVENUE, [wanted]))
+    made = sandbox.log.count("dt.user_level")
+    clock.sleep((REVENUE.calendar.published_at(wanted) + timedelta(hours=26) - clock.now()).total_seconds())
+    assert ticks_asking(bench, REVENUE, wanted), "it is due again, and the sensor requests it"
+    assert bench.ledger.leftovers(REVENUE.key) == []
+    assert sandbox.log.count("dt.user_level") == made
+
+
+def confirmed(bench: Bench, clock: SandboxClock, wanted: date) -> None:
+    """Let the sensor see that the newly requested file of a day is the one that has landed (by ETag)."""
+    brought(replace(bench, waits=False), REVENUE, [wanted])
+    for _ in range(8):
+        looked = list(look(bench, REVENUE, clock.now()))
+        if not looked or "landed already" in looked[0].told:
+            break
+        clock.sleep(300)
+    assert bench.ledger.days(REVENUE.key)[wanted].confirmed_at == clock.now()
+
+
+def test_a_failure_does_not_outlive_a_later_confirmation_of_the_same_day(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
+) -> None:
+    sandbox.settings.change("dt", user_level_restate_days=1, fill_seconds=60.0)
+    bench = bench_of("dt_user_level")
+    wanted = REVENUE.calendar.newest(clock.now())
+    landed(bench, REVENUE, [wanted])
+    clock.sleep(24 * 3600)
+    sandbox.faults.add("dt.user_level", do="status", status=400, body='{"error": "invalid_query"}')
+    brought(bench, REVENUE, [wanted])
+    assert wanted in known(REVENUE, bench.ledger, clock.now()).failures
+    clock.sleep(4 * 3600)
+    sandbox.settings.change("dt", fill_seconds=600)
+    confirmed(bench, clock, wanted)
+    facts = known(REVENUE, bench.ledger, clock.now())
+    assert facts.failures == {}
+    checks = {check.name: check.passed for check in standing(REVENUE, facts, since=wanted, now=clock.now())}
+    assert checks["no_day_failed"]
+
+
+def test_a_replay_makes_a_confirmed_day_no_older(sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock) -> None:
+    sandbox.settings.change("dt", user_level_restate_days=1, fill_seconds=60.0)
+    bench = bench_of("dt_user_level")
+    wanted = REVENUE.calendar.newest(clock.now())
+    landed(bench, REVENUE, [wanted])
+    clock.sleep(25 * 3600)
+    sandbox.settings.change("dt", fill_seconds=600)
+    confirmed(bench, clock, wanted)
+    before = bench.ledger.days(REVENUE.key)[wanted]
+    (result,) = replay(bench, REVENUE, [wanted])
+    assert result.error is None
+    after = bench.ledger.days(REVENUE.key)[wanted]
+    assert (after.asked_at, after.confirmed_at) == (before.asked_at, before.confirmed_at)
+    days_due = due(REVENUE, known(REVENUE, bench.ledger, clock.now()), since=wanted, data=None, now=clock.now())
+    assert wanted not in [one.day for one in days_due]
+
+
+def test_an_open_job_whose_days_have_all_landed_from_a_newer_answer_is_closed_and_causes_no_run(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = bench_of("dt_offer_wall")
+    last = EVENT.calendar.newest(clock.now())
+    numbered = {number: last - (10 - number) * ONE_DAY for number in range(1, 11)}
+
+    def killed(wanted: list[date]) -> None:
+        def die(*_: object, **__: object) -> None:
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(pulling, "_end_window", die)
+            with pytest.raises(Killed):
+                list(pull(bench, EVENT, wanted))
+
+    killed([numbered[5], numbered[6], numbered[7]])
+    clock.sleep(60)
+    killed([numbered[4], numbered[9]])
+    clock.sleep(60)
+    landed(bench, EVENT, [numbered[number] for number in range(5, 10)])
+    made = sandbox.log.count("dt.report")
+    worth = [one for one in look(bench, EVENT, clock.now()) if one.worth]
+    assert [one.days for one in worth] == [(numbered[4],)], "of the second, one day is left to land"
+    for one in worth:
+        landed(bench, EVENT, list(one.days))
+    assert sandbox.log.count("dt.report") == made
+    assert bench.ledger.leftovers(EVENT.key) == []
+    assert bench.ledger.known(EVENT.key, since=NOON - HOUR).failures == {}, "a closed job of landed days is no failure"
+
+
+@pytest.mark.rule("OW4")
+def test_days_denied_by_the_quota_are_due_from_its_renewal_on(bench_of: BenchOf, clock: SandboxClock) -> None:
+    bench = bench_of("dt_offer_wall")
+    quota = replace(bench.provider.quotas[0], per_day=0, kept=0)
+    bench.provider.quota = quota  # type: ignore[attr-defined]
+    wanted = EVENT.calendar.newest(clock.now())
+    for _ in range(3):
+        assert brought(bench, EVENT, [wanted])[wanted].outcome is Outcome.DENIED
+        clock.sleep(3 * 3600)
+    failures = known(EVENT, bench.ledger, clock.now()).failures
+    midnight = datetime(2026, 11, 21, tzinfo=UTC)
+    assert paused(failures, wanted, clock.now()) == midnight
+    assert paused(failures, wanted, midnight) is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.job import Known, LandedFacts
+from reporting_dags.jobs.job import Failure, Known, LandedFacts
 from reporting_dags.jobs.standing import DANGER, GRACE, mending, standing
 from reporting_dags.landing.checks import CheckResult
 from reporting_dags.model.days import ONE_DAY, Window
@@ -47,7 +47,7 @@ def told(
     now: datetime = OUT + GRACE,
     report: Report[Any] = EVENT,
     bought: Sequence[date] = (),
-    failures: Mapping[date, Sequence[datetime]] | None = None,
+    failures: Mapping[date, Sequence[Failure]] | None = None,
     control: Mapping[date, LandedFacts] | None = None,
     tries: Mapping[date, int] | None = None,
     since: date = SINCE,
@@ -106,7 +106,7 @@ def test_a_report_whose_first_day_is_yet_to_come_stands_well() -> None:
 
 
 def test_a_day_whose_last_answer_failed_is_listed() -> None:
-    check = told(landed(DAYS[1:]), failures={DAYS[0]: [OUT]})["no_day_failed"]
+    check = told(landed(DAYS[1:]), failures={DAYS[0]: [Failure(OUT)]})["no_day_failed"]
     assert not check.passed
     assert f"{DAYS[0]}" in check.detail
     assert check.detail.endswith(f"--partition {DAYS[0]}")
@@ -170,7 +170,7 @@ def test_days_that_go_on_landing_without_control_totals_are_told() -> None:
 
 def test_days_before_the_first_partition_are_nobodys_trouble() -> None:
     control = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS, money="11").items()}
-    found = told(landed(DAYS), control=control, failures={DAYS[0]: [OUT]}, since=NEWEST + ONE_DAY)
+    found = told(landed(DAYS), control=control, failures={DAYS[0]: [Failure(OUT)]}, since=NEWEST + ONE_DAY)
     assert all(check.passed for check in found.values())
 
 

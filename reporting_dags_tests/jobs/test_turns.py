@@ -2,10 +2,12 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reporting_dags.jobs.due import Due, Why, paused
+from reporting_dags.jobs.job import Failure
 from reporting_dags.jobs.planner import plan
 from reporting_dags.jobs.turns import TURN, by_schedule, by_sensor
 from reporting_dags.model.days import ONE_DAY, Window
@@ -27,7 +29,7 @@ dues = st.lists(
 ).map(lambda found: sorted(found, key=lambda one: one.day))
 failures = st.dictionaries(
     st.integers(1, 40).map(lambda age: TODAY - age * ONE_DAY),
-    st.lists(st.floats(0, 60).map(lambda hours: NOW - hours * HOUR), min_size=1, max_size=4),
+    st.lists(st.floats(0, 60).map(lambda hours: Failure(NOW - hours * HOUR)), min_size=1, max_size=4),
     max_size=5,
 )
 windows = st.lists(st.integers(1, 40), min_size=2, max_size=2).map(
@@ -37,7 +39,7 @@ windows = st.lists(st.integers(1, 40), min_size=2, max_size=2).map(
 
 @given(dues, failures, st.integers(1, 90))
 def test_what_the_schedule_takes_beyond_what_is_missing_costs_no_query(
-    found: list[Due], failed: dict[date, list[datetime]], longest: int
+    found: list[Due], failed: dict[date, list[Failure]], longest: int
 ) -> None:
     taken = by_schedule(found, longest=longest, failures=failed, now=NOW)
     missing = [one for one in taken if one.why is Why.MISSING]
@@ -49,7 +51,7 @@ def test_what_the_schedule_takes_beyond_what_is_missing_costs_no_query(
 
 @given(dues, failures, st.integers(1, 90))
 def test_every_missing_day_is_the_schedules_unless_it_is_left_alone_for_having_failed(
-    found: list[Due], failed: dict[date, list[datetime]], longest: int
+    found: list[Due], failed: dict[date, list[Failure]], longest: int
 ) -> None:
     taken = by_schedule(found, longest=longest, failures=failed, now=NOW)
     for one in found:
@@ -59,7 +61,7 @@ def test_every_missing_day_is_the_schedules_unless_it_is_left_alone_for_having_f
 
 @given(dues, failures, st.lists(windows, max_size=3))
 def test_the_sensor_takes_no_day_that_is_missing_or_under_way(
-    found: list[Due], failed: dict[date, list[datetime]], held: list[Window]
+    found: list[Due], failed: dict[date, list[Failure]], held: list[Window]
 ) -> None:
     for one in by_sensor(found, held=held, failures=failed, now=NOW):
         assert one.why in AGAIN
@@ -87,7 +89,7 @@ def test_every_due_day_has_somebody_who_asks_for_it_once_the_schedules_turn_has_
 
 @given(dues, failures, st.integers(1, 90))
 def test_while_the_sensor_is_off_the_schedule_asks_for_all(
-    found: list[Due], failed: dict[date, list[datetime]], longest: int
+    found: list[Due], failed: dict[date, list[Failure]], longest: int
 ) -> None:
     assert by_schedule(found, longest=longest, failures=failed, now=NOW, alone=True) == found
 
@@ -108,10 +110,21 @@ def test_days_due_again_ride_along_within_the_longest_query_nearest_first() -> N
 
 def test_a_day_that_failed_is_left_alone_longer_each_time() -> None:
     day = TODAY - ONE_DAY
-    failed = [NOW - 40 * HOUR, NOW - 30 * HOUR, NOW - 20 * HOUR, NOW - 10 * HOUR, NOW]
-    pauses = [paused({day: failed[: n + 1]}, day, failed[n]) for n in range(5)]
-    assert [(until - at) / HOUR for until, at in zip(pauses, failed, strict=True) if until] == [2.75, 5.5, 11, 22, 23]
-    assert paused({day: [NOW]}, day, NOW + 2.75 * HOUR) is None
-    assert paused({day: [NOW]}, TODAY, NOW) is None
-    assert paused({day: [NOW] * 1000}, day, NOW) == NOW + 23 * HOUR
+    times = [NOW - 40 * HOUR, NOW - 30 * HOUR, NOW - 20 * HOUR, NOW - 10 * HOUR, NOW]
+    failed = [Failure(at) for at in times]
+    pauses = [paused({day: failed[: n + 1]}, day, times[n]) for n in range(5)]
+    assert [(until - at) / HOUR for until, at in zip(pauses, times, strict=True) if until] == [2.75, 5.5, 11, 22, 23]
+    assert paused({day: [Failure(NOW)]}, day, NOW + 2.75 * HOUR) is None
+    assert paused({day: [Failure(NOW)]}, TODAY, NOW) is None
+    assert paused({day: [Failure(NOW)] * 1000}, day, NOW) == NOW + 23 * HOUR
     assert paused({day: []}, day, NOW) is None
+
+
+@pytest.mark.rule("OW6")
+def test_a_day_denied_by_a_quota_waits_for_its_renewal_and_no_longer() -> None:
+    day, midnight = TODAY - ONE_DAY, datetime(2026, 11, 21, tzinfo=UTC)
+    denied = [Failure(NOW - hours * HOUR, midnight) for hours in (9, 6, 3, 0)]
+    assert paused({day: denied}, day, NOW) == midnight
+    assert paused({day: denied}, day, midnight) is None
+    after = [*denied, Failure(midnight + HOUR)]
+    assert paused({day: after}, day, midnight + HOUR) == midnight + 3.75 * HOUR, "denials make no later pause longer"

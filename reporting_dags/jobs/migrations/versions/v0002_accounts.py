@@ -1,4 +1,4 @@
-"""Adds what a landed day covers and whose it is, when a refused job may be retried, and which keys an account has had."""
+"""Adds what a landed day covers and whose it is, when a job may be retried, and which keys an account has had."""
 
 import sqlalchemy as sa
 from alembic.operations import Operations
