@@ -167,7 +167,7 @@ def _quotas(name: str, resource: ProviderResource, opened: OpenHome, clock: Cloc
         return
     with closing(provider):
         for quota in provider.quotas:
-            left = opened.ledger.calls.left(quota, provider.account, clock.now())
+            left = opened.ledger.calls.left(quota, opened.ledger.accounts.of(provider.account), clock.now())
             if left is not None:
                 at = f"{renewed(clock.now()):%Y-%m-%d %H:%M} UTC"
                 yield (quota.api, str(quota.per_day), str(left[0]), str(left[1]), at)

@@ -94,7 +94,7 @@ class Asking:
         """Whether a call is left to ask once more: what was bought is not given up for a call that is refused."""
         bench, now = self._bench, self._bench.clock.now()
         for quota in bench.provider.quotas:
-            left = bench.ledger.calls.left(quota, bench.provider.account, now)
+            left = bench.ledger.calls.left(quota, bench.account, now)
             if left is not None and left[0] - (0 if self._newest(job, now) else left[1]) <= 0:
                 return False
         return True
@@ -108,7 +108,7 @@ class Asking:
         bench = self._bench
 
         def spend(quota: Quota) -> None:
-            now, account = bench.clock.now(), bench.provider.account
+            now, account = bench.clock.now(), bench.account
             bench.ledger.calls.spend(job, quota, account, bench.clock, newest=self._newest(job, now))
             left = bench.ledger.calls.left(quota, account, now)
             if left is not None:

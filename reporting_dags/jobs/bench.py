@@ -23,6 +23,7 @@ class Bench:
         clock: tells the time and waits.
         run: the Dagster run on whose behalf this works.
         waits: whether it stays until what was asked for is ready; else that stays open for a later run.
+        allow_data_loss: whether a partition may be replaced by one that covers less, or of another account.
         log: takes one line on each step.
     """
 
@@ -34,4 +35,10 @@ class Bench:
     clock: Clock
     run: str = ""
     waits: bool = True
+    allow_data_loss: bool = False
     log: Callable[[str], None] = lambda _: None
+
+    @property
+    def account(self) -> str:
+        """Whose jobs, quotas and partitions these are."""
+        return self.ledger.accounts.of(self.provider.account)

@@ -48,6 +48,11 @@ def known(report: Report[Any], ledger: Ledger, now: datetime) -> Known:
     """What the ledger knows of `report`; of failures those that are remembered."""
     control = report.control.key if report.control else ""
     found = ledger.known(report.key, control=control, since=now - MEMORY)
+    version = report.version
+    if any(facts.scope is None and facts.version == version for facts in found.landed.values()):
+        # Of an earlier release, which did not note it.
+        ledger.fill_scope(report.key, version, report.scope(report.requested_parts))
+        found = ledger.known(report.key, control=control, since=now - MEMORY)
     days = [one.day for one in differences(found.landed, found.control, {})]
     if not days:
         return found
@@ -65,8 +70,9 @@ def due(report: Report[Any], known: Known, *, since: date, data: Store | None, n
     """The due days of `report` from `since` on, oldest first.
 
     A day counts as missing when the ledger has not landed it, when its file at the data root is gone or of another
-    size, or when it landed under another declaration of the report; as bought, when an answer to it was asked for
-    whose landing was never finished. Without `data` the files are taken to be there.
+    size, or when it landed under another declaration of which the one now covers all; as bought, when an answer to it
+    was asked for whose landing was never finished. A day that covers more than is requested now is not due: a new
+    answer could not replace it. Without `data` the files are taken to be there.
     """
     calendar = report.calendar
     oldest = calendar.oldest(now)
@@ -78,9 +84,12 @@ def due(report: Report[Any], known: Known, *, since: date, data: Store | None, n
     found: list[Due] = []
     # Worked out from every column: once for all days.
     version = report.version
+    wider = wider_days(report, known)
     sizes = data.sizes(report.key) if data is not None else None
     for day in Window(first, last).days:
         facts = known.landed.get(day)
+        if facts is not None and day in wider and _is_stored(report, facts, sizes):
+            continue
         told, asked_at = _missing(report, version, facts, sizes, day), facts.asked_at if facts else None
         out = calendar.published_at(day)
         if day in known.bought:
@@ -100,6 +109,21 @@ def due(report: Report[Any], known: Known, *, since: date, data: Store | None, n
     return found
 
 
+def wider_days(report: Report[Any], known: Known) -> dict[date, str]:
+    """The landed days that cover more than is requested now, each with what a new answer would lose."""
+    version, scope = report.version, report.scope(report.requested_parts)
+    lost: dict[str, str] = {}
+    found: dict[date, str] = {}
+    for day, facts in sorted(known.landed.items()):
+        if facts.scope is None or facts.version == version:
+            continue
+        if facts.scope.id not in lost:
+            lost[facts.scope.id] = facts.scope.lost_in(scope)
+        if lost[facts.scope.id]:
+            found[day] = lost[facts.scope.id]
+    return found
+
+
 def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, now: datetime) -> list[date]:
     """The days of `due`, by what the ledger knows now."""
     return [one.day for one in due(report, known(report, ledger, now), since=since, data=data, now=now)]
@@ -108,8 +132,9 @@ def due_days(report: Report[Any], *, since: date, ledger: Ledger, data: Store, n
 def carried(report: Report[Any], known: Known, days: Collection[date]) -> list[date]:
     """The days between `days` that have landed, may still change, and come with the same queries: they cost nothing."""
     between = [day for window in plan(days, longest(report, known)) for day in window.days if day not in days]
-    landed = known.landed
-    return [day for day in between if day in landed and not report.calendar.settled(day, landed[day].asked_at)]
+    landed, wider = known.landed, wider_days(report, known)
+    changing = [day for day in between if day in landed and not report.calendar.settled(day, landed[day].asked_at)]
+    return [day for day in changing if day not in wider]
 
 
 def paused(failures: Mapping[date, Sequence[Failure]], day: date, now: datetime) -> datetime | None:
@@ -141,10 +166,15 @@ def _missing(
         return "is missing"
     if facts.version != version:
         return "landed under another declaration"
-    size = sizes.get(report.file(day)) if sizes is not None else facts.size
-    if size != facts.size:
-        return "has lost its file" if size is None else "has a file of another size than landed"
+    if not _is_stored(report, facts, sizes):
+        gone = sizes is None or report.file(day) not in sizes
+        return "has lost its file" if gone else "has a file of another size than landed"
     return ""
+
+
+def _is_stored(report: Report[Any], facts: LandedFacts, sizes: Mapping[str, int] | None) -> bool:
+    """Whether the file of a landed day is there with the size that it landed with."""
+    return sizes is None or sizes.get(report.file(facts.day)) == facts.size
 
 
 def _at_age(age: int) -> str:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from reporting_dags.landing.restated import Restated
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.scope import Scope
 from reporting_dags.providers.api import Handle, Request
 
 
@@ -101,6 +102,8 @@ class LandedFacts:
         asked_at: when the provider was asked, the earliest of its jobs.
         landed_at: when it was put in place.
         confirmed_at: when the provider last named the same content, without a download; None if never.
+        account: whose it is, by a fingerprint of the credentials; "" where that is not known.
+        scope: what it covers; None where that is not known.
         totals: column → exact sum of every measure, as text.
         restated: how its rows differ from the version before, where there was one of the same declaration.
     """
@@ -118,6 +121,8 @@ class LandedFacts:
     asked_at: datetime
     landed_at: datetime
     confirmed_at: datetime | None = None
+    account: str = ""
+    scope: Scope | None = None
     totals: dict[str, str] = field(default_factory=dict[str, str])
     restated: Restated | None = None
 

@@ -15,6 +15,7 @@ from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.settle import Landing
 from reporting_dags.landing.land import Put
 from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.scope import Scope
 
 P = ParamSpec("P")
 
@@ -51,6 +52,16 @@ class Landings:
             if row.version in versions
         ]
 
+    def fill_scope(self, report: str, version: str, scope: Scope) -> None:
+        """Note `scope` for the days of an earlier release that landed under the declaration as it is now."""
+        table = tables.days
+
+        def work(connection: sa.Connection) -> None:
+            same = (table.c.report == report) & (table.c.version == version) & table.c.scope.is_(None)
+            connection.execute(table.update().where(same).values(scope=note_scope(connection, scope)))
+
+        self._database.run(work)
+
     def versions(self, reports: Sequence[str], *, since: date, until: date = date.max) -> dict[date, dict[str, str]]:
         """The data version of each landed day of `reports`: day → report → version."""
         return self._database.run(lambda connection: _versions(connection, reports, since, until))
@@ -86,6 +97,8 @@ class Landings:
             "asked_at": facts.asked_at,
             "landed_at": facts.landed_at,
             "confirmed_at": facts.confirmed_at,
+            "account": facts.account or None,
+            "scope": note_scope(connection, facts.scope),
         }
         same = (table.c.report == report) & (table.c.day == facts.day)
         if connection.execute(table.update().where(same).values(values)).rowcount == 0:
@@ -135,6 +148,8 @@ def landed_days(connection: sa.Connection, report: str, day: date | None = None)
     query = sa.select(table).where(table.c.report == report)
     if day is not None:
         query = query.where(table.c.day == day)
+    rows = connection.execute(query).all()
+    scopes = _scopes(connection, {row.scope for row in rows if row.scope})
     return {
         row.day: LandedFacts(
             day=row.day,
@@ -151,6 +166,26 @@ def landed_days(connection: sa.Connection, report: str, day: date | None = None)
             asked_at=row.asked_at,
             landed_at=row.landed_at,
             confirmed_at=row.confirmed_at,
+            account=row.account or "",
+            scope=scopes.get(row.scope or ""),
         )
-        for row in connection.execute(query)
+        for row in rows
     }
+
+
+def note_scope(connection: sa.Connection, scope: Scope | None) -> str | None:
+    """The id of a scope, which is kept once however many days have it."""
+    if scope is None:
+        return None
+    table = tables.scopes
+    if connection.scalar(sa.select(table.c.id).where(table.c.id == scope.id)) is None:
+        connection.execute(table.insert().values(id=scope.id, scope=scope.as_json()))
+    return scope.id
+
+
+def _scopes(connection: sa.Connection, ids: Collection[str]) -> dict[str, Scope]:
+    if not ids:
+        return {}
+    table = tables.scopes
+    found = connection.execute(sa.select(table.c.id, table.c.scope).where(table.c.id.in_(ids))).tuples()
+    return {id_: Scope.from_json(scope) for id_, scope in found}

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from reporting_dags.jobs import tables
+from reporting_dags.jobs.accounts import Accounts
 from reporting_dags.jobs.calls import Calls
 from reporting_dags.jobs.claims import Claims
 from reporting_dags.jobs.database import Database
@@ -40,11 +41,12 @@ _FAILED = tuple(one.value for one in Outcome if not one.publishes and one is not
 
 
 class Ledger(Claims, Landings):
-    """Jobs, their claims, the days that have landed, and (`calls`) what providers count; in one database."""
+    """Jobs, their claims, the days that have landed, what providers count (`calls`) and `accounts`; in one database."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.calls = Calls(database)
+        self.accounts = Accounts(database)
         database.create(tables.metadata)
 
     def submitted(self, job: Job, handle: Handle, now: datetime, ahead: timedelta = timedelta()) -> Job:

@@ -76,7 +76,7 @@ def _state(
             return False, f"run {leftover.run} is at work on it"
     for leftover in group:
         job = leftover.job
-        if leftover.account != bench.provider.account or leftover.fingerprint != fingerprint(report):
+        if leftover.account != bench.account or leftover.fingerprint != fingerprint(report):
             return True, "another account or query is wanted now"
         asked = job.submitted_at or job.intended_at
         expires = job.handle.expires_at

@@ -33,7 +33,7 @@ def present(bench: Bench, report: Report[Any]) -> Generator[tuple[Bench, Claiman
         with _scratch_of(bench, owner) as scratch:
             who = Claimant(
                 report=report.key,
-                account=bench.provider.account,
+                account=bench.account,
                 fingerprint=fingerprint(report),
                 owner=owner,
                 run=bench.run,

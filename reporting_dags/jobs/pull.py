@@ -17,9 +17,11 @@ from reporting_dags.jobs.drive import Driven, Driver
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
 from reporting_dags.jobs.planner import refusal
 from reporting_dags.jobs.presence import once_free, present
+from reporting_dags.jobs.replacement import refused_replacements
 from reporting_dags.jobs.result import DayResult, Evidence, Restatement
 from reporting_dags.landing.entities import weights
 from reporting_dags.landing.land import LandedDay, Part, Put, land
+from reporting_dags.landing.origin import Origin
 from reporting_dags.landing.restated import Restated, restated
 from reporting_dags.landing.store import raw_key
 from reporting_dags.model.days import Window
@@ -33,6 +35,7 @@ from reporting_dags.model.errors import (
 )
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
+from reporting_dags.model.scope import Scope
 
 
 def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[DayResult]:
@@ -48,6 +51,13 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
     refused = _refused(bench, report, [day for day in wanted if day not in requested])
     yield from refused.values()
     wanted = [day for day in wanted if day not in refused]
+    if not wanted:
+        return
+    # Before anything is requested: an answer that may not land would waste quota. An open job ends as it lands.
+    new = [day for day in wanted if day not in requested]
+    kept = refused_replacements(bench, report, new, report.scope(bench.provider.parts(report)))
+    yield from (DayResult(day=day, error=error) for day, error in kept.items())
+    wanted = [day for day in wanted if day not in kept]
     if not wanted:
         return
     with present(bench, report) as (mine, who):
@@ -130,6 +140,9 @@ def _end_window(
         failures.append(day)
         yield DayResult(day=day, error=error, evidence=evidence)
     left = [day for day in days if day not in early]
+    kept = refused_replacements(bench, report, left, _scope(report, jobs))
+    yield from (DayResult(day=day, error=error, evidence=evidence) for day, error in kept.items())
+    left = [day for day in left if day not in kept]
     try:
         for result in _land(bench, report, window, list(left), jobs, evidence) if left else ():
             left.remove(result.day)
@@ -158,6 +171,11 @@ def _early(report: Report[Any], days: list[date], jobs: list[Job]) -> dict[date,
         advice="Set the clock right, then run the day again.",
     )
     return {day: error for day in days if ahead and day > newest}
+
+
+def _scope(report: Report[Any], jobs: Collection[Job]) -> Scope:
+    """What the days cover that land from `jobs`."""
+    return report.scope({job.request.part for job in jobs})
 
 
 def _asked_at(jobs: list[Job]) -> datetime:
@@ -202,6 +220,7 @@ def _land(
         store=bench.data,
         expected_rows=None if None in expected else sum(rows or 0 for rows in expected),
         publish=publish,
+        origin=Origin(account=bench.account, scope=_scope(report, jobs)),
     ):
         if not isinstance(result, LandedDay):
             yield DayResult(day=result.day, error=result.error, checks=result.checks, evidence=evidence)
@@ -214,7 +233,7 @@ def _land(
 
 def _evidence(bench: Bench, window: Window, parts: list[Driven]) -> Evidence:
     jobs = [driven.job for driven in parts]
-    now, account = bench.clock.now(), bench.provider.account
+    now, account = bench.clock.now(), bench.account
     left = {quota.api: bench.ledger.calls.left(quota, account, now) for quota in bench.provider.quotas}
     return Evidence(
         window=window,
@@ -257,6 +276,8 @@ def _facts(bench: Bench, report: Report[Any], landed: LandedDay, jobs: list[Job]
             for column, sums in landed.money.items()
         },
         totals={column: str(total) for column, total in landed.totals.items()},
+        account=bench.account,
+        scope=_scope(report, jobs),
         asked_at=_asked_at(jobs),
         landed_at=bench.clock.now(),
     )

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from reporting_dags.jobs.control import compared, differences
-from reporting_dags.jobs.due import Due, Why, due
+from reporting_dags.jobs.due import Due, Why, due, wider_days
 from reporting_dags.jobs.job import Failure, Known
 from reporting_dags.landing.checks import CheckResult
 from reporting_dags.model.days import stretches
@@ -38,20 +38,32 @@ _LASTING = "What differs still after two landings more is not asked for again un
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the checks are made of: the days that are due, landed and failed, at a moment; `since` is the first."""
+    """What the checks are made of: the days that are due, landed and failed, at a moment; `since` is the first.
+
+    `wider` are the landed days that cover more than is requested now, and what of it a new answer would lose.
+    """
 
     report: Report[Any]
     since: date
     due: Sequence[Due]
     landed: Collection[date]
     failures: Mapping[date, Sequence[Failure]]
+    wider: Mapping[date, str]
     now: datetime
 
 
 def standing(report: Report[Any], known: Known, *, since: date, now: datetime) -> list[CheckResult]:
     """The standing checks of `report`, in the order of `STANDING`; a control only where the report has one."""
     days = due(report, known, since=since, data=None, now=now)
-    facts = Standing(report=report, since=since, due=days, landed=known.landed, failures=known.failures, now=now)
+    facts = Standing(
+        report=report,
+        since=since,
+        due=days,
+        landed=known.landed,
+        failures=known.failures,
+        wider=wider_days(report, known),
+        now=now,
+    )
     found = [_newest(facts), _missing(facts), _failed(facts), _in_danger(facts)]
     if report.control is not None:
         found.append(_control(report, known, since))
@@ -81,6 +93,9 @@ def _missing(facts: Standing) -> CheckResult:
     told = f"missing: {_listed(days)}" if days else "every reachable day has landed"
     if other:
         told += f"; {_listed([one.day for one in other])} {other[0].told}"
+    if facts.wider:
+        lost = next(iter(facts.wider.values()))
+        told += f"; {_listed(list(facts.wider))} covers more than is requested now and stays as it is ({lost})"
     return _result(facts, NO_DAY_MISSING, [*days, *(one.day for one in other)], told)
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from reporting_dags.landing.dayfiles import DayFile
 from reporting_dags.landing.grain import twice
 from reporting_dags.landing.guard import dropped
+from reporting_dags.landing.origin import without_origin
 from reporting_dags.landing.sums import Sums
 from reporting_dags.landing.values import shortened
 from reporting_dags.model.errors import StorageError
@@ -76,7 +77,7 @@ def read_back(report: Report[Any], file: DayFile) -> None:
     """
     sums = Sums(report)
     with pq.ParquetFile(file.path) as parquet:
-        same = parquet.schema_arrow.equals(report.schema, check_metadata=True)
+        same = without_origin(parquet.schema_arrow).equals(report.schema, check_metadata=True)
         rows = parquet.metadata.num_rows
         if same and sums.names:
             for batch in parquet.iter_batches(columns=sums.names):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from reporting_dags.landing.decode import Note
 from reporting_dags.landing.hashing import Fingerprint, Hashes
+from reporting_dags.landing.origin import Origin
 from reporting_dags.landing.split import Piece, Pieces
 from reporting_dags.landing.sums import Sums
 from reporting_dags.model.report import Report
@@ -27,7 +28,7 @@ _WRITERS = 2
 class DayFile:
     """One day on its way: rows held back until they make a row group, and what is known of all of them."""
 
-    def __init__(self, report: Report[Any], day: date, folder: Path) -> None:
+    def __init__(self, report: Report[Any], day: date, folder: Path, origin: Origin | None = None) -> None:
         self.day = day
         # No name that a reader's glob over *.parquet could match, hidden folder or not.
         self.path = folder / f"{day.isoformat()}.part"
@@ -39,6 +40,7 @@ class DayFile:
         self.bad: list[Note] = []
         self.rounded: list[Note] = []
         self._schema = report.schema
+        self._origin = origin
         self._waiting: list[pa.RecordBatch] = []
         self._grains: list[Hashes] = []
         self._writer: pq.ParquetWriter | None = None
@@ -75,6 +77,8 @@ class DayFile:
         self.flush()
         writer, self._writer = self._writer, None
         if writer is not None:
+            if self._origin is not None:
+                writer.add_key_value_metadata(self._origin.metadata)
             writer.close()
 
     def abandon(self) -> None:
@@ -98,9 +102,9 @@ class DayFile:
 class DayFiles:
     """Every day that is wanted; a context that lets go of all of them."""
 
-    def __init__(self, report: Report[Any], days: Sequence[date], folder: Path) -> None:
+    def __init__(self, report: Report[Any], days: Sequence[date], folder: Path, origin: Origin | None = None) -> None:
         self.read = 0
-        self._files = {day: DayFile(report, day, folder) for day in days}
+        self._files = {day: DayFile(report, day, folder, origin) for day in days}
 
     def __enter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ from reporting_dags.landing.ahead import Ahead
 from reporting_dags.landing.checks import CheckResult, day_and_currency, grain_unique, rows_complete, schema
 from reporting_dags.landing.dayfiles import DayFile, DayFiles
 from reporting_dags.landing.decode import decode, open_part
+from reporting_dags.landing.origin import Origin
 from reporting_dags.landing.part import OpenPart, Part
 from reporting_dags.landing.split import Pieces, split
 from reporting_dags.landing.spool import sha256_of
@@ -97,6 +98,7 @@ def land(
     store: Store,
     expected_rows: int | None,
     publish: Publish,
+    origin: Origin | None = None,
 ) -> Iterator[LandedDay | RefusedDay]:
     """Decode one answer and publish its days, oldest first; nothing is published before all of it was read.
 
@@ -110,6 +112,7 @@ def land(
             too.
         publish: called with each day and what puts it in place, to be called once. `ReplacementRefused` refuses
             that day alone; whatever else it raises ends the landing.
+        origin: what the files say of where they are from.
 
     Yields:
         Each day once. A day that is refused leaves the others unharmed.
@@ -134,7 +137,7 @@ def land(
             for day in wanted:
                 yield RefusedDay(day=day, error=Partial(complete.detail), checks=(complete,))
             return
-    with workspace(store) as folder, DayFiles(report, wanted, folder) as files:
+    with workspace(store) as folder, DayFiles(report, wanted, folder, origin) as files:
         _fill(files, report, opened, window, wanted, store)
         told = all(expected is not None for _, expected in said[1:])
         complete = rows_complete(files.read, counted, counted if told else expected_rows)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
@@ -16,6 +16,7 @@ from reporting_dags.model.days import Calendar
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.format import DelimitedText, Format
 from reporting_dags.model.privacy import Privacy
+from reporting_dags.model.scope import Scope, query_scope
 
 _SHOWN_CHOICES = 30
 ROWS = "rows"
@@ -168,6 +169,23 @@ class Report(Generic[QueryT_co]):
         derived = [(self.day_from, self.calendar.timezone), *(column.flags for column in self.columns if column.flags)]
         told = f"{self.query!r} {self.schema.to_string()} {policy} {derived!r} {self.asked_with}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def scope(self, parts: Collection[str]) -> Scope:
+        """What a partition covers that is requested for `parts`, such as app ids, and stored as it is declared."""
+        query = query_scope(self.query)
+        days = {"time zone": self.calendar.timezone} | ({"day from": self.day_from} if self.day_from else {})
+        return Scope(
+            fixed={**query.fixed, **days},
+            filters=query.filters,
+            columns=frozenset(column.name for column in self.kept),
+            # Elsewhere a part is a piece of time, which says nothing of what the day covers.
+            parts=frozenset(parts) if self.variable else frozenset(),
+        )
+
+    @property
+    def requested_parts(self) -> tuple[str, ...]:
+        """The parts that the environment names now, such as app ids; none where it names none."""
+        return tuple(name for name in self.asked_with.split(",") if name)
 
     @property
     def day_column(self) -> Column | None:

@@ -57,6 +57,16 @@ class ReportConfig(dg.Config):
         description="Leave out the days that are not due any more when the run begins. What schedules and sensors ask "
         "for comes so: two of them, or a retry, cost nothing twice.",
     )
+    allow_data_loss: bool = Field(
+        default=False,
+        description="Replace a stored partition even if the new one covers less (fewer apps or columns, a narrower "
+        "filter, another time zone) or is of another account. What only the stored partition has is lost.",
+    )
+    same_account: bool = Field(
+        default=False,
+        description="The credentials that are set now are new keys of the account whose partitions are stored. Both "
+        "are treated as one account from now on. Needed once after the keys of a provider were replaced.",
+    )
 
 
 def daily_partitions(report: Report[Any], start: date) -> dg.DailyPartitionsDefinition:
@@ -132,8 +142,18 @@ def _bring_home(
                 context.log.info("%s: none of the days is due any more", report.key)
                 return
             provider = resource.client(clock, opened.rates.pace(clock))
-            bench = opened.bench(provider, clock, run=context.run.run_id, log=context.log.info, waits=config.wait)
+            bench = opened.bench(
+                provider,
+                clock,
+                run=context.run.run_id,
+                log=context.log.info,
+                waits=config.wait,
+                allow_data_loss=config.allow_data_loss,
+            )
             with closing(bench.provider):
+                if config.same_account:
+                    joined = opened.ledger.accounts.join(report.key, provider.account, clock.now())
+                    context.log.info("%s: the credentials are keys of account %s", report.key, joined)
                 for result in way(bench, as_set(report), days):
                     checks[result.day] = _checks(report, result, opened)
                     record_day(context, report, result, checks[result.day], opened.data)

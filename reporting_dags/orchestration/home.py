@@ -52,6 +52,7 @@ class OpenHome:
         run: str = "",
         log: Callable[[str], None] = lambda _: None,
         waits: bool = True,
+        allow_data_loss: bool = False,
     ) -> Bench:
         """What bringing a report home works with here; the rest is as of `Bench`."""
         return Bench(
@@ -64,6 +65,7 @@ class OpenHome:
             run=run,
             log=log,
             waits=waits,
+            allow_data_loss=allow_data_loss,
         )
 
 

@@ -12,6 +12,7 @@ from reporting_dags.model.column import Column, Kind, day, identity, measure, mo
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.format import DelimitedText
 from reporting_dags.model.report import Report, declaration_error, known_or_refuse
+from reporting_dags.model.scope import QueryScope
 
 PROVIDER = "dt_offer_wall"
 SOURCES = ("performance", "event")
@@ -65,6 +66,13 @@ class OfferWallQuery:
     metrics: tuple[str, ...]
     splits: tuple[str, ...]
     filters: tuple[Filter, ...] = ()
+
+    def scope(self) -> QueryScope:
+        """The source and the filters; splits and metrics are columns."""
+        filters: dict[str, frozenset[str]] = {}
+        for one in self.filters:
+            filters[one.dimension] = filters.get(one.dimension, frozenset(one.values)) & frozenset(one.values)
+        return QueryScope(fixed={"source": self.source}, filters=filters)
 
     def body(self, window: Window) -> dict[str, object]:
         """The JSON body for `window`; all five keys are mandatory, and both dates are included (OW1, OW5)."""

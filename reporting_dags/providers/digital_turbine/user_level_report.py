@@ -9,6 +9,7 @@ from reporting_dags.model.days import Calendar
 from reporting_dags.model.format import DelimitedText
 from reporting_dags.model.privacy import Personal
 from reporting_dags.model.report import Report
+from reporting_dags.model.scope import QueryScope
 
 PROVIDER = "dt_user_level"
 APP = "App ID"
@@ -41,6 +42,10 @@ COLUMNS = (
 @dataclass(frozen=True, slots=True)
 class UserLevelQuery:
     """Date and app are all that the API can be asked for; it answers every dimension that it has (UL1)."""
+
+    def scope(self) -> QueryScope:
+        """Nothing but columns and apps."""
+        return QueryScope()
 
 
 def user_level_report(

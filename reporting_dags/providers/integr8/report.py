@@ -12,6 +12,7 @@ from reporting_dags.model.column import Column, day, measure
 from reporting_dags.model.days import Calendar, SnapshotCalendar
 from reporting_dags.model.format import DelimitedText, JsonRows
 from reporting_dags.model.report import ROWS, Report, as_given, declaration_error, known_or_refuse
+from reporting_dags.model.scope import QueryScope
 from reporting_dags.providers.integr8.fields import (
     CLICK_FIELDS,
     CONVERSION_FIELDS,
@@ -52,6 +53,10 @@ class ExportQuery:
     extra_parameters: tuple[str, ...] = NO_EXTRA_PARAMETERS
     delimiter: str = ","
 
+    def scope(self) -> QueryScope:
+        """The log; fields are columns."""
+        return QueryScope(fixed={"log": self.log})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableQuery:
@@ -60,6 +65,12 @@ class TableQuery:
     table: str
     timezone: str = "UTC"
     filters: tuple[tuple[str, str], ...] = ()
+
+    def scope(self) -> QueryScope:
+        """The log and the filters; fields are columns. A table and an export of a log hold the same rows."""
+        log = next(name for name, table in TABLES.items() if table == self.table)
+        filters = {name: frozenset([value]) for name, value in self.filters}
+        return QueryScope(fixed={"log": log}, filters=filters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,10 @@ class ListQuery:
     """An entity list."""
 
     entity: str
+
+    def scope(self) -> QueryScope:
+        """The list; fields are columns."""
+        return QueryScope(fixed={"list": self.entity})
 
 
 Query = ExportQuery | TableQuery | CountQuery | ListQuery

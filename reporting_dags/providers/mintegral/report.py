@@ -9,6 +9,7 @@ from reporting_dags.model.column import Column, Kind, Quotient, day, identity, m
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.format import DelimitedText
 from reporting_dags.model.report import Report, declaration_error, known_or_refuse
+from reporting_dags.model.scope import QueryScope
 
 PROVIDER = "mintegral"
 GRANULARITIES = ("daily", "hourly")
@@ -59,6 +60,10 @@ class AdvancedPerformanceQuery:
     dimensions: tuple[str, ...]
     granularity: str
     timezone: str
+
+    def scope(self) -> QueryScope:
+        """All rows; dimensions and the hour are columns."""
+        return QueryScope()
 
     def params(self, window: Window) -> dict[str, str]:
         """The query parameters for `window`, both days included (MT4, MT5)."""

@@ -9,6 +9,7 @@ from reporting_dags.model.column import Column, Kind, Quotient, day, identity, m
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.format import JsonRows
 from reporting_dags.model.report import Report, declaration_error, known_or_refuse
+from reporting_dags.model.scope import QueryScope
 
 PROVIDER = "orangeclick"
 CURRENCIES = ("EUR", "USD")
@@ -118,6 +119,11 @@ class OrangeClickQuery:
     metrics: tuple[str, ...]
     currency: str
     filter_groups: tuple[tuple[Filter, ...], ...] = ()
+
+    def scope(self) -> QueryScope:
+        """The currency and the filters; dimensions and metrics are columns. Two sets of filters are not compared."""
+        filters = {"filter_groups": frozenset([repr(self.filter_groups)])} if self.filter_groups else {}
+        return QueryScope(fixed={"currency": self.currency}, filters=filters)
 
     def body(self, window: Window) -> dict[str, object]:
         """The JSON body for `window`, both days included; dates are always sent, since left out they mean today."""
