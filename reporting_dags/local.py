@@ -14,7 +14,7 @@ import yaml
 
 from reporting_dags.model.errors import Failed, StorageError
 from reporting_dags.orchestration.home import PROJECT
-from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS
+from reporting_dags.sandbox.digital_turbine.user_level import apps_of
 
 HOME = PROJECT / ".dagster"
 _PATIENCE_SECONDS = 30
@@ -67,15 +67,15 @@ def sandbox_environment(url: str, home: Path = HOME) -> dict[str, str]:
     return {**kept, **mine, **sandbox_accounts(url)}
 
 
-def sandbox_accounts(url: str) -> dict[str, str]:
-    """The variables that make the sandbox at `url` every provider, with its ordinary accounts."""
+def sandbox_accounts(url: str, account: str = "ordinary") -> dict[str, str]:
+    """The variables that make the sandbox at `url` every provider, with its accounts of one name: ordinary or other."""
     told = requests.get(f"{url}/_sandbox/health", timeout=_PATIENCE_SECONDS).json()["credentials"]
-    accounts = {provider: names["ordinary"] for provider, names in told.items()}
+    accounts = {provider: names[account] for provider, names in told.items()}
     return {
         "DT_BASE_URL": url,
         "DT_CLIENT_ID": accounts["dt"]["client_id"],
         "DT_CLIENT_SECRET": accounts["dt"]["client_secret"],
-        "DT_USER_LEVEL_APP_IDS": ",".join(USER_LEVEL_APPS),
+        "DT_USER_LEVEL_APP_IDS": ",".join(apps_of(account)),
         "MINTEGRAL_BASE_URL": url,
         "MINTEGRAL_ACCESS_KEY": accounts["mintegral"]["access_key"],
         "MINTEGRAL_API_KEY": accounts["mintegral"]["api_key"],

@@ -51,10 +51,12 @@ def landed(bench: Bench, report: Report[Any], days: Collection[date]) -> dict[da
     return results
 
 
-def check_truth(bench: Bench, sandbox: Sandbox, report: Report[Any], days: Collection[date]) -> None:
-    """Every one of `days` lies there as an honest answer has it now, value by value."""
+def check_truth(
+    bench: Bench, sandbox: Sandbox, report: Report[Any], days: Collection[date], account: str = "ordinary"
+) -> None:
+    """Every one of `days` has landed as an honest answer to `account` has it now, value by value."""
     for day in days:
-        assert landed_rows(bench.data, report, day) == expected_rows(sandbox, report, day), day
+        assert landed_rows(bench.data, report, day) == expected_rows(sandbox, report, day, account=account), day
 
 
 def line_of(result: DayResult, outcome: Outcome, secrets: Sequence[str] = ()) -> str:

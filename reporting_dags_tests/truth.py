@@ -22,9 +22,11 @@ _EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
 _UNIT = Decimal(1).scaleb(-18)
 
 
-def expected_rows(sandbox: Sandbox, report: Report[Any], day: date, at: datetime | None = None) -> Counter[Row]:
-    """The rows of an honest answer requested at `at` (None: now), as the report declares to keep them."""
-    return kept_rows(report, sandbox.truth(report.key, day, at))
+def expected_rows(
+    sandbox: Sandbox, report: Report[Any], day: date, at: datetime | None = None, account: str = "ordinary"
+) -> Counter[Row]:
+    """The rows of an honest answer to `account` at `at` (None: now), as the report declares to keep them."""
+    return kept_rows(report, sandbox.truth(report.key, day, at, account))
 
 
 def kept_rows(report: Report[Any], rows: Iterable[Mapping[str, str]]) -> Counter[Row]:

@@ -13,6 +13,7 @@ from reporting_dags.sandbox.clock import Clock
 from reporting_dags.sandbox.endpoint import Provider
 from reporting_dags.sandbox.faults import Faults
 from reporting_dags.sandbox.log import Log
+from reporting_dags.sandbox.owner import ORDINARY
 from reporting_dags.sandbox.settings import Settings
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -128,24 +129,29 @@ class Control:
         return JSONResponse({})
 
     async def _truth_told(self, request: Request) -> Response:
-        """The rows of `report` on `day` (YYYY-MM-DD), requested at `at` (ISO time; left out: now)."""
+        """The rows of `report` on `day` (YYYY-MM-DD) for `account`, requested at `at` (ISO time; left out: now)."""
         asked = request.query_params
         if "report" not in asked or "day" not in asked:
             raise ValueError("truth needs report and day")
         at = datetime.fromisoformat(asked["at"]) if "at" in asked else None
-        rows = truth(self._providers, asked["report"], date.fromisoformat(asked["day"]), at)
+        account = asked.get("account", ORDINARY)
+        rows = truth(self._providers, asked["report"], date.fromisoformat(asked["day"]), at, account)
         return JSONResponse({"count": len(rows), "rows": rows})
 
 
-def truth(providers: Mapping[str, Provider], report: str, day: date, at: datetime | None) -> list[dict[str, str]]:
-    """What the provider of `report` would honestly answer for `day`, requested at `at` (None: now).
+def truth(
+    providers: Mapping[str, Provider], report: str, day: date, at: datetime | None, account: str = ORDINARY
+) -> list[dict[str, str]]:
+    """What the provider of `report` would honestly answer `account` for `day`, requested at `at` (None: now).
 
     Raises:
-        ValueError: No provider has such a report.
+        ValueError: No provider has such a report, or it has no such account.
     """
     for provider in providers.values():
         if report in provider.reports:
-            return provider.truth(report, day, at)
+            if account not in provider.credentials:
+                raise ValueError(f"no account {account!r}; there are: {', '.join(provider.credentials)}")
+            return provider.truth(report, day, at, account)
     known = ", ".join(report for provider in providers.values() for report in provider.reports)
     raise ValueError(f"no report {report!r}; there are: {known}")
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from starlette.responses import Response
 
 from reporting_dags.sandbox.faults import Fault
+from reporting_dags.sandbox.owner import ORDINARY
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ class Provider(Protocol):
         """Forget every request that has been made."""
         ...
 
-    def truth(self, report: str, day: date, at: datetime | None = None) -> list[dict[str, str]]:
-        """The rows of one day that an honest answer requested at `at` (None: now) would hold, as printed."""
+    def truth(
+        self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
+    ) -> list[dict[str, str]]:
+        """The rows of one day that an honest answer to `account` at `at` (None: now) would hold, as printed."""
         ...

@@ -29,6 +29,7 @@ from reporting_dags.sandbox.mintegral.provider import Mintegral
 from reporting_dags.sandbox.mintegral.settings import MintegralSettings
 from reporting_dags.sandbox.orangeclick.provider import OrangeClick
 from reporting_dags.sandbox.orangeclick.settings import OrangeClickSettings
+from reporting_dags.sandbox.owner import ORDINARY
 from reporting_dags.sandbox.settings import Settings
 from reporting_dags.sandbox.switches import Switches
 from reporting_dags.sandbox.wire import Connections
@@ -86,14 +87,16 @@ class Sandbox:
         for provider in self.providers.values():
             provider.reset()
 
-    def truth(self, report: str, day: date | str, at: datetime | None = None) -> list[dict[str, str]]:
+    def truth(
+        self, report: str, day: date | str, at: datetime | None = None, account: str = ORDINARY
+    ) -> list[dict[str, str]]:
         """The rows of `day` that an honest answer to the shipped `report` requested at `at` (None: now) holds, sorted.
 
         Raises:
-            ValueError: There is no such report.
+            ValueError: There is no such report or account.
         """
         asked = date.fromisoformat(day) if isinstance(day, str) else day
-        return truth(self.providers, report, asked, at)
+        return truth(self.providers, report, asked, at, account)
 
     def app(self) -> Starlette:
         """The whole as one ASGI application."""

@@ -1,8 +1,9 @@
 """From facts to a table: filtered, summed over the requested splits, printed as the provider prints."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from random import Random
 
 from reporting_dags.sandbox.digital_turbine import catalogue
@@ -10,6 +11,7 @@ from reporting_dags.sandbox.digital_turbine.catalogue import APPS, CAMPAIGNS, CO
 from reporting_dags.sandbox.digital_turbine.facts import EARLY, Fact, World, facts
 from reporting_dags.sandbox.digital_turbine.question import Question
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
+from reporting_dags.sandbox.owner import Owner
 from reporting_dags.sandbox.table import Table
 
 Number = int | float | None
@@ -40,24 +42,25 @@ def version(source: str, day: date, at: datetime, settings: DtSettings) -> int |
     return final if source == "event" else min((at.date() - day).days, final)
 
 
-def answer(question: Question, *, seed: int, at: datetime, settings: DtSettings, order: str = "") -> Table:
+def answer(question: Question, *, owner: Owner, at: datetime, settings: DtSettings, order: str = "") -> Table:
     """The honest answer to `question` requested at `at`; `order` seeds how its rows are shuffled (DT8)."""
     groups: dict[tuple[str, ...], list[Fact]] = {}
-    dimensions = [_DIMENSIONS.get(split) for split in question.splits]
-    for day, fact in _facts(question, seed, at, settings):
+    readers = _dimensions(owner)
+    dimensions = [readers.get(split) for split in question.splits]
+    for day, fact in _facts(question, owner, at, settings):
         key = tuple([day if read is None else read(fact) for read in dimensions])
         groups.setdefault(key, []).append(fact)
     metrics = [_METRICS[metric] for metric in question.metrics]
     rows = [[*key, *[printed(metric(group), settings.floats) for metric in metrics]] for key, group in groups.items()]
-    rng = Random(f"{seed}|{question}|{order}")
+    rng = Random(f"{owner.seed}|{question}|{order}")
     rows.sort(key=lambda _: rng.random())
     return Table(list(question.columns), rows, settings.line_end, entity=catalogue.APP)
 
 
-def _facts(question: Question, seed: int, at: datetime, settings: DtSettings) -> Iterator[tuple[str, Fact]]:
-    made = world(seed, settings)
+def _facts(question: Question, owner: Owner, at: datetime, settings: DtSettings) -> Iterator[tuple[str, Fact]]:
+    made, readers = world(owner.seed, settings), _dimensions(owner)
     wanted_days = [set(values) for dimension, values in question.filters if dimension == catalogue.DATE]
-    wanted = [(_DIMENSIONS[name], frozenset(values)) for name, values in question.filters if name != catalogue.DATE]
+    wanted = [(readers[name], frozenset(values)) for name, values in question.filters if name != catalogue.DATE]
     for day in question.days:
         printed = day.isoformat()
         known = version(question.source, day, at, settings)
@@ -68,13 +71,17 @@ def _facts(question: Question, seed: int, at: datetime, settings: DtSettings) ->
                 yield printed, fact
 
 
-_DIMENSIONS: dict[str, Callable[[Fact], str]] = {
-    catalogue.APP: lambda fact: APPS[fact.app].id,
-    catalogue.COUNTRY: lambda fact: COUNTRIES[fact.country][0],
-    catalogue.CAMPAIGN_ID: lambda fact: CAMPAIGNS[fact.campaign].id,
-    catalogue.CAMPAIGN_NAME: lambda fact: CAMPAIGNS[fact.campaign].name,
-    catalogue.BUNDLE: lambda fact: APPS[fact.app].bundle,
-}
+@lru_cache(maxsize=8)
+def _dimensions(owner: Owner) -> Mapping[str, Callable[[Fact], str]]:
+    apps, bundles = [owner.text(app.id) for app in APPS], [owner.text(app.bundle) for app in APPS]
+    campaigns, names = [owner.text(one.id) for one in CAMPAIGNS], [owner.text(one.name) for one in CAMPAIGNS]
+    return {
+        catalogue.APP: lambda fact: apps[fact.app],
+        catalogue.COUNTRY: lambda fact: COUNTRIES[fact.country][0],
+        catalogue.CAMPAIGN_ID: lambda fact: campaigns[fact.campaign],
+        catalogue.CAMPAIGN_NAME: lambda fact: names[fact.campaign],
+        catalogue.BUNDLE: lambda fact: bundles[fact.app],
+    }
 
 
 def _sum(values: Sequence[Number]) -> Number:

@@ -24,6 +24,7 @@ from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 from reporting_dags.sandbox.digital_turbine.user_level import Accepted
 from reporting_dags.sandbox.endpoint import Call, Endpoint, Subject
 from reporting_dags.sandbox.faults import Faults
+from reporting_dags.sandbox.owner import ORDINARY, Owner
 from reporting_dags.sandbox.s3 import Signer
 from reporting_dags.sandbox.table import Table
 
@@ -90,10 +91,12 @@ class DigitalTurbine:
 
     @property
     def credentials(self) -> Mapping[str, Account]:
-        """The accounts by name: ordinary, other (with a quota of its own), revoked."""
+        """The accounts by name: ordinary, other (with apps, data and a quota of its own), revoked."""
         return {account.name: account for account in ACCOUNTS}
 
-    def truth(self, report: str, day: date, at: datetime | None = None) -> list[dict[str, str]]:
+    def truth(
+        self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
+    ) -> list[dict[str, str]]:
         """The rows of `day` in an honest answer to the shipped report requested at `at` (None: now), sorted.
 
         Raises:
@@ -102,21 +105,23 @@ class DigitalTurbine:
         if report not in self.reports:
             raise ValueError(f"no report {report!r}; there are: {', '.join(self.reports)}")
         if report == user_level.REPORT:
-            return self.user_level_rows(day, at=at).as_dicts()
+            return self.user_level_rows(day, at=at, account=account).as_dicts()
         source = report.removeprefix(OFFER_WALL)
-        return self.rows(Question(source, day, day, DOCUMENTED_METRICS, SHIPPED_SPLITS, ()), at).as_dicts()
+        return self.rows(Question(source, day, day, DOCUMENTED_METRICS, SHIPPED_SPLITS, ()), at, account).as_dicts()
 
-    def rows(self, asked: Question, at: datetime | None = None) -> Table:
+    def rows(self, asked: Question, at: datetime | None = None, account: str = ORDINARY) -> Table:
         """The honest answer to any question requested at `at` (None: now); what may be asked is not checked."""
         moment = at if at is not None else self._clock.now()
-        return answer(asked, seed=self._seed, at=moment, settings=self._settings())
+        return answer(asked, owner=Owner.of(self._seed, account), at=moment, settings=self._settings())
 
-    def user_level_rows(self, day: date, app: str | None = None, at: datetime | None = None) -> Table:
+    def user_level_rows(
+        self, day: date, app: str | None = None, at: datetime | None = None, account: str = ORDINARY
+    ) -> Table:
         """The honest User Level answer for `app` (None: every enabled one) on `day` requested at `at` (None: now)."""
         settings = self._settings()
         moment = at if at is not None else self._clock.now()
-        apps = user_level.enabled(settings) if app is None else [app]
-        return user_level.answer(day, apps, seed=self._seed, at=moment, settings=settings)
+        apps = user_level.enabled(settings, account) if app is None else [app]
+        return user_level.answer(day, apps, owner=Owner.of(self._seed, account), at=moment, settings=settings)
 
     async def _token(self, call: Call) -> Response:
         """DT1, DT2; that a body which is no JSON object lacks its credentials is assumed (A)."""
@@ -151,7 +156,7 @@ class DigitalTurbine:
         return self._answered(call, user_level.API, most or None, self._user_level_asked)
 
     def _answered(
-        self, call: Call, api: str, most: int | None, accept: Callable[[Call, DtSettings], Accepted]
+        self, call: Call, api: str, most: int | None, accept: Callable[[Call, Owner, DtSettings], Accepted]
     ) -> Response:
         """DT3, DT4. A: the token is looked at first, then the quota, then the query."""
         settings = self._settings()
@@ -165,7 +170,7 @@ class DigitalTurbine:
         if most is not None and self._quota.made(account, api, today) >= most:
             return self._over_quota(call.now, most)
         try:
-            subject, make = accept(call, settings)
+            subject, make = accept(call, Owner.of(self._seed, account.name), settings)
         except RefusedError as refused:
             if settings.refused_queries_count:
                 self._quota.count(account, api, today)
@@ -191,13 +196,13 @@ class DigitalTurbine:
         late = (date.fromisoformat(day) for day in settings.late_days)
         return max([now, *(out_at(day, settings) for day in late if subject.first <= day <= subject.last)])
 
-    def _offer_wall(self, call: Call, settings: DtSettings) -> Accepted:
+    def _offer_wall(self, call: Call, owner: Owner, settings: DtSettings) -> Accepted:
         asked = _asked(call, settings)
         subject = Subject(asked.source, asked.first, asked.last)
-        return subject, lambda order, at: answer(asked, seed=self._seed, at=at, settings=settings, order=order)
+        return subject, lambda order, at: answer(asked, owner=owner, at=at, settings=settings, order=order)
 
-    def _user_level_asked(self, call: Call, settings: DtSettings) -> Accepted:
-        return user_level.accept(_json(call), _formats(call), seed=self._seed, at=call.now, settings=settings)
+    def _user_level_asked(self, call: Call, owner: Owner, settings: DtSettings) -> Accepted:
+        return user_level.accept(_json(call), _formats(call), owner=owner, at=call.now, settings=settings)
 
     async def _file(self, call: Call) -> Response:
         """DT4 to DT6."""

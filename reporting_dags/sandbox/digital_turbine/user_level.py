@@ -13,6 +13,7 @@ from reporting_dags.sandbox.digital_turbine.question import RefusedError
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 from reporting_dags.sandbox.digital_turbine.user_level_facts import FIRST_DAY, MASKED, USERS, UserWorld, user_facts
 from reporting_dags.sandbox.endpoint import Subject
+from reporting_dags.sandbox.owner import ORDINARY, Owner
 from reporting_dags.sandbox.table import Table
 
 API = "user-level-data"
@@ -20,7 +21,7 @@ REPORT = "dt_user_level/revenue"
 SOURCE = "user_level"
 """What faults are aimed at: the report has no sources of its own."""
 USER_LEVEL_APPS = tuple(USERS)
-"""The apps that the report is enabled for, in every account."""
+"""The apps that the report is enabled for, in the ordinary account."""
 FORBIDDEN = "forbidden"
 ZEROS = "00000000-0000-0000-0000-000000000000"
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -45,7 +46,19 @@ class UserLevelQuestion:
         return Subject(SOURCE, self.day, self.day)
 
 
-def read(query: Any, formats: Sequence[str], *, settings: DtSettings, today: date) -> UserLevelQuestion:
+def apps_of(account: str) -> tuple[str, ...]:
+    """The apps that the report is enabled for in an account, unless the settings disable some."""
+    return tuple(_users(Owner(account, 0)))
+
+
+def _users(owner: Owner) -> dict[str, str]:
+    """The account's apps, each with the app of `USERS` that it is like."""
+    return {owner.text(app): app for app in USERS}
+
+
+def read(
+    query: Any, formats: Sequence[str], *, settings: DtSettings, today: date, account: str = ORDINARY
+) -> UserLevelQuestion:
     """The question that the JSON value `query` asks, with the `format` parameters that stand beside it.
 
     Raises:
@@ -61,23 +74,23 @@ def read(query: Any, formats: Sequence[str], *, settings: DtSettings, today: dat
     app = _text(body, "appId", "string")
     if not settings.user_level_extra_keys and (unknown := [key for key in body if key not in ("date", "appId")]):
         raise _invalid(f"Invalid keys: {','.join(unknown)}")
-    if app not in enabled(settings):
+    if app not in enabled(settings, account):
         code = FORBIDDEN if settings.user_level_disabled == FORBIDDEN else "invalid_query"
         raise RefusedError(code, f"The user level report is not enabled for app {app}")
     _check_day(day, settings, today)
     return UserLevelQuestion(day, app)
 
 
-def accept(query: Any, formats: Sequence[str], *, seed: int, at: datetime, settings: DtSettings) -> Accepted:
+def accept(query: Any, formats: Sequence[str], *, owner: Owner, at: datetime, settings: DtSettings) -> Accepted:
     """What `read` reads at `at`, and what makes the answer to it as of a moment.
 
     Raises:
         RefusedError: As `read` does.
     """
-    asked = read(query, formats, settings=settings, today=at.date())
+    asked = read(query, formats, settings=settings, today=at.date(), account=owner.account)
 
     def made(order: str, moment: datetime) -> Table:
-        return answer(asked.day, [asked.app], seed=seed, at=moment, settings=settings, order=order)
+        return answer(asked.day, [asked.app], owner=owner, at=moment, settings=settings, order=order)
 
     return asked.subject, made
 
@@ -95,16 +108,18 @@ def subject(query: Any) -> Subject | None:
         return None
 
 
-def enabled(settings: DtSettings) -> list[str]:
-    """The apps that may be asked for now (UL3)."""
-    return [app for app in USER_LEVEL_APPS if app not in settings.user_level_disabled_apps]
+def enabled(settings: DtSettings, account: str = ORDINARY) -> list[str]:
+    """The apps that an account may ask for now (UL3)."""
+    return [app for app in apps_of(account) if app not in settings.user_level_disabled_apps]
 
 
-def answer(day: date, apps: Sequence[str], *, seed: int, at: datetime, settings: DtSettings, order: str = "") -> Table:
+def answer(
+    day: date, apps: Sequence[str], *, owner: Owner, at: datetime, settings: DtSettings, order: str = ""
+) -> Table:
     """The honest answer for `apps` on `day` requested at `at`; `order` seeds how its rows are shuffled (DT8)."""
     known = version(day, at, settings)
     world = UserWorld(
-        seed=seed,
+        seed=owner.seed,
         final_version=max(1, settings.user_level_restate_days),
         empty_day_one_in=settings.empty_day_one_in,
         empty_days=settings.empty_days,
@@ -114,8 +129,9 @@ def answer(day: date, apps: Sequence[str], *, seed: int, at: datetime, settings:
         rows_factor=float(settings.user_level_rows_factor),
     )
     rows: list[list[str]] = []
+    users = _users(owner)
     for app in apps if known is not None else ():
-        for fact in user_facts(world, app, day, known if known is not None else EARLY):
+        for fact in user_facts(world, users[app], day, known if known is not None else EARLY):
             masked = fact.user == MASKED
             rows.append(
                 [
@@ -129,7 +145,7 @@ def answer(day: date, apps: Sequence[str], *, seed: int, at: datetime, settings:
                     printed(fact.revenue, settings.floats),
                 ]
             )
-    rng = Random(f"{seed}|{day}|{apps}|{order}")
+    rng = Random(f"{owner.seed}|{day}|{apps}|{order}")
     rows.sort(key=lambda _: rng.random())
     names = _FYBER if settings.user_level_headers == "fyber" else {}
     header = [names.get(name, name) for name in _COLUMNS]

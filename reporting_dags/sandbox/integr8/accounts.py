@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from reporting_dags.sandbox.endpoint import Call
 from reporting_dags.sandbox.integr8.asked import RefusedError
 from reporting_dags.sandbox.integr8.settings import Integr8Settings
+from reporting_dags.sandbox.owner import ORDINARY
 
 
 def _derived(name: str) -> str:
@@ -22,18 +23,25 @@ INTEGRATION = _derived("integration")[:24]
 
 @dataclass(frozen=True)
 class Account:
-    """A user's key; all are of one organization, whose one integration has the data."""
+    """A user's key, and the one integration of the user's organization, which has the data."""
 
     name: str
     api_key: str
     integration_id: str = INTEGRATION
+    organization_id: str = ORGANIZATION
     revoked: bool = False
     limited: bool = False
 
 
+def _other(name: str) -> Account:
+    """The user of another organization."""
+    integration, organization = (_derived(f"{kind} of {name}")[:24] for kind in ("integration", "organization"))
+    return Account(name, _derived(name), integration, organization)
+
+
 ACCOUNTS = (
-    Account("ordinary", _derived("ordinary")),
-    Account("other", _derived("other")),
+    Account(ORDINARY, _derived("ordinary")),
+    _other("other"),
     Account("revoked", _derived("revoked"), revoked=True),
     Account("limited", _derived("limited"), limited=True),
 )

@@ -7,13 +7,14 @@ from datetime import date, datetime, timedelta
 from reporting_dags.sandbox.damage import damage
 from reporting_dags.sandbox.faults import Fault
 from reporting_dags.sandbox.integr8 import fields
-from reporting_dags.sandbox.integr8.accounts import INTEGRATION, ORGANIZATION
+from reporting_dags.sandbox.integr8.accounts import Account
 from reporting_dags.sandbox.integr8.asked import Span
 from reporting_dags.sandbox.integr8.conversions import conversions, postbacks
 from reporting_dags.sandbox.integr8.facts import clicks, impressions
 from reporting_dags.sandbox.integr8.settings import Integr8Settings
 from reporting_dags.sandbox.integr8.values import Value, printed
 from reporting_dags.sandbox.integr8.world import FIRST_DAY, Row, World
+from reporting_dags.sandbox.owner import Owner
 from reporting_dags.sandbox.table import QUOTE, Table
 
 ENTITY = "offer_db_id"
@@ -52,12 +53,12 @@ Shown = tuple[str, Mapping[str, Value]]
 """A row's real_tx_id (a postback's id) and its values."""
 
 
-def world(seed: int, settings: Integr8Settings) -> World:
-    """What `settings` and the seed make of the data."""
+def world(seed: int, account: Account, settings: Integr8Settings) -> World:
+    """What `settings` and the seed make of an account's data."""
     return World(
-        seed=seed,
-        integration=INTEGRATION,
-        organization=ORGANIZATION,
+        seed=Owner.of(seed, account.name).seed,
+        integration=account.integration_id,
+        organization=account.organization_id,
         rows_factor=settings.rows_factor,
         restate_days=settings.restate_days,
         mask_personal=settings.mask_personal,
@@ -67,9 +68,9 @@ def world(seed: int, settings: Integr8Settings) -> World:
     )
 
 
-def rows(seed: int, log: Log, span: Span, *, at: datetime, settings: Integr8Settings) -> list[Shown]:
-    """The rows of a range that are known at `at`, oldest first; those of one moment always in the same order."""
-    made, delay = world(seed, settings), timedelta(seconds=settings.delay_seconds)
+def rows(seed: int, account: Account, log: Log, span: Span, *, at: datetime, settings: Integr8Settings) -> list[Shown]:
+    """An account's rows of a range that are known at `at`, oldest first; those of one moment in a fixed order."""
+    made, delay = world(seed, account, settings), timedelta(seconds=settings.delay_seconds)
     first, last = max(span.start.date(), FIRST_DAY), min(span.end, at).date()
     found: list[Row] = []
     for n in range((last - first).days + 1):

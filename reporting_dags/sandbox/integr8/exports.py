@@ -79,7 +79,7 @@ class Exports:
         return JSONResponse(job.told(PENDING, origin=call.origin, settings=settings))
 
     def _job(self, call: Call, placed: Order, account: Account, settings: Integr8Settings) -> Job:
-        found = rows(self._seed, placed.log, placed.span, at=call.now, settings=settings)
+        found = rows(self._seed, account, placed.log, placed.span, at=call.now, settings=settings)
         limit = settings.rows_limit
         if call.fault is not None and call.fault_is("truncate"):
             limit = min(limit, call.fault["rows"])
@@ -91,7 +91,7 @@ class Exports:
         return Job(
             id=f"{self._ids.getrandbits(96):024x}",
             order=placed,
-            account=account.name,
+            account=account,
             ordered=call.now,
             body=made.as_text(),
             total=total,
@@ -99,7 +99,7 @@ class Exports:
             never=call.fault_is("never"),
         )
 
-    def listed(self, call: Call, _account: Account) -> Response:
+    def listed(self, call: Call, account: Account) -> Response:
         """IN5. A: newest first; to be listed does not count as a question for an export's status."""
         settings = self._settings()
         given = asked.named(call.query, {*PAGE, *FILTERS, "sort"}, settings)
@@ -110,6 +110,7 @@ class Exports:
         found = [
             job.told(job.status(call.now, settings), origin=call.origin, settings=settings)
             for job in reversed(self._jobs.values())
+            if job.is_seen_by(account)
         ]
         for name, (operator, where) in FILTERS.items():
             if name in given:
@@ -117,12 +118,12 @@ class Exports:
         data, meta = page(arranged(found, given.get("sort"), SORTABLE), given, settings)
         return JSONResponse({"data": data, "meta": meta})
 
-    def status(self, call: Call, _account: Account) -> Response:
+    def status(self, call: Call, account: Account) -> Response:
         """IN5 to IN7."""
         settings = self._settings()
         asked.named(call.query, (), settings)
         job = self._jobs.get(call.path.rpartition("/")[2])
-        if job is None:
+        if job is None or not job.is_seen_by(account):
             raise RefusedError(404, "The requested export doesn't exist.")
         status, error = job.status(call.now, settings), ""
         job.polls += 1
@@ -134,12 +135,12 @@ class Exports:
         told = job.told(status, origin=call.origin, settings=settings, error=error)
         return JSONResponse({"data": told} if settings.wrap_export else told)
 
-    def signed_url(self, call: Call, _account: Account) -> Response:
+    def signed_url(self, call: Call, account: Account) -> Response:
         """IN5, IN8: a new URL each time it is asked for."""
         settings = self._settings()
         name = asked.required(asked.named(call.query, {"artifact_name"}, settings), "artifact_name")
         job = self._named(name)
-        if job is None or not job.has_file(call.now, settings):
+        if job is None or not job.is_seen_by(account) or not job.has_file(call.now, settings):
             raise RefusedError(404, "The requested file doesn't exist.")
         host, seconds = call.headers.get("host", ""), settings.signed_url_seconds
         query = self._signer.sign(style="amz", host=host, path=job.path, now=call.now, seconds=seconds)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reporting_dags.sandbox.endpoint import Subject
-from reporting_dags.sandbox.integr8.accounts import INTEGRATION, ORGANIZATION
+from reporting_dags.sandbox.integr8.accounts import Account
 from reporting_dags.sandbox.integr8.answer import Shown
 from reporting_dags.sandbox.integr8.order import Order
 from reporting_dags.sandbox.integr8.settings import Integr8Settings
@@ -23,7 +23,7 @@ class Job:
 
     id: str
     order: Order
-    account: str
+    account: Account
     ordered: datetime
     body: bytes
     total: int
@@ -39,12 +39,16 @@ class Job:
     @property
     def path(self) -> str:
         """Where the file is on the sandbox's origin."""
-        return f"{BUCKET}/{ORGANIZATION}/{self.name}"
+        return f"{BUCKET}/{self.account.organization_id}/{self.name}"
 
     @property
     def subject(self) -> Subject:
         """What faults can aim at."""
         return Subject(self.order.log.name, *self.order.span.days)
+
+    def is_seen_by(self, account: Account) -> bool:
+        """Whether an account's organization has it: to others it does not exist."""
+        return self.account.organization_id == account.organization_id
 
     def status(self, now: datetime, settings: Integr8Settings) -> str:
         """How far it is; the file is there when it says `completed_status`."""
@@ -70,13 +74,13 @@ class Job:
             "format": {"delimiter": self.order.delimiter},
             "guest_token": "",
             "id": self.id,
-            "integration": INTEGRATION,
-            "last_updated_by": self.account,
+            "integration": self.account.integration_id,
+            "last_updated_by": self.account.name,
             "notify_by_email": False,
-            "organization": ORGANIZATION,
+            "organization": self.account.organization_id,
             "platform": "",
             "reports_query_option": self._options(),
-            "requested_by": self.account,
+            "requested_by": self.account.name,
             "results_meta": self._results(settings) if done else None,
             "status": status,
             "type": self.order.log.export_type,
@@ -84,7 +88,7 @@ class Job:
         }
 
     def _artifact(self, origin: str) -> dict[str, Any]:
-        meta = {"id": self.id, "organization": ORGANIZATION, "type": self.order.log.export_type}
+        meta = {"id": self.id, "organization": self.account.organization_id, "type": self.order.log.export_type}
         # Without a signature it opens to nobody.
         return {"download_link": origin + self.path, "meta": meta, "name": self.name, "size": len(self.body)}
 
@@ -93,7 +97,7 @@ class Job:
         return {
             "end_date": self.order.span.end_text,
             "extra_parameters_as_new_fields": list(self.order.extra_parameters),
-            "filters": {"integration_id": {"equal_values": [INTEGRATION], **no_values}},
+            "filters": {"integration_id": {"equal_values": [self.account.integration_id], **no_values}},
             "include_fields": list(self.order.fields),
             "relative_date": "",
             "sort_by": None,

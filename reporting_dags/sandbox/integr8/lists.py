@@ -17,6 +17,7 @@ from reporting_dags.sandbox.integr8.entities import KINDS, Kind
 from reporting_dags.sandbox.integr8.settings import Integr8Settings
 from reporting_dags.sandbox.integr8.tables import Guard, Struck
 from reporting_dags.sandbox.integr8.values import Value, printed
+from reporting_dags.sandbox.owner import Owner
 
 PAGE = ("page[number]", "page[size]")
 OPERATORS = ("eq", "gte", "lte")
@@ -52,7 +53,7 @@ class Lists:
             settings = self._settings()
             if kind.name == "offers" and call.path.split("/")[-2] != account.integration_id:
                 raise RefusedError(404, "The requested integration doesn't exist.")
-            every = kind.objects(self._seed, call.now, null_texts=settings.null_texts)
+            every = kind.objects(Owner.of(self._seed, account.name).seed, call.now, null_texts=settings.null_texts)
             filters = [pair for pair in call.query if _FILTER.fullmatch(pair[0])]
             rest = [pair for pair in call.query if pair not in filters]
             given = asked.named(rest, {*PAGE, "sort"}, settings)

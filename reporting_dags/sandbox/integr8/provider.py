@@ -18,6 +18,7 @@ from reporting_dags.sandbox.integr8.lists import Lists
 from reporting_dags.sandbox.integr8.settings import Integr8Settings
 from reporting_dags.sandbox.integr8.tables import Tables
 from reporting_dags.sandbox.integr8.values import printed
+from reporting_dags.sandbox.owner import ORDINARY, Owner
 from reporting_dags.sandbox.table import Table
 
 REPORT = "integr8/"
@@ -58,10 +59,12 @@ class Integr8:
 
     @property
     def credentials(self) -> Mapping[str, Account]:
-        """The accounts by name: ordinary, other (with limits of its own), revoked, limited (permitted nothing)."""
+        """The accounts by name: ordinary, other (of another organization), revoked, limited (permitted nothing)."""
         return {account.name: account for account in ACCOUNTS}
 
-    def truth(self, report: str, day: date, at: datetime | None = None) -> list[dict[str, str]]:
+    def truth(
+        self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
+    ) -> list[dict[str, str]]:
         """The rows of a UTC day that an honest answer requested at `at` (None: now) holds, sorted.
 
         A list has no days: it is the whole of it, whatever the day.
@@ -73,14 +76,14 @@ class Integr8:
         name = report.removeprefix(REPORT)
         for kind in KINDS:
             if report in self.reports and name == kind.name:
-                objects = kind.objects(self._seed, moment, null_texts=settings.null_texts)
+                objects = kind.objects(Owner.of(self._seed, account).seed, moment, null_texts=settings.null_texts)
                 lines = [[printed(one[field]) for field in kind.fields] for one in objects]
                 return Table(list(kind.fields), lines).as_dicts()
         for log in LOGS:
             if report in self.reports and name == log.name:
                 start = datetime.combine(day, time(), UTC)
                 span = Span(start, start + timedelta(days=1), "", "")
-                found = rows(self._seed, log, span, at=moment, settings=settings)
+                found = rows(self._seed, self.credentials[account], log, span, at=moment, settings=settings)
                 lines = [[printed(values[field]) for field in log.fields] for _, values in found]
                 return Table(list(log.fields), lines).as_dicts()
         raise ValueError(f"no report {report!r}; there are: {', '.join(self.reports)}")

@@ -80,7 +80,7 @@ class Tables:
         filters = _filters(given)
         if integration != account.integration_id:
             raise RefusedError(404, "The requested integration doesn't exist.")
-        every = rows(self._seed, log, span, at=call.now, settings=settings)[::-1]
+        every = rows(self._seed, account, log, span, at=call.now, settings=settings)[::-1]
         wanted = [(n, row) for n, row in enumerate(every) if all(row[1][name] == filters[name] for name in filters)]
         page = _cut(every, wanted, given, size, call=call, split=settings.split_events)
         info = _page_info(page, wanted, given, call)

@@ -1,7 +1,8 @@
 """From facts to a table: the hours that are in, summed over the requested dimensions, printed tab-separated (MT6)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from random import Random
 
 from reporting_dags.sandbox.mintegral.catalogue import (
@@ -16,6 +17,7 @@ from reporting_dags.sandbox.mintegral.catalogue import (
 from reporting_dags.sandbox.mintegral.facts import UNITS, Fact, World, facts
 from reporting_dags.sandbox.mintegral.question import HOURLY, Question
 from reporting_dags.sandbox.mintegral.settings import MintegralSettings
+from reporting_dags.sandbox.owner import Owner
 from reporting_dags.sandbox.table import Table
 
 HOUR = timedelta(hours=1)
@@ -59,16 +61,17 @@ def world(seed: int, settings: MintegralSettings) -> World:
     )
 
 
-def answer(question: Question, *, seed: int, at: datetime, settings: MintegralSettings) -> Table:
+def answer(question: Question, *, owner: Owner, at: datetime, settings: MintegralSettings) -> Table:
     """The honest answer to `question` generated at `at`."""
-    columns = [column for name in question.dimensions for column in _DIMENSIONS[name]]
+    dimensions = _dimensions(owner)
+    columns = [column for name in question.dimensions for column in dimensions[name]]
     read = [cell for _, cell in columns]
     groups: dict[tuple[str, ...], list[Fact]] = {}
-    for when, fact in _facts(question, seed, at, settings):
+    for when, fact in _facts(question, owner.seed, at, settings):
         key = (*when, *[cell(fact) for cell in read], fact.currency)
         groups.setdefault(key, []).append(fact)
     rows = [[*key, *_metrics(group)] for key, group in groups.items()]
-    rng = Random(f"{seed}|{question}")
+    rng = Random(f"{owner.seed}|{question}")
     rows.sort(key=lambda _: rng.random())
     when = ("Date", "Timestamp") if question.granularity == HOURLY else ("Date",)
     header = [*when, *[name for name, _ in columns], "Currency", *METRICS]
@@ -88,28 +91,34 @@ def _facts(
                 yield (printed(day), *stamp), fact
 
 
-_DIMENSIONS: dict[str, tuple[tuple[str, Callable[[Fact], str]], ...]] = {
-    "Offer": (
-        ("Offer Id", lambda fact: str(offer(fact.offer).id)),
-        ("Offer Uuid", lambda fact: offer(fact.offer).uuid),
-        ("Offer Name", lambda fact: offer(fact.offer).name),
-    ),
-    "Campaign": (("Campaign Id", lambda fact: str(offer(fact.offer).campaign)),),
-    "CampaignPackage": (("Campaign Package", lambda fact: offer(fact.offer).package),),
-    "Creative": (
-        ("Creative Id", lambda fact: str(CREATIVES[fact.creative][0])),
-        ("Creative Name", lambda fact: CREATIVES[fact.creative][1]),
-    ),
-    "AdType": (("Ad Type", lambda fact: AD_TYPES[fact.ad_type]),),
-    "Sub": (("Sub Id", lambda fact: SUBS[fact.sub][0]),),
-    "Package": (("Package Name", lambda fact: SUBS[fact.sub][1]),),
-    "Location": (("Location", lambda fact: LOCATIONS[fact.location]),),
-    "Endcard": (
-        ("Endcard ID", lambda fact: str(ENDCARDS[fact.endcard][0])),
-        ("Endcard Name", lambda fact: ENDCARDS[fact.endcard][1]),
-    ),
-    "AdOutputType": (("Ad Output Type", lambda fact: OUTPUT_TYPES[fact.output]),),
-}
+@lru_cache(maxsize=8)
+def _dimensions(owner: Owner) -> Mapping[str, tuple[tuple[str, Callable[[Fact], str]], ...]]:
+    text = owner.text
+    creatives = [(str(owner.number(number)), text(name)) for number, name in CREATIVES]
+    subs = [(text(sub), text(package)) for sub, package in SUBS]
+    endcards = [(str(owner.number(number)), text(name)) for number, name in ENDCARDS]
+    return {
+        "Offer": (
+            ("Offer Id", lambda fact: str(owner.number(offer(fact.offer).id))),
+            ("Offer Uuid", lambda fact: text(offer(fact.offer).uuid)),
+            ("Offer Name", lambda fact: text(offer(fact.offer).name)),
+        ),
+        "Campaign": (("Campaign Id", lambda fact: str(owner.number(offer(fact.offer).campaign))),),
+        "CampaignPackage": (("Campaign Package", lambda fact: text(offer(fact.offer).package)),),
+        "Creative": (
+            ("Creative Id", lambda fact: creatives[fact.creative][0]),
+            ("Creative Name", lambda fact: creatives[fact.creative][1]),
+        ),
+        "AdType": (("Ad Type", lambda fact: AD_TYPES[fact.ad_type]),),
+        "Sub": (("Sub Id", lambda fact: subs[fact.sub][0]),),
+        "Package": (("Package Name", lambda fact: subs[fact.sub][1]),),
+        "Location": (("Location", lambda fact: LOCATIONS[fact.location]),),
+        "Endcard": (
+            ("Endcard ID", lambda fact: endcards[fact.endcard][0]),
+            ("Endcard Name", lambda fact: endcards[fact.endcard][1]),
+        ),
+        "AdOutputType": (("Ad Output Type", lambda fact: OUTPUT_TYPES[fact.output]),),
+    }
 
 
 def _metrics(group: Sequence[Fact]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from reporting_dags.sandbox.mintegral.answer import HOUR, answer, states
 from reporting_dags.sandbox.mintegral.jobs import ACCEPTED, EXPIRED, GENERATING, NOT_READY, UNKNOWN, Generated, Jobs
 from reporting_dags.sandbox.mintegral.question import DAILY, HOURLY, Question, RefusedError
 from reporting_dags.sandbox.mintegral.settings import MintegralSettings
+from reporting_dags.sandbox.owner import ORDINARY, Owner
 from reporting_dags.sandbox.table import Table
 
 PATH = "/api/v2/reports/data"
@@ -85,10 +86,12 @@ class Mintegral:
 
     @property
     def credentials(self) -> Mapping[str, Account]:
-        """The accounts by name: ordinary, other (with jobs of its own), revoked."""
+        """The accounts by name: ordinary, other (with offers, data and jobs of its own), revoked."""
         return {account.name: account for account in ACCOUNTS}
 
-    def truth(self, report: str, day: date, at: datetime | None = None) -> list[dict[str, str]]:
+    def truth(
+        self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
+    ) -> list[dict[str, str]]:
         """The rows of `day` in an honest answer to the shipped report requested at `at` (None: now), sorted.
 
         Raises:
@@ -97,18 +100,18 @@ class Mintegral:
         if report not in self.reports:
             raise ValueError(f"no report {report!r}; there are: {', '.join(self.reports)}")
         dimensions, granularity = SHIPPED[report.removeprefix(f"{self.name}/")]
-        return self.rows(Question(day, day, dimensions, granularity), at).as_dicts()
+        return self.rows(Question(day, day, dimensions, granularity), at, account).as_dicts()
 
-    def rows(self, asked: Question, at: datetime | None = None) -> Table:
+    def rows(self, asked: Question, at: datetime | None = None, account: str = ORDINARY) -> Table:
         """The honest answer to any question generated at `at` (None: now); what may be asked is not checked."""
         moment = at if at is not None else self._clock.now()
-        return answer(asked, seed=self._seed, at=moment, settings=self._settings())
+        return answer(asked, owner=Owner.of(self._seed, account), at=moment, settings=self._settings())
 
     async def _generate(self, call: Call) -> Response:
         """MT1, MT2. A: the account is looked at first, then the parameters."""
         settings = self._settings()
         try:
-            name, asked = self._admitted(call, settings)
+            _, name, asked = self._admitted(call, settings)
         except RefusedError as refused:
             return self._said(call, REFUSED, str(refused))
         if call.fault is not None and call.fault_is("code"):
@@ -125,7 +128,7 @@ class Mintegral:
         """MT1, MT3, MT6."""
         settings = self._settings()
         try:
-            name, asked = self._admitted(call, settings)
+            owner, name, asked = self._admitted(call, settings)
         except RefusedError as refused:
             return self._said(call, REFUSED, str(refused))
         if call.fault is not None and call.fault_is("json_error"):
@@ -134,18 +137,18 @@ class Mintegral:
         if isinstance(found, int):
             return self._said(call, found)
         call.facts["code"] = str(READY)
-        table = answer(asked, seed=self._seed, at=found.at, settings=found.settings)
+        table = answer(asked, owner=owner, at=found.at, settings=found.settings)
         faults = self._faults.damage(self.data_point, _source(asked), asked.first, asked.last)
         return Response(damaged(table, faults), media_type="application/octet-stream")
 
-    def _admitted(self, call: Call, settings: MintegralSettings) -> tuple[str, Question]:
-        """The call's job and question; both are noted."""
+    def _admitted(self, call: Call, settings: MintegralSettings) -> tuple[Owner, str, Question]:
+        """Whose call it is, its job and its question; all are noted."""
         account = self._door.account(call, settings)
         call.facts["account"] = account.name
         asked = question.read(call.query, settings=settings, now=call.now)
         name = hashlib.sha256(f"{account.name}|{asked}".encode()).hexdigest()[:16]
         call.facts.update(job=name, report=_source(asked))
-        return name, asked
+        return Owner.of(self._seed, account.name), name, asked
 
     def _ready(self, call: Call, asked: Question, data: Generated) -> Response:
         call.facts["code"] = str(READY)

@@ -1,8 +1,9 @@
 """From facts to a table: filtered, summed over the asked dimensions (OC5, OC6, OC7)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from random import Random
 
 from reporting_dags.sandbox.orangeclick.catalogue import (
@@ -21,7 +22,11 @@ from reporting_dags.sandbox.orangeclick.facts import EARLY, Fact, World, euros, 
 from reporting_dags.sandbox.orangeclick.filters import Number
 from reporting_dags.sandbox.orangeclick.question import Question
 from reporting_dags.sandbox.orangeclick.settings import OrangeClickSettings
+from reporting_dags.sandbox.owner import Owner
 from reporting_dags.sandbox.table import Table
+
+_Readers = Mapping[str, Callable[[date, Fact], str]]
+"""What reads the value of a dimension."""
 
 _DEVICE_NAMES = (*(name for name, _ in DEVICES), *FURTHER_DEVICES)
 
@@ -42,12 +47,13 @@ def version(day: date, at: datetime, settings: OrangeClickSettings) -> int | Non
     return min(max(1, (at.date() - day).days), max(1, settings.restate_days))
 
 
-def answer(question: Question, *, seed: int, at: datetime, settings: OrangeClickSettings) -> Table:
+def answer(question: Question, *, owner: Owner, at: datetime, settings: OrangeClickSettings) -> Table:
     """The honest answer to `question` requested at `at`; A: its rows are in no order."""
     parts: dict[tuple[str, ...], _Part] = {}
-    dimensions = [_DIMENSIONS[name] for name in question.dimensions]
-    for day, fact in _facts(question, seed, at, settings):
-        let_in = _groups(question, day, fact)
+    readers = _dimensions(owner)
+    dimensions = [readers[name] for name in question.dimensions]
+    for day, fact in _facts(question, owner, at, settings):
+        let_in = _groups(question, readers, day, fact)
         if let_in:
             part = parts.setdefault(tuple([read(day, fact) for read in dimensions]), _Part())
             part.facts.append(fact)
@@ -58,15 +64,17 @@ def answer(question: Question, *, seed: int, at: datetime, settings: OrangeClick
         for key, part in parts.items()
         if _is_kept(question, part)
     ]
-    rng = Random(f"{seed}|{question}")
+    rng = Random(f"{owner.seed}|{question}")
     rows.sort(key=lambda _: rng.random())
     return Table([*question.dimensions, *question.metrics], rows, day=DAY, entity=DOMAIN)
 
 
-def _facts(question: Question, seed: int, at: datetime, settings: OrangeClickSettings) -> Iterator[tuple[date, Fact]]:
+def _facts(
+    question: Question, owner: Owner, at: datetime, settings: OrangeClickSettings
+) -> Iterator[tuple[date, Fact]]:
     """The facts that the account has access to, in the asked currency."""
     world = World(
-        seed=seed,
+        seed=owner.seed,
         final_version=max(1, settings.restate_days),
         empty_day_one_in=settings.empty_day_one_in,
         empty_days=settings.empty_days,
@@ -74,25 +82,26 @@ def _facts(question: Question, seed: int, at: datetime, settings: OrangeClickSet
         huge=settings.huge,
         rows_factor=float(settings.rows_factor),
     )
+    lost = {n for n, one in enumerate(PLACEMENTS) if owner.text(one.domain) in settings.lost_domains}
     for day in question.days:
         known = version(day, at, settings)
         if known is None:
             continue
-        rate = euros(seed, day) if question.currency == "EUR" else 1.0
+        rate = euros(owner.seed, day) if question.currency == "EUR" else 1.0
         for fact in facts(world, day, known):
-            if PLACEMENTS[fact.placement].domain in settings.lost_domains:
+            if fact.placement in lost:
                 continue
             yield day, fact if fact.earnings is None else fact._replace(earnings=fact.earnings * rate)
 
 
-def _groups(question: Question, day: date, fact: Fact) -> list[int]:
+def _groups(question: Question, readers: _Readers, day: date, fact: Fact) -> list[int]:
     """The filter groups whose dimensions let the fact in; one that lets in everything where none is asked for."""
     if not question.groups:
         return [0]
     return [
         n
         for n, group in enumerate(question.groups)
-        if all(one.holds(_DIMENSIONS[one.dimension](day, fact)) for one in group.dimensions)
+        if all(one.holds(readers[one.dimension](day, fact)) for one in group.dimensions)
     ]
 
 
@@ -105,27 +114,28 @@ def _is_kept(question: Question, part: _Part) -> bool:
     )
 
 
-def _ad_unit(fact: Fact) -> str:
-    name = PLACEMENTS[fact.placement].ad_unit
-    return f"{name}-{fact.variant}" if fact.variant else name
-
-
-_DIMENSIONS: dict[str, Callable[[date, Fact], str]] = {
-    DAY: lambda day, _: day.isoformat(),
-    "month": lambda day, _: f"{day:%Y-%m}",
-    "year": lambda day, _: f"{day:%Y}",
-    "product": lambda _, fact: PLACEMENTS[fact.placement].product,
-    DOMAIN: lambda _, fact: PLACEMENTS[fact.placement].domain,
-    "subdomain": lambda _, fact: PLACEMENTS[fact.placement].subdomain,
-    "media_type": lambda _, fact: PLACEMENTS[fact.placement].media_type,
-    "device": lambda _, fact: _DEVICE_NAMES[fact.device],
-    "os": lambda _, fact: OPERATING_SYSTEMS[fact.device][fact.os],
-    "ad_unit": lambda _, fact: _ad_unit(fact),
-    "country": lambda _, fact: COUNTRIES[fact.country][0],
-    "deal_id": lambda _, fact: DEALS[fact.deal].id,
-    "deal_name": lambda _, fact: DEALS[fact.deal].name,
-    "deal_type": lambda _, fact: DEALS[fact.deal].type,
-}
+@lru_cache(maxsize=8)
+def _dimensions(owner: Owner) -> _Readers:
+    domains = [owner.text(one.domain) for one in PLACEMENTS]
+    subdomains = [owner.text(one.subdomain) for one in PLACEMENTS]
+    ad_units = [owner.text(one.ad_unit) for one in PLACEMENTS]
+    deals = [(owner.text(one.id), owner.text(one.name)) for one in DEALS]
+    return {
+        DAY: lambda day, _: day.isoformat(),
+        "month": lambda day, _: f"{day:%Y-%m}",
+        "year": lambda day, _: f"{day:%Y}",
+        "product": lambda _, fact: PLACEMENTS[fact.placement].product,
+        DOMAIN: lambda _, fact: domains[fact.placement],
+        "subdomain": lambda _, fact: subdomains[fact.placement],
+        "media_type": lambda _, fact: PLACEMENTS[fact.placement].media_type,
+        "device": lambda _, fact: _DEVICE_NAMES[fact.device],
+        "os": lambda _, fact: OPERATING_SYSTEMS[fact.device][fact.os],
+        "ad_unit": lambda _, fact: ad_units[fact.placement] + (f"-{fact.variant}" if fact.variant else ""),
+        "country": lambda _, fact: COUNTRIES[fact.country][0],
+        "deal_id": lambda _, fact: deals[fact.deal][0],
+        "deal_name": lambda _, fact: deals[fact.deal][1],
+        "deal_type": lambda _, fact: DEALS[fact.deal].type,
+    }
 
 
 def _sum(values: Sequence[Number | None]) -> Number | None:

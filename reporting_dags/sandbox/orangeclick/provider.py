@@ -21,6 +21,7 @@ from reporting_dags.sandbox.orangeclick.document import document
 from reporting_dags.sandbox.orangeclick.question import Question
 from reporting_dags.sandbox.orangeclick.refusal import InvalidError
 from reporting_dags.sandbox.orangeclick.settings import OrangeClickSettings
+from reporting_dags.sandbox.owner import ORDINARY, Owner
 from reporting_dags.sandbox.table import Table
 
 EARNINGS = "orangeclick/earnings"
@@ -68,10 +69,12 @@ class OrangeClick:
 
     @property
     def credentials(self) -> Mapping[str, Account]:
-        """The accounts by name: ordinary, other (with a pace of its own), revoked."""
+        """The accounts by name: ordinary, other (with domains, data and a pace of its own), revoked."""
         return {account.name: account for account in ACCOUNTS}
 
-    def truth(self, report: str, day: date, at: datetime | None = None) -> list[dict[str, str]]:
+    def truth(
+        self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
+    ) -> list[dict[str, str]]:
         """The rows of `day` in an honest answer to the shipped report requested at `at` (None: now), sorted.
 
         Raises:
@@ -79,12 +82,12 @@ class OrangeClick:
         """
         if report not in self.reports:
             raise ValueError(f"no report {report!r}; there are: {', '.join(self.reports)}")
-        return self.rows(Question(SHIPPED_DIMENSIONS, METRICS, "USD", day, day), at).as_dicts()
+        return self.rows(Question(SHIPPED_DIMENSIONS, METRICS, "USD", day, day), at, account).as_dicts()
 
-    def rows(self, asked: Question, at: datetime | None = None) -> Table:
+    def rows(self, asked: Question, at: datetime | None = None, account: str = ORDINARY) -> Table:
         """The honest answer to any question requested at `at` (None: now); what may be asked is not checked."""
         moment = at if at is not None else self._clock.now()
-        return answer(asked, seed=self._seed, at=moment, settings=self._settings())
+        return answer(asked, owner=Owner.of(self._seed, account), at=moment, settings=self._settings())
 
     async def _generate(self, call: Call) -> Response:
         """OC1 to OC5. A: the token is looked at first, then the pace, then the headers, then the body."""
@@ -96,12 +99,12 @@ class OrangeClick:
         wait = self._pace.wait(account, now=call.now, most=settings.requests_per_minute)
         if wait is not None:
             return _too_many(call.now, wait, settings)
-        response = self._answered(call, settings)
+        response = self._answered(call, account, settings)
         if response.status_code == 200 or settings.refused_requests_count:
             self._pace.count(account, call.now)
         return response
 
-    def _answered(self, call: Call, settings: OrangeClickSettings) -> Response:
+    def _answered(self, call: Call, account: Account, settings: OrangeClickSettings) -> Response:
         if JSON not in _media_types(call.headers.get("accept", "")):
             return JSONResponse({"message": "Not Acceptable"}, 406)
         if _media_types(call.headers.get("content-type", "")) != [JSON]:
@@ -111,7 +114,7 @@ class OrangeClick:
         except InvalidError as refused:
             body = {"status": "error", "message": str(refused), "errors": refused.errors}
             return JSONResponse(body, 422)
-        table = self.rows(asked, call.now)
+        table = self.rows(asked, call.now, account.name)
         damage(table, self._faults.damage(self.data_point, SOURCE, asked.first, asked.last))
         call.facts["rows"] = str(len(table.rows))
         meta: dict[str, Any] = {
