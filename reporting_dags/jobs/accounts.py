@@ -30,7 +30,7 @@ class Accounts:
         return self._known[fingerprint]
 
     def join(self, report: str, fingerprint: str, now: datetime) -> str:
-        """Note that `fingerprint` is of new keys of the account whose days of `report` have landed; returns the account.
+        """Note that `fingerprint` is of new keys of the account that has landed days of `report`; returns the account.
 
         Raises:
             SettingError: no other account has landed a day of the report, or several have.

@@ -17,12 +17,14 @@ from reporting_dags.jobs.job_rows import (
     cut_requests,
     days_of,
     job_of,
+    kept_rows,
     mark_of,
     open_rows,
+    reopen,
     text_of,
     window_of,
 )
-from reporting_dags.jobs.leftovers import Leftover, Resumed, by_window, is_superseded, judge
+from reporting_dags.jobs.leftovers import Leftover, Resumed, Serves, always, by_window, is_superseded, judge
 from reporting_dags.jobs.planner import longest_answered, narrowed, plan
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Expired, LostClaim
@@ -49,6 +51,7 @@ class Claims:
         halves: Callable[[Request], tuple[Request, ...]],
         now: datetime,
         finds: bool = False,
+        serves: Serves = always,
     ) -> Claim | Busy:
         """Hold `days` for a run: jobs left behind that serve some of them, and intents for the fewest windows besides.
 
@@ -61,7 +64,8 @@ class Claims:
             busy = self._busy(connection, who, days)
             if busy is not None:
                 return busy
-            leftovers = [_leftover(row) for row in open_rows(connection, who.report)]
+            kept = kept_rows(connection, who.report, account=who.account, fingerprint=who.fingerprint)
+            leftovers = [_leftover(row) for row in (*open_rows(connection, who.report), *kept)]
             landed = dict(connection.execute(_asked_at_by_day(who.report)).tuples().all())
             cut = cut_requests(connection, who.report, account=who.account, fingerprint=who.fingerprint)
 
@@ -71,7 +75,9 @@ class Claims:
             def parts_of(window: Window) -> list[str]:
                 return [request.part for request in requests(window) if request.window == window]
 
-            verdict = judge(leftovers, days, who=who, parts=parts_of, landed=landed, now=now, finds=finds)
+            verdict = judge(
+                leftovers, days, who=who, parts=parts_of, landed=landed, now=now, finds=finds, serves=serves
+            )
             for job, reason in verdict.close:
                 close(connection, job, Outcome.EXPIRED, reason, now)
             for job in verdict.superseded:
@@ -121,7 +127,7 @@ class Claims:
 
         Raises:
             LostClaim: one of the days has landed from other jobs since.
-            Expired: they were asked another question than the report is now.
+            Expired: they do not answer all that is requested now.
         """
 
         def work(connection: sa.Connection) -> Claim | Busy:
@@ -135,19 +141,20 @@ class Claims:
             if len(rows) < len(set(ids)) or any(row.state in _ASKED_ANEW for row in rows):
                 return Claim(())
             asked = {row.part for row in rows}
-            if any(row.fingerprint != who.fingerprint for row in rows) or (set(parts) != {""} and asked != set(parts)):
+            if any(row.fingerprint != who.fingerprint for row in rows) or (
+                set(parts) != {""} and not asked >= set(parts)
+            ):
                 raise Expired(
                     "the day landed from the answer to another question than is declared now",
                     advice="Materialize it without replay, which asks the provider.",
                 )
             # The days are not left to whoever comes after a crash: they have landed, and stand.
-            values = {"state": JobState.DOWNLOADED, "closed_at": None, "outcome": None, "cause": None}
             held: list[Job] = []
             for row in rows:
+                job = replace(job_of(row), state=JobState.DOWNLOADED)
                 # A closed job keeps the days that it failed.
-                again = values | ({"days_left": ""} if row.state == JobState.CLOSED else {})
-                connection.execute(table.update().where(table.c.id == row.id).values(again))
-                held.append(_take(connection, replace(job_of(row), state=JobState.DOWNLOADED), who))
+                reopen(connection, job, **({"days_left": ""} if row.state == JobState.CLOSED else {}))
+                held.append(_take(connection, job, who))
             return _claim([JobGroup(held[0].request.window, tuple(held), frozenset(days))])
 
         return self._database.run(work)
@@ -161,8 +168,15 @@ class Claims:
 
 
 def _leftover(row: sa.Row[Any]) -> Leftover:
-    days = frozenset(days_of(row.days_left))
-    return Leftover(job=job_of(row), account=row.account, fingerprint=row.fingerprint, days_left=days)
+    job, closed = job_of(row), row.state == JobState.CLOSED
+    return Leftover(
+        job=replace(job, state=JobState.DOWNLOADED) if closed else job,
+        account=row.account,
+        fingerprint=row.fingerprint,
+        days_left=frozenset(days_of(row.days_left)),
+        refused_form=row.refused_form,
+        closed=closed,
+    )
 
 
 def _claim(groups: Collection[JobGroup]) -> Claim:
@@ -178,7 +192,11 @@ def _resumed(
     connection: sa.Connection, who: Claimant, resumed: Resumed, parts: Collection[str], now: datetime
 ) -> JobGroup:
     """Take over open jobs, with intents for the parts that none of them asks for."""
-    jobs = [_take(connection, one.job, who) for one in resumed.jobs]
+    jobs: list[Job] = []
+    for one in resumed.jobs:
+        if one.closed:
+            reopen(connection, one.job)
+        jobs.append(_take(connection, one.job, who))
     lacking = sorted(set(parts) - {job.request.part for job in jobs})
     requests = [Request(resumed.window, part) for part in lacking]
     jobs += [_intend(connection, who, request, resumed.days, now) for request in requests]
@@ -222,7 +240,15 @@ def _take(connection: sa.Connection, job: Job, who: Claimant) -> Job:
 def _intend(connection: sa.Connection, who: Claimant, request: Request, days: Collection[date], now: datetime) -> Job:
     id_ = uuid4().hex
     marked = replace(request, mark=mark_of(id_, 0))
-    job = Job(id=id_, report=who.report, request=marked, state=JobState.INTENDED, fence=1, intended_at=now)
+    job = Job(
+        id=id_,
+        report=who.report,
+        account=who.account,
+        request=marked,
+        state=JobState.INTENDED,
+        fence=1,
+        intended_at=now,
+    )
     values = {
         "id": job.id,
         "report": who.report,

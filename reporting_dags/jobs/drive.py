@@ -120,6 +120,11 @@ class Driver:
                 return True
             self._resend(flight, "its raw answer is gone or was altered")
         if flight.job.state is JobState.INTENDED:
+            if not self._asks:
+                raise Expired(
+                    f"{flight.job.report} {flight.job.request}: no answer is stored",
+                    advice="Materialize the day without replay, which asks the provider.",
+                )
             self._submit(flight)
             return False
         try:

@@ -10,6 +10,7 @@ from reporting_dags.jobs.control import differences, times_in_vain
 from reporting_dags.jobs.job import Failure, Known, LandedFacts
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.planner import longest_answered, plan
+from reporting_dags.jobs.presence import fingerprint
 from reporting_dags.landing.store import Store
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
@@ -47,12 +48,13 @@ class Due:
 def known(report: Report[Any], ledger: Ledger, now: datetime) -> Known:
     """What the ledger knows of `report`; of failures those that are remembered."""
     control = report.control.key if report.control else ""
-    found = ledger.known(report.key, control=control, since=now - MEMORY)
+    asks = {"control": control, "fingerprint": fingerprint(report), "form": report.form}
+    found = ledger.known(report.key, since=now - MEMORY, **asks)
     version = report.version
     if any(facts.scope is None and facts.version == version for facts in found.landed.values()):
         # Of an earlier release, which did not note it.
         ledger.fill_scope(report.key, version, report.scope(report.requested_parts))
-        found = ledger.known(report.key, control=control, since=now - MEMORY)
+        found = ledger.known(report.key, since=now - MEMORY, **asks)
     days = [one.day for one in differences(found.landed, found.control, {})]
     if not days:
         return found
@@ -77,8 +79,9 @@ def due(report: Report[Any], known: Known, *, since: date, data: Store | None, n
     calendar = report.calendar
     oldest = calendar.oldest(now)
     first, last = max(since, oldest) if report.partitioned else oldest, calendar.newest(now)
-    if last < first:
-        return []
+    # A stored answer that the declaration can read by now needs no provider.
+    days = [day for day in known.kept if since <= day < oldest]
+    days += Window(first, last).days if first <= last else []
     differing = differences(known.landed, known.control, known.tries)
     changed = {one.day: one for one in differing if one.newer and not one.lasting}
     found: list[Due] = []
@@ -86,7 +89,7 @@ def due(report: Report[Any], known: Known, *, since: date, data: Store | None, n
     version = report.version
     wider = wider_days(report, known)
     sizes = data.sizes(report.key) if data is not None else None
-    for day in Window(first, last).days:
+    for day in sorted(days):
         facts = known.landed.get(day)
         if facts is not None and day in wider and _is_stored(report, facts, sizes):
             continue
@@ -94,6 +97,8 @@ def due(report: Report[Any], known: Known, *, since: date, data: Store | None, n
         out = calendar.published_at(day)
         if day in known.bought:
             why, told = Why.BOUGHT, "was asked for, and has not landed yet"
+        elif day in known.kept:
+            why, told = Why.MISSING, "has a stored answer that did not land under an earlier declaration"
         elif told:
             why = Why.MISSING
         elif day in changed:

@@ -24,10 +24,11 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One row of the ledger, as the run that holds it sees it."""
+    """One row of the ledger, as the run that holds it sees it; `account` is whose answer it brings."""
 
     id: str
     report: str
+    account: str = ""
     request: Request
     state: JobState
     fence: int
@@ -158,6 +159,8 @@ class Known:
         control: the totals that the report's control last told, by day; empty where it has none.
         tries: of days that differ from their control, how often each has landed so since that first said what it says.
         cut: requests to which the provider is known to have cut its answer, whoever asked.
+        kept: days that no answer has landed on since one was refused, and whose answer can be tried again without a
+            call, because the declaration has changed.
     """
 
     landed: Mapping[date, LandedFacts]
@@ -166,14 +169,25 @@ class Known:
     control: Mapping[date, LandedFacts]
     tries: Mapping[date, int] = field(default_factory=dict[date, int])
     cut: Collection[Request] = ()
+    kept: Collection[date] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimant:
-    """Who asks for days: a report of an account, on behalf of a run."""
+    """Who asks for days: a report of an account, on behalf of a run.
+
+    Attributes:
+        report: key of the report.
+        account: whose credentials it has.
+        fingerprint: of its query.
+        owner: the lock that dies with the run's process.
+        run: the Dagster run.
+        form: hash of what decides whether an answer can be read; see `Report.form`.
+    """
 
     report: str
     account: str
     fingerprint: str
     owner: str
     run: str
+    form: str = ""

@@ -23,6 +23,21 @@ def open_rows(connection: sa.Connection, report: str) -> Sequence[sa.Row[Any]]:
     return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
 
 
+def kept_rows(connection: sa.Connection, report: str, **of: str) -> Sequence[sa.Row[Any]]:
+    """The closed jobs of a report whose answer is stored and has not landed on all days, `of` an account and query."""
+    table = tables.jobs
+    query = sa.select(table).where(
+        table.c.report == report,
+        table.c.state == JobState.CLOSED,
+        table.c.outcome == Outcome.FAILED.value,
+        table.c.raw_sha256 != "",
+        table.c.days_left != "",
+    )
+    for name, value in of.items():
+        query = query.where(table.c[name] == value)
+    return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
+
+
 def cut_requests(connection: sa.Connection, report: str, **of: str) -> set[Request]:
     """Requests to which the provider is known to have cut its answer; `of` an account and a query, or of any."""
     table = tables.jobs
@@ -49,6 +64,7 @@ def job_of(row: sa.Row[Any]) -> Job:
     return Job(
         id=row.id,
         report=row.report,
+        account=row.account,
         request=Request(window_of(row), row.part, mark_of(row.id, row.resends)),
         state=JobState(row.state),
         fence=row.fence,
@@ -116,6 +132,12 @@ def close(
         "retry_at": retry_at,
     }
     connection.execute(table.update().where(mine).values(values))
+
+
+def reopen(connection: sa.Connection, job: Job, **values: object) -> None:
+    """Open a job again whose answer is stored."""
+    again = {"state": JobState.DOWNLOADED, "closed_at": None, "outcome": None, "cause": None, "retry_at": None}
+    connection.execute(tables.jobs.update().where(tables.jobs.c.id == job.id).values(again | values))
 
 
 def close_superseded(connection: sa.Connection, job: Job, now: datetime) -> None:

@@ -24,6 +24,8 @@ from reporting_dags.jobs.job_rows import (
     days_of,
     end_days,
     hold,
+    job_of,
+    kept_rows,
     mark_of,
     open_rows,
     text_of,
@@ -175,15 +177,16 @@ class Ledger(Claims, Landings):
         cause: str,
         now: datetime,
         failed: Collection[date] = (),
+        refused_form: str | None = None,
     ) -> None:
         """Note that `ended` have ended; the job closes unless it was bought for other days too.
 
-        A closed job keeps which of its days have `failed`.
+        A closed job keeps which of its days have `failed`, and by which form of the report its answer was refused.
         """
 
         def work(connection: sa.Connection) -> None:
             if not end_days(connection, job, ended):
-                update(connection, job, days_left=text_of(failed))
+                update(connection, job, days_left=text_of(failed), refused_form=refused_form)
                 close(connection, job, outcome, cause, now)
 
         self._database.run(work)
@@ -192,15 +195,36 @@ class Ledger(Claims, Landings):
         """Days for which an answer was bought whose landing was never finished."""
         return self._database.run(lambda connection: _bought(connection, report))
 
-    def known(self, report: str, *, control: str = "", since: datetime) -> Known:
-        """All that is known of `report`, as of one moment: of failures those from `since` on."""
+    def kept_days(self, report: str, fingerprint: str) -> set[date]:
+        """Days whose answer to this query is stored and was refused, or was not landed since another part failed."""
+
+        def work(connection: sa.Connection) -> set[date]:
+            landed = landed_days(connection, report)
+            return _kept(connection, report, landed, fingerprint=fingerprint, form="")
+
+        return self._database.run(work)
+
+    def known(self, report: str, *, control: str = "", since: datetime, fingerprint: str = "", form: str = "") -> Known:
+        """All that is known of `report`, as of one moment: of failures those from `since` on.
+
+        Args:
+            report: its key.
+            control: key of its control totals; "" if it has none.
+            since: from when on failures are remembered.
+            fingerprint: of its query, as it is declared now.
+            form: see `Report.form`.
+        """
 
         def work(connection: sa.Connection) -> Known:
             landed = landed_days(connection, report)
+            kept = _kept(connection, report, landed, fingerprint=fingerprint, form=form)
+            failures = _failures(connection, report, since, landed)
             return Known(
                 landed=landed,
                 bought=_bought(connection, report),
-                failures=_failures(connection, report, since, landed),
+                # What can be tried again without a call waits for nothing.
+                failures={day: found for day, found in failures.items() if day not in kept},
+                kept=kept,
                 control=landed_days(connection, control) if control else {},
                 cut=cut_requests(connection, report),
             )
@@ -215,6 +239,21 @@ def _bought(connection: sa.Connection, report: str) -> set[date]:
     bought = (JobState.SUBMITTED, JobState.DOWNLOADED)
     rows = open_rows(connection, report)
     return {day for row in rows if row.state in bought for day in days_of(row.days_left)}
+
+
+def _kept(
+    connection: sa.Connection, report: str, landed: Mapping[date, LandedFacts], *, fingerprint: str, form: str
+) -> set[date]:
+    """Days of refused answers that are stored and were requested after what landed, and not refused by `form`."""
+    found: set[date] = set()
+    refused: set[date] = set()
+    for row in kept_rows(connection, report, fingerprint=fingerprint):
+        asked_at = job_of(row).asked_at
+        days = {day for day in days_of(row.days_left) if day not in landed or landed[day].asked_at < asked_at}
+        found |= days
+        if row.refused_form == form:
+            refused |= days
+    return found - refused
 
 
 def _failures(

@@ -2,7 +2,8 @@
 
 An answer is bought for certain days. It serves the days that it was bought for and that have not ended yet; and when
 it is taken up for one of them, it serves every asked day in its window, as long as nothing newer has landed there. A
-day that has ended is never served by it alone: running a day again asks the provider again.
+day that has ended is never served by it alone: running a day again asks the provider again. Only where its stored
+answer was refused, or landed with none since another part of the day was refused, is it tried again, without a call.
 """
 
 from collections import defaultdict
@@ -14,7 +15,7 @@ from reporting_dags.jobs.job import Claimant, Job, JobState
 from reporting_dags.model.days import Window
 
 FRESH = timedelta(hours=24)
-"""An answer that was asked for longer ago than this, and never landed, is not taken up: the day is asked for again."""
+"""A job that was requested longer ago than this, and whose answer is not stored, is not continued."""
 
 ORPHANED = "its run ended before the provider's answer to it was saved"
 """Of a job that may have been paid for and cannot be found again."""
@@ -22,13 +23,34 @@ ORPHANED = "its run ended before the provider's answer to it was saved"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
-    """An open job, the days it was bought for that have not ended, and the live run that holds it, if one does."""
+    """A job that a run can continue: an open one, or a closed one whose answer is stored and did not land.
+
+    Attributes:
+        job: which; one whose answer is stored is `DOWNLOADED`.
+        account: whose.
+        fingerprint: of its query.
+        days_left: days that it was requested for, and that have not landed from it.
+        run: the live run that holds it, if one does.
+        refused_form: the form of the report by which its answer was refused; None if it was not.
+        closed: whether it is a closed one.
+    """
 
     job: Job
     account: str
     fingerprint: str
     days_left: frozenset[date]
     run: str | None = None
+    refused_form: str | None = None
+    closed: bool = False
+
+
+Serves = Callable[[Leftover, date], bool]
+"""Whether a stored answer is still as good for a day as a new one, by the report's declaration and calendar."""
+
+
+def always(_leftover: Leftover, _day: date) -> bool:
+    """Every stored answer serves."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +108,7 @@ def judge(
     landed: Mapping[date, datetime],
     now: datetime,
     finds: bool = False,
+    serves: Serves = always,
 ) -> Verdict:
     """Decide on every leftover that touches an asked day; each asked day ends up in one resumed group, or in `ask`.
 
@@ -97,17 +120,18 @@ def judge(
         landed: when the answer that lies there was asked for, by day.
         now: the present moment.
         finds: whether the provider can be asked for a job whose handle was not saved.
+        serves: whether a stored answer is still as good for a day as a new one.
     """
     verdict = Verdict(ask=set(asked))
     useful: list[Leftover] = []
     for leftover in leftovers:
         if not any(day in leftover.job.request.window for day in asked):
             continue
-        reason = _useless(leftover, who, parts, now, finds=finds)
-        if reason:
-            verdict.close.append((leftover.job, reason))
-        else:
+        reason = _useless(leftover, who, parts, now, finds=finds, serves=serves)
+        if not reason:
             useful.append(leftover)
+        elif not leftover.closed:
+            verdict.close.append((leftover.job, reason))
     for group in sorted(by_window(useful), key=_asked_at, reverse=True):
         window, bought_at = group[0].job.request.window, _asked_at(group)
         left = frozenset[date]().union(*(leftover.days_left for leftover in group))
@@ -120,7 +144,7 @@ def judge(
             verdict.resume.append(Resumed(tuple(group), frozenset(verdict.ask & current)))
             verdict.ask -= current
         elif not left & current:
-            verdict.superseded += [leftover.job for leftover in group]
+            verdict.superseded += [leftover.job for leftover in group if not leftover.closed]
     return verdict
 
 
@@ -135,7 +159,13 @@ def _asked_at(group: Sequence[Leftover]) -> datetime:
 
 
 def _useless(
-    leftover: Leftover, who: Claimant, parts: Callable[[Window], Collection[str]], now: datetime, *, finds: bool
+    leftover: Leftover,
+    who: Claimant,
+    parts: Callable[[Window], Collection[str]],
+    now: datetime,
+    *,
+    finds: bool,
+    serves: Serves,
 ) -> str:
     job = leftover.job
     if (
@@ -147,6 +177,9 @@ def _useless(
     if job.state is JobState.INTENDED and not finds:
         return ORPHANED
     asked = job.submitted_at or job.intended_at
+    if job.state is JobState.DOWNLOADED:
+        served = not leftover.days_left or any(serves(leftover, day) for day in leftover.days_left)
+        return "" if served else "its stored answer was refused, or has been restated since"
     if now - asked > FRESH:
         return f"asked for on {asked:%Y-%m-%d %H:%M} UTC and never landed"
     expires = job.handle.expires_at

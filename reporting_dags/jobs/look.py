@@ -80,7 +80,8 @@ def _state(
             return True, "another account or query is wanted now"
         asked = job.submitted_at or job.intended_at
         expires = job.handle.expires_at
-        if now - asked > FRESH or (job.state is JobState.SUBMITTED and expires is not None and expires <= now):
+        stored = job.state is JobState.DOWNLOADED
+        if not stored and (now - asked > FRESH or (expires is not None and expires <= now)):
             return True, f"what was asked for on {asked:%Y-%m-%d at %H:%M} UTC serves no longer"
     again_at = max(_again_at(leftover.job) for leftover in group)
     if now < again_at:

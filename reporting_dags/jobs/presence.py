@@ -37,6 +37,7 @@ def present(bench: Bench, report: Report[Any]) -> Generator[tuple[Bench, Claiman
                 fingerprint=fingerprint(report),
                 owner=owner,
                 run=bench.run,
+                form=report.form,
             )
             yield replace(bench, scratch=scratch), who
     finally:

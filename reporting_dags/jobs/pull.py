@@ -5,7 +5,7 @@ jobs. Everything that can be continued after a crash is: the ledger says how far
 """
 
 import functools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,8 @@ from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.drive import Driven, Driver
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
 from reporting_dags.jobs.planner import refusal
-from reporting_dags.jobs.presence import once_free, present
+from reporting_dags.jobs.leftovers import Leftover, Serves
+from reporting_dags.jobs.presence import fingerprint, once_free, present
 from reporting_dags.jobs.replacement import refused_replacements
 from reporting_dags.jobs.result import DayResult, Evidence, Restatement
 from reporting_dags.landing.entities import weights
@@ -35,7 +36,6 @@ from reporting_dags.model.errors import (
 )
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
-from reporting_dags.model.scope import Scope
 
 
 def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[DayResult]:
@@ -46,7 +46,7 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
         LostClaim: another run took over.
     """
     # An answer that was requested before its day became too old lands all the same.
-    requested = bench.ledger.open_days(report.key)
+    requested = bench.ledger.open_days(report.key) | bench.ledger.kept_days(report.key, fingerprint(report))
     wanted = sorted(set(days))
     refused = _refused(bench, report, [day for day in wanted if day not in requested])
     yield from refused.values()
@@ -55,7 +55,8 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
         return
     # Before anything is requested: an answer that may not land would waste quota. An open job ends as it lands.
     new = [day for day in wanted if day not in requested]
-    kept = refused_replacements(bench, report, new, report.scope(bench.provider.parts(report)))
+    origin = Origin(account=bench.account, scope=report.scope(bench.provider.parts(report)))
+    kept = refused_replacements(bench, report, new, origin)
     yield from (DayResult(day=day, error=error) for day, error in kept.items())
     wanted = [day for day in wanted if day not in kept]
     if not wanted:
@@ -75,7 +76,7 @@ def _until_ended(bench: Bench, report: Report[Any], days: list[date], who: Claim
     """Pull `days`; those that have to be planned once more are, until each has ended."""
     while days:
         try:
-            claim = once_free(bench, report, functools.partial(_claim, bench, report, days, who))
+            claim = once_free(bench, report, functools.partial(claim_days, bench, report, days, who))
         except NotReady as error:
             yield from (DayResult(day=day, error=error) for day in days)
             return
@@ -97,16 +98,33 @@ class CutShort(Truncated):
     """The answer was cut, and smaller requests can be made in its place."""
 
 
-def _claim(bench: Bench, report: Report[Any], days: list[date], who: Claimant) -> Claim | Busy:
+def claim_days(
+    bench: Bench, report: Report[Any], days: list[date], who: Claimant, serves: Serves | None = None
+) -> Claim | Busy:
+    """Hold `days` for a run; stored answers count as `serves` says, which is as the report's calendar has it."""
+    now = bench.clock.now()
     return bench.ledger.claim(
         who,
         days,
         longest=report.window_days,
         parts=bench.provider.parts(report),
         halves=functools.partial(bench.provider.halves, report),
-        now=bench.clock.now(),
+        now=now,
         finds=bench.provider.policy.finds,
+        serves=serves or _serves(report, now),
     )
+
+
+def _serves(report: Report[Any], now: datetime) -> Serves:
+    """Whether a stored answer is as good for a day as a new one: none is to be had, or this one is not outdated."""
+    calendar, form, oldest = report.calendar, report.form, report.calendar.oldest(now)
+
+    def serves(leftover: Leftover, day: date) -> bool:
+        if day < oldest:
+            return True
+        return leftover.refused_form != form and calendar.restated(day, leftover.job.asked_at, now) is None
+
+    return serves
 
 
 def bring_home(bench: Bench, report: Report[Any], claim: Claim, *, asks: bool = True) -> Iterator[DayResult]:
@@ -134,13 +152,14 @@ def _end_window(
         return
     jobs = [driven.job for driven in parts]
     bad, failures = "", list[date]()
+    at_fault: set[str] = set()
     early = _early(report, days, jobs)
     for day, error in early.items():
         bad = error.line
         failures.append(day)
         yield DayResult(day=day, error=error, evidence=evidence)
     left = [day for day in days if day not in early]
-    kept = refused_replacements(bench, report, left, _scope(report, jobs))
+    kept = refused_replacements(bench, report, left, _origin(report, jobs))
     yield from (DayResult(day=day, error=error, evidence=evidence) for day, error in kept.items())
     left = [day for day in left if day not in kept]
     try:
@@ -150,16 +169,19 @@ def _end_window(
             if result.error is not None and not isinstance(result.error, ReplacementRefused):
                 bad = bad or result.error.line
                 failures.append(result.day)
+                at_fault |= {job.id for job in jobs}
             yield result
     except (LostClaim, StorageError):
         raise
     except ReportingError as failure:
         bad = failure.line
         failures += left
+        at_fault |= {job.id for job in (jobs if failure.part is None else jobs[failure.part : failure.part + 1])}
         yield from (DayResult(day=day, error=failure, evidence=evidence) for day in left)
     for job in jobs:
         outcome = Outcome.FAILED if bad else Outcome.DATA
-        bench.ledger.finish(job, days, outcome, bad, bench.clock.now(), failures)
+        refused = report.form if job.id in at_fault else None
+        bench.ledger.finish(job, days, outcome, bad, bench.clock.now(), failures, refused_form=refused)
 
 
 def _early(report: Report[Any], days: list[date], jobs: list[Job]) -> dict[date, NotReady]:
@@ -173,9 +195,9 @@ def _early(report: Report[Any], days: list[date], jobs: list[Job]) -> dict[date,
     return {day: error for day in days if ahead and day > newest}
 
 
-def _scope(report: Report[Any], jobs: Collection[Job]) -> Scope:
-    """What the days cover that land from `jobs`."""
-    return report.scope({job.request.part for job in jobs})
+def _origin(report: Report[Any], jobs: Sequence[Job]) -> Origin:
+    """Whose the days are that land from `jobs`, and what they cover."""
+    return Origin(account=jobs[0].account, scope=report.scope({job.request.part for job in jobs}))
 
 
 def _asked_at(jobs: list[Job]) -> datetime:
@@ -220,7 +242,7 @@ def _land(
         store=bench.data,
         expected_rows=None if None in expected else sum(rows or 0 for rows in expected),
         publish=publish,
-        origin=Origin(account=bench.account, scope=_scope(report, jobs)),
+        origin=_origin(report, jobs),
     ):
         if not isinstance(result, LandedDay):
             yield DayResult(day=result.day, error=result.error, checks=result.checks, evidence=evidence)
@@ -261,6 +283,7 @@ def _restatement(bench: Bench, report: Report[Any], landed: LandedDay, known: La
 
 
 def _facts(bench: Bench, report: Report[Any], landed: LandedDay, jobs: list[Job], evidence: Evidence) -> LandedFacts:
+    origin = _origin(report, jobs)
     return LandedFacts(
         day=landed.day,
         jobs=tuple(job.id for job in jobs),
@@ -276,8 +299,8 @@ def _facts(bench: Bench, report: Report[Any], landed: LandedDay, jobs: list[Job]
             for column, sums in landed.money.items()
         },
         totals={column: str(total) for column, total in landed.totals.items()},
-        account=bench.account,
-        scope=_scope(report, jobs),
+        account=origin.account,
+        scope=origin.scope,
         asked_at=_asked_at(jobs),
         landed_at=bench.clock.now(),
     )

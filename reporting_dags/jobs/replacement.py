@@ -13,13 +13,12 @@ from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.landing.origin import Origin, read_origin
 from reporting_dags.model.errors import ReplacementRefused
 from reporting_dags.model.report import Report
-from reporting_dags.model.scope import Scope
 
 
 def refused_replacements(
-    bench: Bench, report: Report[Any], days: Collection[date], scope: Scope
+    bench: Bench, report: Report[Any], days: Collection[date], new: Origin
 ) -> dict[date, ReplacementRefused]:
-    """The days of `days` whose stored partition may not be replaced by an answer of `scope`, each with the reason.
+    """The days of `days` whose stored partition may not be replaced by a `new` answer, each with the reason.
 
     Raises:
         StorageError: the data root or the ledger cannot be read.
@@ -30,7 +29,7 @@ def refused_replacements(
     found: dict[date, ReplacementRefused] = {}
     for day in days:
         origin = stored_origin(bench, report, landed.get(day), sizes, day)
-        error = refusal(bench, origin, scope) if origin is not None else None
+        error = refusal(bench, origin, new) if origin is not None else None
         if error is not None:
             found[day] = error
     return found
@@ -56,17 +55,17 @@ def stored_origin(
     return Origin(account=facts.account, scope=facts.scope)
 
 
-def refusal(bench: Bench, stored: Origin, scope: Scope) -> ReplacementRefused | None:
-    """Why an answer of `scope` may not replace what is `stored`; None if it may."""
-    accounts = bench.ledger.accounts
-    if stored.account and accounts.of(stored.account) != bench.account:
+def refusal(bench: Bench, stored: Origin, new: Origin) -> ReplacementRefused | None:
+    """Why a `new` answer may not replace what is `stored`; None if it may."""
+    theirs, ours = (bench.ledger.accounts.of(account) for account in (stored.account, new.account))
+    if theirs and theirs != ours:
         return ReplacementRefused(
-            f"the stored partition is of another account ({accounts.of(stored.account)}) than the credentials that are "
-            f"set now ({bench.account}); it stays",
+            f"the stored partition is of another account ({theirs}) than the credentials that are set now ({ours}); "
+            "it stays",
             advice="Fix: set the credentials of that account, or a REPORTING_DATA_URL and DAGSTER_HOME for this one. "
             "For new keys of the same account see 'New keys' in README.md.",
         )
-    lost = stored.scope.lost_in(scope) if stored.scope is not None else ""
+    lost = stored.scope.lost_in(new.scope) if stored.scope is not None and new.scope is not None else ""
     if lost:
         return ReplacementRefused(
             f"the stored partition covers more than is requested now ({lost}); it stays",

@@ -10,8 +10,9 @@ from typing import Any
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.drive import kept_whole
 from reporting_dags.jobs.job import Claim, Claimant
-from reporting_dags.jobs.presence import once_free, present
-from reporting_dags.jobs.pull import bring_home
+from reporting_dags.jobs.leftovers import always
+from reporting_dags.jobs.presence import fingerprint, once_free, present
+from reporting_dags.jobs.pull import bring_home, claim_days
 from reporting_dags.jobs.result import DayResult
 from reporting_dags.model.errors import Expired, LostClaim, NotReady
 from reporting_dags.model.outcome import Outcome
@@ -27,13 +28,32 @@ def replay(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterato
         StorageError: the ledger or a store cannot be used.
         LostClaim: another run took over.
     """
-    landed = bench.ledger.days(report.key)
+    landed, kept = bench.ledger.days(report.key), bench.ledger.kept_days(report.key, fingerprint(report))
     groups: defaultdict[tuple[str, ...], list[date]] = defaultdict(list)
+    refused: list[date] = []
     for day in sorted(set(days)):
-        groups[landed[day].jobs if day in landed else ()].append(day)
+        if day not in landed and day in kept:
+            refused.append(day)
+        else:
+            groups[landed[day].jobs if day in landed else ()].append(day)
     with present(bench, report) as (mine, who):
         for ids, group in groups.items():
             yield from _again(mine, report, ids, group, who)
+        yield from _refused_before(mine, report, refused, who)
+
+
+def _refused_before(bench: Bench, report: Report[Any], days: list[date], who: Claimant) -> Iterator[DayResult]:
+    """Land days that never have, from stored answers that were refused."""
+    if not days:
+        return
+    claim_kept = functools.partial(claim_days, bench, report, days, who, always)
+    try:
+        claim = once_free(bench, report, claim_kept)
+    except NotReady as error:
+        yield from (DayResult(day=day, error=error) for day in days)
+        return
+    for result in bring_home(bench, report, claim, asks=False):
+        yield replace(result, evidence=replace(result.evidence, replayed=True))
 
 
 def _again(

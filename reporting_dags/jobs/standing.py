@@ -40,7 +40,8 @@ _LASTING = "What differs still after two landings more is not asked for again un
 class Standing:
     """What the checks are made of: the days that are due, landed and failed, at a moment; `since` is the first.
 
-    `wider` are the landed days that cover more than is requested now, and what of it a new answer would lose.
+    `wider` are the landed days that cover more than is requested now, and what of it a new answer would lose; `kept`
+    are days of which a refused answer is stored that the declaration may read by now.
     """
 
     report: Report[Any]
@@ -49,6 +50,7 @@ class Standing:
     landed: Collection[date]
     failures: Mapping[date, Sequence[Failure]]
     wider: Mapping[date, str]
+    kept: Collection[date]
     now: datetime
 
 
@@ -62,6 +64,7 @@ def standing(report: Report[Any], known: Known, *, since: date, now: datetime) -
         landed=known.landed,
         failures=known.failures,
         wider=wider_days(report, known),
+        kept=known.kept,
         now=now,
     )
     found = [_newest(facts), _missing(facts), _failed(facts), _in_danger(facts)]
@@ -106,7 +109,9 @@ def _failed(facts: Standing) -> CheckResult:
 
 
 def _in_danger(facts: Standing) -> CheckResult:
-    soon = [one for one in facts.due if one.lost_at is not None and one.lost_at - facts.now <= DANGER]
+    # A day whose answer is stored can land without the provider.
+    expiring = [one for one in facts.due if one.lost_at is not None and one.day not in facts.kept]
+    soon = [one for one in expiring if one.lost_at is not None and one.lost_at - facts.now <= DANGER]
     told = "; ".join(f"{one}, and is lost on {_at(one.lost_at or facts.now)}" for one in soon[:10])
     return _result(facts, NO_DAY_IN_DANGER, [one.day for one in soon], told or "none")
 

@@ -20,6 +20,7 @@ from reporting_dags.landing.rowdays import Ordinals, RowDays, day_of, ordinal_of
 from reporting_dags.landing.values import Mask, Typed, read_values, shortened
 from reporting_dags.model.column import Column
 from reporting_dags.model.days import Window
+from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import DelimitedText, JsonRows
 from reporting_dags.model.report import Report
 
@@ -95,9 +96,13 @@ def decode(
         DataError: a row's day cannot be read or lies outside `window`, or the parser refuses a row.
     """
     decoder = _Decoder(report, window, days)
-    for part in parts:
-        for texts in part.batches():
-            yield decoder.decoded(texts)
+    for number, part in enumerate(parts):
+        try:
+            for texts in part.batches():
+                yield decoder.decoded(texts)
+        except DataError as error:
+            error.part = number
+            raise
 
 
 class _Decoder:

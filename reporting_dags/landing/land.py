@@ -147,10 +147,16 @@ def land(
 
 
 def _opened(report: Report[Any], parts: Sequence[Part]) -> list[OpenPart]:
-    try:
-        return [open_part(report.format, part, report) for part in parts]
-    except OSError as error:
-        raise _unreadable(error) from None
+    opened: list[OpenPart] = []
+    for number, part in enumerate(parts):
+        try:
+            opened.append(open_part(report.format, part, report))
+        except OSError as error:
+            raise _unreadable(error) from None
+        except ReportingError as error:
+            error.part = number
+            raise
+    return opened
 
 
 def _unreadable(error: OSError) -> StorageError:

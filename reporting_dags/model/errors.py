@@ -19,6 +19,9 @@ class ReportingError(Exception):
         advice: what the user can do about it, one line; may be empty.
         request_id: the provider's id of the request, for its support desk, where there is one.
         retry_at: when a retry is known to be right, such as the renewal of a quota; None where that is not known.
+
+    Attributes:
+        part: which file of an answer is at fault, counted from 0; None where that is not known.
     """
 
     outcome: Outcome = Outcome.FAILED
@@ -30,6 +33,7 @@ class ReportingError(Exception):
         self.advice = " ".join(advice.split())
         self.request_id = request_id
         self.retry_at = retry_at
+        self.part: int | None = None
         super().__init__(self.line)
 
     def about(self, subject: str) -> Self:

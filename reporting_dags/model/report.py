@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any, Generic, NoReturn, Self, TypeVar
@@ -19,6 +19,21 @@ from reporting_dags.model.privacy import Privacy
 from reporting_dags.model.scope import Scope, query_scope
 
 _SHOWN_CHOICES = 30
+_NOT_FORM = frozenset(
+    {
+        "provider",
+        "name",
+        "query",
+        "calendar",
+        "window_days",
+        "privacy",
+        "variable",
+        "asked_with",
+        "description",
+        "control",
+    }
+)
+"""Fields of a report that do not decide whether an answer can be read."""
 ROWS = "rows"
 """The measure of a control that counts the rows of a report."""
 
@@ -181,6 +196,12 @@ class Report(Generic[QueryT_co]):
             # Elsewhere a part is a piece of time, which says nothing of what the day covers.
             parts=frozenset(parts) if self.variable else frozenset(),
         )
+
+    @property
+    def form(self) -> str:
+        """A hash of what decides whether an answer can be read: columns with aliases, format, grain, row time, zone."""
+        parts = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_FORM}
+        return hashlib.sha256(f"{parts!r} {self.calendar.timezone}".encode()).hexdigest()
 
     @property
     def requested_parts(self) -> tuple[str, ...]:

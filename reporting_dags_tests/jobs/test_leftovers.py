@@ -158,9 +158,8 @@ def test_the_parts_of_a_window_are_as_old_as_the_oldest_and_go_together() -> Non
 
 
 def test_a_job_that_was_never_sent_is_as_old_as_its_intent() -> None:
-    kept = left(1, 1, 24, state=JobState.DOWNLOADED, submitted_at=None)
-    assert judged([kept], [1]).ask == {day(1)}
-    assert days_of(judged([left(1, 1, 23, state=JobState.DOWNLOADED, submitted_at=None)], [1])) == {"1-1-23": [1]}
+    assert judged([left(1, 1, 24, submitted_at=None)], [1]).ask == {day(1)}
+    assert days_of(judged([left(1, 1, 23, submitted_at=None)], [1])) == {"1-1-23": [1]}
     (closed,) = judged([left(1, 1, 1, state=JobState.INTENDED)], [1]).close
     assert closed[1] == "its run ended before the provider's answer to it was saved"
 

@@ -233,8 +233,8 @@ def test_a_failure_does_not_outlive_a_later_confirmation_of_the_same_day(
     wanted = REVENUE.calendar.newest(clock.now())
     landed(bench, REVENUE, [wanted])
     clock.sleep(24 * 3600)
-    fault = {"do": "status", "status": 400, "body": '{"error": "invalid_query"}'}
-    sandbox.faults.add("dt.user_level", times=len(bench.provider.parts(REVENUE)), **fault)
+    apps = len(bench.provider.parts(REVENUE))
+    sandbox.faults.add("dt.user_level", do="status", times=apps, status=400, body='{"error": "invalid_query"}')
     brought(bench, REVENUE, [wanted])
     assert wanted in known(REVENUE, bench.ledger, clock.now()).failures
     clock.sleep(4 * 3600)

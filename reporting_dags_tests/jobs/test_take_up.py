@@ -105,14 +105,24 @@ def test_a_job_left_behind_serves_a_run_that_wants_only_some_of_its_days(
     check_truth(again, sandbox, DAYS)
 
 
-def test_an_answer_left_for_a_day_is_not_taken_up(
+def test_a_submitted_job_is_continued_for_a_day_and_a_stored_answer_until_its_day_is_restated(
     sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
 ) -> None:
     bench = make_bench()
-    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
+    die(bench, monkeypatch, bench.provider, "poll")
     clock.sleep(25 * 3600)
     list(pull(make_bench("run-2"), EVENT, DAYS))
     assert submits(sandbox) == 2
+    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
+    clock.sleep(25 * 3600)
+    assert submits(sandbox) == 3
+    list(pull(make_bench("run-3"), EVENT, DAYS))
+    assert submits(sandbox) == 3, "the billing view is not restated"
+    newest = PERFORMANCE.calendar.newest(clock.now())
+    leave_open(make_bench("run-4"), monkeypatch, [newest], report=PERFORMANCE)
+    clock.sleep(25 * 3600)
+    list(pull(make_bench("run-5"), PERFORMANCE, [newest]))
+    assert submits(sandbox) == 5, "the view by click is, at the age of one day"
 
 
 def test_a_job_of_another_query_is_not_taken_up(
@@ -190,13 +200,18 @@ def days_of_november(first: int, last: int) -> list[date]:
 
 
 def leave_open(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, days: list[date], name: str = "downloaded", nth: int = 1
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    days: list[date],
+    name: str = "downloaded",
+    nth: int = 1,
+    report: Report[Any] = EVENT,
 ) -> None:
     """A run that dies once its answer is in the raw store, or after some days of it have landed."""
     with monkeypatch.context() as patch:
         kill_at(patch, bench.ledger, name, nth=nth, after=True)
         with pytest.raises(Killed):
-            list(pull(bench, EVENT, days))
+            list(pull(bench, report, days))
 
 
 def test_a_paid_answer_lands_though_the_query_for_the_other_days_is_denied(
@@ -344,14 +359,14 @@ def test_a_stale_run_can_neither_write_nor_close_a_job_that_another_holds(make_b
 
 def test_days_landed_under_another_declaration_are_due_again(make_bench: MakeBench, clock: SandboxClock) -> None:
     bench = make_bench()
-    list(pull(bench, EVENT, DAYS))
+    list(pull(bench, changed(EVENT), DAYS))
 
     def due(report: Report[Any]) -> list[date]:
         found = due_days(report, since=DAYS[0], ledger=bench.ledger, data=bench.data, now=clock.now())
         return [day for day in found if day in DAYS]
 
-    assert due(EVENT) == []
-    assert due(changed(EVENT)) == DAYS
+    assert due(changed(EVENT)) == []
+    assert due(EVENT) == DAYS
 
 
 def test_clearing_away_after_killed_runs_leaves_a_buckets_staging_folder_alone(make_bench: MakeBench) -> None:
