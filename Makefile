@@ -31,10 +31,12 @@ mutants: $(DEV) ## change the code in small ways, and list what no test notices 
 	@$(BIN)/python -m mutmut run --max-children 2 '$(or $(OF),reporting_dags.jobs.calls*)'
 	@$(BIN)/python -m mutmut results | grep -v 'not checked' || true
 
-lint: $(DEV) ## ruff, and the layers of the house
+lint: $(DEV) ## ruff, the layers of the house, and that every import is a declared dependency
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry reporting_dags benchmarks
+	@$(BIN)/deptry reporting_dags_tests --ignore DEP002,DEP004
 
 types: $(DEV) ## strict pyright
 	@$(BIN)/pyright

@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
-from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import event
 
-from reporting_dags.jobs import migrations, tables
+from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database, open_database
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.schema import REVISIONS, VERSION_TABLE
 from reporting_dags.model.errors import StorageError
+from reporting_dags_tests.earlier_home import baseline, scripts
 
 HEAD = REVISIONS[-1]
 MOMENT = "2026-11-20T13:00:00.000000+00:00"
@@ -31,18 +30,9 @@ def another(database: Database, database_url: str | None, tmp_path: Path) -> Gen
     opened.close()
 
 
-def scripts() -> ScriptDirectory:
-    folder = Path(migrations.__file__).parent
-    return ScriptDirectory(folder, version_locations=[folder / "versions"])
-
-
-def baseline(database: Database) -> None:
+def make_baseline(database: Database) -> None:
     """The tables as the release before the first migration made them."""
-    module = scripts().get_revision("0001")
-    assert module is not None
-    database.run(
-        lambda connection: module.module.upgrade(op=Operations(MigrationContext.configure(connection)))  # pyright: ignore[reportUnknownLambdaType]
-    )
+    database.run(baseline().create_all)
 
 
 def revisions(database: Database) -> list[str]:
@@ -79,14 +69,14 @@ def test_the_revisions_are_those_of_the_migrations() -> None:
 
 
 def test_the_migrations_give_the_tables_of_this_release(database: Database) -> None:
-    baseline(database)
+    make_baseline(database)
     Ledger(database)
     assert differences(database) == []
     assert revisions(database) == [HEAD]
 
 
 def test_landed_days_get_the_account_of_their_jobs_and_none_where_that_is_not_known(database: Database) -> None:
-    baseline(database)
+    make_baseline(database)
     jobs = {"a1": "first", "a2": "first", "b1": "second"}
     days = {
         "2026-11-01": "a1",
@@ -169,7 +159,7 @@ def test_a_table_that_lacks_a_column_is_named_in_one_line(database: Database, an
 
 
 def test_a_ledger_older_than_the_first_migration_is_named_and_left_as_it_was(database: Database) -> None:
-    baseline(database)
+    make_baseline(database)
     database.run(lambda connection: connection.execute(sa.text("ALTER TABLE reporting_days DROP COLUMN sha256")))
     with pytest.raises(StorageError, match=r"is damaged, or older than .*: reporting_days lacks sha256"):
         Ledger(database)
