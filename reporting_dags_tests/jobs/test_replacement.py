@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import open_database
+from reporting_dags.jobs.database import Database, open_database
 from reporting_dags.jobs.due import due, known
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.replay import replay
@@ -45,12 +45,17 @@ def other_account(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable
     return switch
 
 
-WALL = {"name": "event", "source": "event", "splits": ("Date", "DT Publisher App ID", "Country")}
 SUMMED = ("Publisher Revenue", "Offer Clicks")
 
 
-def wall(**other: Any) -> Report[Any]:
-    return offer_wall_report(**{**WALL, "metrics": SUMMED} | other)
+def wall(
+    *,
+    source: str = "event",
+    splits: tuple[str, ...] = ("Date", "DT Publisher App ID", "Country"),
+    metrics: tuple[str, ...] = SUMMED,
+    filters: tuple[Filter, ...] = (),
+) -> Report[Any]:
+    return offer_wall_report(name="event", source=source, splits=splits, metrics=metrics, filters=filters)
 
 
 def names(apps: list[str]) -> Report[Any]:
@@ -281,24 +286,26 @@ def test_new_keys_of_the_same_account_are_one_account_once_a_person_has_said_so(
     assert left[0] == 48, "new keys have no quota of their own"
 
 
-def test_joining_an_account_is_refused_where_it_is_not_plain_which_one(bench_of: BenchOf, clock: SandboxClock) -> None:
+def test_joining_an_account_is_refused_where_it_is_not_plain_which_one(
+    bench_of: BenchOf, clock: SandboxClock, database_of_its_own: Database
+) -> None:
     bench, day = bench_of("dt_offer_wall"), EVENT.calendar.newest(clock.now())
     landed(bench, EVENT, [day - ONE_DAY, day])
     accounts, ledger = bench.ledger.accounts, bench.ledger
     assert accounts.join(EVENT.key, bench.provider.account, clock.now()) == bench.provider.account
     facts = replace(ledger.days(EVENT.key)[day], account="a third one")
-    ledger._database.run(lambda connection: ledger.keep(connection, EVENT.key, facts))
+    database_of_its_own.run(lambda connection: ledger.keep(connection, EVENT.key, facts))
     with pytest.raises(SettingError, match="days of 2 other accounts have landed"):
         accounts.join(EVENT.key, "new", clock.now())
 
 
 def test_days_of_an_earlier_release_are_given_the_scope_that_their_declaration_has(
-    bench_of: BenchOf, clock: SandboxClock
+    bench_of: BenchOf, clock: SandboxClock, database_of_its_own: Database
 ) -> None:
     bench, day = bench_of("dt_offer_wall"), EVENT.calendar.newest(clock.now())
     landed(bench, EVENT, [day])
     facts = replace(bench.ledger.days(EVENT.key)[day], scope=None, account="")
-    bench.ledger._database.run(lambda connection: bench.ledger.keep(connection, EVENT.key, facts))
+    database_of_its_own.run(lambda connection: bench.ledger.keep(connection, EVENT.key, facts))
     assert due_of(bench, EVENT, day) == []
     assert bench.ledger.days(EVENT.key)[day].scope == EVENT.scope(())
     assert due_of(bench, wall(), day) == []

@@ -9,6 +9,7 @@ import pytest
 
 from reporting_dags.jobs import pull as pulling
 from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.due import Due, due, known, paused
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.leftovers import judge
@@ -129,7 +130,7 @@ def test_an_answer_older_than_the_one_that_landed_is_refused_and_not_put_in_plac
 
 
 def test_a_day_whose_newer_answer_landed_meanwhile_is_refused_alone_and_is_no_failure(
-    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, database_of_its_own: Database
 ) -> None:
     bench = bench_of("dt_offer_wall")
     last = EVENT.calendar.newest(clock.now())
@@ -140,7 +141,7 @@ def test_a_day_whose_newer_answer_landed_meanwhile_is_refused_alone_and_is_no_fa
     before = bench.ledger.days
 
     facts = replace(stored[wanted[0]], day=wanted[1], asked_at=clock.now() + timedelta(hours=1))
-    bench.ledger._database.run(lambda connection: bench.ledger.keep(connection, EVENT.key, facts))
+    database_of_its_own.run(lambda connection: bench.ledger.keep(connection, EVENT.key, facts))
     (result,) = list(running)
     assert isinstance(result.error, ReplacementRefused)
     assert before(EVENT.key)[wanted[1]] == facts
