@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,11 @@ from reporting_dags.landing.combine import Source, summed
 from reporting_dags.landing.hashing import fingerprint
 from reporting_dags.landing.spool import sha256_of
 from reporting_dags.landing.store import Store
-from reporting_dags.landing.sums import Sums
+from reporting_dags.landing.sums import Sums, total_of
 from reporting_dags.landing.workspace import workspace
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.days import SNAPSHOT
+from reporting_dags.model.decimals import plain, total
 from reporting_dags.model.errors import DataError, NotReady, StorageError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -154,10 +154,10 @@ def _wrong(combination: Combination, table: pa.Table, day: date, ledger: Ledger)
         names = {column.header: column.name for column in source.report.kept}
         mine = table.filter(pc.field("source_asset") == source.report.key)
         for figure, header in source.money.items():
-            noted = sum(facts.money_sums.get(names[header], {}).values(), Decimal())
-            found = pc.sum(mine.column(figure)).as_py() or Decimal()
+            noted = total(facts.money_sums.get(names[header], {}).values())
+            found = total_of(mine.column(figure))
             if noted != found:
-                wrong.append(f"{source.report.key} {figure}: {found} of {noted}")
+                wrong.append(f"{source.report.key} {figure}: {plain(found)} of {plain(noted)}")
     return "; ".join(wrong)
 
 

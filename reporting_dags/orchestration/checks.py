@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from fractions import Fraction
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,7 +35,7 @@ WARNINGS = frozenset({VOLUME, ENTITIES, HOURS, SOURCES_LANDED})
 _HISTORY = 14
 _ENOUGH = 5
 _FACTOR = 2.0
-_LOST_SHARE = Decimal("0.05")
+_LOST_SHARE = Fraction(1, 20)
 
 
 def has_entities(report: Report[Any]) -> bool:
@@ -59,7 +59,7 @@ def check_specs(report: Report[Any], partitions: dg.PartitionsDefinition[str] | 
     specs.append(dg.AssetCheckSpec(VOLUME, asset=key, description=text, partitions_def=partitions))
     if has_entities(report):
         text = f"No {report.entity} is gone that earned on the day before, or in an earlier version of the day, up to "
-        text += f"{_LOST_SHARE:.0%} of the money. A warning only."
+        text += f"{float(_LOST_SHARE):.0%} of the money. A warning only."
         specs.append(dg.AssetCheckSpec(ENTITIES, asset=key, description=text, partitions_def=partitions))
     if report.hour:
         text = "Every hour of the day has rows, unless the day has none at all. A warning only."
@@ -81,13 +81,13 @@ def volume_check(day: date, rows: int, landed: Mapping[date, LandedFacts]) -> Ch
 def entities_check(report: Report[Any], day: date, data: Store, *, earlier: Weights | None = None) -> CheckResult:
     """Whether what earned on the day before, or in the `earlier` version of the day itself, is still there."""
     now = weights(report, day, data)
-    gone: dict[str, Decimal] = {}
+    gone: dict[str, Fraction] = {}
     for before in (_weights_before(report, day, data), earlier or {}):
         for name, share in lost(before, now).items():
-            gone[name] = max(share, gone.get(name, Decimal()))
-    share = sum(gone.values(), Decimal())
+            gone[name] = max(share, gone.get(name, Fraction()))
+    share = sum(gone.values(), Fraction())
     passed = share <= _LOST_SHARE
-    told = f"; gone: {', '.join(list(gone)[:10])}, {share:.1%} of what was earned" if gone else ""
+    told = f"; gone: {', '.join(list(gone)[:10])}, {float(share):.1%} of what was earned" if gone else ""
     mended = "" if passed else f". If that cannot be, ask again: {mending(report, [day])}"
     return CheckResult(
         name=ENTITIES,

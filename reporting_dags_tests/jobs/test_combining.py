@@ -261,9 +261,7 @@ def test_a_source_whose_money_is_not_what_was_noted_is_named_with_both_sums(plac
     place.write(BUYS.report, DAY, [])
     with pytest.raises(DataError) as wrong:
         place.build()
-    assert wrong.value.message == (
-        "wall/daily earnings: 0.750000000000000000 of 1.000000000000000000; buys/daily spend: 0 of 1.000000000000000000"
-    )
+    assert wrong.value.message == ("wall/daily earnings: 0.75 of 1; buys/daily spend: 0 of 1")
     assert len(place.clock.slept) == 4
     assert not place.data.exists(NETWORK.file(DAY))
     assert NETWORK.key not in place.ledger.versions([NETWORK.key], since=DAY).get(DAY, {})
