@@ -79,6 +79,7 @@ class LandedFacts:
         asked_at: when the provider was asked, the earliest of its jobs.
         landed_at: when it was put in place.
         totals: column → exact sum of every measure, as text.
+        entities: of a list, the currency of each entity by its id, None where it has none; None for a report by day.
         restated: how its rows differ from the version before, where there was one of the same declaration.
     """
 
@@ -95,6 +96,7 @@ class LandedFacts:
     asked_at: datetime
     landed_at: datetime
     totals: dict[str, str] = field(default_factory=dict[str, str])
+    entities: Mapping[str, str | None] | None = None
     restated: Restated | None = None
 
     @property

@@ -13,9 +13,11 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from reporting_dags.jobs import tables
+from reporting_dags.jobs.builds import Builds
 from reporting_dags.jobs.calls import Calls
 from reporting_dags.jobs.claims import Claims
 from reporting_dags.jobs.database import Database
+from reporting_dags.jobs.entity_history import EntityHistory
 from reporting_dags.jobs.job import Job, JobState, Known, LandedFacts
 from reporting_dags.jobs.job_rows import (
     close,
@@ -38,7 +40,7 @@ _LONGEST_TAG = 200
 _BADLY = tuple(one.value for one in Outcome if not one.publishes and one is not Outcome.TRUNCATED)
 
 
-class Ledger(Claims, Landings):
+class Ledger(Claims, Landings, EntityHistory, Builds):
     """Jobs, their claims, the days that have landed, and (`calls`) what providers count; in one database."""
 
     def __init__(self, database: Database) -> None:

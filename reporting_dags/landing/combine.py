@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.landing.grouped import sums_by
 from reporting_dags.landing.store import Store
-from reporting_dags.model.column import MIXED, MONEY
+from reporting_dags.model.column import MIXED, MONEY, Column
 from reporting_dags.model.errors import DataError, DeclarationError
 from reporting_dags.model.report import Report
 
@@ -39,6 +39,18 @@ class Source:
     counts: Mapping[str, str] = field(default_factory=dict[str, str])
     money: Mapping[str, str] = field(default_factory=dict[str, str])
     worthless: tuple[str, str] | None = None
+
+    @property
+    def currency_is_of_entity(self) -> bool:
+        """Whether the report does not tell the currency of its money, which is that of the entity."""
+        first = self.first_money
+        return first.currency_from is None and first.currency == MIXED
+
+    @property
+    def first_money(self) -> Column:
+        """The column of its first money, whose currency is that of all."""
+        columns = {column.header: column for column in self.report.kept}
+        return columns[next(iter(self.money.values()))]
 
     def __post_init__(self) -> None:
         headers = {column.header for column in self.report.kept}
@@ -125,12 +137,11 @@ def _fitting(sums: AnyArray, field: "pa.Field[Any]", subject: str) -> AnyArray:
 
 def _currency(source: Source, table: pa.Table, entity: AnyArray, currencies: Mapping[str, str]) -> AnyArray:
     """Each row's currency: of its own column, of the whole report, or of its entity."""
-    columns = {column.header: column for column in source.report.kept}
-    (first, *_) = (columns[header] for header in source.money.values())
+    if source.currency_is_of_entity:
+        places = pc.index_in(entity, value_set=pa.array(list(currencies), pa.string()))
+        return pa.array(list(currencies.values()), pa.string()).take(places)
+    first = source.first_money
     if first.currency_from is not None:
+        columns = {column.header: column for column in source.report.kept}
         return table.column(columns[first.currency_from].name).combine_chunks()
-    if first.currency != MIXED:
-        return pa.repeat(pa.scalar(first.currency, pa.string()), table.num_rows)
-    names = pa.array(list(currencies), pa.string())
-    places = pc.index_in(entity, value_set=names)
-    return pa.array(list(currencies.values()), pa.string()).take(places)
+    return pa.repeat(pa.scalar(first.currency, pa.string()), table.num_rows)

@@ -1,9 +1,10 @@
-"""What earned on a day: the apps, sites or offers that a report names, each with its money."""
+"""The apps, sites or offers that a report names: what each earned on a day, and the currency that a list gives it."""
 
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,26 @@ from reporting_dags.model.report import Report
 
 Weights = Mapping[str, Decimal]
 """The first money column's sum by entity, or its rows where a report has no money."""
+
+Entities = Mapping[str, str | None]
+"""The currency of each entity of a list, by its id; None where the list gives it none."""
+_ID, _CURRENCY = "id", "currency"
+
+
+def entities_of(file: Path | pa.NativeFile) -> Entities:
+    """The entities in the Parquet file of a list; none where its rows have no id.
+
+    Raises:
+        OSError, pa.ArrowException: the file cannot be read.
+    """
+    with pq.ParquetFile(file) as parquet:
+        names = set(parquet.schema_arrow.names)
+        if _ID not in names:
+            return {}
+        table = parquet.read(columns=[name for name in (_ID, _CURRENCY) if name in names])
+    ids = table.column(_ID).to_pylist()
+    currencies = table.column(_CURRENCY).to_pylist() if _CURRENCY in names else [None] * len(ids)
+    return {str(key): currency or None for key, currency in zip(ids, currencies, strict=True) if key}
 
 
 def weights(report: Report[Any], day: date, data: Store) -> Weights:
