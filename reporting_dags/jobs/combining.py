@@ -6,8 +6,8 @@ landed them and however close together; so nothing depends on having seen an eve
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,16 +17,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reporting_dags.jobs.builds import Build
+from reporting_dags.jobs.entity_history import KnownCurrencies, Period, catch_up
 from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.landing.combine import Source, summed
 from reporting_dags.landing.hashing import fingerprint
 from reporting_dags.landing.spool import sha256_of
 from reporting_dags.landing.store import Store
-from reporting_dags.landing.sums import Sums
+from reporting_dags.landing.sums import Sums, total_of
 from reporting_dags.landing.workspace import workspace
 from reporting_dags.model.clock import Clock
-from reporting_dags.model.days import SNAPSHOT
+from reporting_dags.model.days import ONE_DAY, SNAPSHOT
+from reporting_dags.model.decimals import plain, total
 from reporting_dags.model.errors import DataError, NotReady, StorageError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -52,27 +55,60 @@ class Combination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """A day that was built: its rows and data version, and the data version of each source that it holds."""
+    """A day that was built.
+
+    Attributes:
+        day: the partition.
+        rows: in the file.
+        fingerprint: the data version.
+        versions: the data version of each source that it holds.
+        no_currency: entity → figure → money whose currency nothing has ever told; amounts of 0 left out.
+    """
 
     day: date
     rows: int
     fingerprint: str
     versions: Mapping[str, str]
+    no_currency: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict[str, Mapping[str, Decimal]])
 
 
 def due(combination: Combination, *, since: date, ledger: Ledger) -> list[date]:
-    """The days from `since` on whose sources are others than those they were built from, oldest first."""
+    """The days from `since` on whose sources or currencies are others than those they were built from, oldest first."""
     landed = ledger.versions([source.report.key for source in combination.sources], since=since)
     built = ledger.days(combination.report.key)
-    currencies = _currencies_version(combination, ledger)
+    builds = ledger.builds(combination.report.key)
+    list_version = _list_version(combination, ledger)
+    told = _periods_since(combination, builds.values(), ledger)
     found: list[date] = []
     for day, versions in sorted(landed.items()):
-        facts = built.get(day)
+        facts, build = built.get(day), builds.get(day)
         if facts is None or facts.version != _version(combination, versions):
             found.append(day)
-        elif "" in facts.money.get("earnings", {}) and facts.raw_sha256 != currencies:
-            found.append(day)  # money whose currency was not known then may be known now
+        elif build is not None:
+            if _other_currencies(combination, day, build, told):
+                found.append(day)
+        elif "" in facts.money.get("earnings", {}) and facts.raw_sha256 != list_version:
+            found.append(day)  # an earlier release built it, and did not note which entities had no currency
     return found
+
+
+def _periods_since(combination: Combination, builds: Iterable[Build], ledger: Ledger) -> list[Period]:
+    """What the list of currencies has told since the oldest of `builds`."""
+    oldest = min((build.history for build in builds), default=None)
+    if combination.currencies is None or oldest is None:
+        return []
+    periods = ledger.periods(combination.currencies.key, after=oldest)
+    return [period for period in periods if period.currency is not None]
+
+
+def _other_currencies(combination: Combination, day: date, build: Build, told: Sequence[Period]) -> bool:
+    """Whether what was told since may give another currency to the day: of an entity without one, or at that time."""
+    calendars = {source.report.calendar for source in combination.sources if source.currency_is_of_entity}
+    ends = [calendar.begins_at(day + ONE_DAY) for calendar in calendars]
+    return any(
+        period.id > build.history and (period.entity in build.unknown or any(period.first_seen < end for end in ends))
+        for period in told
+    )
 
 
 def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, clock: Clock) -> Built:
@@ -91,8 +127,8 @@ def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, c
         versions = ledger.versions(keys, since=day, until=day).get(day, {})
         if not versions:
             raise NotReady("none of its sources has landed", advice="Materialize them first.")
-        currencies = _currencies_version(combination, ledger)
-        table = _table(combination, day, versions, data)
+        currencies = _currencies(combination, ledger, data)
+        table = _table(combination, day, versions, data, currencies)
         wrong = _wrong(combination, table, day, ledger)
         if wrong:
             # A source that has been put in place, and not noted yet, looks so too: hence another try.
@@ -101,38 +137,63 @@ def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, c
         with workspace(data) as folder:
             path = folder / f"{day}.part"
             pq.write_table(table, path, compression="zstd")
-            facts = _facts(combination, day, table, versions, currencies, clock, path)
+            facts = _facts(combination, day, table, versions, _list_version(combination, ledger), clock, path)
             publish = functools.partial(data.put, path, combination.report.file(day))
-            if ledger.combined(combination.report.key, facts, sources=versions, publish=publish):
-                return Built(day=day, rows=table.num_rows, fingerprint=fingerprint(table), versions=versions)
+            noted = Build(history=currencies.newest, unknown=_unknown(combination, table))
+            key = combination.report.key
+            if ledger.combined(key, facts, sources=versions, publish=publish, build=noted):
+                return Built(
+                    day=day,
+                    rows=table.num_rows,
+                    fingerprint=fingerprint(table),
+                    versions=versions,
+                    no_currency=_without_currency(table),
+                )
     raise trouble
 
 
-def _table(combination: Combination, day: date, versions: Mapping[str, str], data: Store) -> pa.Table:
-    currencies = _currencies(combination, data)
+def _table(
+    combination: Combination, day: date, versions: Mapping[str, str], data: Store, currencies: KnownCurrencies
+) -> pa.Table:
     tables: list[pa.Table] = []
     for source in combination.sources:
         if source.report.key not in versions:
             continue
+        known = currencies.on(day, source.report.calendar) if source.currency_is_of_entity else {}
         try:
-            tables.append(summed(source, day, data, schema=combination.report.schema, currencies=currencies))
+            tables.append(summed(source, day, data, schema=combination.report.schema, currencies=known))
         except (StorageError, OSError, pa.ArrowException, KeyError):
             told = f"{source.report.key} {day} cannot be read: it is gone, or of an earlier form of the report"
             raise DataError(told, advice="Materialize that source again.") from None
     return pa.concat_tables(tables)
 
 
-def _currencies(combination: Combination, data: Store) -> dict[str, str]:
-    report = combination.currencies
-    if report is None or not data.exists(report.file(SNAPSHOT)):
-        return {}
-    with data.open(report.file(SNAPSHOT)) as file:
-        table = pq.read_table(file, columns=["id", "currency"])
-    pairs = zip(table.column("id").to_pylist(), table.column("currency").to_pylist(), strict=True)
-    return {str(key): str(value) for key, value in pairs if key and value}
+def _currencies(combination: Combination, ledger: Ledger, data: Store) -> KnownCurrencies:
+    if combination.currencies is None:
+        return KnownCurrencies()
+    return KnownCurrencies(catch_up(combination.currencies, ledger, data))
 
 
-def _currencies_version(combination: Combination, ledger: Ledger) -> str:
+def _unknown(combination: Combination, table: pa.Table) -> list[str]:
+    """The entities of `table` whose currency a list would have to tell, and none has."""
+    keys = [source.report.key for source in combination.sources if source.currency_is_of_entity]
+    theirs = pc.field("source_asset").isin(keys) & pc.field("currency").is_null()
+    return sorted({entity for entity in table.filter(theirs).column("entity").to_pylist() if entity})
+
+
+def _without_currency(table: pa.Table) -> dict[str, dict[str, Decimal]]:
+    """Entity → figure → money in no known currency, the largest first."""
+    found: dict[str, dict[str, Decimal]] = {}
+    figures = [field.name for field in table.schema if pa.types.is_decimal(field.type)]
+    for row in table.filter(pc.field("currency").is_null()).select(["entity", *figures]).to_pylist():
+        for figure in figures:
+            if row[figure]:
+                sums = found.setdefault(row["entity"] or "", {})
+                sums[figure] = total([sums.get(figure, Decimal()), row[figure]])
+    return dict(sorted(found.items(), key=lambda pair: max(map(Decimal.copy_abs, pair[1].values())), reverse=True))
+
+
+def _list_version(combination: Combination, ledger: Ledger) -> str:
     if combination.currencies is None:
         return ""
     facts = ledger.days(combination.currencies.key).get(SNAPSHOT)
@@ -154,10 +215,10 @@ def _wrong(combination: Combination, table: pa.Table, day: date, ledger: Ledger)
         names = {column.header: column.name for column in source.report.kept}
         mine = table.filter(pc.field("source_asset") == source.report.key)
         for figure, header in source.money.items():
-            noted = sum(facts.money_sums.get(names[header], {}).values(), Decimal())
-            found = pc.sum(mine.column(figure)).as_py() or Decimal()
+            noted = total(facts.money_sums.get(names[header], {}).values())
+            found = total_of(mine.column(figure))
             if noted != found:
-                wrong.append(f"{source.report.key} {figure}: {found} of {noted}")
+                wrong.append(f"{source.report.key} {figure}: {plain(found)} of {plain(noted)}")
     return "; ".join(wrong)
 
 
@@ -166,7 +227,7 @@ def _facts(
     day: date,
     table: pa.Table,
     versions: Mapping[str, str],
-    currencies: str,
+    list_version: str,
     clock: Clock,
     path: Path,
 ) -> LandedFacts:
@@ -181,7 +242,7 @@ def _facts(
         size=path.stat().st_size,
         sha256=sha256_of(path),
         fingerprint=fingerprint(table),
-        raw_sha256=currencies,
+        raw_sha256=list_version,
         money={
             column: {currency: str(amount) for currency, amount in by.items()} for column, by in sums.money().items()
         },

@@ -12,6 +12,7 @@ from typing import Any
 from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.settle import Landing
 from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.model.decimals import distance
 from reporting_dags.model.report import ROWS, Report
 
 CENT = Decimal("0.005")
@@ -102,13 +103,13 @@ def _in_vain(control: LandedFacts, since: Landing | None, landings: Sequence[Lan
 def _says_the_same(one: Landing, other: Landing) -> bool:
     if not other.money:
         return one.fingerprint == other.fingerprint
-    return all(abs(before - after) < CENT for _, before, after in _amounts(one.money, other.money))
+    return all(distance(before, after) < CENT for _, before, after in _amounts(one.money, other.money))
 
 
 def _differing(money: Money, rows: int, control: LandedFacts) -> Iterator[tuple[str, str]]:
     """Each amount that differs, as it landed and as the control has it."""
     for name, one, other in _amounts(money, control.money_sums):
-        if abs(one - other) >= CENT:
+        if distance(one, other) >= CENT:
             yield f"{one:.2f} {name}", f"{other:.2f}"
     counted = control.totals.get(ROWS)
     if counted is not None and int(counted) != rows:

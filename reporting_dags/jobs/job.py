@@ -106,6 +106,7 @@ class LandedFacts:
         account: whose it is, by a fingerprint of the credentials; "" where that is not known.
         scope: what it covers; None where that is not known.
         totals: column → exact sum of every measure, as text.
+        entities: of a list, the currency of each entity by its id, None where it has none; None for a report by day.
         restated: how its rows differ from the version before, where there was one of the same declaration.
     """
 
@@ -125,6 +126,7 @@ class LandedFacts:
     account: str = ""
     scope: Scope | None = None
     totals: dict[str, str] = field(default_factory=dict[str, str])
+    entities: Mapping[str, str | None] | None = None
     restated: Restated | None = None
 
     @property

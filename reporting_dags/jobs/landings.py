@@ -10,7 +10,9 @@ from typing import ParamSpec
 import sqlalchemy as sa
 
 from reporting_dags.jobs import tables
+from reporting_dags.jobs.builds import Build, note_build
 from reporting_dags.jobs.database import Database
+from reporting_dags.jobs.entity_history import take_in
 from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.settle import Landing
 from reporting_dags.landing.land import Put
@@ -66,8 +68,24 @@ class Landings:
         """The data version of each landed day of `reports`: day → report → version."""
         return self._database.run(lambda connection: _versions(connection, reports, since, until))
 
-    def combined(self, report: str, facts: LandedFacts, *, sources: Mapping[str, str], publish: Put) -> bool:
-        """Publish a day that was built from others, unless one of them has landed anew; none can land meanwhile."""
+    def combined(
+        self,
+        report: str,
+        facts: LandedFacts,
+        *,
+        sources: Mapping[str, str],
+        publish: Put,
+        build: Build | None = None,
+    ) -> bool:
+        """Publish a day that was built from others, unless one of them has landed anew; none can land meanwhile.
+
+        Args:
+            report: that was built.
+            facts: what is noted of the day.
+            sources: report → data version that was read.
+            publish: puts the day in place; called once, however often the database is tried.
+            build: what the day depends on besides its sources.
+        """
         put = once(publish)
 
         def work(connection: sa.Connection) -> bool:
@@ -76,6 +94,8 @@ class Landings:
                 return False
             put(functools.partial(ping, connection))
             self.keep(connection, report, facts)
+            if build is not None:
+                note_build(connection, report, facts.day, build)
             return True
 
         return self._database.run(work)
@@ -106,6 +126,8 @@ class Landings:
         told = {name: values[name] for name in ("version", "fingerprint", "rows", "money", "asked_at", "landed_at")}
         told |= asdict(facts.restated) if facts.restated is not None else {}
         connection.execute(tables.landings.insert().values(report=report, day=facts.day, **told))
+        if facts.entities is not None:
+            take_in(connection, report, facts.entities, facts.asked_at)
 
 
 def ping(connection: sa.Connection) -> None:

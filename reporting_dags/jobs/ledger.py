@@ -14,9 +14,11 @@ import sqlalchemy as sa
 
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.accounts import Accounts
+from reporting_dags.jobs.builds import Builds
 from reporting_dags.jobs.calls import Calls
 from reporting_dags.jobs.claims import Claims
 from reporting_dags.jobs.database import Database
+from reporting_dags.jobs.entity_history import EntityHistory
 from reporting_dags.jobs.job import Failure, Job, JobState, Known, LandedFacts
 from reporting_dags.jobs.job_rows import (
     close,
@@ -42,7 +44,7 @@ _LONGEST_TAG = 200
 _FAILED = tuple(one.value for one in Outcome if not one.publishes and one is not Outcome.TRUNCATED)
 
 
-class Ledger(Claims, Landings):
+class Ledger(Claims, Landings, EntityHistory, Builds):
     """Jobs, their claims, the days that have landed, what providers count (`calls`) and `accounts`; in one database."""
 
     def __init__(self, database: Database) -> None:

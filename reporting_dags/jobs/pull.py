@@ -14,13 +14,14 @@ from typing import Any
 from reporting_dags.jobs.asking import WindowExpired
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.drive import Driven, Driver
+from reporting_dags.jobs.entity_history import catch_up
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
-from reporting_dags.jobs.planner import refusal
 from reporting_dags.jobs.leftovers import Leftover, Serves
+from reporting_dags.jobs.planner import refusal
 from reporting_dags.jobs.presence import fingerprint, once_free, present
 from reporting_dags.jobs.replacement import refused_replacements
 from reporting_dags.jobs.result import DayResult, Evidence, Restatement
-from reporting_dags.landing.entities import weights
+from reporting_dags.landing.entities import entities_of, weights
 from reporting_dags.landing.land import LandedDay, Part, Put, land
 from reporting_dags.landing.origin import Origin
 from reporting_dags.landing.restated import Restated, restated
@@ -218,6 +219,8 @@ def _land(
         for job in jobs
     ]
 
+    if not report.partitioned:
+        catch_up(report, bench.ledger, bench.data)
     before = bench.ledger.days(report.key)
     restatements: dict[date, Restatement] = {}
 
@@ -299,6 +302,7 @@ def _facts(bench: Bench, report: Report[Any], landed: LandedDay, jobs: list[Job]
             for column, sums in landed.money.items()
         },
         totals={column: str(total) for column, total in landed.totals.items()},
+        entities=None if report.partitioned else entities_of(landed.path),
         account=origin.account,
         scope=origin.scope,
         asked_at=_asked_at(jobs),

@@ -8,7 +8,10 @@ from statistics import median
 from typing import Any
 
 from reporting_dags.model.days import ONE_DAY
+from reporting_dags.model.decimals import divide
 from reporting_dags.model.report import Report
+
+_SHARE_DECIMALS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ def settling(report: Report[Any], landings: Sequence[Landing]) -> Settling:
         for before, landing in zip([None, *found[:-1]], found, strict=True):
             age = max(0, (landing.asked_at - report.calendar.published_at(day)) // ONE_DAY)
             if final:
-                shares.setdefault(age, []).append(float(landing.amount / final))
+                shares.setdefault(age, []).append(float(divide(landing.amount, final, decimals=_SHARE_DECIMALS)))
             if before is not None and before.fingerprint != landing.fingerprint:
                 changes[day] = age
     declared = max(report.calendar.restated_at, default=0)

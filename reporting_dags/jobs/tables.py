@@ -136,3 +136,24 @@ accounts = sa.Table(
     sa.Column("account", sa.String(40), nullable=False),
     sa.Column("added_at", Moment, nullable=False),
 )
+
+entity_history = sa.Table(
+    "reporting_entity_history",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("report", sa.String(200), nullable=False),
+    sa.Column("entity", sa.Text, nullable=False),
+    sa.Column("currency", sa.Text),
+    sa.Column("first_seen", Moment, nullable=False),
+    sa.Column("last_seen", Moment, nullable=False),
+    sa.Index("reporting_entity_history_entity", "report", "entity"),
+)
+
+builds = sa.Table(
+    "reporting_builds",
+    metadata,
+    sa.Column("report", sa.String(200), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("history", sa.Integer, nullable=False),
+    sa.Column("unknown", sa.JSON, nullable=False),
+)

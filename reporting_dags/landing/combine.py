@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reporting_dags.landing.arrow import AnyArray
+from reporting_dags.landing.grouped import sums_by
 from reporting_dags.landing.store import Store
-from reporting_dags.model.column import MIXED, MONEY
-from reporting_dags.model.errors import DeclarationError
+from reporting_dags.model.column import MIXED, MONEY, Column
+from reporting_dags.model.errors import DataError, DeclarationError
 from reporting_dags.model.report import Report
 
 _KEYS = ("entity", "country", "currency")
@@ -39,6 +40,18 @@ class Source:
     money: Mapping[str, str] = field(default_factory=dict[str, str])
     worthless: tuple[str, str] | None = None
 
+    @property
+    def currency_is_of_entity(self) -> bool:
+        """Whether the report does not tell the currency of its money, which is that of the entity."""
+        first = self.first_money
+        return first.currency_from is None and first.currency == MIXED
+
+    @property
+    def first_money(self) -> Column:
+        """The column of its first money, whose currency is that of all."""
+        columns = {column.header: column for column in self.report.kept}
+        return columns[next(iter(self.money.values()))]
+
     def __post_init__(self) -> None:
         headers = {column.header for column in self.report.kept}
         needed = [self.entity, self.country, *filter(None, self.counts.values()), *self.money.values()]
@@ -60,6 +73,7 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
 
     Raises:
         StorageError, OSError, pa.ArrowException: the partition cannot be read.
+        DataError: a sum has more digits than the table holds.
     """
     report = source.report
     columns = {column.header: column for column in report.kept}
@@ -87,7 +101,7 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
             amounts = pc.if_else(void, pa.scalar(Decimal(), MONEY), amounts)
         figures[name] = amounts
     names = [*source.counts, *source.money]
-    grouped = pa.table(figures).group_by(list(_KEYS)).aggregate([(name, "sum") for name in names])
+    grouped = sums_by(pa.table(figures), _KEYS, names)
     constants = {
         "network": report.provider,
         "report_timezone": report.calendar.timezone,
@@ -101,20 +115,33 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
         elif each.name in _KEYS:
             arrays.append(grouped.column(each.name).combine_chunks())
         elif each.name in names:
-            arrays.append(pc.cast(grouped.column(f"{each.name}_sum").combine_chunks(), each.type))
+            arrays.append(_fitting(grouped.column(each.name).combine_chunks(), each, f"{report.key} {day}"))
         else:
             arrays.append(pa.nulls(rows, each.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+def _fitting(sums: AnyArray, field: "pa.Field[Any]", subject: str) -> AnyArray:
+    """Sums as the column's type, or a refusal: a cast never cuts a digit off."""
+    try:
+        return pc.cast(sums, field.type)
+    except pa.ArrowInvalid:
+        told = "do not fit 64 bits"
+        if pa.types.is_decimal(field.type):
+            told = f"have more than {field.type.precision - field.type.scale} digits before the decimal point"
+        raise DataError(
+            f"{subject}: the {field.name} of one entity {told}",
+            advice="Fix: compare the values with the provider's own report, then materialize that source again.",
+        ) from None
+
+
 def _currency(source: Source, table: pa.Table, entity: AnyArray, currencies: Mapping[str, str]) -> AnyArray:
     """Each row's currency: of its own column, of the whole report, or of its entity."""
-    columns = {column.header: column for column in source.report.kept}
-    (first, *_) = (columns[header] for header in source.money.values())
+    if source.currency_is_of_entity:
+        places = pc.index_in(entity, value_set=pa.array(list(currencies), pa.string()))
+        return pa.array(list(currencies.values()), pa.string()).take(places)
+    first = source.first_money
     if first.currency_from is not None:
+        columns = {column.header: column for column in source.report.kept}
         return table.column(columns[first.currency_from].name).combine_chunks()
-    if first.currency != MIXED:
-        return pa.repeat(pa.scalar(first.currency, pa.string()), table.num_rows)
-    names = pa.array(list(currencies), pa.string())
-    places = pc.index_in(entity, value_set=names)
-    return pa.array(list(currencies.values()), pa.string()).take(places)
+    return pa.repeat(pa.scalar(first.currency, pa.string()), table.num_rows)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 from reporting_dags.landing.arrow import AnyArray, listed
 from reporting_dags.landing.hashing import words_of
 from reporting_dags.model.column import Column, Kind
+from reporting_dags.model.decimals import divide, from_units
 from reporting_dags.model.report import Report
 
 _LOW = np.uint64(0xFFFFFFFF)
@@ -66,7 +66,7 @@ class Sums:
         """Column name → currency → sum."""
         return {
             column.name: {
-                currency: _decimal(self._units[column.name][currency], _scale(column))
+                currency: from_units(self._units[column.name][currency], _scale(column))
                 for currency in sorted(self._units[column.name])
             }
             for column in self._money
@@ -75,7 +75,7 @@ class Sums:
     def totals(self) -> Mapping[str, Decimal | int]:
         """Column name → sum, of every measure."""
         return {
-            column.name: _decimal(self._totals[column.name], _scale(column))
+            column.name: from_units(self._totals[column.name], _scale(column))
             if pa.types.is_decimal(column.type)
             else self._totals[column.name]
             for column in self._measures
@@ -89,21 +89,24 @@ class Sums:
                 continue
             over, under = self._sum(column.quotient.over), self._sum(column.quotient.under)
             if over is not None and under:
-                units = round(over * column.quotient.scale / under * 10**_RATIO_DECIMALS)
-                found[column.name] = _decimal(units, _RATIO_DECIMALS)
+                found[column.name] = divide(over, under, scale=column.quotient.scale, decimals=_RATIO_DECIMALS)
         return found
 
-    def _sum(self, header: str) -> Fraction | None:
+    def _sum(self, header: str) -> Decimal | int | None:
         name = self._by_header[header].name
         amounts = self.money().get(name)
         if amounts is not None:
-            return Fraction(next(iter(amounts.values()))) if len(amounts) == 1 else None
-        total = self.totals().get(name)
-        return None if total is None else Fraction(total)
+            return next(iter(amounts.values())) if len(amounts) == 1 else None
+        return self.totals().get(name)
 
     def currencies(self) -> list[str]:
         """Every currency met, in order."""
         return sorted({currency for units in self._units.values() for currency in units})
+
+
+def total_of(values: "pa.ChunkedArray[Any]") -> Decimal:
+    """The exact sum of decimals; nulls count as nothing."""
+    return from_units(sum(_total(chunk) for chunk in values.chunks), values.type.scale)
 
 
 def _scale(column: Column) -> int:
@@ -125,7 +128,3 @@ def _total(values: AnyArray) -> int:
 
 def _signed_total(words: "np.typing.NDArray[np.int64]") -> int:
     return (int((words >> 32).sum()) << 32) + int((words & 0xFFFFFFFF).sum())
-
-
-def _decimal(units: int, scale: int) -> Decimal:
-    return Decimal((int(units < 0), tuple(int(digit) for digit in str(abs(units))), -scale))

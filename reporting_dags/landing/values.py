@@ -1,6 +1,5 @@
 """Texts → typed values: exact or refused, never nearly right. Vectorised, with a careful path for what is odd."""
 
-import decimal
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reporting_dags.landing.arrow import AnyArray, lengths, matches, viewed
+from reporting_dags.model.decimals import rounded
 
 Mask = npt.NDArray[np.bool_]
 
@@ -22,7 +22,6 @@ _INTEGER = re.compile(r"-?[0-9]{1,40}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d(?::\d\d(?::\d\d(\.\d+)?)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII)
 _SECONDS = "^[0-9]{9,11}$"
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_EXACT = decimal.Context(prec=80, rounding=decimal.ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ def _decimals_cast(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
 
 
 def _decimals_one_by_one(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
-    digits, unit = kind.precision - kind.scale, Decimal((0, (1,), -kind.scale))
+    digits = kind.precision - kind.scale
 
     def read(text: str) -> tuple[Decimal, bool]:
         if not _DECIMAL.fullmatch(text):
@@ -175,7 +174,7 @@ def _decimals_one_by_one(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
         exact = Decimal(text)
         if exact and exact.adjusted() >= digits:
             raise ValueError(text)
-        near = exact.quantize(unit, context=_EXACT)
+        near = rounded(exact, kind.scale)
         if near and near.adjusted() >= digits:
             raise ValueError(text)
         return near, near != exact

@@ -15,6 +15,7 @@ from reporting_dags.landing.origin import without_origin
 from reporting_dags.landing.store import Store
 from reporting_dags.landing.sums import Sums
 from reporting_dags.model.column import Column, Kind
+from reporting_dags.model.decimals import plain
 from reporting_dags.model.errors import DeclarationError, StorageError
 from reporting_dags.model.report import Report
 
@@ -117,7 +118,7 @@ def _other_money(
 
 
 def _told(amount: Decimal | None) -> str:
-    return "nothing" if amount is None else f"{amount.normalize():f}"
+    return "nothing" if amount is None else plain(amount)
 
 
 def _as_landed(report: Report[Any], schema: pa.Schema) -> Report[Any]:

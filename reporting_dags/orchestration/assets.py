@@ -28,6 +28,7 @@ from reporting_dags.orchestration.checks import (
     entities_check,
     has_entities,
     hours_check,
+    list_check,
     summaries,
     volume_check,
 )
@@ -211,6 +212,9 @@ def _checks(report: Report[Any], result: DayResult, opened: OpenHome) -> tuple[C
     if has_entities(report):
         before = result.evidence.restatement
         found.append(entities_check(report, result.day, opened.data, earlier=before.entities if before else None))
+    elif not report.partitioned:
+        asked_at = opened.ledger.days(report.key)[result.day].asked_at
+        found.append(list_check(report, opened.ledger.listed(report.key, asked_at)))
     if report.hour:
         found.append(hours_check(report, result.day, opened.data))
     return tuple(found)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from fractions import Fraction
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pyarrow.parquet as pq
 
+from reporting_dags.jobs.entity_history import Listed
 from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.standing import mending
 from reporting_dags.landing.entities import Weights, lost, weights
@@ -30,12 +31,13 @@ VOLUME = "volume"
 ENTITIES = "entities"
 HOURS = "hours"
 SOURCES_LANDED = "sources_landed"
-WARNINGS = frozenset({VOLUME, ENTITIES, HOURS, SOURCES_LANDED})
+CURRENCY_KNOWN = "currency_known"
+WARNINGS = frozenset({VOLUME, ENTITIES, HOURS, SOURCES_LANDED, CURRENCY_KNOWN})
 """Checks that warn and block nothing."""
 _HISTORY = 14
 _ENOUGH = 5
 _FACTOR = 2.0
-_LOST_SHARE = Decimal("0.05")
+_LOST_SHARE = Fraction(1, 20)
 
 
 def has_entities(report: Report[Any]) -> bool:
@@ -45,7 +47,8 @@ def has_entities(report: Report[Any]) -> bool:
 
 def names(report: Report[Any]) -> list[str]:
     """The checks that are made of each day as it lands."""
-    return [*BLOCKING, VOLUME, *([ENTITIES] if has_entities(report) else []), *([HOURS] if report.hour else [])]
+    entities = has_entities(report) or not report.partitioned
+    return [*BLOCKING, VOLUME, *([ENTITIES] if entities else []), *([HOURS] if report.hour else [])]
 
 
 def check_specs(report: Report[Any], partitions: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
@@ -59,8 +62,14 @@ def check_specs(report: Report[Any], partitions: dg.PartitionsDefinition[str] | 
     specs.append(dg.AssetCheckSpec(VOLUME, asset=key, description=text, partitions_def=partitions))
     if has_entities(report):
         text = f"No {report.entity} is gone that earned on the day before, or in an earlier version of the day, up to "
-        text += f"{_LOST_SHARE:.0%} of the money. A warning only."
+        text += f"{float(_LOST_SHARE):.0%} of the money. A warning only."
         specs.append(dg.AssetCheckSpec(ENTITIES, asset=key, description=text, partitions_def=partitions))
+    elif not report.partitioned:
+        text = (
+            f"At most {float(_LOST_SHARE):.0%} of the entities of the snapshot before are gone. A warning only: what "
+        )
+        text += "was known of them is kept."
+        specs.append(dg.AssetCheckSpec(ENTITIES, asset=key, description=text))
     if report.hour:
         text = "Every hour of the day has rows, unless the day has none at all. A warning only."
         specs.append(dg.AssetCheckSpec(HOURS, asset=key, description=text, partitions_def=partitions))
@@ -81,19 +90,36 @@ def volume_check(day: date, rows: int, landed: Mapping[date, LandedFacts]) -> Ch
 def entities_check(report: Report[Any], day: date, data: Store, *, earlier: Weights | None = None) -> CheckResult:
     """Whether what earned on the day before, or in the `earlier` version of the day itself, is still there."""
     now = weights(report, day, data)
-    gone: dict[str, Decimal] = {}
+    gone: dict[str, Fraction] = {}
     for before in (_weights_before(report, day, data), earlier or {}):
         for name, share in lost(before, now).items():
-            gone[name] = max(share, gone.get(name, Decimal()))
-    share = sum(gone.values(), Decimal())
+            gone[name] = max(share, gone.get(name, Fraction()))
+    share = sum(gone.values(), Fraction())
     passed = share <= _LOST_SHARE
-    told = f"; gone: {', '.join(list(gone)[:10])}, {share:.1%} of what was earned" if gone else ""
+    told = f"; gone: {', '.join(list(gone)[:10])}, {float(share):.1%} of what was earned" if gone else ""
     mended = "" if passed else f". If that cannot be, ask again: {mending(report, [day])}"
     return CheckResult(
         name=ENTITIES,
         passed=passed,
         detail=f"{len(now)} of {report.entity}{told}{mended}",
         facts={"entities": len(now), "lost": len(gone), "lost_share": float(share)},
+    )
+
+
+def list_check(report: Report[Any], listed: Listed) -> CheckResult:
+    """Whether the newest snapshot of a list still has the entities of the one before, but for a few."""
+    gone = len(listed.gone)
+    share = Fraction(gone, listed.before) if gone else Fraction()
+    passed = share <= _LOST_SHARE
+    more = f" and {gone - 10} more" if gone > 10 else ""
+    told = f"; gone: {', '.join(listed.gone[:10])}{more}, {float(share):.1%} of the snapshot before" if gone else ""
+    command = f"dagster asset materialize -m reporting_dags.definitions --select {report.key}"
+    fix = "" if passed else f". What was known of them is kept. Fix: if they exist at the provider, {command}"
+    return CheckResult(
+        name=ENTITIES,
+        passed=passed,
+        detail=f"{listed.entities} entities{told}{fix}",
+        facts={"entities": listed.entities, "lost": gone, "lost_share": float(share)},
     )
 
 

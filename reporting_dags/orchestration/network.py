@@ -10,10 +10,11 @@ from reporting_dags.jobs.combining import Built, Combination, build, due
 from reporting_dags.landing.checks import CheckResult
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import stretches
+from reporting_dags.model.decimals import plain
 from reporting_dags.model.errors import DataError, NotReady, ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.assets import daily_partitions
-from reporting_dags.orchestration.checks import SOURCES_LANDED, summaries
+from reporting_dags.orchestration.checks import CURRENCY_KNOWN, SOURCES_LANDED, summaries
 from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, OpenHome, ReportingHome
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.record import column_schema, has_dependants, record_check
@@ -58,6 +59,12 @@ def network_asset(start: date) -> dg.AssetsDefinition:
                 "rejected rows count for nothing, the rows alone are counted.",
                 partitions_def=partitions,
                 blocking=True,
+            ),
+            dg.AssetCheckSpec(
+                CURRENCY_KNOWN,
+                asset=_KEY,
+                description="The currency of all money is known. A warning only: the money is there, without one.",
+                partitions_def=partitions,
             ),
         ],
         required_resource_keys={"home"},
@@ -154,12 +161,33 @@ def _build_day(
             facts={"sources": len(built.versions), "missing": ", ".join(missing)},
         ),
         CheckResult(name=SUMS_MATCH, passed=True, detail="as the sources landed it", facts={"rows": built.rows}),
+        _currency_known(built),
     )
     materialization = _materialization(built, missing, opened)
     context.log_event(materialization)
     for check in checks:
         record_check(context, NETWORK, day, check)
     return materialization, checks
+
+
+def _currency_known(built: Built) -> CheckResult:
+    """Whether the day has no money without a currency; names the entities and their money where it has."""
+    unknown = built.no_currency
+    if not unknown:
+        return CheckResult(name=CURRENCY_KNOWN, passed=True, detail="the currency of all money is known")
+    told = [
+        f"{entity or 'without an id'} ({', '.join(f'{figure} {plain(amount)}' for figure, amount in sums.items())})"
+        for entity, sums in unknown.items()
+    ]
+    more = f" and {len(told) - 10} more" if len(told) > 10 else ""
+    source = CURRENCIES.key if CURRENCIES is not None else "a list of the entities"
+    return CheckResult(
+        name=CURRENCY_KNOWN,
+        passed=False,
+        detail=f"no currency was ever known of {len(told)} entities: {', '.join(told[:10])}{more}. "
+        f"Fix: materialize {source}; the day is rebuilt as soon as that names them",
+        facts={"entities": len(told)},
+    )
 
 
 def _materialization(built: Built, missing: list[str], opened: OpenHome) -> dg.AssetMaterialization:

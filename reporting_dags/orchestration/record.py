@@ -12,6 +12,7 @@ from reporting_dags.landing.land import CheckResult, LandedDay
 from reporting_dags.landing.store import Store
 from reporting_dags.model.column import MIXED, Column
 from reporting_dags.model.days import stretches
+from reporting_dags.model.decimals import difference, plain
 from reporting_dags.model.errors import Deferred
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import evaluation
@@ -67,7 +68,7 @@ def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: S
     for column, sums in landed.money.items():
         for currency, amount in sums.items():
             facts[f"{column}_{_unit(currency)}"] = float(amount)
-            facts[f"{column}_{_unit(currency)}_exact"] = f"{amount.normalize():f}"
+            facts[f"{column}_{_unit(currency)}_exact"] = plain(amount)
     facts |= {f"{column}_total": total for column, total in landed.totals.items() if isinstance(total, int)}
     facts |= {f"{column}_of_sums": float(quotient) for column, quotient in landed.ratios.items()}
     if landed.warnings:
@@ -87,7 +88,9 @@ def _restatement(before: Restatement | None, landed: LandedDay) -> dict[str, Any
         for currency, amount in sums.items():
             was = before.money.get(column, {}).get(currency, Decimal())
             facts[f"{column}_{_unit(currency)}_before"] = float(was)
-            facts[f"{column}_{_unit(currency)}_restated_by"] = float(amount - was)
+            changed = difference(amount, was)
+            facts[f"{column}_{_unit(currency)}_restated_by"] = float(changed)
+            facts[f"{column}_{_unit(currency)}_restated_by_exact"] = plain(changed)
     return facts
 
 

@@ -76,7 +76,9 @@ SOURCES: tuple[Source, ...] = (
     *_integr8("conversions"),
 )
 CURRENCIES = _REPORTS.get("integr8/offers")
-"""The list that knows the `currency` of entities, by `id`, whose own reports do not tell it; None if not pulled."""
+"""The list that knows the `currency` of entities, by `id`, whose own reports do not tell it; None if not pulled.
+
+What it said earlier counts too: the ledger keeps a history of it."""
 
 NETWORK: Report[tuple[str, ...]] = Report(
     provider="network",
@@ -94,7 +96,7 @@ NETWORK: Report[tuple[str, ...]] = Report(
             "earnings", "What comes in; rejected traffic earns nothing; null where not told", currency_from="currency"
         ),
         money("spend", "What goes out; rejected traffic costs nothing; null where not told", currency_from="currency"),
-        identity("currency", "Currency of the row's money; null where no report tells it"),
+        identity("currency", "Currency of the row's money, as known for that day; null where none was ever known"),
         identity("report_timezone", "Time zone in which the source's day begins and ends"),
         identity("source_asset", "Asset from which the row was summed"),
     ),

@@ -137,7 +137,7 @@ def test_a_day_older_than_the_retention_lands_from_its_stored_answer_and_is_not_
     again = brought(bench, REVENUE, [day])[day]
     assert again.error is not None
     assert "column 'Revenue' is missing" in again.error.line, "the cause that can be fixed"
-    assert list(due_days(bench, fixed, day))[0] == day
+    assert next(iter(due_days(bench, fixed, day))) == day
     landed(bench, fixed, [day])
     assert len(sandbox.log.entries()) == made
 

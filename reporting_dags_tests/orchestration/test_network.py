@@ -87,6 +87,8 @@ def test_figures_are_the_sources_own_summed_exactly_with_currencies_apart(
 def test_integr8s_money_is_in_its_offers_currency_and_rejected_rows_earn_nothing(
     live: Sandbox, place: Place, day: date
 ) -> None:
+    days = (day - timedelta(days=age) for age in range(30))
+    day = next(one for one in days if any(row["status"] == "Rejected" for row in live.truth(CONVERSIONS.key, one)))
     assert place.run(day, key=key(CONVERSIONS)).success
     assert place.run(day, key=key(CLICKS)).success
     assert place.run(day, key=KEY).success
@@ -150,6 +152,61 @@ def test_currencies_that_were_not_known_are_filled_in_once_the_offers_have_lande
     assert place.run(day, key=KEY).success
     assert asked(place)[0] == set()
     assert {row["currency"] for row in rows(place, day, CLICKS.key)} <= {"USD", "EUR"}
+
+
+def with_money(live: Sandbox, day: date) -> str:
+    """An offer that earned on the day."""
+    earned = (row for row in live.truth(CONVERSIONS.key, day) if row["status"] == "Approved" and row["revenue"])
+    return next(row["offer_db_id"] for row in earned if Decimal(row["revenue"]))
+
+
+@pytest.mark.rule("IN9")
+def test_the_currency_of_an_offer_that_was_deleted_is_not_forgotten(live: Sandbox, place: Place, day: date) -> None:
+    offer = with_money(live, day)
+    currency = next(row["currency"] for row in live.truth(OFFERS.key, day) if row["id"] == offer)
+    assert place.run(day, key=key(CONVERSIONS)).success
+    assert place.snapshot(key(OFFERS)).success
+    live.settings.change("integr8", lost_offers=(offer,))
+    assert place.snapshot(key(OFFERS)).success
+    assert place.run(day, key=KEY).success
+    assert {row["currency"] for row in rows(place, day, CONVERSIONS.key) if row["entity"] == offer} == {currency}
+    assert place.checks("currency_known", KEY)[day.isoformat()] is True
+
+
+@pytest.mark.rule("IN9")
+def test_an_offer_whose_currency_was_edited_keeps_the_earlier_one_for_earlier_days(
+    live: Sandbox, place: Place, day: date
+) -> None:
+    offer = with_money(live, day)
+    currency = next(row["currency"] for row in live.truth(OFFERS.key, day) if row["id"] == offer)
+    assert place.run(day, key=key(CONVERSIONS)).success
+    assert place.snapshot(key(OFFERS)).success
+    assert place.run(day, key=KEY).success
+    live.settings.change("integr8", offer_currencies=(f"{offer}=GBP",))
+    assert place.snapshot(key(OFFERS)).success
+    assert asked(place)[0] == set(), "a new snapshot alone rebuilds nothing"
+    assert place.run(day, key=KEY).success
+    assert {row["currency"] for row in rows(place, day, CONVERSIONS.key) if row["entity"] == offer} == {currency}
+
+
+@pytest.mark.rule("IN9")
+def test_money_without_a_known_currency_is_a_warning_that_names_entity_and_money(
+    live: Sandbox, place: Place, day: date
+) -> None:
+    offer = with_money(live, day)
+    live.settings.change("integr8", lost_offers=(offer,))
+    assert place.run(day, key=key(CONVERSIONS)).success
+    assert place.snapshot(key(OFFERS)).success
+    assert place.run(day, key=KEY).success
+    assert place.checks("currency_known", KEY)[day.isoformat()] is False
+    told = place.check_descriptions("currency_known", KEY)[day.isoformat()] or ""
+    assert told.startswith(f"no currency was ever known of 1 entities: {offer} (earnings ")
+    assert told.endswith("Fix: materialize integr8/offers; the day is rebuilt as soon as that names them")
+    live.settings.change("integr8", lost_offers=())
+    assert place.snapshot(key(OFFERS)).success
+    assert asked(place)[0] == {day.isoformat()}
+    assert place.run(day, key=KEY).success
+    assert place.checks("currency_known", KEY)[day.isoformat()] is True
 
 
 def test_while_a_run_is_building_no_other_is_asked_for(place: Place, day: date) -> None:

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import dagster as dg
+import pytest
 
 from reporting_dags.landing.store import open_store
 from reporting_dags.reports.integr8 import OFFERS, PUBLISHERS
@@ -31,3 +32,32 @@ def test_a_list_that_changes_while_it_is_read_is_refused_and_the_old_one_stays(l
     result = place.snapshot(key)
     assert "the provider said" in failure_of(result)
     assert (place.data / PUBLISHERS.file(datetime.now(UTC).date())).read_bytes() == before
+
+
+@pytest.mark.rule("IN2")
+def test_a_list_that_suddenly_has_less_is_a_warning_that_names_what_is_gone(live: Sandbox, place: Place) -> None:
+    assert place.snapshot(KEY).success
+    assert place.checks("entities", KEY) == {None: True}
+    offers = [row["id"] for row in live.truth(OFFERS.key, datetime.now(UTC).date())]
+    live.settings.change("integr8", lost_offers=tuple(offers[:20]))
+    assert place.snapshot(KEY).success
+    assert place.checks("entities", KEY) == {None: False}
+    told = place.check_descriptions("entities", KEY)[None] or ""
+    assert told.startswith(f"{len(offers) - 20} entities; gone: {', '.join(sorted(offers[:20])[:10])} and 10 more, ")
+    assert told.endswith("dagster asset materialize -m reporting_dags.definitions --select integr8/offers")
+    assert place.snapshot(KEY).success
+    assert place.checks("entities", KEY) == {None: True}, "no more is gone since the snapshot before"
+
+
+@pytest.mark.rule("IN2")
+def test_a_list_that_comes_back_empty_warns_until_it_is_whole_again(live: Sandbox, place: Place) -> None:
+    assert place.snapshot(KEY).success
+    offers = tuple(row["id"] for row in live.truth(OFFERS.key, datetime.now(UTC).date()))
+    live.settings.change("integr8", lost_offers=offers)
+    for _ in range(2):
+        assert place.snapshot(KEY).success
+        assert place.checks("entities", KEY) == {None: False}
+    assert (place.check_descriptions("entities", KEY)[None] or "").startswith("0 entities; gone: ")
+    live.settings.change("integr8", lost_offers=())
+    assert place.snapshot(KEY).success
+    assert place.checks("entities", KEY) == {None: True}

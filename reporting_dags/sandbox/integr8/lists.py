@@ -54,6 +54,8 @@ class Lists:
             if kind.name == "offers" and call.path.split("/")[-2] != account.integration_id:
                 raise RefusedError(404, "The requested integration doesn't exist.")
             every = kind.objects(Owner.of(self._seed, account.name).seed, call.now, null_texts=settings.null_texts)
+            if kind.name == "offers":
+                every = _edited(every, settings)
             filters = [pair for pair in call.query if _FILTER.fullmatch(pair[0])]
             rest = [pair for pair in call.query if pair not in filters]
             given = asked.named(rest, {*PAGE, "sort"}, settings)
@@ -65,6 +67,13 @@ class Lists:
             )
 
         return answer
+
+
+def _edited(offers: Sequence[dict[str, Value]], settings: Integr8Settings) -> list[dict[str, Value]]:
+    """The offers that are left, with the currencies that were given to them later."""
+    edits = dict(edit.split("=", 1) for edit in settings.offer_currencies)
+    left = [offer for offer in offers if offer["id"] not in settings.lost_offers]
+    return [{**offer, "currency": edits.get(str(offer["id"]), offer["currency"])} for offer in left]
 
 
 def _subject(source: str) -> Callable[[Call], Subject]:

@@ -55,6 +55,9 @@ class Integr8Settings(Switches):
     empty_day_one_in: int = switch(40, "A: about one day in so many has no traffic, hence no rows; 0: none")
     empty_days: tuple[str, ...] = switch((), "A: further days, YYYY-MM-DD in UTC, with no rows")
 
+    lost_offers: tuple[str, ...] = switch((), "A: ids of offers that the list no longer has: they were deleted")
+    offer_currencies: tuple[str, ...] = switch((), "A: offers whose currency was edited, each as id=currency")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 400 <= self.quota_status <= 599:
