@@ -151,5 +151,5 @@ def _plain(kind: pa.DataType) -> str:
     if pa.types.is_integer(kind):
         return "integers"
     if pa.types.is_decimal(kind):
-        return f"decimals of {kind.precision - kind.scale} digits"
+        return f"decimals (of at most {kind.precision - kind.scale} digits before the point)"
     return "true or false" if pa.types.is_boolean(kind) else "times"

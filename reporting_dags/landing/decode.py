@@ -16,12 +16,15 @@ from reporting_dags.landing.guard import dropped, guarded
 from reporting_dags.landing.hashing import Hashes, row_hashes
 from reporting_dags.landing.json_rows import JsonPart
 from reporting_dags.landing.part import OpenPart, Part, sent
+from reporting_dags.landing.placeholders import without_placeholders
 from reporting_dags.landing.rowdays import Ordinals, RowDays, day_of, ordinal_of
 from reporting_dags.landing.values import Mask, Typed, read_values, shortened
 from reporting_dags.model.column import Column
 from reporting_dags.model.days import Window
 from reporting_dags.model.format import DelimitedText, JsonRows
 from reporting_dags.model.report import Report
+
+_NULL_RATIO = "null, since a ratio is computed from sums"
 
 
 @functools.singledispatch
@@ -55,12 +58,14 @@ class Note:
         column: the column's header.
         example: one such text, shortened; empty where it may not be shown.
         count: how many there are in this batch.
+        read_as: what they were read as, where that is not what was sent.
     """
 
     day: date
     column: str
     example: str
     count: int
+    read_as: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,7 @@ class Decoded:
         grains: the hash of each row's grain.
         bad: values that cannot be read; null in `batch`.
         rounded: values that were rounded to what their type holds.
+        changed: values that were read as something else than was sent.
     """
 
     read: int
@@ -84,6 +90,7 @@ class Decoded:
     grains: Hashes
     bad: tuple[Note, ...] = ()
     rounded: tuple[Note, ...] = ()
+    changed: tuple[Note, ...] = ()
 
 
 def decode(
@@ -107,6 +114,7 @@ class _Decoder:
         self._schema = report.schema
         self._privacy = report.privacy
         self._grain = report.grain_names
+        self._none_texts = frozenset(report.none_texts)
         self._days = RowDays(report, window)
         self._wanted = np.array(sorted(ordinal_of(day) for day in days), dtype=np.int32)
 
@@ -123,12 +131,14 @@ class _Decoder:
         distinct: dict[str, AnyArray] = {}
         bad: list[Note] = []
         rounded: list[Note] = []
+        changed: list[Note] = []
         for column in self._kept:
-            typed = _typed(column, by_header)
+            typed = self._typed(column, by_header)
             kept.append(guarded(column, typed.values, self._privacy))
             distinct[column.name] = typed.values if dropped(column, self._privacy) else kept[-1]
             bad += _notes(column, by_header, days, typed.bad)
             rounded += _notes(column, by_header, days, typed.rounded)
+            changed += _notes(column, by_header, days, typed.nulled, read_as=_NULL_RATIO)
         batch = pa.RecordBatch.from_arrays(kept, schema=self._schema)
         grain = [distinct[name] for name in self._grain]
         return Decoded(
@@ -139,23 +149,27 @@ class _Decoder:
             grains=row_hashes(self._grain, grain) if grain else np.zeros(len(days), dtype=np.uint64),
             bad=tuple(bad),
             rounded=tuple(rounded),
+            changed=tuple(changed),
         )
 
+    def _typed(self, column: Column, texts: Mapping[str, AnyArray]) -> Typed:
+        if column.flags is None:
+            own = texts[column.header]
+            return without_placeholders(column, own, read_values(own, column.type), self._none_texts)
+        source, flagged = column.flags
+        # What a row does not have is as good as empty.
+        return Typed(pc.is_in(texts[source].fill_null(""), pa.array(flagged, pa.string())))
 
-def _typed(column: Column, texts: Mapping[str, AnyArray]) -> Typed:
-    if column.flags is None:
-        return read_values(texts[column.header], column.type)
-    source, flagged = column.flags
-    # What a row does not have is as good as empty.
-    return Typed(pc.is_in(texts[source].fill_null(""), pa.array(flagged, pa.string())))
 
-
-def _notes(column: Column, texts: Mapping[str, AnyArray], days: Ordinals, marked: Mask | None) -> list[Note]:
+def _notes(
+    column: Column, texts: Mapping[str, AnyArray], days: Ordinals, marked: Mask | None, *, read_as: str = ""
+) -> list[Note]:
     if marked is None or not marked.any():
         return []
     places = np.flatnonzero(marked)
     notes: list[Note] = []
     for ordinal, first, count in zip(*np.unique(days[places], return_index=True, return_counts=True), strict=True):
         example = "" if column.personal else shortened(texts[column.header][int(places[first])].as_py())
-        notes.append(Note(day=day_of(int(ordinal)), column=column.header, example=example, count=int(count)))
+        day = day_of(int(ordinal))
+        notes.append(Note(day=day, column=column.header, example=example, count=int(count), read_as=read_as))
     return notes

@@ -36,7 +36,7 @@ def test_what_each_failed_check_counted_is_told_over_the_whole_day(
             False,
             (
                 "column 'Clicks': 500 values are not integers, such as 'x'; "
-                "column 'ARPU': 250 values are not decimals of 20 digits, such as '?'"
+                "column 'ARPU': 250 values are not decimals (of at most 20 digits before the point), such as '?'"
             ),
             {"columns": 7, "rows": 1000, "bad_values": 750},
         ),

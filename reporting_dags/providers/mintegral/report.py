@@ -80,6 +80,7 @@ def advanced_performance_report(
     restated_at: tuple[int, ...] = (),
     published_after: timedelta = timedelta(minutes=90),
     description: str = "",
+    none_texts: tuple[str, ...] = (),
 ) -> Report[AdvancedPerformanceQuery]:
     """Declare an Advanced Performance report.
 
@@ -91,6 +92,7 @@ def advanced_performance_report(
         restated_at: ages in days at which a day is worth pulling again.
         published_after: from the end of a day in that zone until its data is out (MT7).
         description: for the UI and the data dictionary.
+        none_texts: texts that mean no value in columns of numbers, such as "--".
 
     Raises:
         DeclarationError: naming file, report and field; also for the combinations that the API refuses.
@@ -127,6 +129,7 @@ def advanced_performance_report(
         hour=hours[0].header if hours else "",
         entity=next((column.header for column in columns if column.kind is Kind.IDENTITY), ""),
         description=description,
+        none_texts=none_texts,
     )
     coarse = replace(report.query, dimensions=(_COARSE,), granularity="daily")
     kinds = DIMENSIONS[_COARSE]
