@@ -13,6 +13,7 @@ from reporting_dags.landing.dayfiles import DayFile
 from reporting_dags.landing.grain import twice
 from reporting_dags.landing.guard import dropped
 from reporting_dags.landing.sums import Sums
+from reporting_dags.landing.totals import total_row
 from reporting_dags.landing.values import shortened
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
@@ -89,7 +90,7 @@ def read_back(report: Report[Any], file: DayFile) -> None:
 
 
 def grain_unique(report: Report[Any], file: DayFile) -> CheckResult:
-    """No two rows of the day share their grain.
+    """No two rows of the day share their grain, and none is the total of the others.
 
     Raises:
         OSError: the finished file cannot be read.
@@ -101,7 +102,7 @@ def grain_unique(report: Report[Any], file: DayFile) -> CheckResult:
         # The file does not hold what the hashes were made of: 64 bits of it have to do.
         found = f"grain twice ({suspects.size} grains)"
     else:
-        found = twice(file.path, grain, suspects) if suspects.size else ""
+        found = twice(file.path, grain, suspects) if suspects.size else total_row(report, file.parts.values())
     facts = {"rows": file.rows}
     if found:
         return CheckResult(name=GRAIN_UNIQUE, passed=False, detail=found, facts=facts)

@@ -18,6 +18,7 @@ from reporting_dags.landing.json_rows import JsonPart
 from reporting_dags.landing.part import OpenPart, Part, sent
 from reporting_dags.landing.placeholders import without_placeholders
 from reporting_dags.landing.rowdays import Ordinals, RowDays, day_of, ordinal_of
+from reporting_dags.landing.totals import Likenesses, TotalLooks
 from reporting_dags.landing.values import Mask, Typed, read_values, shortened
 from reporting_dags.model.column import Column
 from reporting_dags.model.days import Window
@@ -81,6 +82,8 @@ class Decoded:
         bad: values that cannot be read; null in `batch`.
         rounded: values that were rounded to what their type holds.
         changed: values that were read as something else than was sent.
+        part: the place of the file among those of the answer.
+        likeness: whether each row looks like a total; None where none does.
     """
 
     read: int
@@ -91,6 +94,8 @@ class Decoded:
     bad: tuple[Note, ...] = ()
     rounded: tuple[Note, ...] = ()
     changed: tuple[Note, ...] = ()
+    part: int = 0
+    likeness: Likenesses | None = None
 
 
 def decode(
@@ -102,9 +107,10 @@ def decode(
         DataError: a row's day cannot be read or lies outside `window`, or the parser refuses a row.
     """
     decoder = _Decoder(report, window, days)
-    for part in parts:
+    for number, part in enumerate(parts):
+        looks = TotalLooks(report, part.constants)
         for texts in part.batches():
-            yield decoder.decoded(texts)
+            yield decoder.decoded(texts, number, looks)
 
 
 class _Decoder:
@@ -118,7 +124,7 @@ class _Decoder:
         self._days = RowDays(report, window)
         self._wanted = np.array(sorted(ordinal_of(day) for day in days), dtype=np.int32)
 
-    def decoded(self, texts: list[AnyArray]) -> Decoded:
+    def decoded(self, texts: list[AnyArray], part: int, looks: TotalLooks) -> Decoded:
         read = len(texts[0])
         days = self._days.of(texts)
         wanted = np.isin(days, self._wanted)
@@ -150,6 +156,8 @@ class _Decoder:
             bad=tuple(bad),
             rounded=tuple(rounded),
             changed=tuple(changed),
+            part=part,
+            likeness=looks.of(by_header),
         )
 
     def _typed(self, column: Column, texts: Mapping[str, AnyArray]) -> Typed:

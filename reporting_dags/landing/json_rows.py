@@ -49,6 +49,11 @@ class JsonPart:
         return self._survey.records
 
     @property
+    def constants(self) -> Mapping[str, str]:
+        """Header → value of what was asked, which the rows need not hold."""
+        return self._part.constants
+
+    @property
     def expected(self) -> int | None:
         """Rows that the documents say there are."""
         return self._survey.expected

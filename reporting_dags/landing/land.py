@@ -18,6 +18,7 @@ from reporting_dags.landing.part import OpenPart, Part
 from reporting_dags.landing.split import Pieces, split
 from reporting_dags.landing.spool import sha256_of
 from reporting_dags.landing.store import Store
+from reporting_dags.landing.totals import suspicions
 from reporting_dags.landing.trouble import storage_error
 from reporting_dags.landing.workspace import workspace
 from reporting_dags.model.days import Window
@@ -203,7 +204,7 @@ def _landed(
         totals=file.sums.totals(),
         ratios=file.sums.ratios(),
         checks=checks,
-        warnings=(*warnings, *_rounding(report, file), *_changes(file)),
+        warnings=(*warnings, *_rounding(report, file), *_changes(file), *suspicions(report, file.parts.values())),
     )
     publish(landed, functools.partial(store.put, file.path, report.file(file.day)))
     return landed

@@ -1,8 +1,10 @@
 """Answers that are packed or labeled in other ways than was asked: unpacked, taken or named, never a short file."""
 
+from typing import Any
+
 import pytest
 
-from reporting_dags.model.errors import Failed, Partial
+from reporting_dags.model.errors import Failed
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Ready
@@ -15,7 +17,7 @@ from reporting_dags_tests.providers.test_offer_wall import REQUEST, read, submit
 from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed, line_of
 
 DAY = NOON.date().replace(day=NOON.day - 1)
-ANSWERS: dict[str, tuple[Report[object], str]] = {
+ANSWERS: dict[str, tuple[Report[Any], str]] = {
     "dt_offer_wall": (dt_offer_wall.EVENT, "dt.file"),
     "dt_user_level": (dt_user_level.REVENUE, "dt.file"),
     "mintegral": (mintegral.OFFER_PERFORMANCE, "mintegral.download"),
@@ -39,7 +41,7 @@ EVERY = pytest.mark.parametrize("provider", ANSWERS)
     ids=str,
 )
 def test_a_complete_answer_lands_however_it_is_packed_or_labeled(
-    sandbox: Sandbox, bench_of: BenchOf, provider: str, fault: dict[str, object]
+    sandbox: Sandbox, bench_of: BenchOf, provider: str, fault: dict[str, Any]
 ) -> None:
     report, point = ANSWERS[provider]
     bench = bench_of(provider)
@@ -55,7 +57,7 @@ def test_a_complete_answer_lands_however_it_is_packed_or_labeled(
     ids=["cut", "trailing bytes"],
 )
 def test_gzip_without_a_header_that_is_not_complete_is_partial(
-    sandbox: Sandbox, bench_of: BenchOf, provider: str, fault: dict[str, object], told: str
+    sandbox: Sandbox, bench_of: BenchOf, provider: str, fault: dict[str, Any], told: str
 ) -> None:
     report, point = ANSWERS[provider]
     bench = bench_of(provider)
