@@ -23,6 +23,7 @@ GRAIN_UNIQUE = "grain_unique"
 DAY_AND_CURRENCY = "day_and_currency"
 ROWS_COMPLETE = "rows_complete"
 
+_DECLARE = "Fix: if the provider does pay in it, add it to the report's currencies"
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -120,8 +121,12 @@ def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:
     facts = {"day": file.day.isoformat(), "currencies": ", ".join(shortened(each) for each in currencies[:10])}
     if wrong:
         sources = sorted({column.currency_from for column in report.kept if column.currency_from})
-        known = " or ".join(sorted({code for codes in declared.values() for code in codes}) or ["USD"])
-        told = f"{', '.join(sources)} holds {shortened(wrong[0])!r}, which is no currency code such as {known}"
+        known = sorted({code for codes in declared.values() for code in codes})
+        told = f"{', '.join(sources)} holds {shortened(wrong[0])!r}, "
+        if _CURRENCY.fullmatch(wrong[0]):
+            told += f"a currency that the report does not declare ({', '.join(known)}). {_DECLARE}"
+        else:
+            told += f"which is no currency code such as {' or '.join(known or ['USD'])}"
         return CheckResult(name=DAY_AND_CURRENCY, passed=False, detail=told, facts=facts)
     told = f"rows of {file.day} alone" + (f", money in {facts['currencies']}" if currencies else "")
     return CheckResult(name=DAY_AND_CURRENCY, passed=True, detail=told, facts=facts)

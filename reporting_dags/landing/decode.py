@@ -1,6 +1,7 @@
 """An answer's files → typed rows of the days that are wanted. Where formats are told apart."""
 
 import functools
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -25,6 +26,8 @@ from reporting_dags.model.days import Window
 from reporting_dags.model.format import DelimitedText, JsonRows
 from reporting_dags.model.report import Report
 
+_UPPER_CASE = "codes in upper case"
+_CODE = re.compile("[A-Za-z]{3}")
 _NULL_RATIO = "null, since a ratio is computed from sums"
 
 
@@ -121,6 +124,7 @@ class _Decoder:
         self._privacy = report.privacy
         self._grain = report.grain_names
         self._none_texts = frozenset(report.none_texts)
+        self._codes = frozenset(column.currency_from for column in report.columns if column.currency_from)
         self._days = RowDays(report, window)
         self._wanted = np.array(sorted(ordinal_of(day) for day in days), dtype=np.int32)
 
@@ -139,6 +143,10 @@ class _Decoder:
         rounded: list[Note] = []
         changed: list[Note] = []
         for column in self._kept:
+            if column.header in self._codes:
+                codes, lower = _upper_case(by_header[column.header])
+                changed += _notes(column, by_header, days, lower, read_as=_UPPER_CASE)
+                by_header[column.header] = codes
             typed = self._typed(column, by_header)
             kept.append(guarded(column, typed.values, self._privacy))
             distinct[column.name] = typed.values if dropped(column, self._privacy) else kept[-1]
@@ -167,6 +175,17 @@ class _Decoder:
         source, flagged = column.flags
         # What a row does not have is as good as empty.
         return Typed(pc.is_in(texts[source].fill_null(""), pa.array(flagged, pa.string())))
+
+
+def _upper_case(texts: AnyArray) -> tuple[AnyArray, Mask | None]:
+    """Currency codes in upper case, and which of them were not."""
+    encoded = texts.dictionary_encode()
+    sent: list[str | None] = encoded.dictionary.to_pylist()
+    codes = [text and (text.upper() if _CODE.fullmatch(text) else text) for text in sent]
+    if codes == sent:
+        return texts, None
+    found = pa.array(codes, pa.string()).take(encoded.indices)
+    return found, pc.not_equal(found, texts).fill_null(False).to_numpy(zero_copy_only=False)
 
 
 def _notes(
