@@ -14,6 +14,7 @@ from reporting_dags.landing.grain import twice
 from reporting_dags.landing.guard import dropped
 from reporting_dags.landing.origin import without_origin
 from reporting_dags.landing.sums import Sums
+from reporting_dags.landing.totals import total_row
 from reporting_dags.landing.values import shortened
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
@@ -23,6 +24,7 @@ GRAIN_UNIQUE = "grain_unique"
 DAY_AND_CURRENCY = "day_and_currency"
 ROWS_COMPLETE = "rows_complete"
 
+_DECLARE = "Fix: if the provider does pay in it, add it to the report's currencies"
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -90,7 +92,7 @@ def read_back(report: Report[Any], file: DayFile) -> None:
 
 
 def grain_unique(report: Report[Any], file: DayFile) -> CheckResult:
-    """No two rows of the day share their grain.
+    """No two rows of the day share their grain, and none is the total of the others.
 
     Raises:
         OSError: the finished file cannot be read.
@@ -102,7 +104,7 @@ def grain_unique(report: Report[Any], file: DayFile) -> CheckResult:
         # The file does not hold what the hashes were made of: 64 bits of it have to do.
         found = f"grain twice ({suspects.size} grains)"
     else:
-        found = twice(file.path, grain, suspects) if suspects.size else ""
+        found = twice(file.path, grain, suspects) if suspects.size else total_row(report, file.parts.values())
     facts = {"rows": file.rows}
     if found:
         return CheckResult(name=GRAIN_UNIQUE, passed=False, detail=found, facts=facts)
@@ -120,8 +122,12 @@ def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:
     facts = {"day": file.day.isoformat(), "currencies": ", ".join(shortened(each) for each in currencies[:10])}
     if wrong:
         sources = sorted({column.currency_from for column in report.kept if column.currency_from})
-        known = " or ".join(sorted({code for codes in declared.values() for code in codes}) or ["USD"])
-        told = f"{', '.join(sources)} holds {shortened(wrong[0])!r}, which is no currency code such as {known}"
+        known = sorted({code for codes in declared.values() for code in codes})
+        told = f"{', '.join(sources)} holds {shortened(wrong[0])!r}, "
+        if _CURRENCY.fullmatch(wrong[0]):
+            told += f"a currency that the report does not declare ({', '.join(known)}). {_DECLARE}"
+        else:
+            told += f"which is no currency code such as {' or '.join(known or ['USD'])}"
         return CheckResult(name=DAY_AND_CURRENCY, passed=False, detail=told, facts=facts)
     told = f"rows of {file.day} alone" + (f", money in {facts['currencies']}" if currencies else "")
     return CheckResult(name=DAY_AND_CURRENCY, passed=True, detail=told, facts=facts)
@@ -152,5 +158,5 @@ def _plain(kind: pa.DataType) -> str:
     if pa.types.is_integer(kind):
         return "integers"
     if pa.types.is_decimal(kind):
-        return f"decimals of {kind.precision - kind.scale} digits"
+        return f"decimals (of at most {kind.precision - kind.scale} digits before the point)"
     return "true or false" if pa.types.is_boolean(kind) else "times"

@@ -16,6 +16,7 @@ from reporting_dags.landing.hashing import Fingerprint, Hashes
 from reporting_dags.landing.origin import Origin
 from reporting_dags.landing.split import Piece, Pieces
 from reporting_dags.landing.sums import Sums
+from reporting_dags.landing.totals import PartSums
 from reporting_dags.model.report import Report
 
 # Smaller groups cost more time and bytes, larger ones memory (a row group a block: a third more time).
@@ -35,10 +36,12 @@ class DayFile:
         self.rows = 0
         self.waiting_rows = 0
         self.waiting_bytes = 0
-        self.sums = Sums(report)
+        self.parts: dict[int, PartSums] = {}
         self.fingerprint = Fingerprint(report.schema)
         self.bad: list[Note] = []
         self.rounded: list[Note] = []
+        self.changed: list[Note] = []
+        self._report = report
         self._schema = report.schema
         self._origin = origin
         self._waiting: list[pa.RecordBatch] = []
@@ -48,12 +51,22 @@ class DayFile:
     def add(self, piece: Piece) -> None:
         """Take in rows of this day."""
         self.rows += piece.batch.num_rows
-        self.sums.add(piece.batch)
+        if piece.part not in self.parts:
+            self.parts[piece.part] = PartSums(self._report)
+        self.parts[piece.part].add(piece.batch, piece.likeness)
         self.fingerprint.add(piece.rows)
         self._grains.append(piece.grains)
         self._waiting.append(piece.batch)
         self.waiting_rows += piece.batch.num_rows
         self.waiting_bytes += piece.batch.nbytes
+
+    @property
+    def sums(self) -> Sums:
+        """The sums of all rows."""
+        found = Sums(self._report)
+        for part in self.parts.values():
+            found.merge(part.sums)
+        return found
 
     def flush(self) -> None:
         """Write the rows that wait, as one row group.
@@ -127,6 +140,8 @@ class DayFiles:
             self._files[note.day].bad.append(note)
         for note in pieces.rounded:
             self._files[note.day].rounded.append(note)
+        for note in pieces.changed:
+            self._files[note.day].changed.append(note)
         for piece in pieces.pieces:
             self._files[piece.day].add(piece)
         self._relieve()

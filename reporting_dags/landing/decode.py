@@ -1,6 +1,7 @@
 """An answer's files → typed rows of the days that are wanted. Where formats are told apart."""
 
 import functools
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,13 +17,19 @@ from reporting_dags.landing.guard import dropped, guarded
 from reporting_dags.landing.hashing import Hashes, row_hashes
 from reporting_dags.landing.json_rows import JsonPart
 from reporting_dags.landing.part import OpenPart, Part, sent
+from reporting_dags.landing.placeholders import without_placeholders
 from reporting_dags.landing.rowdays import Ordinals, RowDays, day_of, ordinal_of
+from reporting_dags.landing.totals import Likenesses, TotalLooks
 from reporting_dags.landing.values import Mask, Typed, read_values, shortened
 from reporting_dags.model.column import Column
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import DelimitedText, JsonRows
 from reporting_dags.model.report import Report
+
+_UPPER_CASE = "codes in upper case"
+_CODE = re.compile("[A-Za-z]{3}")
+_NULL_RATIO = "null, since a ratio is computed from sums"
 
 
 @functools.singledispatch
@@ -56,12 +63,14 @@ class Note:
         column: the column's header.
         example: one such text, shortened; empty where it may not be shown.
         count: how many there are in this batch.
+        read_as: what they were read as, where that is not what was sent.
     """
 
     day: date
     column: str
     example: str
     count: int
+    read_as: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +85,9 @@ class Decoded:
         grains: the hash of each row's grain.
         bad: values that cannot be read; null in `batch`.
         rounded: values that were rounded to what their type holds.
+        changed: values that were read as something else than was sent.
+        part: the place of the file among those of the answer.
+        likeness: whether each row looks like a total; None where none does.
     """
 
     read: int
@@ -85,6 +97,9 @@ class Decoded:
     grains: Hashes
     bad: tuple[Note, ...] = ()
     rounded: tuple[Note, ...] = ()
+    changed: tuple[Note, ...] = ()
+    part: int = 0
+    likeness: Likenesses | None = None
 
 
 def decode(
@@ -97,9 +112,10 @@ def decode(
     """
     decoder = _Decoder(report, window, days)
     for number, part in enumerate(parts):
+        looks = TotalLooks(report, part.constants)
         try:
             for texts in part.batches():
-                yield decoder.decoded(texts)
+                yield decoder.decoded(texts, number, looks)
         except DataError as error:
             error.part = number
             raise
@@ -112,10 +128,12 @@ class _Decoder:
         self._schema = report.schema
         self._privacy = report.privacy
         self._grain = report.grain_names
+        self._none_texts = frozenset(report.none_texts)
+        self._codes = frozenset(column.currency_from for column in report.columns if column.currency_from)
         self._days = RowDays(report, window)
         self._wanted = np.array(sorted(ordinal_of(day) for day in days), dtype=np.int32)
 
-    def decoded(self, texts: list[AnyArray]) -> Decoded:
+    def decoded(self, texts: list[AnyArray], part: int, looks: TotalLooks) -> Decoded:
         read = len(texts[0])
         days = self._days.of(texts)
         wanted = np.isin(days, self._wanted)
@@ -128,12 +146,18 @@ class _Decoder:
         distinct: dict[str, AnyArray] = {}
         bad: list[Note] = []
         rounded: list[Note] = []
+        changed: list[Note] = []
         for column in self._kept:
-            typed = _typed(column, by_header)
+            if column.header in self._codes:
+                codes, lower = _upper_case(by_header[column.header])
+                changed += _notes(column, by_header, days, lower, read_as=_UPPER_CASE)
+                by_header[column.header] = codes
+            typed = self._typed(column, by_header)
             kept.append(guarded(column, typed.values, self._privacy))
             distinct[column.name] = typed.values if dropped(column, self._privacy) else kept[-1]
             bad += _notes(column, by_header, days, typed.bad)
             rounded += _notes(column, by_header, days, typed.rounded)
+            changed += _notes(column, by_header, days, typed.nulled, read_as=_NULL_RATIO)
         batch = pa.RecordBatch.from_arrays(kept, schema=self._schema)
         grain = [distinct[name] for name in self._grain]
         return Decoded(
@@ -144,23 +168,40 @@ class _Decoder:
             grains=row_hashes(self._grain, grain) if grain else np.zeros(len(days), dtype=np.uint64),
             bad=tuple(bad),
             rounded=tuple(rounded),
+            changed=tuple(changed),
+            part=part,
+            likeness=looks.of(by_header),
         )
 
+    def _typed(self, column: Column, texts: Mapping[str, AnyArray]) -> Typed:
+        if column.flags is None:
+            own = texts[column.header]
+            return without_placeholders(column, own, read_values(own, column.type), self._none_texts)
+        source, flagged = column.flags
+        # What a row does not have is as good as empty.
+        return Typed(pc.is_in(texts[source].fill_null(""), pa.array(flagged, pa.string())))
 
-def _typed(column: Column, texts: Mapping[str, AnyArray]) -> Typed:
-    if column.flags is None:
-        return read_values(texts[column.header], column.type)
-    source, flagged = column.flags
-    # What a row does not have is as good as empty.
-    return Typed(pc.is_in(texts[source].fill_null(""), pa.array(flagged, pa.string())))
+
+def _upper_case(texts: AnyArray) -> tuple[AnyArray, Mask | None]:
+    """Currency codes in upper case, and which of them were not."""
+    encoded = texts.dictionary_encode()
+    sent: list[str | None] = encoded.dictionary.to_pylist()
+    codes = [text and (text.upper() if _CODE.fullmatch(text) else text) for text in sent]
+    if codes == sent:
+        return texts, None
+    found = pa.array(codes, pa.string()).take(encoded.indices)
+    return found, pc.not_equal(found, texts).fill_null(False).to_numpy(zero_copy_only=False)
 
 
-def _notes(column: Column, texts: Mapping[str, AnyArray], days: Ordinals, marked: Mask | None) -> list[Note]:
+def _notes(
+    column: Column, texts: Mapping[str, AnyArray], days: Ordinals, marked: Mask | None, *, read_as: str = ""
+) -> list[Note]:
     if marked is None or not marked.any():
         return []
     places = np.flatnonzero(marked)
     notes: list[Note] = []
     for ordinal, first, count in zip(*np.unique(days[places], return_index=True, return_counts=True), strict=True):
         example = "" if column.personal else shortened(texts[column.header][int(places[first])].as_py())
-        notes.append(Note(day=day_of(int(ordinal)), column=column.header, example=example, count=int(count)))
+        day = day_of(int(ordinal))
+        notes.append(Note(day=day, column=column.header, example=example, count=int(count), read_as=read_as))
     return notes

@@ -1,10 +1,7 @@
 """Delimited text → batches of texts, by header name and never by position."""
 
-import csv
 import functools
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -12,9 +9,11 @@ from pyarrow import csv as pa_csv
 
 from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.landing.guard import guarded_members
+from reporting_dags.landing.header import read_header
 from reporting_dags.landing.json_text import object_text
-from reporting_dags.landing.part import Part, agreed, may_lack, missing, name_among, repeated, sent, shown
+from reporting_dags.landing.part import Part, agreed, name_among, repeated, sent, shown
 from reporting_dags.landing.survey import Survey, survey
+from reporting_dags.landing.totals import is_total
 from reporting_dags.landing.values import shortened
 from reporting_dags.model.column import Column
 from reporting_dags.model.errors import DataError, Partial
@@ -43,11 +42,9 @@ class DelimitedPart:
         self._columns = sent(report)
         self._survey: Survey = survey(part.path, text)
         self._privacy = report.privacy
-        headers = _headers(part.path, text)
-        if not any(name_among(column, headers) for column in self._columns):
-            # Not shown: where the header is missing, these are the values of the first row.
-            raise DataError("the first line names no declared column: the answer has no header, or another one")
-        self._sources = {column.header: _source(column, headers, part.constants) for column in self._columns}
+        self._header = read_header(part.path, text, self._columns, part.constants)
+        headers = self._header.names
+        self._sources = {column.header: name_among(column, headers) for column in self._columns}
         known = {*self._sources.values(), *text.ignored}
         added = tuple(header for header in headers if header not in known)
         keeps_rest = any(column.rest for column in self._columns)
@@ -57,6 +54,11 @@ class DelimitedPart:
     def records(self) -> int:
         """Rows that the bytes hold, counted without the parser."""
         return self._survey.records - 1
+
+    @property
+    def constants(self) -> Mapping[str, str]:
+        """Header → value of what was asked, which the rows need not hold."""
+        return self._part.constants
 
     @property
     def expected(self) -> int | None:
@@ -69,6 +71,7 @@ class DelimitedPart:
         found: list[str] = []
         if self._added:
             found.append(f"new columns, not landed: {shown(self._added)}")
+        found += self._header.warnings
         if not self._survey.ended:
             found.append("the answer does not end in a line break: nothing shows that its last value is whole")
         return tuple(found)
@@ -85,7 +88,8 @@ class DelimitedPart:
             raise DataError("the rows cannot be parsed") from None
 
     def _parsed(self) -> Iterator[list[AnyArray]]:
-        present = list(dict.fromkeys([name for name in self._sources.values() if name is not None] + [*self._rest]))
+        names = dict.fromkeys([name for name in self._sources.values() if name is not None] + [*self._rest])
+        present = [self._header.sent[name] for name in names]
         refused: list[pa_csv.InvalidRow] = []
         try:
             reader = pa_csv.open_csv(
@@ -120,13 +124,13 @@ class DelimitedPart:
         constant = self._part.constants.get(column.header)
         if source is None:
             return repeated(constant, batch.num_rows)
-        texts = batch.column(source)
+        texts = batch.column(self._header.sent[source])
         return texts if constant is None else agreed(column, texts, constant)
 
     def _rest_of(self, batch: pa.RecordBatch) -> AnyArray:
         if not self._rest:
             return repeated("", batch.num_rows)
-        rows = zip(*(batch.column(header).to_pylist() for header in self._rest), strict=True)
+        rows = zip(*(batch.column(self._header.sent[header]).to_pylist() for header in self._rest), strict=True)
         found = [{header: text for header, text in zip(self._rest, row, strict=True) if text} for row in rows]
         return pa.array([object_text(guarded_members(members, self._privacy)) for members in found], pa.string())
 
@@ -134,31 +138,12 @@ class DelimitedPart:
         if not self._survey.ended and self._survey.tail.endswith(row.text.encode()):
             return Partial("the answer is cut off within its last row")
         where = f"row {row.number} (the header is row 1)" if row.number is not None else "a row"
+        first = row.text.partition(self._text.delimiter)[0].strip('" ')
+        if is_total(first):
+            where += f", a total row ({shortened(first)!r}),"
         return DataError(f"{where} has {row.actual_columns} fields, the header {row.expected_columns}")
 
 
 def _refuse(refused: list[pa_csv.InvalidRow], row: pa_csv.InvalidRow) -> Literal["error"]:
     refused.append(row)
     return "error"
-
-
-def _headers(path: Path, text: DelimitedText) -> list[str]:
-    quoting = csv.QUOTE_MINIMAL if text.quoted else csv.QUOTE_NONE
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        # csv takes its lines lazily, so that only the header is read; lines that are blank are none for pyarrow either.
-        lines = (line for line in io.StringIO(file.read(_BLOCK_BYTES), newline="") if line.strip("\r\n"))
-        try:
-            headers = next(csv.reader(lines, delimiter=text.delimiter, quoting=quoting))
-        except (csv.Error, StopIteration):
-            raise DataError("the header cannot be read") from None
-    for header in headers:
-        if headers.count(header) > 1:
-            raise DataError(f"header {shortened(header)!r} stands twice")
-    return headers
-
-
-def _source(column: Column, headers: Sequence[str], constants: Mapping[str, str]) -> str | None:
-    name = name_among(column, headers)
-    if name is None and not may_lack(column, constants):
-        raise missing(column, headers)
-    return name

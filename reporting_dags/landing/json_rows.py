@@ -11,11 +11,12 @@ from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.landing.guard import guarded_members
 from reporting_dags.landing.json_keys import RowKeys
 from reporting_dags.landing.json_stream import JsonFile
-from reporting_dags.landing.json_survey import survey_rows
+from reporting_dags.landing.json_survey import JsonSurvey, survey_rows
 from reporting_dags.landing.json_text import ABSENT, object_text, text_of, texts_of
+from reporting_dags.landing.json_words import BareWords
 from reporting_dags.landing.part import Part, agreed, name_among, repeated, sent
 from reporting_dags.model.column import Column
-from reporting_dags.model.errors import DataError
+from reporting_dags.model.errors import DataError, Partial
 from reporting_dags.model.format import JsonRows
 from reporting_dags.model.report import Report
 
@@ -40,13 +41,34 @@ class JsonPart:
         self._columns = sent(report)
         self._privacy = report.privacy
         self._others = functools.lru_cache(_SHAPES_KNOWN)(self._undeclared)
-        self._keys = RowKeys(report, part.constants, text)
-        self._survey = survey_rows(part.path, text, part.claims, self._keys)
+        self._words = BareWords()
+        try:
+            self._keys, self._survey = self._surveyed(text, report)
+        except Partial:
+            self._words = JsonFile(part.path).words()
+            if self._words.refused:
+                word, place = self._words.refused
+                raise Partial(f"the answer is not JSON: a bare {word} at byte {place}") from None
+            if not self._words.count:
+                raise
+            self._keys, self._survey = self._surveyed(text, report)
+
+    def _surveyed(self, text: JsonRows, report: Report[Any]) -> tuple[RowKeys, JsonSurvey]:
+        keys = RowKeys(report, self._part.constants, text)
+        return keys, survey_rows(self._file(), text, self._part.claims, keys)
+
+    def _file(self) -> JsonFile:
+        return JsonFile(self._part.path, quotes_words=bool(self._words.count))
 
     @property
     def records(self) -> int:
         """Rows of all documents."""
         return self._survey.records
+
+    @property
+    def constants(self) -> Mapping[str, str]:
+        """Header → value of what was asked, which the rows need not hold."""
+        return self._part.constants
 
     @property
     def expected(self) -> int | None:
@@ -56,11 +78,14 @@ class JsonPart:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should know though the rows stand."""
-        return self._keys.warnings
+        if self._words.first is None:
+            return self._keys.warnings
+        told = "the answer holds {} bare words that are no JSON, read as texts: the first is {} at byte {}"
+        return (told.format(self._words.count, *self._words.first), *self._keys.warnings)
 
     def batches(self) -> Iterator[list[AnyArray]]:
         """Every row as texts, in the order of `sent`; `null` is an empty text, a key that is not there a null."""
-        for rows in JsonFile(self._part.path).objects(self._prefix):
+        for rows in self._file().objects(self._prefix):
             for start in range(0, len(rows), _BATCH_ROWS):
                 some = rows[start : start + _BATCH_ROWS]
                 yield [self._texts(column, some) for column in self._columns]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import ijson
 
+from reporting_dags.landing.json_words import BareWords, bare_words
 from reporting_dags.landing.survey import check_text
 from reporting_dags.model.errors import DataError, Partial
 
@@ -25,11 +26,15 @@ _TWO_DIGITS = re.compile(rb"[0-9]{2}")
 # The parser turns half a character, which is no text, into a question mark.
 _HALF_LIKELY = re.compile(rb"\\u[dD][89abAB]")
 _HALF_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])", re.DOTALL)
-_INSEPARABLE = b"\\abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_INSEPARABLE = b"+-\\abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 class JsonFile:
     """A file of documents. What it raises it raises while it is drawn from.
+
+    Args:
+        path: the file.
+        quotes_words: whether bare words such as NaN, which are no JSON, are read as texts.
 
     Raises:
         Partial: the file is empty, is cut off, or is no JSON.
@@ -37,9 +42,16 @@ class JsonFile:
         OSError: it cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, quotes_words: bool = False) -> None:
         self.read = 0
         self._path = path
+        self._quotes_words = quotes_words
+
+    def words(self) -> BareWords:
+        """Its bare words."""
+        with self._path.open("rb") as file:
+            marked = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+        return bare_words(_stretches(self._path), offset=len(codecs.BOM_UTF8) if marked else 0)
 
     def events(self) -> Iterator[Event]:
         """The parser's events, such as `("map_key", "data")` and `("number", 1)`; `read` follows in large steps."""
@@ -60,10 +72,10 @@ class JsonFile:
 
     def _made(self, parser: Any, found: list[T]) -> Iterator[list[T]]:
         """What a parser makes of each stretch of the file; the list is the parser's own and is emptied after use."""
-        blank = True
+        blank, words = True, BareWords()
         for stretch in _stretches(self._path):
             try:
-                parser.send(stretch)
+                parser.send(words.quoted(stretch) if self._quotes_words else stretch)
             except ijson.JSONError:
                 # What the parser says holds some of the text.
                 raise Partial(f"the answer is not JSON, after byte {self.read}") from None

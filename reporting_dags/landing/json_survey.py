@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from reporting_dags.landing.json_keys import RowKeys
 from reporting_dags.landing.json_stream import LONGEST_BYTES, JsonFile
 from reporting_dags.landing.json_text import text_of
 from reporting_dags.landing.part import shown
-from reporting_dags.landing.values import shortened
+from reporting_dags.landing.values import shortened, whole_number
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import JsonRows
 
 _DEEPEST = 64
 _MOST_KEYS = 1000
-_LONGEST_COUNT = 18
+_LARGEST_COUNT = 10**18
 _OPENS = frozenset({"start_map", "start_array"})
 _CLOSES = frozenset({"end_map", "end_array"})
+_INSTEAD = {"null": "null", "start_map": "an empty object"}
+_NOTHING = frozenset(_INSTEAD.values())
+"""What PHP and Go write for an array without members."""
+_OBJECT = "an object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class JsonSurvey:
     expected: int | None
 
 
-def survey_rows(path: Path, text: JsonRows, claims: Mapping[str, str], keys: RowKeys) -> JsonSurvey:
+def survey_rows(file: JsonFile, text: JsonRows, claims: Mapping[str, str], keys: RowKeys) -> JsonSurvey:
     """Read the file once, let `keys` learn every row, and hold each document against what was asked.
 
     Raises:
@@ -41,7 +44,7 @@ def survey_rows(path: Path, text: JsonRows, claims: Mapping[str, str], keys: Row
             a column; a value cannot be read exactly.
         OSError: it cannot be read.
     """
-    surveyor = _Surveyor(path, text, claims, keys)
+    surveyor = _Surveyor(file, text, claims, keys)
     documents = list(surveyor.documents())
     records = sum(held for held, _ in documents)
     if records:
@@ -61,13 +64,14 @@ def _expected(counts: list[int], held: list[int]) -> int:
 @dataclass(slots=True)
 class _Document:
     rows: int | None = None
+    instead: str = ""
     said: dict[str, str] = field(default_factory=dict[str, str])
     keys: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
 
 class _Surveyor:
-    def __init__(self, path: Path, text: JsonRows, claims: Mapping[str, str], keys: RowKeys) -> None:
-        self._file = JsonFile(path)
+    def __init__(self, file: JsonFile, text: JsonRows, claims: Mapping[str, str], keys: RowKeys) -> None:
+        self._file = file
         self._events = self._file.events()
         self._path = text.rows
         self._count = text.count
@@ -81,25 +85,41 @@ class _Surveyor:
     def documents(self) -> Iterator[tuple[int, int | None]]:
         """Rows of each document, and how many it says there are."""
         while (document := self._document()) is not None:
-            if document.rows is None:
-                there = next((document.keys[way] for way in reversed(self._ways) if way in document.keys), ["no keys"])
-                raise DataError(f"the answer has no array {self._path!r}; it has {shown(there)}")
+            rows = self._without_rows(document) if document.rows is None else document.rows
             for path, asked in self._claims.items():
                 if path not in document.said:
                     raise DataError(f"the answer does not say {path}, asked for {asked!r}")
-                if document.said[path] != asked:
+                if document.said[path].casefold() != asked.casefold():
                     raise DataError(
                         f"the answer says {path} is {shortened(document.said[path])!r}, asked for {asked!r}"
                     )
-            yield document.rows, self._counted(document.said) if self._count else None
+            yield rows, self._counted(document.said) if self._count else None
+
+    def _without_rows(self, document: _Document) -> int:
+        """0 for a document that has nothing where its rows should be, and says that there are none.
+
+        Raises:
+            DataError: it is another one.
+        """
+        if not document.instead:
+            there = next((document.keys[way] for way in reversed(self._ways) if way in document.keys), ["no keys"])
+            raise DataError(f"the answer has no array {self._path!r}; it has {shown(there)}")
+        told = f"the answer has {document.instead} in place of the array {self._path!r}"
+        if document.instead not in _NOTHING or not self._count:
+            raise DataError(told)
+        count = self._counted(document.said)
+        if count:
+            raise DataError(f"{told}, and {self._count} is {count}")
+        return 0
 
     def _counted(self, said: Mapping[str, str]) -> int:
         if self._count not in said:
             raise DataError(f"the answer does not say how many rows there are: it has no {self._count!r}")
         text = said[self._count]
-        if not (text.isascii() and text.isdigit()) or len(text) > _LONGEST_COUNT:
+        count = whole_number(text)
+        if count is None or not 0 <= count < _LARGEST_COUNT:
             raise DataError(f"the answer says {self._count} is {shortened(text)!r}, which is no number of rows")
-        return int(text)
+        return count
 
     def _document(self) -> _Document | None:
         document = _Document()
@@ -110,12 +130,16 @@ class _Surveyor:
             if event == "map_key":
                 outer = inside[-1]
                 at = value if outer == "" else None if outer is None else f"{outer}.{value}"
+                if outer == self._path:
+                    document.instead = _OBJECT
                 if outer in self._ways and len(known := document.keys.setdefault(outer, [])) < _MOST_KEYS:
                     known.append(value)
                 continue
-            if event == "start_array" and at == self._path:
-                if document.rows is not None:
+            if at == self._path and event not in _CLOSES:
+                if document.rows is not None or document.instead:
                     raise _twice(self._path)
+                document.instead = "" if event == "start_array" else _INSTEAD.get(event, "another value")
+            if event == "start_array" and at == self._path:
                 document.rows = self._rows()
             elif event in _OPENS:
                 inside.append(at if event == "start_map" else None)

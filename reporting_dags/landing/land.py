@@ -13,12 +13,13 @@ import pyarrow as pa
 from reporting_dags.landing.ahead import Ahead
 from reporting_dags.landing.checks import CheckResult, day_and_currency, grain_unique, rows_complete, schema
 from reporting_dags.landing.dayfiles import DayFile, DayFiles
-from reporting_dags.landing.decode import decode, open_part
+from reporting_dags.landing.decode import Note, decode, open_part
 from reporting_dags.landing.origin import Origin
 from reporting_dags.landing.part import OpenPart, Part
 from reporting_dags.landing.split import Pieces, split
 from reporting_dags.landing.spool import sha256_of
 from reporting_dags.landing.store import Store
+from reporting_dags.landing.totals import suspicions
 from reporting_dags.landing.trouble import storage_error
 from reporting_dags.landing.workspace import workspace
 from reporting_dags.model.days import Window
@@ -213,7 +214,7 @@ def _landed(
         totals=file.sums.totals(),
         ratios=file.sums.ratios(),
         checks=checks,
-        warnings=(*warnings, *_rounding(report, file)),
+        warnings=(*warnings, *_rounding(report, file), *_changes(file), *suspicions(report, file.parts.values())),
     )
     try:
         publish(landed, functools.partial(store.put, file.path, report.file(file.day)))
@@ -230,3 +231,14 @@ def _rounding(report: Report[Any], file: DayFile) -> Iterator[str]:
             yield f"{count} values of column {column.name} have more than {scale} decimals: rounded at the {scale}th"
         elif count:
             yield f"{count} values of column {column.name} are finer than a microsecond: cut there"
+
+
+def _changes(file: DayFile) -> Iterator[str]:
+    """One line for each column and way in which values were read as something else than was sent."""
+    groups: dict[tuple[str, str], list[Note]] = {}
+    for note in file.changed:
+        groups.setdefault((note.column, note.read_as), []).append(note)
+    for (column, read_as), notes in groups.items():
+        count, example = sum(note.count for note in notes), notes[0].example
+        shown = f" such as {example!r}" if example else ""
+        yield f"column {column!r}: {count} values{shown} were read as {read_as}"

@@ -42,6 +42,11 @@ class OpenPart(Protocol):
         ...
 
     @property
+    def constants(self) -> Mapping[str, str]:
+        """Header → value of what was asked, which the rows need not hold."""
+        ...
+
+    @property
     def expected(self) -> int | None:
         """Rows that the file itself says there are, where its format has a place for that."""
         ...

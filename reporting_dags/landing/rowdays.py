@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from reporting_dags.landing.arrow import AnyArray, listed
 from reporting_dags.landing.part import sent
+from reporting_dags.landing.totals import is_total
 from reporting_dags.landing.values import read_values, shortened
 from reporting_dags.model.column import MOMENT, Kind
 from reporting_dags.model.days import ONE_DAY, Window
@@ -86,7 +87,8 @@ class RowDays:
             if text not in self._known:
                 day = _parsed_day(text)
                 if day is None:
-                    raise DataError(f"column {header!r} holds {shortened(text)!r}, which is no day")
+                    told = "which is no day: a total row" if is_total(text) else "which is no day"
+                    raise DataError(f"column {header!r} holds {shortened(text)!r}, {told}")
                 if day not in self._window:
                     count = int(np.count_nonzero(places == place))
                     raise DataError(f"rows of {day} ({count} or more) in the answer for {self._window}")

@@ -49,6 +49,14 @@ class Sums:
         for name in self._totals:
             self._totals[name] += _total(batch.column(name))
 
+    def merge(self, other: "Sums", *, sign: int = 1) -> None:
+        """Take in what `other` has summed; with a `sign` of -1 take it out again."""
+        for name, units in other._units.items():  # noqa: SLF001 - of its own kind
+            for currency, amount in units.items():
+                self._units[name][currency] = self._units[name].get(currency, 0) + sign * amount
+        for name, total in other._totals.items():  # noqa: SLF001
+            self._totals[name] += sign * total
+
     def _add_money(self, column: Column, batch: pa.RecordBatch) -> None:
         values = batch.column(column.name)
         units = self._units[column.name]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reporting_dags.landing.forms import check_form
 from reporting_dags.model.errors import DataError, Partial
 from reporting_dags.model.format import DelimitedText
 
@@ -74,8 +75,10 @@ def check_text(chunk: bytes, utf8: codecs.IncrementalDecoder, offset: int) -> No
     """Refuse bytes that are no text, wherever a chunk ends; `utf8` remembers what came before.
 
     Raises:
-        DataError: a NUL byte, or no UTF-8.
+        DataError: a NUL byte, no UTF-8, or another kind of file.
     """
+    if not offset:
+        check_form(chunk)
     if b"\0" in chunk:
         raise DataError(f"the answer holds a NUL byte, at byte {offset + chunk.index(0)}")
     if chunk.isascii() and not utf8.getstate()[0]:

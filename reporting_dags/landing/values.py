@@ -17,8 +17,10 @@ from reporting_dags.model.decimals import rounded
 Mask = npt.NDArray[np.bool_]
 
 _SHOWN_CHARACTERS = 40
+_MOST_DIGITS = 40
+"""Of an integer: more than any type holds."""
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_INTEGER = re.compile(r"-?[0-9]{1,40}")
+_WHOLE = r"^([+-]?[0-9]+)\.0*$"
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d(?::\d\d(?::\d\d(\.\d+)?)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII)
 _SECONDS = "^[0-9]{9,11}$"
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -32,11 +34,13 @@ class Typed:
         values: of the column's type; null where the field was empty or is bad.
         bad: rows whose text is no such value.
         rounded: rows whose text says more than the type can hold, and were rounded to it.
+        nulled: rows whose text is no such value and was read as null.
     """
 
     values: AnyArray
     bad: Mask | None = None
     rounded: Mask | None = None
+    nulled: Mask | None = None
 
 
 def shortened(text: str) -> str:
@@ -99,21 +103,31 @@ def _one_by_one(texts: AnyArray, kind: pa.DataType, read: Callable[[str], tuple[
 def _integers(texts: AnyArray, kind: pa.DataType) -> Typed:
     # Between "-" and "9" lie digits, ".", "/" and "-"; the cast refuses those that make no integer.
     if _bytes_within(texts, b"-", b"9"):
-        try:
-            return Typed(pc.cast(texts, kind))
-        except pa.ArrowInvalid:
-            pass
+        for way in (lambda: texts, lambda: pc.replace_substring_regex(texts, _WHOLE, r"\1")):
+            try:
+                return Typed(pc.cast(way(), kind))
+            except pa.ArrowInvalid:
+                continue
+    bits = kind.bit_width - 1
 
     def read(text: str) -> tuple[int, bool]:
-        if not _INTEGER.fullmatch(text):
-            raise ValueError(text)
-        number = int(text)
-        bits = kind.bit_width - 1
-        if not -(1 << bits) <= number < 1 << bits:
+        number = whole_number(text)
+        if number is None or not -(1 << bits) <= number < 1 << bits:
             raise ValueError(text)
         return number, False
 
     return _one_by_one(texts, kind, read)
+
+
+def whole_number(text: str) -> int | None:
+    """The integer that a text writes in any notation, exact: 12 for `12`, `12.00` and `1.2e1`; None for other texts."""
+    if not _DECIMAL.fullmatch(text):
+        return None
+    exact = Decimal(text)
+    if exact.adjusted() >= _MOST_DIGITS:
+        return None if exact else 0
+    number = int(exact)
+    return number if number == exact else None
 
 
 def _booleans(texts: AnyArray) -> Typed:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, Generic, NoReturn, Self, TypeVar
 from zoneinfo import ZoneInfo
@@ -62,6 +63,8 @@ class Report(Generic[QueryT_co]):
         variable: environment variable that names what is asked besides the declaration, such as the apps.
         asked_with: what that variable holds now.
         description: what the report is, for the UI and the data dictionary.
+        none_texts: texts that mean no value in columns of numbers, times and flags, such as "--"; blanks around them
+            do not count. They are null. Text columns keep them as sent.
         control: a coarser question, whose totals are those of the report; None where the provider has none.
     """
 
@@ -81,6 +84,7 @@ class Report(Generic[QueryT_co]):
     variable: str = ""
     asked_with: str = ""
     description: str = ""
+    none_texts: tuple[str, ...] = ()
     control: "Report[QueryT_co] | None" = None
 
     def __post_init__(self) -> None:
@@ -101,6 +105,17 @@ class Report(Generic[QueryT_co]):
         if self.window_days < 1:
             self._refuse("window_days", f"is {self.window_days}; a query covers at least one day")
         self._check_calendar()
+        self._check_none_texts()
+
+    def _check_none_texts(self) -> None:
+        texts = as_given(self.none_texts)
+        if not isinstance(texts, tuple) or not all(isinstance(text, str) for text in texts):
+            self._refuse("none_texts", f"{texts!r} is no tuple of texts, such as ('--', 'N/A')")
+        for text in texts:
+            if text != text.strip():
+                self._refuse("none_texts", f"{text!r} has blanks around it, which do not count: leave them out")
+            if is_number(text):
+                self._refuse("none_texts", f"{text!r} is a number: as null it would be missing from the sums")
 
     def _check_calendar(self) -> None:
         calendar = self.calendar
@@ -246,6 +261,14 @@ def _field(column: Column) -> "pa.Field[pa.DataType]":
         "personal": column.personal or "",
     }
     return pa.field(column.name, column.type, metadata={key: value for key, value in facts.items() if value})
+
+
+def is_number(text: str) -> bool:
+    """Whether a text writes a finite number."""
+    try:
+        return Decimal(text).is_finite()
+    except ArithmeticError:
+        return False
 
 
 def as_given(value: Any) -> Any:

@@ -2,8 +2,13 @@
 
 A body counts as whole when its end is marked, by `Content-Length` or by the last chunk. One that just ends when the
 connection closes may be cut anywhere and is refused; so is gzip that ends before its own trailer.
+
+File stores serve packed files without `Content-Encoding`, and plain ones with a `Content-Encoding` that names no
+coding. So gzip is recognized by its first bytes too, and only the names of real codings count.
 """
 
+import codecs
+import itertools
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +22,14 @@ from reporting_dags.providers.trouble import LATER, GzipError, Unavailable, why
 
 CHUNK = 1024 * 1024
 PIECE = 64 * 1024
-_PAGES = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml"})
+_GZIP = b"\x1f\x8b\x08"
+_GZIP_NAMES = frozenset({"gzip", "x-gzip"})
+_OTHER_CODINGS = frozenset(
+    {"aes128gcm", "base64", "br", "bzip2", "compress", "dcb", "dcz", "deflate", "exi", "lz4", "lzma", "pack200-gzip"}
+    | {"snappy", "x-bzip2", "x-compress", "x-deflate", "xz", "zstd"}
+)
+"""Real codings that are not asked for. Every other name, such as `UTF-8` or `aws-chunked`, leaves the bytes plain."""
+_MOST_LAYERS = 2
 MOST_EXPANSION = 200
 """A gzip body that grows by more than this is no report."""
 
@@ -32,6 +44,8 @@ class Body:
     name: str
     most: int
     _response: requests.Response = field(repr=False)
+    _start: bytes | None = field(default=None, init=False, repr=False)
+    _rest: Iterator[bytes] = field(default_factory=lambda: iter(()), init=False, repr=False)
 
     @classmethod
     def of(cls, response: requests.Response, *, name: str, most: int) -> Self:
@@ -49,8 +63,12 @@ class Body:
 
     @property
     def is_page(self) -> bool:
-        """Whether it calls itself a page or a document, as gateways and file stores put in a report's place."""
-        return self.kind in _PAGES
+        """Whether it is a page or a document, as gateways and file stores put in a report's place.
+
+        Its first bytes tell; the media type does not, since many servers call whatever they send `text/html`. Raises
+        what `chunks` does.
+        """
+        return text_start(self._peek()).startswith(b"<")
 
     @property
     def tag(self) -> str:
@@ -81,6 +99,21 @@ class Body:
             Partial: the body ended early, nothing marks its end, or it was not there at its deadline.
             Failed: it is larger than it may be, or packed in a way that was not asked for.
         """
+        start = self._peek()
+        return itertools.chain([start] if start else [], self._rest)
+
+    def _peek(self) -> bytes:
+        """The first bytes, at least one that is not blank if there is any; they remain the first of `chunks`."""
+        if self._start is None:
+            self._rest, start = self._complete(), b""
+            for chunk in self._rest:
+                start += chunk
+                if text_start(start) or len(start) > PIECE:
+                    break
+            self._start = start
+        return self._start
+
+    def _complete(self) -> Iterator[bytes]:
         if self.length is None and not self._chunked:
             raise Partial(
                 f"the file of {self.name} came with no length, so nothing shows that it is whole", advice=LATER
@@ -101,10 +134,32 @@ class Body:
 
     def _unpacked(self, size: int) -> Iterator[bytes]:
         """What has arrived, unpacked; of what is packed at most `size` bytes at a time."""
-        encoding = self._response.headers.get("Content-Encoding", "").strip().lower()
-        if encoding not in {"", "identity", "gzip", "x-gzip"}:
-            raise Failed(f"the file of {self.name} is encoded in a way that was not asked for")
-        return self._gunzip(self._pieces(), size) if encoding.endswith("gzip") else self._pieces()
+        chunks = self._pieces()
+        for _ in range(self._layers()):
+            chunks = self._gunzip(chunks, size)
+        start = b""
+        for chunk in chunks:
+            start += chunk
+            if len(start) >= len(_GZIP):
+                break
+        chunks = itertools.chain([start] if start else [], chunks)
+        return self._gunzip(chunks, size) if start.startswith(_GZIP) else chunks
+
+    def _layers(self) -> int:
+        """How many times the headers call the body packed by gzip.
+
+        Raises:
+            Failed: they name another coding.
+        """
+        names = self._response.headers.get("Content-Encoding", "").lower().split(",")
+        codings = [name.strip() for name in names if name.strip() in _GZIP_NAMES | _OTHER_CODINGS]
+        refused = [coding for coding in codings if coding in _OTHER_CODINGS] or codings[_MOST_LAYERS:]
+        if refused:
+            raise Failed(
+                f"the file of {self.name} is packed as {refused[0]!r}, which was not asked for",
+                advice="Fix: have the provider, or the proxy in between, send it plain or as gzip.",
+            )
+        return len(codings)
 
     def _pieces(self) -> Iterator[bytes]:
         """What has arrived, as it arrives: a file that drips is seen to drip, and not waited for a MiB at a time."""
@@ -135,3 +190,8 @@ class Body:
             raise GzipError("its gzip is damaged") from None
         if received and not inflater.eof:
             raise GzipError("its gzip is cut short")
+
+
+def text_start(start: bytes) -> bytes:
+    """The first bytes of a text, without byte order mark and blanks."""
+    return start.removeprefix(codecs.BOM_UTF8).lstrip()

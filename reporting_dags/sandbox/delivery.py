@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import gzip
+import io
+import zipfile
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
@@ -51,17 +53,25 @@ class Delivery(Response):
             case "drip":
                 await self._drip(body, send)
             case "gzip":
-                await self._plain(gzip.compress(body), send, gzipped=True)
+                await self._plain(gzip.compress(body), send, coding="gzip")
             case "gzip_cut":
                 packed = gzip.compress(body)
-                await self._plain(packed[: self._kept(packed)], send, gzipped=True)
+                await self._plain(packed[: self._kept(packed)], send, coding="gzip")
+            case "gzip_file" | "zip_file" | "utf16_file":
+                await self._plain(self._as_file(body), send)
+            case "coding":
+                await self._plain(body, send, coding=str(self._fault["coding"]))
+            case "media_type":
+                self.raw_headers = [pair for pair in self.raw_headers if pair[0] != b"content-type"]
+                self.raw_headers.append((b"content-type", str(self._fault["kind"]).encode()))
+                await self._plain(body, send)
             case "gzip_corrupt":
                 packed = gzip.compress(body)
                 middle = len(packed) // 2
                 harmed = packed[:middle] + bytes(255 - byte for byte in packed[middle : middle + 8])
-                await self._plain(harmed + packed[middle + 8 :], send, gzipped=True)
+                await self._plain(harmed + packed[middle + 8 :], send, coding="gzip")
             case "gzip_bomb":
-                await self._plain(_bomb(int(self._fault["mebibytes"])), send, gzipped=True)
+                await self._plain(_bomb(int(self._fault["mebibytes"])), send, coding="gzip")
             case "endless":
                 await self._endless(body or b" ", send)
             case _:
@@ -74,14 +84,27 @@ class Delivery(Response):
         keep = float(self._fault["keep"])
         return int(len(body) * keep) if keep < 1 else int(keep)
 
-    async def _start(self, send: Send, length: int, *, gzipped: bool = False) -> None:
+    def _as_file(self, body: bytes) -> bytes:
+        """The body as another kind of file, of which no header tells."""
+        if self._fault.do == "utf16_file":
+            return body.decode().encode("utf-16")
+        if self._fault.do == "zip_file":
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+                file.writestr("report.csv", body)
+            return packed.getvalue()
+        size = -(-len(body) // int(self._fault["members"]))
+        members = b"".join(gzip.compress(body[start : start + size]) for start in range(0, len(body), size))
+        return members[: int(len(members) * float(self._fault["keep"]))] + str(self._fault["behind"]).encode()
+
+    async def _start(self, send: Send, length: int, *, coding: str = "") -> None:
         headers = [*self.raw_headers, (b"content-length", str(length).encode())]
-        if gzipped:
-            headers.append((b"content-encoding", b"gzip"))
+        if coding:
+            headers.append((b"content-encoding", coding.encode()))
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
 
-    async def _plain(self, body: bytes, send: Send, *, gzipped: bool = False) -> None:
-        await self._start(send, len(body), gzipped=gzipped)
+    async def _plain(self, body: bytes, send: Send, *, coding: str = "") -> None:
+        await self._start(send, len(body), coding=coding)
         await send({"type": "http.response.body", "body": body})
 
     async def _stall(self, body: bytes, send: Send) -> None:

@@ -31,6 +31,13 @@ ANSWER_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "gzip": {},
     "gzip_cut": {"keep": 0.5},
     "gzip_corrupt": {},
+    # Packed without a header that says so: a share of the bytes, in so many members, with a text behind them.
+    "gzip_file": {"keep": 1.0, "members": 1, "behind": ""},
+    "zip_file": {},
+    "utf16_file": {},
+    # The honest bytes under another `Content-Encoding` or `Content-Type`.
+    "coding": {"coding": REQUIRED},
+    "media_type": {"kind": REQUIRED},
     # Small on the way, and so many MiB of zeros when unpacked.
     "gzip_bomb": {"mebibytes": 300},
 }

@@ -36,7 +36,7 @@ def test_what_each_failed_check_counted_is_told_over_the_whole_day(
             False,
             (
                 "column 'Clicks': 500 values are not integers, such as 'x'; "
-                "column 'ARPU': 250 values are not decimals of 20 digits, such as '?'"
+                "column 'ARPU': 250 values are not decimals (of at most 20 digits before the point), such as '?'"
             ),
             {"columns": 7, "rows": 1000, "bad_values": 750},
         ),
@@ -101,8 +101,17 @@ def test_rows_that_were_not_read_are_not_told_as_read(bench: Bench) -> None:
     [
         ("USD", ""),
         ("EUR", ""),
-        ("GBP", "Currency holds 'GBP', which is no currency code such as EUR or USD"),
-        ("usd", "Currency holds 'usd', which is no currency code such as EUR or USD"),
+        (
+            "GBP",
+            (
+                "Currency holds 'GBP', a currency that the report does not declare (EUR, USD). "
+                "Fix: if the provider does pay in it, add it to the report's currencies"
+            ),
+        ),
+        ("usd", ""),
+        ("Dollar", "Currency holds 'Dollar', which is no currency code such as EUR or USD"),
+        (" USD", "Currency holds ' USD', which is no currency code such as EUR or USD"),
+        ("", "Currency holds '', which is no currency code such as EUR or USD"),
     ],
 )
 def test_money_is_in_a_currency_that_is_declared(bench: Bench, coin: str, told: str) -> None:
@@ -112,6 +121,23 @@ def test_money_is_in_a_currency_that_is_declared(bench: Bench, coin: str, told: 
     answer = rows(f"2026-11-01,a,{coin},1,1", "2026-11-01,b,EUR,1,1", header="Date,App,Currency,Spend,Fee")
     (result,) = bench.land(answer, of=spent)
     assert [check.detail for check in result.checks if not check.passed] == ([told] if told else [])
+
+
+def test_codes_in_lower_case_are_read_in_upper_case_with_a_warning(bench: Bench) -> None:
+    spend = money("Spend", "", currency_from="Currency", currencies=("USD", "EUR"))
+    spent = report((day("Date"), identity("App", ""), identity("Currency", ""), spend), grain=("App", "Currency"))
+    lines = ("2026-11-01,usd,usd,1", "2026-11-01,b,USD,2", "2026-11-01,c,Eur,4", "2026-11-01,d,usd,8")
+    landed = bench.landed(rows(*lines, header="Date,App,Currency,Spend"), of=spent)
+    assert [(row["app"], row["currency"]) for row in bench.rows()] == [
+        ("usd", "USD"),
+        ("b", "USD"),
+        ("c", "EUR"),
+        ("d", "USD"),
+    ]
+    assert landed.money == {"spend": {"EUR": 4, "USD": 11}}
+    assert landed.warnings == ("column 'Currency': 3 values such as 'usd' were read as codes in upper case",)
+    again = rows("2026-11-01,a,usd,1", "2026-11-01,a,USD,1", header="Date,App,Currency,Spend")
+    assert "grain" in bench.refused(again, of=spent).error.line
 
 
 def test_ten_currencies_are_shown(bench: Bench) -> None:

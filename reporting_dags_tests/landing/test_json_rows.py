@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reporting_dags.landing import json_stream
 from reporting_dags.landing.land import LandedDay
 from reporting_dags.landing.read import read_days
-from reporting_dags.model.column import Column, boolean, day, flag, identity, measure, moment, money, rest
+from reporting_dags.model.column import Column, boolean, day, flag, identity, measure, moment, money, ratio, rest
 from reporting_dags.model.errors import DataError, Partial, ReportingError
 from reporting_dags.model.format import JsonRows
 from reporting_dags.model.report import Report
@@ -73,6 +73,8 @@ def test_numbers_are_exact_and_a_fraction_is_no_integer(bench: Bench) -> None:
         row("y", n="-5", m="1.21e-05", f='"false"'),
         row("z", n="null", m="1e2", f="null"),
         row("w", n='"7"', m='"2.5"', f="0"),
+        row("v", n="9007199254740993.0", m="1", f="null"),
+        row("u", n='"1.2e1"', m="1", f="null"),
     ]
     bench.landed(page(*good), of=declared(columns))
     assert [(each["n"], each["m"], each["f"]) for each in bench.rows()] == [
@@ -80,8 +82,10 @@ def test_numbers_are_exact_and_a_fraction_is_no_integer(bench: Bench) -> None:
         (-5, Decimal("0.0000121"), False),
         (None, Decimal(100), None),
         (7, Decimal("2.5"), False),
+        (2**53 + 1, Decimal(1), None),
+        (12, Decimal(1), None),
     ]
-    for token in ("5.0", "1e2", "9223372036854775808", "true", "[1]"):
+    for token in ("5.5", "1e-2", "9223372036854775808", "true", "[1]"):
         told = bench.refused(page(row("x", n=token, m="1", f="true")), of=declared(columns))
         assert told.error.line.startswith("column 'n': 1 values are not integers")
 
@@ -110,7 +114,12 @@ def test_an_answer_without_rows_is_an_empty_day(bench: Bench) -> None:
         (page(row("x", b="1"))[:-9], "cut off"),
         (page(row("x", b="1")) + '{"da', "cut off"),
         (page(row("x", b="1")) + ",", "is not JSON"),
-        (page(row("x", b="NaN")), "is not JSON"),
+        (page(row("x", b="undefined")), "is not JSON: a bare undefined at byte 50$"),
+        (page(row("x", b='"é NaN"'), row("y", b="None")), "is not JSON: a bare None at byte 93$"),
+        (page(row("x", b="sesame")), "is not JSON, after byte 0$"),
+        (page(row("x", b='"NaN')), "cut off"),
+        (page(row("x", b="NaN"))[:-1], "cut off"),
+        (page(row("x", b="NaN")) + ",", "is not JSON"),
         (page(row("x", b="01")), "is not JSON"),
         (page(row("x", b='"a\nb"')), "is not JSON"),
     ],
@@ -143,7 +152,12 @@ def test_every_cut_is_seen(bench: Bench) -> None:
         ("[" * 70, "nested more than 64 deep"),
         ('{"code":10000,"message":"no"}', "the answer has no array 'data.rows'; it has code, message"),
         ('{"data":{"list":[],"n":1}}', "the answer has no array 'data.rows'; it has list, n"),
-        ('{"data":{"rows":{}}}', "the answer has no array 'data.rows'; it has rows"),
+        ('{"data":{"rows":{}}}', "the answer has an empty object in place of the array 'data.rows'"),
+        ('{"data":{"rows":null}}', "the answer has null in place of the array 'data.rows'"),
+        ('{"data":{"rows":{"a":1}}}', "the answer has an object in place of the array 'data.rows'"),
+        ('{"data":{"rows":7}}', "the answer has another value in place of the array 'data.rows'"),
+        ('{"data":{"rows":null,"rows":[]}}', "'data.rows' stands twice in the answer"),
+        ('{"data":{"rows":[],"rows":{}}}', "'data.rows' stands twice in the answer"),
         ('{"data":[{"rows":[]}]}', "the answer has no array 'data.rows'; it has data"),
         (page(row("x", b="1")) + "[]", "the answer has no array 'data.rows'; it has no keys"),
         (page(row("x", b="1")) + "5", "the answer has no array 'data.rows'"),
@@ -220,6 +234,9 @@ def counted(count: Any, rows: int, start: int = 0) -> str:
         counted(5, 2) + counted(5, 3, start=2),
         counted(2, 2) + counted(3, 3, start=2),
         counted(0, 0) + counted(0, 0),
+        counted(2.0, 2),
+        counted("2.00", 2),
+        counted(0, 0) + '{"meta":{"count":0},"data":{"rows":null}}',
     ],
 )
 def test_a_count_may_be_of_all_rows_or_of_each_page(bench: Bench, answer: str) -> None:
@@ -263,7 +280,8 @@ def test_the_callers_number_and_the_answers_own_must_both_hold(bench: Bench) -> 
         (counted(0, 0) + page(), "it has no 'meta.count'"),
         (counted([1], 1), "it has no 'meta.count'"),
         (counted("many", 0), "meta.count is 'many', which is no number of rows"),
-        (counted(2.0, 2), "meta.count is '2.0', which is no number of rows"),
+        (counted(2.5, 2), "meta.count is '2.5', which is no number of rows"),
+        (counted("1e30", 2), "meta.count is '1e30', which is no number of rows"),
         (counted(-1, 1), "meta.count is '-1', which is no number of rows"),
         (page(meta={"count": True}), "meta.count is 'true', which is no number of rows"),
         ('{"meta":{"count":0,"count":0},"data":{"rows":[]}}', "'meta.count' stands twice"),
@@ -272,6 +290,55 @@ def test_the_callers_number_and_the_answers_own_must_both_hold(bench: Bench) -> 
 def test_a_count_that_is_none_is_refused(bench: Bench, answer: str, told: str) -> None:
     with pytest.raises(DataError, match=told):
         bench.land(answer, of=declared(form=COUNTED))
+
+
+@pytest.mark.parametrize("none", ["null", "{}", "{ }"])
+@pytest.mark.parametrize("last", [True, False])
+def test_null_or_an_empty_object_beside_a_count_of_0_is_an_empty_day(bench: Bench, none: str, last: bool) -> None:
+    parts = ['"meta":{"count":0}', f'"data":{{"rows":{none}}}']
+    answer = f"{{{','.join(parts if last else reversed(parts))}}}"
+    landed = bench.landed(answer, of=declared(form=COUNTED))
+    assert (landed.outcome, landed.rows, landed.warnings) == ("confirmed empty", 0, ())
+    with pytest.raises(DataError, match=r"in place of the array 'data.rows', and meta.count is 3"):
+        bench.land(answer.replace('"count":0', '"count":3'), of=declared(form=COUNTED))
+    with pytest.raises(DataError, match=r"it has no 'meta.count'"):
+        bench.land(answer.replace('"count"', '"total"'), of=declared(form=COUNTED))
+
+
+def test_a_value_that_repeats_what_was_asked_may_differ_in_case_alone(bench: Bench) -> None:
+    answer = page(row("x", b="1"), meta={"currency": "usd"}, status="Success")
+    bench.landed(bench.claiming(answer, meta__currency="USD", status="success"), of=declared())
+
+
+RATIO = (*TEXTS[:2], ratio("r", "", unit=""), money("m", "", currency="USD"))
+
+
+@pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity", "nan", "inf", "-inf"])
+@pytest.mark.parametrize("chunk", [3, 7, 11, 1 << 20])
+def test_a_bare_nan_is_null_in_a_ratio_and_named_with_its_place(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, token: str, chunk: int
+) -> None:
+    monkeypatch.setattr(json_stream, "_CHUNK_BYTES", chunk)
+    answer = page(row(r"\"NaN, ", r="0.5", m="1"), row("NaN:[", r=token, m="2"), row("z", r=token, m="3"))
+    landed = bench.landed(answer, of=declared(RATIO))
+    assert [(each["a"], each["r"], each["m"]) for each in bench.rows()] == [
+        ('"NaN, ', Decimal("0.5"), 1),
+        ("NaN:[", None, 2),
+        ("z", None, 3),
+    ]
+    place = answer.index(f'"r":{token}') + 4
+    assert landed.warnings == (
+        f"the answer holds 2 bare words that are no JSON, read as texts: the first is {token} at byte {place}",
+        f"column 'r': 2 values such as {token!r} were read as null, since a ratio is computed from sums",
+    )
+
+
+def test_a_bare_nan_in_money_is_refused_by_column_and_value(bench: Bench) -> None:
+    refused = bench.refused(page(row("x", r="1", m="NaN")), of=declared(RATIO))
+    assert refused.error.line.startswith("column 'm': 1 values are not decimals")
+    assert "such as 'NaN'" in refused.error.line
+    with pytest.raises(DataError, match="'NaN', which is no number of rows"):
+        bench.land('{"meta":{"count":NaN},"data":{"rows":[]}}', of=declared(form=COUNTED))
 
 
 def test_what_was_asked_must_stand_in_every_page(bench: Bench) -> None:

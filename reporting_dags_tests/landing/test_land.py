@@ -112,11 +112,11 @@ def test_a_day_outside_the_window_cannot_be_wanted(bench: Bench) -> None:
 
 
 def test_a_bad_value_refuses_its_day_alone(bench: Bench) -> None:
-    answer = rows("2026-11-01,1,US,12.0,1,1", "2026-11-01,2,US,x" + "y" * 90 + ",1,1", "2026-11-02,1,US,1,1,1")
+    answer = rows("2026-11-01,1,US,12.5,1,1", "2026-11-01,2,US,x" + "y" * 90 + ",1,1", "2026-11-02,1,US,1,1,1")
     first, second = bench.land(answer, days=[FIRST, SECOND])
     assert isinstance(first, RefusedDay)
     assert isinstance(first.error, DataError)
-    assert first.error.line == "column 'Clicks': 2 values are not integers, such as '12.0'"
+    assert first.error.line == "column 'Clicks': 2 values are not integers, such as '12.5'"
     assert [check.name for check in first.checks if not check.passed] == ["schema"]
     assert isinstance(second, LandedDay)
     assert not bench.path(FIRST).exists()

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from fractions import Fraction
 
 import pyarrow as pa
 import pytest
@@ -115,11 +116,53 @@ def test_integers_are_strict() -> None:
     typed = read_values(pa.array(good), pa.int64())
     assert typed.values.to_pylist() == [0, -5, 7, 2**63 - 1, -(2**63), None]
     assert typed.bad is None
-    bad = ["12.0", " 12", "12 ", "+1", "0x1F", "1e3", "9223372036854775808", "--1", "1-2", "-", "1_000", "1/2", "nan"]
+    bad = ["12.5", " 12", "12 ", "0x1F", "9223372036854775808", "--1", "1-2", "-", "1_000", "1/2", "nan", "1e-1", "٣"]
+    bad += [
+        "9223372036854775808.0",
+        "1e19",
+        "1e999999999",
+        "1.0.0",
+        ".",
+        "12,0",
+        "0.99999999999999999999999999999999999",
+    ]
     typed = read_values(pa.array([*bad, "4", ""]), pa.int64())
     assert typed.bad is not None
     assert typed.bad.tolist() == [True] * len(bad) + [False, False]
     assert typed.values.to_pylist() == [*[None] * len(bad), 4, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *(("12.0", 12), ("12.00", 12), ("12.", 12), ("1.2e1", 12), ("1.2E+01", 12), ("120e-1", 12), ("+12", 12)),
+        *(("-12.0", -12), ("-0.0", 0), ("0e99999", 0), (".0", 0), ("12." + "0" * 500, 12)),
+        *(
+            ("9007199254740993.0", 2**53 + 1),
+            ("9.223372036854775807e18", 2**63 - 1),
+            ("-9223372036854775808.0", -(2**63)),
+        ),
+    ],
+)
+def test_a_whole_count_is_the_same_integer_in_any_notation(text: str, value: int) -> None:
+    for texts in ([text], [text, "7", "", "3.0"], [text, "7", "1e1", "x"]):
+        typed = read_values(pa.array(texts), pa.int64())
+        assert typed.values[0].as_py() == value
+        assert typed.bad is None or not typed.bad[0]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PLAIN, max_size=8))
+def test_any_integers_are_what_exact_arithmetic_makes_of_them(texts: list[str]) -> None:
+    typed = read_values(pa.array(texts, pa.string()), pa.int64())
+    for place, text in enumerate(texts):
+        try:
+            exact = Fraction(text.rstrip(".") if text.endswith(".") else text)
+        except ValueError:
+            exact = Fraction(1, 2)
+        whole = exact.denominator == 1 and -(2**63) <= exact < 2**63
+        assert typed.values[place].as_py() == (int(exact) if whole else None), text
+        assert (typed.bad is not None and bool(typed.bad[place])) == (not whole and text != ""), text
 
 
 def test_a_slice_is_read_like_the_whole() -> None:

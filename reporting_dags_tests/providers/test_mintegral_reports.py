@@ -289,3 +289,16 @@ def test_windows_hold_both_their_days_in_the_providers_form() -> None:
         "time_granularity": "daily",
     }
     assert declared().window_days == 7
+
+
+@pytest.mark.rule("MT6")
+def test_another_currency_can_be_declared_without_another_version() -> None:
+    usual = advanced_performance_report(name="r", dimensions=("Offer",))
+    wider = advanced_performance_report(name="r", dimensions=("Offer",), currencies=("USD", "CNY", "JPY"))
+    for report in (wider, wider.control):
+        assert report is not None
+        assert report.columns[-1].currencies == ("USD", "CNY", "JPY")
+    assert wider.version == usual.version
+    for wrong in ("USD", ("usd",)):
+        with pytest.raises(DeclarationError, match="is no list of codes such as 'USD'"):
+            advanced_performance_report(name="r", dimensions=("Offer",), currencies=wrong)

@@ -95,6 +95,7 @@ def offer_wall_report(
     restated_at: tuple[int, ...] = (),
     published_after: timedelta = timedelta(hours=12),
     description: str = "",
+    none_texts: tuple[str, ...] = (),
 ) -> Report[OfferWallQuery]:
     """Declare an Offer Wall report.
 
@@ -107,6 +108,7 @@ def offer_wall_report(
         restated_at: ages in days at which a day is worth pulling again (OW7).
         published_after: from the end of a day (UTC) until its data is out (OW7).
         description: for the UI and the data dictionary.
+        none_texts: texts that mean no value in columns of numbers, such as "--".
 
     Raises:
         DeclarationError: naming file, report and field.
@@ -158,6 +160,7 @@ def offer_wall_report(
         format=DelimitedText(multiline=any(column.header not in _PLAIN for column in dimension_columns)),
         entity=APP if any(column.header == APP for column in dimension_columns) else "",
         description=description,
+        none_texts=none_texts,
     )
     totals = tuple(column for column in metric_columns if column.kind is Kind.MONEY)
     coarse = replace(report.query, splits=("Date",), metrics=tuple(column.header for column in totals))

@@ -55,6 +55,7 @@ def user_level_report(
     restated_at: tuple[int, ...] = (),
     published_after: timedelta = timedelta(hours=12),
     description: str = "",
+    none_texts: tuple[str, ...] = (),
 ) -> Report[UserLevelQuery]:
     """Declare a User Level report.
 
@@ -64,6 +65,7 @@ def user_level_report(
         restated_at: ages in days at which a day is worth pulling again, within the ten days of reach.
         published_after: from the end of a day (UTC) until its data is out (UL2).
         description: for the UI and the data dictionary.
+        none_texts: texts that mean no value in columns of numbers, such as "--".
 
     Raises:
         DeclarationError: naming file, report and field.
@@ -87,4 +89,5 @@ def user_level_report(
         entity=APP,
         variable="DT_USER_LEVEL_APP_IDS",
         description=description,
+        none_texts=none_texts,
     )

@@ -107,6 +107,7 @@ def integr8_log(
     restated_at: tuple[int, ...] = (),
     published_after: timedelta = timedelta(hours=1),
     description: str = "",
+    none_texts: tuple[str, ...] = (),
 ) -> Report[Query]:
     """Declare a log.
 
@@ -122,6 +123,7 @@ def integr8_log(
         restated_at: ages in days at which a day is worth pulling again (IN9).
         published_after: from the end of a day until its data is out.
         description: for the UI and the data dictionary.
+        none_texts: texts that mean no value in columns of numbers, such as "--".
 
     Raises:
         DeclarationError: naming file, report and field.
@@ -161,6 +163,7 @@ def integr8_log(
         day_from=LOGS[log],
         entity="offer_db_id" if {"offer_db_id", "revenue"} <= set(headers) else "",
         description=description,
+        none_texts=none_texts,
     )
     if way == "table" or log not in TABLES:
         # A table counts its own rows; of postbacks there is none.
@@ -170,8 +173,12 @@ def integr8_log(
     return report.controlled(question, counted, format=DelimitedText(), window_days=MOST_COUNTED_DAYS)
 
 
-def integr8_list(*, name: str, fields: Mapping[str, str], description: str = "") -> Report[Query]:
+def integr8_list(
+    *, name: str, fields: Mapping[str, str], description: str = "", none_texts: tuple[str, ...] = ()
+) -> Report[Query]:
     """Declare the newest snapshot of an entity list: `name` is the entity, `fields` its columns (IN2, IN11).
+
+    `none_texts` mean no value in columns that are no text.
 
     Raises:
         DeclarationError: naming file, report and field.
@@ -190,4 +197,5 @@ def integr8_list(*, name: str, fields: Mapping[str, str], description: str = "")
         format=JsonRows(rows="data", count="meta.total_count", sparse=True),
         partitioned=False,
         description=description,
+        none_texts=none_texts,
     )

@@ -39,8 +39,11 @@ DIMENSIONS: dict[str, tuple[Column, ...]] = {
 }
 _COARSE = "AdType"
 """The dimension with the fewest values: one there must be (MT5)."""
+CURRENCY = identity("Currency", "Currency of the row's money: USD or CNY")
+CURRENCIES = ("USD", "CNY")
+"""Those that the document names (MT6)."""
 METRICS = (
-    identity("Currency", "Currency of the row's money: USD or CNY"),
+    CURRENCY,
     measure("Impression", "Ads shown", unit="impressions"),
     measure("Click", "Ads clicked", unit="clicks"),
     measure("Conversion", "Installs or other goals reached", unit="conversions"),
@@ -49,7 +52,7 @@ METRICS = (
     ratio("Ctr", "Clicks by impression", unit="%", quotient=Quotient("Click", "Impression", 100)),
     ratio("Cvr", "Conversions by click", unit="%", quotient=Quotient("Conversion", "Click", 100)),
     ratio("Ivr", "Conversions by impression", unit="%", quotient=Quotient("Conversion", "Impression", 100)),
-    money("Spend", "What the advertiser spent", currency_from="Currency", currencies=("USD", "CNY")),
+    money("Spend", "What the advertiser spent", currency_from="Currency", currencies=CURRENCIES),
 )
 
 
@@ -82,9 +85,11 @@ def advanced_performance_report(
     dimensions: Sequence[str],
     granularity: str = "daily",
     timezone: str = "+0",
+    currencies: Sequence[str] = CURRENCIES,
     restated_at: tuple[int, ...] = (),
     published_after: timedelta = timedelta(minutes=90),
     description: str = "",
+    none_texts: tuple[str, ...] = (),
 ) -> Report[AdvancedPerformanceQuery]:
     """Declare an Advanced Performance report.
 
@@ -93,9 +98,11 @@ def advanced_performance_report(
         dimensions: at least one of `DIMENSIONS` (MT5).
         granularity: "daily" or "hourly".
         timezone: hours from UTC in which days begin and end: "+0", "+8", "-5" (MT4).
+        currencies: codes that may stand in `Currency`.
         restated_at: ages in days at which a day is worth pulling again.
         published_after: from the end of a day in that zone until its data is out (MT7).
         description: for the UI and the data dictionary.
+        none_texts: texts that mean no value in columns of numbers, such as "--".
 
     Raises:
         DeclarationError: naming file, report and field; also for the combinations that the API refuses.
@@ -112,14 +119,19 @@ def advanced_performance_report(
                 raise declaration_error(PROVIDER, name, "dimensions", f"{one} cannot be asked with {other} (MT5)")
         if one in dimensions and granularity == "hourly":
             raise declaration_error(PROVIDER, name, "granularity", f"{one} cannot be asked by the hour (MT5)")
+    if isinstance(currencies, str) or not all(re.fullmatch("[A-Z]{3}", str(code)) for code in currencies):
+        raise declaration_error(PROVIDER, name, "currencies", f"{currencies!r} is no list of codes such as 'USD'")
+    metrics = [
+        replace(column, currencies=tuple(currencies)) if column.kind is Kind.MONEY else column for column in METRICS
+    ]
     columns = [column for dimension in dimensions for column in DIMENSIONS[dimension]]
     hours = (moment("Timestamp", "Start of the hour"),) if granularity == "hourly" else ()
-    keys = [*hours, *columns, METRICS[0]]
+    keys = [*hours, *columns, CURRENCY]
     report = Report(
         provider=PROVIDER,
         name=name,
         query=AdvancedPerformanceQuery(dimensions=tuple(dimensions), granularity=granularity, timezone=timezone),
-        columns=(day("Date"), *hours, *columns, *METRICS),
+        columns=(day("Date"), *hours, *columns, *metrics),
         grain=tuple(column.header for column in keys),
         calendar=Calendar(
             timezone=_zone(name, timezone),
@@ -132,11 +144,12 @@ def advanced_performance_report(
         hour=hours[0].header if hours else "",
         entity=next((column.header for column in columns if column.kind is Kind.IDENTITY), ""),
         description=description,
+        none_texts=none_texts,
     )
     coarse = replace(report.query, dimensions=(_COARSE,), granularity="daily")
     kinds = DIMENSIONS[_COARSE]
-    keys = (*(column.header for column in kinds), METRICS[0].header)
-    return report.controlled(coarse, (day("Date"), *kinds, *METRICS), grain=keys)
+    keys = (*(column.header for column in kinds), CURRENCY.header)
+    return report.controlled(coarse, (day("Date"), *kinds, *metrics), grain=keys)
 
 
 def _zone(name: str, offset: str) -> str:

@@ -147,6 +147,7 @@ def orangeclick_report(
     restated_at: tuple[int, ...] = (),
     published_after: timedelta = timedelta(hours=6),
     description: str = "",
+    none_texts: tuple[str, ...] = (),
 ) -> Report[OrangeClickQuery]:
     """Declare an OrangeClickMedia report.
 
@@ -159,6 +160,7 @@ def orangeclick_report(
         restated_at: ages in days at which a day is worth pulling again.
         published_after: from the end of a day (UTC) until its data is out (OC7).
         description: for the UI and the data dictionary.
+        none_texts: texts that mean no value in columns of numbers, such as "--".
 
     Raises:
         DeclarationError: naming file, report and field.
@@ -198,6 +200,7 @@ def orangeclick_report(
         format=JsonRows(rows="data", count="meta.count"),
         entity="domain" if "domain" in keys else "",
         description=description,
+        none_texts=none_texts,
     )
     if any(isinstance(one, MetricFilter) for group in filter_groups for one in group):
         # Which rows pass such a filter depends on how fine they are.
