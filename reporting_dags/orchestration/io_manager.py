@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from reporting_dags.landing.read import Adapted, read_days, read_snapshot, to_pandas
-from reporting_dags.model.days import stretches
+from reporting_dags.model.days import ranges
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.reports.catalog import all_reports
@@ -71,7 +71,7 @@ class ReportsIOManager(dg.ConfigurableIOManager):
 def _note(context: dg.InputContext, key: str, earlier: Mapping[Adapted, Sequence[date]]) -> None:
     """Log which days were read from files of an earlier declaration, and note it as an observation of the report."""
     for how, days in earlier.items():
-        listed = ", ".join(map(str, stretches(days)))
+        listed = ranges(days)
         text = "%s %s: the files were written under an earlier declaration: %s"
         context.log.warning(text, key, listed, how)
         metadata = {
