@@ -1,6 +1,6 @@
 """Which days a report should be asked for now, and why: what is missing, bought, failed before, or to be restated."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -12,11 +12,13 @@ from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.planner import longest_answered, plan
 from reporting_dags.jobs.presence import fingerprint
 from reporting_dags.landing.store import Store
-from reporting_dags.model.days import Window
+from reporting_dags.model.days import Window, ranges
 from reporting_dags.model.report import Report
 
 MEMORY = timedelta(days=7)
 """For how long a day that failed is remembered to have."""
+MOST_RANGES = 10
+"""How many ranges of days a line lists."""
 _FIRST_PAUSE = timedelta(hours=2, minutes=45)
 _LONGEST_PAUSE = timedelta(hours=23)
 _MOST_DOUBLINGS = 10
@@ -41,8 +43,22 @@ class Due:
     since: datetime
     lost_at: datetime | None
 
-    def __str__(self) -> str:
-        return f"{self.day} {self.told}"
+    @property
+    def cause(self) -> str:
+        """What days that are told of together have in common: amounts differ from day to day."""
+        return self.why if self.why is Why.CHANGED else self.told
+
+
+def described(found: Iterable[Due]) -> list[str]:
+    """Return why days are due, one text for each cause; days as ranges, however many there are."""
+    groups: dict[str, list[Due]] = {}
+    for one in found:
+        groups.setdefault(one.cause, []).append(one)
+    texts: list[str] = []
+    for group in groups.values():
+        others = f" and {len(group) - 1} more days" if group[0].why is Why.CHANGED and len(group) > 1 else ""
+        texts.append(f"{ranges((one.day for one in group), most=MOST_RANGES)}: {group[0].told}{others}")
+    return texts
 
 
 def known(report: Report[Any], ledger: Ledger, now: datetime) -> Known:
@@ -96,17 +112,17 @@ def due(report: Report[Any], known: Known, *, since: date, data: Store | None, n
         told, asked_at = _missing(report, version, facts, sizes, day), facts.asked_at if facts else None
         out = calendar.published_at(day)
         if day in known.bought:
-            why, told = Why.BOUGHT, "was asked for, and has not landed yet"
+            why, told = Why.BOUGHT, "requested, not landed yet"
         elif day in known.kept:
             why, told = Why.MISSING, "has a stored answer that did not land under an earlier declaration"
         elif told:
             why = Why.MISSING
         elif day in changed:
-            why, told, out = Why.CHANGED, f"has changed: {changed[day]}", known.control[day].asked_at
+            why, told, out = Why.CHANGED, f"changed: {changed[day]}", known.control[day].asked_at
         elif calendar.due(day, asked_at, now):
             age = calendar.restated(day, asked_at, now) if asked_at is not None else None
             # A snapshot is no day that changed: the one of today is missing.
-            why, told = (Why.RESTATED, _at_age(age)) if age is not None else (Why.MISSING, "is of an earlier day")
+            why, told = (Why.RESTATED, _at_age(age)) if age is not None else (Why.MISSING, "taken on an earlier day")
             out += timedelta(days=age or 0)
         else:
             continue
@@ -168,12 +184,12 @@ def _missing(
 ) -> str:
     """Why a day counts as missing; empty if it is there."""
     if facts is None:
-        return "is missing"
+        return "missing"
     if facts.version != version:
         return "landed under another declaration"
     if not _is_stored(report, facts, sizes):
         gone = sizes is None or report.file(day) not in sizes
-        return "has lost its file" if gone else "has a file of another size than landed"
+        return "its file is gone" if gone else "its file has another size than landed"
     return ""
 
 
@@ -183,4 +199,4 @@ def _is_stored(report: Report[Any], facts: LandedFacts, sizes: Mapping[str, int]
 
 
 def _at_age(age: int) -> str:
-    return f"is due again at the age of {age} day{'s' * (age != 1)}"
+    return f"due again at the age of {age} day{'s' * (age != 1)}"

@@ -26,7 +26,7 @@ from reporting_dags.landing.land import LandedDay, Part, Put, land
 from reporting_dags.landing.origin import Origin
 from reporting_dags.landing.restated import Restated, restated
 from reporting_dags.landing.store import raw_key
-from reporting_dags.model.days import Window
+from reporting_dags.model.days import Window, ranges
 from reporting_dags.model.errors import (
     LostClaim,
     NotReady,
@@ -280,7 +280,7 @@ def _restatement(bench: Bench, report: Report[Any], landed: LandedDay, known: La
             earned = dict(weights(report, landed.day, bench.data))
         except StorageError as error:
             # A file that was harmed is replaced by a whole one, not kept for want of a comparison.
-            bench.log(f"{report.key} {landed.day} is not compared with the version before: {error.line}")
+            bench.log(f"{report.key} {ranges([landed.day])} is not compared with the version before: {error.line}")
             rows, earned = None, {}
     return Restatement(known.asked_at, known.money_sums, rows, earned)
 

@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from reporting_dags.jobs.control import compared, differences
-from reporting_dags.jobs.due import Due, Why, due, wider_days
+from reporting_dags.jobs.due import MOST_RANGES, Due, Why, described, due, wider_days
 from reporting_dags.jobs.job import Failure, Known
 from reporting_dags.landing.checks import CheckResult
-from reporting_dags.model.days import stretches
+from reporting_dags.model.days import ranges, stretches
 from reporting_dags.model.report import Report
 
 NEWEST_DAY = "newest_day"
@@ -112,8 +112,18 @@ def _in_danger(facts: Standing) -> CheckResult:
     # A day whose answer is stored can land without the provider.
     expiring = [one for one in facts.due if one.lost_at is not None and one.day not in facts.kept]
     soon = [one for one in expiring if one.lost_at is not None and one.lost_at - facts.now <= DANGER]
-    told = "; ".join(f"{one}, and is lost on {_at(one.lost_at or facts.now)}" for one in soon[:10])
+    causes: dict[str, list[Due]] = {}
+    for one in soon:
+        causes.setdefault(one.cause, []).append(one)
+    told = "; ".join(_lost(group, facts.now) for group in causes.values())
     return _result(facts, NO_DAY_IN_DANGER, [one.day for one in soon], told or "none")
+
+
+def _lost(group: Sequence[Due], now: datetime) -> str:
+    """Days that are due for one cause, and from when on they are out of reach."""
+    moments = [one.lost_at or now for one in group]
+    begins = f"lost on {_at(min(moments))}" if len(set(moments)) == 1 else f"lost from {_at(min(moments))} on"
+    return f"{described(group)[0]}, {begins}"
 
 
 def _control(report: Report[Any], known: Known, since: date) -> CheckResult:
@@ -171,9 +181,7 @@ def mending(report: Report[Any], days: Sequence[date]) -> str:
 
 
 def _listed(days: Sequence[date]) -> str:
-    found = stretches(days)
-    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
-    return ", ".join(map(str, found[:10])) + more
+    return ranges(days, most=MOST_RANGES)
 
 
 def _at(moment: datetime) -> str:

@@ -8,7 +8,7 @@ not ready; and it asks for the days that are due again and that the schedule has
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from reporting_dags.jobs.due import Due, Why, paused
+from reporting_dags.jobs.due import Due, Why, described, paused
 from reporting_dags.jobs.job import Failure
 from reporting_dags.jobs.planner import plan
 from reporting_dags.model.days import Window
@@ -50,18 +50,26 @@ def by_schedule(
 
 
 def left_out(due: Sequence[Due], taken: Sequence[Due], *, failures: Failures, now: datetime) -> list[str]:
-    """Why the schedule leaves out the days that it has not `taken`; a day in words each."""
-    told: list[str] = []
+    """Return why the schedule leaves out the days that it has not `taken`, one text for each cause: days as ranges."""
+    groups: dict[tuple[str, int], list[tuple[Due, datetime | None]]] = {}
     for one in due:
-        until = paused(failures, one.day, now)
-        if one in taken:
-            continue
-        if one.why is not Why.BOUGHT and until is not None:
-            times = f"{len(failures[one.day])} times" if len(failures[one.day]) > 1 else "once"
-            told.append(f"{one} and has failed {times}: left alone until {until:%Y-%m-%d %H:%M} UTC")
-        else:
-            told.append(f"{one}: the turn of the sensor")
+        if one not in taken:
+            until = None if one.why is Why.BOUGHT else paused(failures, one.day, now)
+            times = len(failures[one.day]) if until is not None else 0
+            groups.setdefault((one.cause, times), []).append((one, until))
+    told: list[str] = []
+    for (_, times), group in groups.items():
+        (days,) = described(one for one, _ in group)
+        pauses = [until for _, until in group if until is not None]
+        told.append(f"{days}{_left_alone(times, pauses) if pauses else ': the turn of the sensor'}")
     return told
+
+
+def _left_alone(times: int, pauses: Sequence[datetime]) -> str:
+    """How often days have failed, and until when they are left alone."""
+    first, last = f"{min(pauses):%Y-%m-%d %H:%M} UTC", f"{max(pauses):%Y-%m-%d %H:%M} UTC"
+    until = first if first == last else f"{first} to {last}"
+    return f", failed {f'{times} times' if times > 1 else 'once'}: left alone until {until}"
 
 
 def by_sensor(due: Sequence[Due], *, held: Collection[Window], failures: Failures, now: datetime) -> list[Due]:

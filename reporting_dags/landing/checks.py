@@ -16,6 +16,7 @@ from reporting_dags.landing.origin import without_origin
 from reporting_dags.landing.sums import Sums
 from reporting_dags.landing.totals import total_row
 from reporting_dags.landing.values import shortened
+from reporting_dags.model.days import ranges
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
 
@@ -86,7 +87,8 @@ def read_back(report: Report[Any], file: DayFile) -> None:
                 sums.add(batch)
     if not same or rows != file.rows or (sums.money(), sums.totals()) != (file.sums.money(), file.sums.totals()):
         raise StorageError(
-            f"{report.key} {file.day}: the finished file reads back with {rows} of {file.rows} rows, or other values",
+            f"{report.key} {ranges([file.day])}: the finished file reads back with {rows} of {file.rows} rows, "
+            "or other values",
             advice="Suspect the disk or memory of this machine",
         )
 
@@ -119,7 +121,7 @@ def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:
     declared = {column.name: column.currencies for column in report.kept if column.currencies}
     others = [code for name, codes in declared.items() for code in money.get(name, {}) if code not in codes]
     wrong = [currency for currency in currencies if not _CURRENCY.fullmatch(currency)] + others
-    facts = {"day": file.day.isoformat(), "currencies": ", ".join(shortened(each) for each in currencies[:10])}
+    facts = {"day": ranges([file.day]), "currencies": ", ".join(shortened(each) for each in currencies[:10])}
     if wrong:
         sources = sorted({column.currency_from for column in report.kept if column.currency_from})
         known = sorted({code for codes in declared.values() for code in codes})
@@ -129,7 +131,7 @@ def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:
         else:
             told += f"which is no currency code such as {' or '.join(known or ['USD'])}"
         return CheckResult(name=DAY_AND_CURRENCY, passed=False, detail=told, facts=facts)
-    told = f"rows of {file.day} alone" + (f", money in {facts['currencies']}" if currencies else "")
+    told = f"rows of {ranges([file.day])} alone" + (f", money in {facts['currencies']}" if currencies else "")
     return CheckResult(name=DAY_AND_CURRENCY, passed=True, detail=told, facts=facts)
 
 

@@ -64,6 +64,8 @@ class Source:
 def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, currencies: Mapping[str, str]) -> pa.Table:
     """One source's day as rows of `schema`, one for each entity, country and currency.
 
+    A figure that the report did not have when the day landed is null.
+
     Args:
         source: whose partition of `day` is there.
         day: the partition.
@@ -81,8 +83,15 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
     wanted |= {source.worthless[0]} if source.worthless else set()
     told = {columns[header].currency_from for header in source.money.values()}
     wanted |= {header for header in told if header}
-    with store.open(report.file(day)) as file:
-        table = pq.read_table(file, columns=[columns[header].name for header in sorted(wanted)])
+    with store.open(report.file(day)) as file, pq.ParquetFile(file) as parquet:
+        there = set(parquet.schema_arrow.names)
+        table = parquet.read(columns=[columns[header].name for header in sorted(wanted)])
+    if there <= {column.name for column in report.kept}:
+        # Added to the declaration later. A file with other columns than declared may hold it under another name.
+        for header in (*filter(None, source.counts.values()), *source.money.values()):
+            name = columns[header].name
+            if name not in there:
+                table = table.append_column(name, pa.nulls(table.num_rows, report.schema.field(name).type))
     entity = table.column(columns[source.entity].name).combine_chunks()
     figures: dict[str, AnyArray] = {
         "entity": entity,

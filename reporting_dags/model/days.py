@@ -51,6 +51,18 @@ def stretches(days: Iterable[date]) -> list[Window]:
     return found
 
 
+def ranges(days: Iterable[date], *, most: int | None = None) -> str:
+    """Return `days` as text, in ranges: `2026-11-01...2026-11-03, 2026-11-05`; "the snapshot" for its one day.
+
+    Args:
+        days: in any order.
+        most: how many ranges are listed; of the others the number is. None lists all.
+    """
+    found = stretches(days)
+    more = f" and {len(found) - most} more" if most is not None and len(found) > most else ""
+    return ", ".join(map(str, found[:most])) + more
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """When a provider has the days of a report, and for how long.

@@ -20,7 +20,7 @@ from reporting_dags.jobs.result import DayResult
 from reporting_dags.jobs.retention import forget_raw
 from reporting_dags.landing.land import CheckResult
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.model.days import SNAPSHOT, stretches
+from reporting_dags.model.days import SNAPSHOT, ranges
 from reporting_dags.model.errors import Deferred, ReportingError, StorageError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import (
@@ -201,8 +201,8 @@ def _told_deferred(context: dg.AssetExecutionContext, report: Report[Any], resul
     """Log, in one line, which days were asked for and are not ready."""
     days = [result.day for result in results if isinstance(result.error, Deferred)]
     if days:
-        told = ", ".join(str(stretch) for stretch in stretches(days))
-        context.log.info("%s: asked for %s, not ready yet: the late-data sensor lands it when it is", report.key, told)
+        text = "%s: asked for %s, not ready yet: the late-data sensor lands it when it is"
+        context.log.info(text, report.key, ranges(days))
 
 
 def _checks(report: Report[Any], result: DayResult, opened: OpenHome) -> tuple[CheckResult, ...]:

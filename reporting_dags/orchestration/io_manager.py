@@ -1,5 +1,8 @@
 """Handing landed days to downstream assets, as a pandas DataFrame or a pyarrow Table by the parameter's annotation."""
 
+import contextlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from tempfile import gettempdir
@@ -9,7 +12,8 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from reporting_dags.landing.read import read_days, read_snapshot, to_pandas
+from reporting_dags.landing.read import Adapted, read_days, read_snapshot, to_pandas
+from reporting_dags.model.days import ranges
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.reports.catalog import all_reports
@@ -21,6 +25,10 @@ class ReportsIOManager(dg.ConfigurableIOManager):
 
     A day that has not landed is an error, so that a sum over a range is never silently short. Where gaps are fine, the
     input says so: `dg.AssetIn(metadata={"allow_missing_partitions": True})`.
+
+    The columns are those that are declared now. One that a file of an earlier declaration does not have is null in its
+    rows, and one that is declared no longer is left out: a warning in the run's log and an observation of the report
+    name the days and the columns. A column whose type or currency has changed is an error.
     """
 
     home: dg.ResourceDependency[ReportingHome]
@@ -32,15 +40,21 @@ class ReportsIOManager(dg.ConfigurableIOManager):
         if report is None:
             raise dg.Failure(f"{key} is no report; this IO manager reads reports alone", allow_retries=False)
         allow_missing = bool((context.definition_metadata or {}).get("allow_missing_partitions"))
+        earlier: defaultdict[Adapted, list[date]] = defaultdict(list)
+
+        def adapted(day: date, how: Adapted) -> None:
+            earlier[how].append(day)
+
         try:
             store = self.home.open_data(Path(gettempdir()))
             if report.partitioned:
                 days = [date.fromisoformat(partition) for partition in context.asset_partition_keys]
-                table = read_days(store, report, days, allow_missing=allow_missing)
+                table = read_days(store, report, days, allow_missing=allow_missing, adapted=adapted)
             else:
-                table = read_snapshot(store, report, allow_missing=allow_missing)
+                table = read_snapshot(store, report, allow_missing=allow_missing, adapted=adapted)
         except ReportingError as error:
             raise dg.Failure(f"{key}: {error.line}", allow_retries=False) from None
+        _note(context, key, earlier)
         wanted = context.dagster_type.typing_type
         return table if wanted is pa.Table else to_pandas(table)
 
@@ -52,3 +66,23 @@ class ReportsIOManager(dg.ConfigurableIOManager):
             f"{'/'.join(context.asset_key.path)}: reports land themselves; give your asset another io_manager_key",
             allow_retries=False,
         )
+
+
+def _note(context: dg.InputContext, key: str, earlier: Mapping[Adapted, Sequence[date]]) -> None:
+    """Log which days were read from files of an earlier declaration, and note it as an observation of the report."""
+    for how, days in earlier.items():
+        listed = ranges(days)
+        text = "%s %s: the files were written under an earlier declaration: %s"
+        context.log.warning(text, key, listed, how)
+        metadata = {
+            "days_of_an_earlier_declaration": listed,
+            "columns_filled_with_null": ", ".join(how.filled),
+            "columns_left_out": ", ".join(how.dropped),
+        }
+        if not context.has_asset_partitions or len(context.asset_partition_keys) == 1:
+            context.add_input_metadata(metadata)
+            continue
+        # Dagster has no metadata for an input of several partitions; outside a run there is nothing to note it in.
+        with contextlib.suppress(dg.DagsterInvariantViolationError):
+            execution = dg.OpExecutionContext.get()
+            execution.log_event(dg.AssetObservation(asset_key=context.asset_key, metadata=metadata))

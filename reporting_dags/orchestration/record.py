@@ -11,7 +11,7 @@ from reporting_dags.jobs.result import DayResult, Restatement
 from reporting_dags.landing.land import CheckResult, LandedDay
 from reporting_dags.landing.store import Store
 from reporting_dags.model.column import MIXED, Column
-from reporting_dags.model.days import stretches
+from reporting_dags.model.days import ranges
 from reporting_dags.model.decimals import difference, plain
 from reporting_dags.model.errors import Deferred
 from reporting_dags.model.report import Report
@@ -41,7 +41,7 @@ def record_day(
     for check in checks:
         record_check(context, report, result.day, check)
     if result.error is not None and not isinstance(result.error, Deferred):
-        context.log.error("%s %s %s: %s", report.key, result.day, result.outcome, result.error.line)
+        context.log.error("%s %s %s: %s", report.key, ranges([result.day]), result.outcome, result.error.line)
 
 
 def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: Store) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def warn(context: dg.AssetExecutionContext, report: Report[Any], results: Sequen
     if warned:
         day, warnings = warned[0]
         text = "%s: %d days landed with warnings, shown in their metadata; the first, %s: %s"
-        context.log.warning(text, report.key, len(warned), day, "; ".join(warnings))
+        context.log.warning(text, report.key, len(warned), ranges([day]), "; ".join(warnings))
 
 
 def failure_line(report: Report[Any], results: Sequence[DayResult]) -> str:
@@ -140,6 +140,6 @@ def failure_line(report: Report[Any], results: Sequence[DayResult]) -> str:
     for result in bad:
         text = f"{result.outcome}: {result.error.line.rstrip('.') if result.error else ''}"
         causes.setdefault(text, []).append(result.day)
-    told = [f"{', '.join(str(stretch) for stretch in stretches(days))} {text}" for text, days in causes.items()]
+    told = [f"{ranges(days)} {text}" for text, days in causes.items()]
     of = f" ({len(bad)} of {len(results)} days)" if len(results) > 1 else ""
     return f"{report.key}{of} {'; '.join(told)}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from reporting_dags.jobs.due import Due
+from reporting_dags.jobs.due import Due, described
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import names
@@ -41,6 +41,18 @@ def _lately(data: object) -> float:
     return max(getattr(data, name, None) or 0.0 for name in names)
 
 
+def _in_a_tag(texts: Sequence[str]) -> str:
+    """As many of `texts` as a tag holds, and how many more there are."""
+    kept, length = [texts[0][:_LONGEST_WHY]], len(texts[0])
+    for text in texts[1:]:
+        length += len(text) + 2
+        if length > _LONGEST_WHY:
+            break
+        kept.append(text)
+    more = len(texts) - len(kept)
+    return "; ".join([*kept, *([f"and {more} more"] if more else [])])
+
+
 def run_request(
     report: Report[Any], window: Window, *, reason: str, why: Sequence[Due] = (), wait: bool | None = None
 ) -> dg.RunRequest:
@@ -55,8 +67,7 @@ def run_request(
     """
     first, last = window.first.isoformat(), window.last.isoformat()
     single = window.first == window.last
-    told = "; ".join(map(str, why))
-    tags = {WHY: told if len(told) <= _LONGEST_WHY else told[: _LONGEST_WHY - 1] + "…"} if told else {}
+    tags = {WHY: _in_a_tag(described(why))} if why else {}
     if report.partitioned and not single:
         tags |= {RANGE_START: first, RANGE_END: last}
     config = {"wait": wait, "only_due": True}

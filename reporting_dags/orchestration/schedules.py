@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from reporting_dags.jobs.due import Due, due, known, longest
+from reporting_dags.jobs.due import Due, described, due, known, longest
 from reporting_dags.jobs.planner import plan
 from reporting_dags.jobs.turns import by_schedule, left_out
 from reporting_dags.model.clock import SystemClock
@@ -66,7 +66,7 @@ def _schedule(name: str, provider: str, reports: list[Report[Any]], start: date)
             # Not skipped: the scheduler tries a tick that failed again, and would leave one that was skipped.
             raise dg.Failure(f"{provider}: {error.line}") from None
         for report, wanted, others in found:
-            told = "; ".join([*map(str, wanted), *others]) or "every reachable day is whole"
+            told = "; ".join([*described(wanted), *others]) or "every reachable day is whole"
             context.log.info("%s: %s", report.key, told)
             left += [f"{report.key} {other}" for other in others]
             # A window may span days that are not due: they come with the same query, and one query serves them all.

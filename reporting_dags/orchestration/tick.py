@@ -11,7 +11,7 @@ import dagster as dg
 
 from reporting_dags.jobs import control
 from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.due import due, known, paused
+from reporting_dags.jobs.due import described, due, known, paused
 from reporting_dags.jobs.job import Known
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.look import Looked, look
@@ -186,7 +186,7 @@ class Tick:
         slot = int(now.timestamp() // _SLOT.total_seconds())
         for window in plan([one.day for one in again], report.window_days):
             mine = [one for one in again if one.day in window]
-            self.told.append(f"{report.key}: {'; '.join(map(str, mine))}")
+            self.told.append(f"{report.key}: {'; '.join(described(mine))}")
             self.requests.append(run_request(report, window, reason=f"again:{slot}", why=mine, wait=False))
 
     def _landing(self, report: Report[Any], looked: Looked) -> Iterator[dg.RunRequest]:

@@ -14,8 +14,13 @@ Made from the declarations by `make docs`; edit those, not this.
 
 A dataset lies at `<data root>/<provider>/<report>/date=YYYY-MM-DD/part-0.parquet`, one file a day; a snapshot is one
 file without a date. `date` is the partition and not repeated inside. Types are Arrow's. Money and ratios are exact
-decimals. A ratio is kept as the provider sent it: for sums over rows work it out anew, as its note says; never add or
-average it.
+decimals.
+
+A ratio is kept as the provider sent it: never add or average it. Over several rows, compute it from sums, by the
+formula in its meaning. That is SQL, right in DuckDB, SQLite, PostgreSQL, DataFusion and polars: `100e0` is a
+floating-point number, because several engines cut the quotient of two integers to an integer, and `nullif` gives null
+in place of a division by zero.
+
 Personal columns hold SHA-256 hashes unless `REPORTING_PERSONAL_DATA` says `keep` (as sent) or `drop` (null).
 """
 
@@ -78,9 +83,8 @@ def _notes(column: Column, report: Report[Any]) -> Iterator[str]:
     if column.currency_from:
         yield f"In the currency of `{_name(report, column.currency_from)}`"
     if column.quotient:
-        scale = f"{column.quotient.scale} * " if column.quotient.scale != 1 else ""
         over, under = _name(report, column.quotient.over), _name(report, column.quotient.under)
-        yield f"Of sums: {scale}sum(`{over}`) / sum(`{under}`)"
+        yield f"Of sums: `{column.quotient.scale}e0 * sum({over}) / nullif(sum({under}), 0)`"
     if column.personal:
         yield f"Personal: {column.personal}"
     if column.flags:

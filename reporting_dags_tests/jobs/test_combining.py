@@ -317,6 +317,23 @@ def test_a_source_of_an_earlier_form_of_its_report_is_named(place: Place) -> Non
         place.build()
 
 
+def test_a_figure_that_was_added_to_a_source_later_is_null_in_the_days_of_before(place: Place) -> None:
+    earlier = declared("wall", money("Earned", "", currency="USD"), timezone="Etc/GMT+8")
+    table = place.write(earlier, DAY, [{"app": "a", "land": "US", "earned": Decimal("0.5")}])
+    place.note(earlier, DAY, table)
+    place.build()
+    (row,) = place.rows()
+    assert (row["entity"], row["earnings"], row.get("impressions")) == ("a", Decimal("0.5"), None)
+
+
+def test_a_key_that_was_added_to_a_source_later_is_no_reason_to_guess(place: Place) -> None:
+    place.land(WALL.report, [wall("a", 2, "0.5")])
+    earlier = replace(WALL.report, columns=tuple(one for one in WALL.report.columns if one.header != "Land"))
+    place.write(earlier, DAY, [{"app": "a", "shown": 2, "earned": Decimal("0.5")}])
+    with pytest.raises(DataError, match="of an earlier form of the report"):
+        place.build()
+
+
 @pytest.mark.parametrize(
     ("gone", "changed"),
     [

@@ -122,7 +122,7 @@ def test_a_day_is_in_danger_three_days_before_it_is_lost_and_says_when_that_is()
     assert before["no_day_in_danger"].passed
     after = told(others, report=REVENUE, since=day, now=lost_at - DANGER)["no_day_in_danger"]
     assert not after.passed
-    assert f"{day} is missing, and is lost on {lost_at:%Y-%m-%d at %H:%M} UTC" in after.detail
+    assert f"{day}: missing, lost on {lost_at:%Y-%m-%d at %H:%M} UTC" in after.detail
 
 
 def test_totals_that_differ_are_listed_with_both_amounts() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reporting_dags.jobs.due import Due, Why, paused
 from reporting_dags.jobs.job import Failure
 from reporting_dags.jobs.planner import plan
-from reporting_dags.jobs.turns import TURN, by_schedule, by_sensor
+from reporting_dags.jobs.turns import TURN, by_schedule, by_sensor, left_out
 from reporting_dags.model.days import ONE_DAY, Window
 
 TODAY = date(2026, 11, 20)
@@ -128,3 +128,15 @@ def test_a_day_denied_by_a_quota_waits_for_its_renewal_and_no_longer() -> None:
     assert paused({day: denied}, day, midnight) is None
     after = [*denied, Failure(midnight + HOUR)]
     assert paused({day: after}, day, midnight + HOUR) == midnight + 3.75 * HOUR, "denials make no later pause longer"
+
+
+def test_days_that_are_left_out_are_told_as_ranges_whatever_their_number() -> None:
+    missing = [a_due(age, Why.MISSING) for age in range(600, 50, -1)]
+    again = [a_due(age, Why.RESTATED) for age in range(20, 10, -1)]
+    failed = {one.day: [Failure(NOW - HOUR * (number % 2))] for number, one in enumerate(missing)}
+    ranges = [f"{TODAY - first * ONE_DAY}...{TODAY - last * ONE_DAY}" for first, last in ((600, 51), (20, 11))]
+    assert left_out([*missing, *again], [], failures=failed, now=NOW) == [
+        f"{ranges[0]}: missing, failed once: left alone until 2026-11-20 16:50 UTC to 2026-11-20 17:50 UTC",
+        f"{ranges[1]}: due again: the turn of the sensor",
+    ]
+    assert left_out(again, again, failures={}, now=NOW) == []

@@ -217,7 +217,7 @@ def test_a_day_that_the_schedule_has_left_is_the_sensors_when_its_turn_has_passe
     now.shift(timedelta(minutes=6))
     told = sensor_tick(there)
     assert performance(told) == [NEWEST.isoformat()]
-    assert told.requests[0].tags["reporting/why"] == f"{NEWEST} is due again at the age of 1 day"
+    assert told.requests[0].tags["reporting/why"] == f"{NEWEST}: due again at the age of 1 day"
     assert all(result.success for result in performed(there, told))
     kept(there, live)
 
@@ -270,7 +270,11 @@ def test_a_total_that_has_changed_between_the_ages_is_found_by_one_query_and_tha
     # What was complete at once had been seen in part: every day of `performance` has changed, and none of `event`.
     assert performance(told) == [f"{NEWEST - 3 * ONE_DAY}...{NEWEST}"]
     assert told.asked("dt_offer_wall/event") == []
-    assert "has changed" in told.requests[0].tags["reporting/why"]
+    days = f"{NEWEST - 3 * ONE_DAY}...{NEWEST}"
+    why = told.requests[0].tags["reporting/why"]
+    assert why.startswith(f"{days}: changed: {NEWEST - 3 * ONE_DAY} landed ")
+    assert why.endswith(" and 3 more days")
+    assert f"{PERFORMANCE.key}: {why}" in told.lines
     assert all(result.success for result in performed(there, told))
     kept(there, live)
     assert sensor_tick(there).requests == []

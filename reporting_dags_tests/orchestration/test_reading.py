@@ -1,13 +1,21 @@
 """Downstream assets get days as pandas or pyarrow, by the annotation, exactly as they landed."""
 
+import logging
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
+import pytest
 
 from reporting_dags.definitions import definitions
+from reporting_dags.model.column import money
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration import io_manager
+from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import KEY, Place, failure_of
 
@@ -81,3 +89,55 @@ def test_a_day_that_has_not_landed_is_an_error_unless_gaps_are_allowed(place: Pl
     (table,) = SEEN
     assert isinstance(table, pa.Table)
     assert set(table["date"].to_pylist()) == {newest}
+
+
+def later(*, without: str = "") -> Report[Any]:
+    """The report as an edited declaration has it: with a column more, or also without one."""
+    kept = tuple(column for column in EVENT.columns if column.name != without)
+    return replace(EVENT, columns=(*kept, money("Bonus", "What was added later", currency="USD")))
+
+
+def said(result: dg.ExecuteInProcessResult, place: Place) -> list[str]:
+    """The warnings of a run."""
+    entries = place.instance.all_logs(result.run_id)
+    return [entry.user_message for entry in entries if entry.level == logging.WARNING]
+
+
+def observed(place: Place) -> list[dict[str, Any]]:
+    """What reading noted of the report, as metadata: newest first."""
+    found = place.instance.fetch_observations(KEY, limit=10).records
+    observations = [record.asset_observation for record in found]
+    return [{name: value.value for name, value in one.metadata.items()} for one in observations if one is not None]
+
+
+def test_days_of_before_a_column_was_added_are_read_with_nulls_and_that_is_said(
+    place: Place, newest: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = newest - timedelta(days=1)
+    place.run(before, newest)
+    declared = later(without="offer_clicks")
+    monkeypatch.setattr(io_manager, "all_reports", lambda: (declared,))
+    for first, asset in ((before, as_arrow), (newest, as_pandas)):
+        result = read(place, asset, first, newest)
+        assert result.success
+        (table,) = SEEN
+        names = list(table.columns) if isinstance(table, pd.DataFrame) else table.schema.names
+        assert names == ["date", *declared.schema.names]
+        days = str(newest) if first == newest else f"{before}...{newest}"
+        how = "columns filled with null: bonus; columns left out: offer_clicks"
+        told = f"dt_offer_wall/event {days}: the files were written under an earlier declaration: {how}"
+        assert said(result, place) == [told]
+        assert observed(place)[0] == {
+            "days_of_an_earlier_declaration": days,
+            "columns_filled_with_null": "bonus",
+            "columns_left_out": "offer_clicks",
+        }
+    assert isinstance(table, pd.DataFrame)
+    assert table["bonus"].isna().all()
+    assert str(table["bonus"].dtype) == "decimal128(38, 18)[pyarrow]"
+
+
+def test_days_of_the_declaration_as_it_is_are_read_without_a_word(place: Place, newest: date) -> None:
+    place.run(newest)
+    assert said(read(place, as_arrow, newest, newest), place) == []
+    assert observed(place) == []

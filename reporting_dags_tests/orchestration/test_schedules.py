@@ -11,12 +11,13 @@ from reporting_dags.definitions import definitions
 from reporting_dags.orchestration import schedules
 from reporting_dags.orchestration.assets import report_asset
 from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.requests import WHY
 from reporting_dags.orchestration.schedules import provider_schedules
 from reporting_dags.providers.mintegral.report import advanced_performance_report
 from reporting_dags.reports import mintegral
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import KEY, Place
-from reporting_dags_tests.orchestration.ticks import schedule_tick
+from reporting_dags_tests.orchestration.ticks import schedule_tick, turn_on
 
 
 def noon_after(day: date) -> datetime:
@@ -34,6 +35,34 @@ def test_at_first_every_day_is_asked_for_in_one_run_a_report(live: Sandbox, plac
     told = schedule_tick(place, datetime(2026, 11, 20, 12, 5, tzinfo=UTC))
     assert told.asked("dt_offer_wall/event") == ["2026-06-01...2026-11-19"]
     assert len({request.run_key for request in told.requests}) == len(told.requests)
+
+
+def test_hundreds_of_missing_days_are_one_line_of_a_tick(
+    live: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPORTING_START_DATE", "2025-05-24")
+    told = schedule_tick(place, datetime(2026, 11, 20, 12, 5, tzinfo=UTC))
+    assert told.asked("dt_offer_wall/event") == ["2025-05-24...2026-11-19"]
+    assert sorted(told.lines) == [
+        f"dt_offer_wall/{name}: 2025-05-24...2026-11-19: missing" for name in ("event", "performance")
+    ]
+    assert {request.tags[WHY] for request in told.requests} == {"2025-05-24...2026-11-19: missing"}
+
+
+def test_days_that_failed_are_one_line_of_a_tick_too(
+    live: Sandbox, place: Place, newest: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = newest - timedelta(days=20)
+    monkeypatch.setenv("REPORTING_START_DATE", first.isoformat())
+    turn_on(place)
+    live.faults.add("dt.data", do="drop_column", column="Country", times=None)
+    for report in ("event", "performance"):
+        assert not place.run(first, newest, dg.AssetKey(["dt_offer_wall", report])).success
+    told = schedule_tick(place, datetime.now(UTC))
+    assert told.requests == []
+    assert len(told.lines) == 2
+    for line in (*told.lines, *str(told.skipped).split("; ")):
+        assert f"{first}...{newest}: missing, failed once: left alone until" in line
 
 
 def test_a_ledger_that_is_locked_fails_the_tick_in_one_line_and_the_scheduler_is_told_to_try_again(

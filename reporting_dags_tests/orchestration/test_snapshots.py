@@ -1,12 +1,16 @@
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._serdes import serialize_value
 
 from reporting_dags.landing.store import open_store
 from reporting_dags.reports.integr8 import OFFERS, PUBLISHERS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place, failure_of
+from reporting_dags_tests.orchestration.ticks import Told, performed, schedule_tick, sensor_tick, turn_on
 from reporting_dags_tests.truth import expected_rows, landed_rows
 
 KEY = dg.AssetKey(["integr8", "offers"])
@@ -61,3 +65,43 @@ def test_a_list_that_comes_back_empty_warns_until_it_is_whole_again(live: Sandbo
     live.settings.change("integr8", lost_offers=())
     assert place.snapshot(KEY).success
     assert place.checks("entities", KEY) == {None: True}
+
+
+def readable(place: Place, result: dg.ExecuteInProcessResult) -> str:
+    """All that a user can read of a run: its tags, and its events and log lines with their metadata."""
+    run = place.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    records = place.instance.all_logs(result.run_id)
+    return "\n".join([json.dumps(run.tags), *(serialize_value(record) for record in records)])
+
+
+def ticked(told: Told) -> str:
+    requests: list[Any] = [(one.run_key, one.tags, one.partition_key) for one in told.requests]
+    return "\n".join([*told.lines, str(told.skipped), str(requests)])
+
+
+def test_the_day_that_stands_for_a_snapshot_is_shown_to_nobody(
+    live: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    monkeypatch.setenv("REPORTING_START_DATE", (now - timedelta(days=1)).date().isoformat())
+    shown: list[str] = []
+    told = schedule_tick(place, now, "integr8")
+    assert f"{OFFERS.key}: the snapshot: missing" in told.lines
+    shown.append(ticked(told))
+    runs = performed(place, told)
+    (place.data / OFFERS.file(now.date())).write_bytes(b"harmed")
+    live.faults.add("integr8.data", do="bad_value", source="offers", column="name", value="Another", times=1)
+    runs.append(place.snapshot(KEY))
+    assert "is not compared with the version before" in readable(place, runs[-1])
+    live.faults.add("integr8.data", do="header_only", source="offers", times=1, after=1)
+    runs.append(place.snapshot(KEY))
+    turn_on(place, "integr8")
+    for at in (now + timedelta(hours=1), now + timedelta(days=1)):
+        shown += [ticked(schedule_tick(place, at, "integr8")), ticked(sensor_tick(place, "integr8"))]
+    assert f"{OFFERS.key}: the snapshot: taken on an earlier day" in shown[-2]
+    assert any("the snapshot" in text for text in shown)
+    for text in (*shown, *(readable(place, result) for result in runs)):
+        lines = [line for line in text.splitlines() if "1970-01-01" in line]
+        assert lines == []
+    assert {result.success for result in runs} == {True, False}

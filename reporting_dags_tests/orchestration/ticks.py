@@ -1,6 +1,7 @@
 """Schedules and sensors evaluated by Dagster's own code, and the runs that they ask for, executed."""
 
 import functools
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,12 +20,13 @@ from reporting_dags_tests.orchestration.conftest import Place
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What a tick asked for and said."""
+    """What a tick asked for and said; `lines` are those of its log."""
 
     requests: list[dg.RunRequest]
     skipped: str | None
     cursor: str | None = None
     events: Sequence[object] = field(default_factory=list[object])
+    lines: Sequence[str] = ()
 
     def asked(self, report: str) -> list[str]:
         """The days that runs are asked for, as a day or `first...last`; empty text for what has none."""
@@ -63,8 +65,9 @@ def schedule_tick(place: Place, at: datetime, provider: str = "dt_offer_wall") -
         resources={"home": loaded.resources["home"]} if loaded.resources else {},
     )
     with context:
+        lines = _lines(context.log)
         told = schedule.evaluate_tick(context)
-    return Told(requests=list(told.run_requests or []), skipped=told.skip_message)
+    return Told(requests=list(told.run_requests or []), skipped=told.skip_message, lines=lines)
 
 
 def sensor_tick(place: Place, provider: str = "dt_offer_wall", cursor: str | None = None) -> Told:
@@ -79,13 +82,27 @@ def sensor_tick(place: Place, provider: str = "dt_offer_wall", cursor: str | Non
         resources={name: resources[name] for name in ("home", provider)},
     )
     with context:
+        lines = _lines(context.log)
         told = sensor.evaluate_tick(context)
     return Told(
         requests=list(told.run_requests or []),
         skipped=told.skip_message,
         cursor=told.cursor,
         events=list(told.asset_events),
+        lines=lines,
     )
+
+
+def _lines(log: logging.Logger) -> list[str]:
+    """A list that takes in every line of `log` from now on."""
+    lines: list[str] = []
+
+    class Listening(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    log.addHandler(Listening())
+    return lines
 
 
 def performed(place: Place, told: Told) -> list[dg.ExecuteInProcessResult]:
