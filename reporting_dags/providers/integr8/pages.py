@@ -49,6 +49,8 @@ class Pages:
             meter(PAGES)
             answer = self._session.get(self._session.paths.table, params, table=table)
             data = fields(fields(answer.json()).get("data"))
+            if not data:
+                self._session.refuse(answer, f"GET {table}")
             info, ids = fields(data.get("pageInfo")), _ids(data.get("data"))
             if before & set(ids):
                 raise Partial(f"two pages of {NAME}'s {table} hold the same row: the table moved", advice=LATER)
@@ -85,8 +87,10 @@ class Pages:
                 "page[size]": "1",
             }
             meter(PAGES)
-            said = self._session.get(self._session.paths.table, params, table=query.table).json()
-            data = fields(fields(said).get("data"))
+            answer = self._session.get(self._session.paths.table, params, table=query.table)
+            data = fields(fields(answer.json()).get("data"))
+            if not data:
+                self._session.refuse(answer, f"GET {query.table}")
             count, rows = data.get("count"), data.get("data")
             shown = len(cast("list[object]", rows)) if isinstance(rows, list) else 0
             more = fields(data.get("pageInfo")).get("hasNextPage")
