@@ -16,6 +16,7 @@ A dataset lies at `<data root>/<provider>/<report>/date=YYYY-MM-DD/part-0.parque
 file without a date. `date` is the partition and not repeated inside. Types are Arrow's. Money and ratios are exact
 decimals. A ratio is kept as the provider sent it: for sums over rows work it out anew, as its note says; never add or
 average it.
+A day in which two rows share the grain is refused, unless the grain is assumed.
 Personal columns hold SHA-256 hashes unless `REPORTING_PERSONAL_DATA` says `keep` (as sent) or `drop` (null).
 """
 
@@ -46,7 +47,10 @@ def _dataset(report: Report[Any], *, asked: bool) -> Iterator[str]:
 def _facts(report: Report[Any]) -> Iterator[tuple[str, str]]:
     calendar = report.calendar
     grain = ", ".join(f"`{name}`" for name in report.grain_names)
-    yield "grain", f"`date`, {grain}" if report.partitioned else grain
+    kind = (
+        "" if report.grain_promised else " (assumed, no document promises it: rows that share it land with a warning)"
+    )
+    yield "grain", (f"`date`, {grain}" if report.partitioned else grain) + kind
     if not report.partitioned:
         yield "kept as", "the newest snapshot, replaced as a whole"
         return
@@ -81,6 +85,8 @@ def _notes(column: Column, report: Report[Any]) -> Iterator[str]:
         scale = f"{column.quotient.scale} * " if column.quotient.scale != 1 else ""
         over, under = _name(report, column.quotient.over), _name(report, column.quotient.under)
         yield f"Of sums: {scale}sum(`{over}`) / sum(`{under}`)"
+    if not column.documented:
+        yield "Not named in the provider's document"
     if column.personal:
         yield f"Personal: {column.personal}"
     if column.flags:
