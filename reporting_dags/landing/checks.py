@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reporting_dags.landing.dayfiles import DayFile
-from reporting_dags.landing.grain import twice
+from reporting_dags.landing.grain import confirmed, twice
 from reporting_dags.landing.guard import dropped
 from reporting_dags.landing.origin import without_origin
 from reporting_dags.landing.sums import Sums
@@ -35,7 +35,8 @@ class CheckResult:
 
     Attributes:
         name: one of the names of this module.
-        passed: whether the day may be published as far as this check goes.
+        passed: whether it found what it expects.
+        blocking: whether a day that does not pass may not be published; else it is landed with a warning.
         detail: one line.
         facts: what was counted.
     """
@@ -44,6 +45,7 @@ class CheckResult:
     passed: bool
     detail: str
     facts: Mapping[str, int | float | str] = field(default_factory=dict[str, int | float | str])
+    blocking: bool = True
 
 
 def schema(report: Report[Any], file: DayFile) -> CheckResult:
@@ -96,22 +98,36 @@ def read_back(report: Report[Any], file: DayFile) -> None:
 def grain_unique(report: Report[Any], file: DayFile) -> CheckResult:
     """No two rows of the day share their grain, and none is the total of the others.
 
+    Keys that rows share are a warning where no document promises that they are unique.
+
     Raises:
         OSError: the finished file cannot be read.
     """
     by_name = {column.name: column for column in report.kept}
-    suspects = file.grain_twice()
+    repeated = file.grain_twice()
+    suspects = repeated.grains
     grain = [by_name[name] for name in report.grain_names]
-    if suspects.size and any(dropped(column, report.privacy) for column in grain):
-        # The file does not hold what the hashes were made of: 64 bits of it have to do.
+    # Where the file does not hold what the hashes were made of, 64 bits of it have to do.
+    hidden = any(dropped(column, report.privacy) for column in grain)
+    told = ", ".join(report.grain_names) or "the day"
+    facts: dict[str, int | float | str] = {"rows": file.rows}
+    if not suspects.size:
+        found = ""
+    elif not report.grain_promised:
+        shown, rows, keys = ("", 0, suspects.size) if hidden else confirmed(file.path, grain, suspects)
+        such = f", such as {shown} ({rows} rows)" if rows else ""
+        found = f"{repeated.rows} rows share {keys} keys of {told}{such}: no document promises that keys are unique"
+        found = found if keys else ""
+        facts |= {"rows_sharing_keys": repeated.rows, "shared_keys": keys} if found else {}
+    elif hidden:
         found = f"grain twice ({suspects.size} grains)"
     else:
-        found = twice(file.path, grain, suspects) if suspects.size else total_row(report, file.parts.values())
-    facts = {"rows": file.rows}
-    if found:
-        return CheckResult(name=GRAIN_UNIQUE, passed=False, detail=found, facts=facts)
-    told = ", ".join(report.grain_names) or "the day"
-    return CheckResult(name=GRAIN_UNIQUE, passed=True, detail=f"unique by {told}", facts=facts)
+        found = twice(file.path, grain, suspects)
+    total = total_row(report, file.parts.values())
+    detail = "; ".join(filter(None, [found, total])) or f"unique by {told}"
+    blocking = report.grain_promised or bool(total)
+    passed = not found and not total
+    return CheckResult(name=GRAIN_UNIQUE, passed=passed, blocking=blocking, detail=detail, facts=facts)
 
 
 def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:

@@ -9,9 +9,13 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.landing.decode import Note
+from reporting_dags.landing.grain import Repeated
+from reporting_dags.landing.guard import dropped
 from reporting_dags.landing.hashing import Fingerprint, Hashes
 from reporting_dags.landing.origin import Origin
 from reporting_dags.landing.split import Piece, Pieces
@@ -46,6 +50,8 @@ class DayFile:
         self._origin = origin
         self._waiting: list[pa.RecordBatch] = []
         self._grains: list[Hashes] = []
+        # What is dropped is empty for another reason.
+        self._unfilled = [each for each in report.kept if not each.documented and not dropped(each, report.privacy)]
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, piece: Piece) -> None:
@@ -56,6 +62,7 @@ class DayFile:
         self.parts[piece.part].add(piece.batch, piece.likeness)
         self.fingerprint.add(piece.rows)
         self._grains.append(piece.grains)
+        self._unfilled = [column for column in self._unfilled if not _filled(piece.batch.column(column.name))]
         self._waiting.append(piece.batch)
         self.waiting_rows += piece.batch.num_rows
         self.waiting_bytes += piece.batch.nbytes
@@ -102,14 +109,16 @@ class DayFile:
             with contextlib.suppress(OSError):
                 writer.close()
 
-    def grain_twice(self) -> Hashes:
-        """The grain hashes that several rows have, each once."""
-        if not self._grains:
-            return np.empty(0, dtype=np.uint64)
-        hashes = np.concatenate(self._grains)
+    def grain_twice(self) -> Repeated:
+        """The grains that several rows share; can be told once."""
+        hashes = np.concatenate([np.empty(0, dtype=np.uint64), *self._grains])
         self._grains = []
-        hashes.sort()
-        return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        return Repeated.among(hashes)
+
+    @property
+    def unfilled(self) -> list[str]:
+        """Headers of the undocumented columns that every row leaves empty; none of a day without rows."""
+        return [column.header for column in self._unfilled] if self.rows else []
 
 
 class DayFiles:
@@ -168,3 +177,10 @@ class DayFiles:
             # One at a time while there is room: days fill up together, and the decoder would wait for all of them.
             if waiting <= _BUFFER_BYTES:
                 return
+
+
+def _filled(values: AnyArray) -> bool:
+    """Whether any of the values is neither null nor an empty text."""
+    if values.null_count == len(values):
+        return False
+    return not pa.types.is_string(values.type) or bool(pc.any(pc.not_equal(values, pa.scalar(""))).as_py())

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,22 @@ from reporting_dags.landing.values import shortened
 from reporting_dags.model.column import Column
 
 _CONFIRMED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The hashes of the grains that several rows of a day share, each once, and how many rows that are."""
+
+    grains: Hashes
+    rows: int
+
+    @classmethod
+    def among(cls, hashes: Hashes) -> "Repeated":
+        """Those of a day whose rows have the grains `hashes`; sorts them in place."""
+        hashes.sort()
+        again = hashes[1:][hashes[1:] == hashes[:-1]]
+        grains = np.unique(again)
+        return cls(grains, int(again.size + grains.size))
 
 
 def twice(path: Path, grain: Sequence[Column], suspects: Hashes) -> str:
@@ -28,6 +45,16 @@ def twice(path: Path, grain: Sequence[Column], suspects: Hashes) -> str:
     """
     if not grain:
         return f"{pq.read_metadata(path).num_rows} rows, where a day is one row" if suspects.size else ""
+    shown, rows, grains = confirmed(path, grain, suspects)
+    return f"grain twice: {shown} ({rows} rows, {grains} grains in all)" if rows else ""
+
+
+def confirmed(path: Path, grain: Sequence[Column], suspects: Hashes) -> tuple[str, int, int]:
+    """A grain that several rows of a finished file share, how many they are, and how many such grains there may be.
+
+    Returns:
+        `("country=US", 2, 5)`; no rows if different rows shared their hashes by chance.
+    """
     cleared = 0
     for start in range(0, suspects.size, _CONFIRMED_AT_ONCE):
         some = suspects[start : start + _CONFIRMED_AT_ONCE]
@@ -35,9 +62,9 @@ def twice(path: Path, grain: Sequence[Column], suspects: Hashes) -> str:
         values, rows = max(counts.items(), key=lambda item: item[1])
         if rows > 1:
             shown = ", ".join(_shown(column, value) for column, value in zip(grain, values, strict=True))
-            return f"grain twice: {shown} ({rows} rows, {suspects.size - cleared} grains in all)"
+            return shown, rows, suspects.size - cleared
         cleared += some.size
-    return ""
+    return "", 0, 0
 
 
 def _counts(path: Path, names: list[str], hashes: Hashes) -> Counter[tuple[object, ...]]:

@@ -23,7 +23,10 @@ class RowKeys:
         self._constants = constants
         self._sparse = text.sparse
         self._ignored = frozenset(text.ignored)
-        self._always = {*report.grain, report.day_column.header if report.day_column else ""}
+        self._grain = frozenset(report.grain)
+        self._keys = [column for column in self._columns if column.header in self._grain]
+        promised = self._grain if report.grain_promised else frozenset[str]()
+        self._always = {*promised, report.day_column.header if report.day_column else ""}
         self._shapes: set[tuple[str, ...]] = set()
         self._names: dict[str, set[str]] = {column.header: set() for column in self._columns}
         self._lacking: dict[str, int] = {}
@@ -64,8 +67,11 @@ class RowKeys:
             DataError: a column is missing that may not be.
         """
         for column in self._columns:
-            if column.kind is Kind.MONEY and self._new and self._lost(column):
-                # Rows may leave out what is null. Money that all of them lack, beside an unknown key, was renamed.
+            needed = column.kind is Kind.MONEY or column.header in self._grain
+            nameless = column.header in self._grain and self._lost(*self._keys)
+            if needed and (self._new or nameless) and self._lost(column):
+                # Rows may leave out what is null. Money or a key that all lack, beside an unknown key, was renamed;
+                # and rows that have no part of their key at all are no such rows.
                 raise missing(column, [*self._met])
             if may_lack(column, self._constants) or (self._sparse and column.header not in self._always):
                 continue
@@ -85,8 +91,9 @@ class RowKeys:
             found.append(f"columns that no row of the answer has: {shown(unseen)}")
         return tuple(found)
 
-    def _lost(self, column: Column) -> bool:
-        return not self._names[column.header] and not may_lack(column, self._constants)
+    def _lost(self, *columns: Column) -> bool:
+        """Whether no row has any of `columns`, none of which may be lacking."""
+        return not any(self._names[column.header] or may_lack(column, self._constants) for column in columns)
 
     def names(self, column: Column) -> tuple[str, ...]:
         """The names under which rows have a column, in the order in which they count."""

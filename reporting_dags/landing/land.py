@@ -15,7 +15,7 @@ from reporting_dags.landing.checks import CheckResult, day_and_currency, grain_u
 from reporting_dags.landing.dayfiles import DayFile, DayFiles
 from reporting_dags.landing.decode import Note, decode, open_part
 from reporting_dags.landing.origin import Origin
-from reporting_dags.landing.part import OpenPart, Part
+from reporting_dags.landing.part import OpenPart, Part, shown
 from reporting_dags.landing.split import Pieces, split
 from reporting_dags.landing.spool import sha256_of
 from reporting_dags.landing.store import Store
@@ -46,7 +46,7 @@ class LandedDay:
         money: column name → currency → exact sum.
         totals: column name → exact sum, of every measure.
         ratios: column name → what the day's sums make of it, of every ratio that is declared as a quotient of two.
-        checks: what was checked, all passed.
+        checks: what was checked; all that block have passed.
         warnings: what a user should know though the day stands.
     """
 
@@ -198,7 +198,7 @@ def _landed(
         digest = sha256_of(file.path)
     except (OSError, pa.ArrowException) as error:
         raise store.trouble("written", error) from None
-    failed = [check for check in checks if not check.passed]
+    failed = [check for check in checks if check.blocking and not check.passed]
     if failed:
         kind = Partial if complete in failed else DataError
         return RefusedDay(day=file.day, error=kind("; ".join(check.detail for check in failed)), checks=checks)
@@ -214,13 +214,25 @@ def _landed(
         totals=file.sums.totals(),
         ratios=file.sums.ratios(),
         checks=checks,
-        warnings=(*warnings, *_rounding(report, file), *_changes(file), *suspicions(report, file.parts.values())),
+        warnings=(
+            *warnings,
+            *(check.detail for check in checks if not check.passed),
+            *_unfilled(file),
+            *_rounding(report, file),
+            *_changes(file),
+            *suspicions(report, file.parts.values()),
+        ),
     )
     try:
         publish(landed, functools.partial(store.put, file.path, report.file(file.day)))
     except ReplacementRefused as error:
         return RefusedDay(day=file.day, error=error, checks=())
     return landed
+
+
+def _unfilled(file: DayFile) -> Iterator[str]:
+    if headers := file.unfilled:
+        yield f"columns that every row leaves empty, and that the provider's document does not name: {shown(headers)}"
 
 
 def _rounding(report: Report[Any], file: DayFile) -> Iterator[str]:

@@ -13,6 +13,8 @@ from reporting_dags.landing.hashing import Hashes, row_hashes
 from reporting_dags.landing.store import Store
 from reporting_dags.model.report import Report
 
+Rows = tuple[Hashes, Hashes]
+
 
 @dataclass(frozen=True, slots=True)
 class Restated:
@@ -50,19 +52,31 @@ def restated(report: Report[Any], key: str, store: Store, after: Path) -> Restat
     return _compared(old, new)
 
 
-def _rows(file: pq.ParquetFile, grain: Sequence[str]) -> tuple[Hashes, Hashes]:
-    """The hash of each row's grain, in order, and of the whole row."""
+def _rows(file: pq.ParquetFile, grain: Sequence[str]) -> Rows:
+    """The hash of each row's grain, and of the whole row."""
     grains, rows = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.uint64)]
     for batch in file.iter_batches():
         rows.append(row_hashes(batch.schema.names, batch.columns))
         columns = [batch.column(name) for name in grain]
         grains.append(row_hashes(grain, columns) if grain else np.zeros(batch.num_rows, dtype=np.uint64))
-    found, whole = np.concatenate(grains), np.concatenate(rows)
-    order = np.argsort(found, kind="stable")
-    return found[order], whole[order]
+    return np.concatenate(grains), np.concatenate(rows)
 
 
-def _compared(old: tuple[Hashes, Hashes], new: tuple[Hashes, Hashes]) -> Restated:
-    common, in_old, in_new = np.intersect1d(old[0], new[0], return_indices=True)
-    changed = int(np.count_nonzero(old[1][in_old] != new[1][in_new]))
-    return Restated(added=len(new[0]) - len(common), gone=len(old[0]) - len(common), changed=changed)
+def _compared(old: Rows, new: Rows) -> Restated:
+    """How many rows differ. Of rows that share a grain each counts once: as changed while both versions have some."""
+    before, after = _unmatched(old, new), _unmatched(new, old)
+    first, first_counts = np.unique(before, return_counts=True)
+    second, second_counts = np.unique(after, return_counts=True)
+    _, in_first, in_second = np.intersect1d(first, second, assume_unique=True, return_indices=True)
+    changed = int(np.minimum(first_counts[in_first], second_counts[in_second]).sum())
+    return Restated(added=after.size - changed, gone=before.size - changed, changed=changed)
+
+
+def _unmatched(these: Rows, others: Rows) -> Hashes:
+    """The grains of the rows of `these` that `others` do not have, or do not have as often."""
+    rows, first, counts = np.unique(these[1], return_index=True, return_counts=True)
+    other_rows, other_counts = np.unique(others[1], return_counts=True)
+    _, here, there = np.intersect1d(rows, other_rows, assume_unique=True, return_indices=True)
+    held = np.zeros(rows.size, dtype=np.int64)
+    held[here] = other_counts[there]
+    return np.repeat(these[0][first], np.maximum(counts - held, 0))

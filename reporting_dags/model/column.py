@@ -52,6 +52,8 @@ class Column:
         aliases: other headers under which the provider may send it.
         personal: why it is personal data, if it is.
         optional: whether the answer may lack it; it is null then.
+        documented: whether the provider's document names it. One that it does not name may be known by another name:
+            where it is empty in every row of a day, that is a warning.
         quotient: how a ratio is worked out anew from sums.
         flags: of a flag: the header of a column, and the texts of it for which the flag is true.
         rest: whether it takes, as one JSON object of texts, every column of the answer that is not declared.
@@ -68,6 +70,7 @@ class Column:
     aliases: tuple[str, ...] = ()
     personal: Personal | None = None
     optional: bool = False
+    documented: bool = True
     quotient: Quotient | None = None
     flags: tuple[str, tuple[str, ...]] | None = None
     rest: bool = False

@@ -51,6 +51,8 @@ class Report(Generic[QueryT_co]):
         query: what the provider is asked, in its own terms; opaque to everything but the provider.
         columns: every column of the answer that is kept, the day column among them.
         grain: headers whose values together are unique within a day; empty where a day is one row.
+        grain_promised: whether the provider's document promises that. Rows that share a promised grain refuse their
+            day; those that share an assumed one are landed with a warning.
         calendar: when days are out, for how long they are restated and served.
         window_days: the most days that one query may cover.
         format: how the answer is written.
@@ -81,6 +83,7 @@ class Report(Generic[QueryT_co]):
     entity: str = ""
     hour: str = ""
     privacy: Privacy = field(default_factory=Privacy)
+    grain_promised: bool = True
     variable: str = ""
     asked_with: str = ""
     description: str = ""
@@ -179,6 +182,7 @@ class Report(Generic[QueryT_co]):
             "query": query,
             "columns": columns,
             "grain": grain,
+            "grain_promised": True,
             "calendar": replace(self.calendar, restated_at=()),
             "day_from": "",
             "entity": "",

@@ -101,6 +101,7 @@ def report_asset(report: Report[Any], start: date) -> dg.AssetsDefinition:
                     "dagster/table_name": report.key.replace("/", "."),
                     "dagster/io_manager_key": "reports",
                     "grain": ", ".join((*(("date",) if report.partitioned else ()), *report.grain_names)),
+                    "grain_promised": report.grain_promised,
                     "timezone": report.calendar.timezone,
                     "published_after_day_end": str(report.calendar.published_after),
                     "restated_at_ages_in_days": ", ".join(str(age) for age in report.calendar.restated_at) or "never",

@@ -21,9 +21,10 @@ from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.keys import key_of
 
+GRAIN_UNIQUE = "grain_unique"
 BLOCKING: Mapping[str, str] = {
     "schema": "Every declared column is there under its declared type, and the file was read back so.",
-    "grain_unique": "No two rows of the day share the report's grain.",
+    GRAIN_UNIQUE: "No two rows of the day share the report's grain.",
     "day_and_currency": "Every row is of a day that was asked for, and all money is in a known currency.",
     "rows_complete": "As many rows landed as the provider's answer holds, by a count of its own or of its raw bytes.",
 }
@@ -33,7 +34,7 @@ HOURS = "hours"
 SOURCES_LANDED = "sources_landed"
 CURRENCY_KNOWN = "currency_known"
 WARNINGS = frozenset({VOLUME, ENTITIES, HOURS, SOURCES_LANDED, CURRENCY_KNOWN})
-"""Checks that warn and block nothing."""
+"""Checks that warn and block nothing, of whatever report."""
 _HISTORY = 14
 _ENOUGH = 5
 _FACTOR = 2.0
@@ -54,10 +55,13 @@ def names(report: Report[Any]) -> list[str]:
 def check_specs(report: Report[Any], partitions: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
     """The checks that the asset of `report` evaluates for each of its days."""
     key = key_of(report)
-    specs = [
-        dg.AssetCheckSpec(name, asset=key, description=text, blocking=True, partitions_def=partitions)
-        for name, text in BLOCKING.items()
-    ]
+    specs: list[dg.AssetCheckSpec] = []
+    for name, text in BLOCKING.items():
+        assumed = name == GRAIN_UNIQUE and not report.grain_promised
+        told = f"{text} No document promises that. A warning only." if assumed else text
+        specs.append(
+            dg.AssetCheckSpec(name, asset=key, description=told, blocking=not assumed, partitions_def=partitions)
+        )
     text = f"Rows are within a factor of {_FACTOR:.0f} of the median of the {_HISTORY} days before. A warning only."
     specs.append(dg.AssetCheckSpec(VOLUME, asset=key, description=text, partitions_def=partitions))
     if has_entities(report):
@@ -150,9 +154,14 @@ def hours_check(report: Report[Any], day: date, data: Store) -> CheckResult:
     )
 
 
-def severity(name: str) -> dg.AssetCheckSeverity:
-    """Whether a failure of the check `name` is an error or a warning."""
-    return dg.AssetCheckSeverity.WARN if name in WARNINGS else dg.AssetCheckSeverity.ERROR
+def blocks(check: CheckResult) -> bool:
+    """Whether a failure of the check is an error, and no warning."""
+    return check.blocking and check.name not in WARNINGS
+
+
+def severity(*checks: CheckResult) -> dg.AssetCheckSeverity:
+    """Of the result of one check on one or more days."""
+    return dg.AssetCheckSeverity.ERROR if any(map(blocks, checks)) else dg.AssetCheckSeverity.WARN
 
 
 def evaluation(report: Report[Any], day: date, check: CheckResult) -> dg.AssetCheckEvaluation:
@@ -162,9 +171,9 @@ def evaluation(report: Report[Any], day: date, check: CheckResult) -> dg.AssetCh
         check_name=check.name,
         passed=check.passed,
         metadata=dict(check.facts),
-        severity=severity(check.name),
+        severity=severity(check),
         description=check.detail,
-        blocking=check.name not in WARNINGS,
+        blocking=blocks(check),
         partition=day.isoformat() if report.partitioned else None,
     )
 
@@ -186,7 +195,7 @@ def summaries(report: Report[Any], days: Mapping[date, Sequence[CheckResult]]) -
             asset_key=key_of(report),
             check_name=name,
             passed=not failed,
-            severity=severity(name),
+            severity=severity(*(check for _, check in told)),
             description=description,
             metadata=facts,
         )

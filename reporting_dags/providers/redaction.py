@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable
+from urllib.parse import quote
 
 _QUERY = re.compile(r"(?<=\?)[^\s\"'<>]+")
 _BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/=-]+")
@@ -21,11 +22,12 @@ class Redactor:
     def add(self, secret: str) -> None:
         """Hide `secret` from now on, wherever it stands. Texts under six characters are no secrets."""
         if len(secret) >= 6:
-            self._secrets.add(secret)
+            self._secrets |= {secret, quote(secret, safe="")}
 
     def clean(self, text: str, *, limit: int = 300) -> str:
-        """`text` on one line, without secrets, cut to `limit` characters."""
-        cleaned = " ".join(text.split())
+        """`text` on one line, without secrets and control characters, cut to `limit` characters."""
+        printable = "".join(character if character.isprintable() else " " for character in text)
+        cleaned = " ".join(printable.split())
         for secret in sorted(self._secrets, key=len, reverse=True):
             cleaned = cleaned.replace(secret, HIDDEN)
         cleaned = _TOKEN.sub(HIDDEN, _BEARER.sub(rf"\1{HIDDEN}", _QUERY.sub(HIDDEN, cleaned)))

@@ -21,6 +21,8 @@ formula in its meaning. That is SQL, right in DuckDB, SQLite, PostgreSQL, DataFu
 floating-point number, because several engines cut the quotient of two integers to an integer, and `nullif` gives null
 in place of a division by zero.
 
+A day in which two rows share the grain is refused, unless the grain is assumed.
+
 Personal columns hold SHA-256 hashes unless `REPORTING_PERSONAL_DATA` says `keep` (as sent) or `drop` (null).
 """
 
@@ -51,7 +53,10 @@ def _dataset(report: Report[Any], *, asked: bool) -> Iterator[str]:
 def _facts(report: Report[Any]) -> Iterator[tuple[str, str]]:
     calendar = report.calendar
     grain = ", ".join(f"`{name}`" for name in report.grain_names)
-    yield "grain", f"`date`, {grain}" if report.partitioned else grain
+    kind = (
+        "" if report.grain_promised else " (assumed, no document promises it: rows that share it land with a warning)"
+    )
+    yield "grain", (f"`date`, {grain}" if report.partitioned else grain) + kind
     if not report.partitioned:
         yield "kept as", "the newest snapshot, replaced as a whole"
         return
@@ -85,6 +90,8 @@ def _notes(column: Column, report: Report[Any]) -> Iterator[str]:
     if column.quotient:
         over, under = _name(report, column.quotient.over), _name(report, column.quotient.under)
         yield f"Of sums: `{column.quotient.scale}e0 * sum({over}) / nullif(sum({under}), 0)`"
+    if not column.documented:
+        yield "Not named in the provider's document"
     if column.personal:
         yield f"Personal: {column.personal}"
     if column.flags:

@@ -60,6 +60,13 @@ A, B, C = ("a.com", "DE", "1.00"), ("b.com", "DE", "2.00"), ("c.com", "US", "3.0
         ([], [A], Restated(added=1)),
         ([A], [], Restated(gone=1)),
         ([], [], Restated()),
+        # Rows that share their grain, which is no more than assumed of some reports.
+        ([A, A], [A, A], Restated()),
+        ([A, ("a.com", "DE", "5.00")], [("a.com", "DE", "5.00"), A], Restated()),
+        ([A, A], [A], Restated(gone=1)),
+        ([A], [A, A, B], Restated(added=2)),
+        ([A, A, B], [A, ("a.com", "DE", "5.00"), B], Restated(changed=1)),
+        ([A, A, A], [("a.com", "DE", "5.00"), B], Restated(added=1, gone=2, changed=1)),
     ],
 )
 def test_rows_are_told_apart_by_their_grain(

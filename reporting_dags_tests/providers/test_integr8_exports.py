@@ -676,7 +676,6 @@ def test_a_file_that_cannot_be_trusted_lands_no_day_and_leaves_what_was_there(
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ({"do": "duplicate_row"}, "grain"),
         ({"do": "bad_value", "column": "payout", "value": "1,5"}, "payout"),
         ({"do": "bad_value", "column": "event_id", "value": "7.5"}, "event_id"),
         ({"do": "bad_value", "column": "click_time", "value": "soon"}, "click_time"),

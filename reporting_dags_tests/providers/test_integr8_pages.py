@@ -153,6 +153,49 @@ def test_a_table_without_rows_is_a_typed_file_of_no_rows(sandbox: Sandbox, bench
     assert not landed_rows(bench.data, CLICKS, DAY)
 
 
+@pytest.mark.rule("IN3", "IN10")
+@pytest.mark.parametrize("count", ["total", "page"])
+def test_rows_of_a_table_that_share_their_key_land_with_a_warning(sandbox: Sandbox, bench: Bench, count: str) -> None:
+    sandbox.settings.change("integr8", shared_keys=5, rows_factor=1.3, count=count)
+    result = ended(bench, CLICKS, [DAY])[DAY]
+    assert result.landed is not None, result.error
+    assert len(pages(sandbox)) > 1
+    keys = Counter(row["real_tx_id"] for row in sandbox.truth(CLICKS.key, DAY))
+    sharing = sum(times for times in keys.values() if times > 1)
+    assert f"{sharing} rows share {sum(times > 1 for times in keys.values())} keys" in result.landed.warnings[0]
+    check_truth(sandbox, bench, CLICKS, [DAY])
+
+
+def page_of(time: str, *, count: int, more: bool) -> dict[str, Any]:
+    rows = [{"real_tx_id": "alike", "request_time": time}]
+    return {"data": {"count": count, "data": rows, "pageInfo": {"hasNextPage": more, "endCursor": time}}}
+
+
+@pytest.mark.rule("IN3", "IN10")
+@pytest.mark.parametrize(
+    ("second", "count", "outcome"),
+    [
+        ("2026-11-10T02:00:00Z", 2, Outcome.DATA),
+        ("2026-11-10T02:00:00Z", 1, Outcome.DATA),
+        ("2026-11-10T01:00:00Z", 2, Outcome.DATA),
+        ("2026-11-10T01:00:00Z", 1, Outcome.PARTIAL),
+    ],
+    ids=["share a key", "share a key, each page counted", "are alike and counted", "may be one row read twice"],
+)
+def test_rows_of_two_pages_may_be_alike_where_the_provider_counts_them_all(
+    sandbox: Sandbox, bench: Bench, second: str, count: int, outcome: Outcome
+) -> None:
+    for _ in range(3):
+        for time, more in (("2026-11-10T01:00:00Z", True), (second, False)):
+            body = page_of(time, count=count, more=more)
+            sandbox.faults.add("integr8.click_table", do="status", status=200, body=body)
+    result = ended(bench, CLICKS, [DAY])[DAY]
+    assert result.outcome is outcome, result.error
+    if result.landed is not None:
+        assert result.landed.rows == 2
+        assert "2 rows share 1 keys of real_tx_id" in " ".join(result.landed.warnings)
+
+
 MOVED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"do": "page_again", "after": 1}, "the same row"),
     ({"do": "empty_page"}, ""),

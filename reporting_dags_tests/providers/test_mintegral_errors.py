@@ -54,8 +54,8 @@ def test_a_file_that_is_not_there_is_asked_for_again(sandbox: Sandbox, bench_of:
     ("code", "outcome", "says"),
     [
         (203, Outcome.EXPIRED, "does not know the report any more (code 203)"),
-        (204, Outcome.NOT_READY, "(code 204) after 0:10:00"),
-        (205, Outcome.NOT_READY, "(code 205) after 0:10:00"),
+        (204, Outcome.NOT_READY, "(code 204): sorry after 0:10:00"),
+        (205, Outcome.NOT_READY, "(code 205): sorry after 0:10:00"),
         (10000, Outcome.DENIED, "refused (code 10000): sorry"),
         (999, Outcome.FAILED, "unknown code 999: sorry"),
     ],

@@ -251,7 +251,6 @@ def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbo
             "fill_seconds": st.sampled_from([0.0, 90.0]),
             "ready_at_once": st.booleans(),
             "data_missing": st.booleans(),
-            "token_once": st.booleans(),
             "restate_days": st.integers(0, 6),
             "empty_day_one_in": st.sampled_from([0, 3]),
             "huge": st.booleans(),

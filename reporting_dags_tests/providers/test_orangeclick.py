@@ -482,7 +482,7 @@ def test_a_422_is_told_field_by_field(
         ("<html>", "(422): no message"),
         ([], "(422): no message"),
         ({"errors": {"selectedDate": "too long"}}, "(422): selectedDate: too long"),
-        ({"message": "Validation failed", "errors": ["odd"]}, "(422): Validation failed. Check"),
+        ({"message": "Validation failed", "errors": ["odd"]}, "(422): Validation failed; odd. Check"),
         ({"message": "line one\nline two"}, "(422): line one line two"),
     ],
 )
@@ -553,7 +553,7 @@ ECHO = [
     ),
     Mishap({"do": "meta", "end_date": "2026-11-13"}, Outcome.FAILED, "meta.end_date is '2026-11-13', asked for '2026-"),
     Mishap({"do": "meta", "currency": "EUR"}, Outcome.FAILED, "meta.currency is 'EUR', asked for 'USD'"),
-    Mishap(status(200, {"status": "error", "message": "no"}), Outcome.FAILED, "has no array 'data'"),
+    Mishap(status(200, {"status": "error", "message": "no"}), Outcome.FAILED, "refused the query (200): no. Check"),
     Mishap(status(200, {"status": "error", "data": [], "meta": {"count": 0}}), Outcome.FAILED, "status is 'error'"),
     Mishap(status(200, {"status": "success", "data": []}), Outcome.FAILED, "does not say meta.start_date"),
     Mishap(status(200, []), Outcome.FAILED, "has no array 'data'"),

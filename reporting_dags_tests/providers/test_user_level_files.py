@@ -61,6 +61,18 @@ def test_masked_rows_are_kept_and_flagged_under_whatever_names_columns_have(
 
 
 @pytest.mark.rule("UL4")
+def test_masked_users_that_are_not_aggregated_land_with_a_warning(sandbox: Sandbox, bench_of: BenchOf) -> None:
+    sandbox.settings.change("dt", user_level_masked_apart=True)
+    bench = bench_of("dt_user_level")
+    result = landed(bench, REVENUE, [DAY])[DAY].landed
+    assert result is not None
+    warning = result.warnings[0]
+    assert "advertising_id=…" in warning
+    assert "no document promises that keys are unique" in warning
+    check_truth(bench, sandbox, REVENUE, [DAY])
+
+
+@pytest.mark.rule("UL4")
 def test_further_columns_are_kept_as_text(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.faults.add("dt.data", do="extra_column", column="Neu, €", value="00042")
     bench = bench_of("dt_user_level")
@@ -97,7 +109,6 @@ def test_advertising_ids_are_hashed_unless_the_policy_says_otherwise(sandbox: Sa
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ({"do": "duplicate_row"}, "grain"),
         ({"do": "bad_value", "column": "App ID", "value": "4711"}, "'App ID' holds '4711' in the answer for"),
         ({"do": "bad_value", "column": "Revenue", "value": "free"}, "such as 'free'"),
         ({"do": "wrong_day"}, "2026-11-19"),

@@ -9,6 +9,7 @@ from reporting_dags_tests.torture.answers_case import Case
 from reporting_dags_tests.torture.answers_stage import Stage
 from reporting_dags_tests.torture.answers_targets import (
     EXPORT,
+    LIST,
     MINTEGRAL,
     OFFER_WALL,
     ORANGECLICK,
@@ -31,6 +32,7 @@ def cases() -> Iterator[Case]:
         yield from _statuses(target)
     yield from _lost()
     yield from _keys()
+    yield from _told()
 
 
 def _waits(target: Target) -> Iterator[Case]:
@@ -181,3 +183,34 @@ def _keys() -> Iterator[Case]:
         # What was bought is waited for: the key may be mended.
         script = [{"point": "integr8.status", "do": "status", "status": status, "body": {}, "times": None}]
         yield Case(fault=f"{status} of an export under way", target=EXPORT, ends="denied", script=script)
+
+
+def _told() -> Iterator[Case]:
+    """Refusals with status 200: the provider's words are in the line."""
+    for target, point, body, ends, says in (
+        (OFFER_WALL, "dt.token", {"error": "invalid_client"}, "denied", "invalid_client"),
+        (USER_LEVEL, "dt.token", {"message": "closed"}, "failed", "closed"),
+        (OFFER_WALL, "dt.report", {"error": "invalid_query"}, "failed", "invalid_query"),
+        (OFFER_WALL, "dt.report", {"id": "1", "url": "", "message": "over quota"}, "failed", "over quota"),
+        (USER_LEVEL, "dt.user_level", {"error": "invalid_query"}, "failed", "DT_USER_LEVEL_APP_IDS"),
+        (MINTEGRAL, MINTEGRAL.ask, {"code": 200, "msg": "no data"}, "partial", "no data"),
+        (MINTEGRAL, MINTEGRAL.ask, {"code": 10000, "msg": "no app"}, "denied", "no app"),
+        (MINTEGRAL, MINTEGRAL.file, {"message": "sign in"}, "partial", "sign in"),
+        (ORANGECLICK, ORANGECLICK.ask, {"status": "error", "errors": {"currency": ["odd"]}}, "failed", "currency: odd"),
+        (ORANGECLICK, ORANGECLICK.ask, {"message": "sign in"}, "failed", "sign in"),
+        (EXPORT, EXPORT.ask, {"errors": ["odd"]}, "failed", "odd"),
+        (EXPORT, EXPORT.ask, {"message": "over quota"}, "failed", "over quota"),
+        (EXPORT, EXPORT.file, {"message": "gone"}, "failed", "gone"),
+        (TABLE, TABLE.ask, {"errors": [{"detail": "odd"}]}, "failed", "odd"),
+        (LIST, LIST.ask, {"message": "closed"}, "failed", "closed"),
+    ):
+        script = {"point": point, "do": "status", "status": 200, "body": body, "times": None}
+        yield Case(fault=f"200 with {says!r} from {point}", target=target, ends=ends, script=[script], says=says)
+    for target in (*_CLIENTS, USER_LEVEL):
+        ends = "denied" if target is MINTEGRAL else "failed"
+        script = {"point": target.ask, "do": "status", "status": 200, "body": _echo_of_code, "times": None}
+        yield Case(fault="200 that echoes the credentials", target=target, ends=ends, script=[script])
+
+
+def _echo_of_code(stage: Stage) -> dict[str, Any]:
+    return {**_echo(stage), "code": 10000}

@@ -17,6 +17,7 @@ class Case:
         ends: how the days end under it, sorted, with a slash between them.
         script: faults as `Faults.add` takes them; a value that can be called is worked out on the stage.
         says: what the line of a day must hold.
+        warns: what the warnings of a day that lands must hold.
         extra: how many answers more than one it may cost, by `why`.
         why: the explanation of `extra`, or a remark.
         settings: of the resource, under the fault alone.
@@ -31,6 +32,7 @@ class Case:
     ends: str
     script: Sequence[Mapping[str, Any]] = ()
     says: str = ""
+    warns: str = ""
     extra: int = 0
     why: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -12,6 +12,7 @@ from reporting_dags_tests.torture.answers_targets import (
     MINTEGRAL,
     OFFER_WALL,
     ORANGECLICK,
+    POSTBACKS,
     TABLE,
     USER_LEVEL,
     Target,
@@ -19,6 +20,8 @@ from reporting_dags_tests.torture.answers_targets import (
 
 _TEXTS = (OFFER_WALL, USER_LEVEL, MINTEGRAL, EXPORT)
 _ROWS = (*_TEXTS, ORANGECLICK, TABLE)
+_PROMISED = (OFFER_WALL, MINTEGRAL, ORANGECLICK)
+"""Whose documents promise that no two rows of a day share their dimensions."""
 _COLUMNS = {
     OFFER_WALL: ("Country", "Publisher Revenue"),
     USER_LEVEL: ("Country", "Revenue"),
@@ -38,6 +41,7 @@ def cases() -> Iterator[Case]:
     yield from _counts()
     yield from _pages()
     yield from _empty()
+    yield from _assumed()
 
 
 def _texts() -> Iterator[Case]:
@@ -63,7 +67,7 @@ def _rows() -> Iterator[Case]:
         _, measure = _COLUMNS[target]
         yield _in("wrong day", target, {"do": "wrong_day", "to": _another_day(target)}, "failed", **again(target))
         ends = "data/failed" if len(target.days) > 1 else "failed"
-        if target is not TABLE:
+        if target in _PROMISED:
             yield _in("duplicate row", target, {"do": "duplicate_row"}, ends, says="grain", **alone(target))
         wrong = {"do": "bad_value", "column": measure, "value": "1,5"}
         yield _in("number with a comma", target, wrong, ends, says=measure, **alone(target))
@@ -101,6 +105,7 @@ def _counts() -> Iterator[Case]:
     lost: Mapping[str, Mapping[str, Any]] = {
         "header alone, though rows were counted": {"do": "header_only"},
         "rows lost, by the provider's own count": {"do": "lose_app"},
+        "duplicate row, by the provider's own count": {"do": "duplicate_row"},
     }
     for fault, damage in lost.items():
         script = [every, {"point": EXPORT.damage, "source": "conversions", **damage}]
@@ -147,6 +152,21 @@ def _empty() -> Iterator[Case]:
     for target in FILES:
         none = {"empty_days": tuple(day.isoformat() for day in target.days)}
         yield Case(fault="header alone, honestly", target=target, ends="confirmed empty", truth=none)
+
+
+def _assumed() -> Iterator[Case]:
+    """What no document promises: it blocks no day, and is shown as a warning."""
+    for target in (EXPORT, TABLE, POSTBACKS):
+        shared = {**target.moves, "shared_keys": 4}
+        yield Case(fault="rows that share a key", target=target, ends="data", truth=shared, warns="rows share")
+    shared = {"user_level_masked_apart": True}
+    yield Case(fault="rows that share a key", target=USER_LEVEL, ends="data", truth=shared, warns="rows share")
+    for fault, shown in (
+        ("fields that it does not know, empty", True),
+        ("fields that it does not know, left out", False),
+    ):
+        unknown = {**POSTBACKS.moves, "unknown_fields": ("attempt", "event_id"), "unknown_fields_shown": shown}
+        yield Case(fault=fault, target=POSTBACKS, ends="data", truth=unknown, warns="does not name: attempt, event_id")
 
 
 def _in(fault: str, target: Target, damage: Mapping[str, Any], ends: str, **more: Any) -> Case:

@@ -64,6 +64,9 @@ class Stage:
             self.troubles.append(f"{case.repeated} was not asked again")
         if outcome != case.ends:
             self.troubles.append(f"expected {case.ends}")
+        warnings = [warning for result in results.values() if result.landed for warning in result.landed.warnings]
+        if not any(case.warns in warning for warning in warnings or [""]):
+            self.troubles.append(f"does not warn of {case.warns!r}: {warnings[:1]}")
         failed = [day for day in target.days if day not in results or not results[day].outcome.publishes]
         for day in target.days:
             if day not in failed:

@@ -134,6 +134,18 @@ EXPORT = Target(
     bought=_with("id"),
     switches={"empty_day_one_in": 0},
 )
+POSTBACKS = Target(
+    name="Integr8 postbacks",
+    report=integr8.POSTBACKS,
+    resource=Integr8Resource,
+    provider="integr8",
+    ask="integr8.export",
+    file="integr8.file",
+    damage="integr8.data",
+    bought=_with("id"),
+    switches={"empty_day_one_in": 0, "rows_factor": 1.5},
+    moves={"rows_factor": 1.7},
+)
 TABLE = Target(
     name="Integr8 table",
     report=integr8_log(

@@ -7,9 +7,10 @@ from threading import Lock
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
 from reporting_dags.providers.answer import Answer, fields
-from reporting_dags.providers.digital_turbine.errors import refusal
+from reporting_dags.providers.digital_turbine.errors import SUPPORT, code_of, refusal
 from reporting_dags.providers.http import Http
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
+from reporting_dags.providers.words import words
 
 _MARGIN = timedelta(seconds=60)
 _USUAL_SECONDS = 3600
@@ -43,10 +44,10 @@ class Session:
             InvalidClient, InvalidRequest: the API keys are not accepted.
         """
         answer, used = self._post(path, params, body, meter)
-        if answer.status == 401:
+        if _is_refused_token(answer):
             self._forget(used)
             answer, used = self._post(path, params, body, meter)
-        if answer.status == 401:
+        if _is_refused_token(answer):
             raise refusal(self._http.name, answer, self._http.redactor)
         return answer
 
@@ -86,10 +87,17 @@ class Session:
         if answer.status != 200:
             raise refusal(self._http.name, answer, self._http.redactor)
         said = fields(answer.json())
+        if not said.get("accessToken") and words(said):
+            raise refusal(f"the login of {self._http.name}", answer, self._http.redactor)
         token, kind, lifetime = (said.get(key) for key in ("accessToken", "tokenType", "expiresIn"))
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
-            raise Failed(f"{self._http.name} answered the login without an accessToken (DT1)")
+            raise Failed(f"{self._http.name} answered the login without an accessToken (DT1)", advice=SUPPORT)
         if str(kind).lower() != "bearer":
-            raise Failed(f"{self._http.name} answered the login with a token that is no bearer (DT1)")
+            raise Failed(f"{self._http.name} answered the login with a token that is no bearer (DT1)", advice=SUPPORT)
         known = isinstance(lifetime, int | float) and 0 < lifetime <= _LONGEST_SECONDS
         return token, timedelta(seconds=float(lifetime or 0) if known else _USUAL_SECONDS)
+
+
+def _is_refused_token(answer: Answer) -> bool:
+    """Whether the token is refused: by status 401, or in an answer that has another status (DT3)."""
+    return answer.status == 401 or code_of(answer) == "invalid_token"

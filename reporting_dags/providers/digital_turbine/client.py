@@ -10,15 +10,16 @@ from typing import Any
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import fields
+from reporting_dags.providers.answer import Answer, fields
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
 from reporting_dags.providers.digital_turbine.auth import Session
-from reporting_dags.providers.digital_turbine.errors import refusal
+from reporting_dags.providers.digital_turbine.errors import SUPPORT, refusal
 from reporting_dags.providers.digital_turbine.files import ReportFiles, expiry
 from reporting_dags.providers.download import AllowedOrigins, Downloads
 from reporting_dags.providers.http import Http
 from reporting_dags.providers.limits import Limits
 from reporting_dags.providers.redaction import Redactor
+from reporting_dags.providers.words import spoken
 
 BASE_URL = "https://reporting.fyber.com"
 FILE_HOSTS = (".amazonaws.com",)
@@ -65,7 +66,7 @@ class DigitalTurbine(Provider):
         self._allowed = AllowedOrigins(base_url=base_url, suffixes=FILE_HOSTS)
         self._session = Session(http, client_id=client_id, client_secret=client_secret, clock=clock)
         self._downloads = Downloads(name=name, allowed=self._allowed, limits=limits)
-        self._files = ReportFiles(self._downloads, name=name, clock=clock)
+        self._files = ReportFiles(self._downloads, name=name, clock=clock, redactor=http.redactor)
         self._clock = clock
         self.account = hashlib.sha256(f"dt:{client_id}".encode()).hexdigest()[:12]
         self.policy = JobPolicy(
@@ -91,13 +92,15 @@ class DigitalTurbine(Provider):
         answer = self._session.post(path, params={"format": "csv"}, body=body, meter=lambda: meter(self.quota))
         if not 200 <= answer.status < 300:
             raise refusal(self._name, answer, self._session.http.redactor)
-        return self._handle(answer.json())
+        return self._handle(answer)
 
-    def _handle(self, said: object) -> Handle:
-        told = fields(said)
+    def _handle(self, answer: Answer) -> Handle:
+        told = fields(answer.json())
         url = told.get("url")
         if not isinstance(url, str) or not url:
-            raise Failed(f"{self._name} accepted the query but its answer has no url (DT4)")
+            if spoken(answer.body):
+                raise refusal(self._name, answer, self._session.http.redactor)
+            raise Failed(f"{self._name} answered the query without a url (DT4)", advice=SUPPORT)
         self._session.http.redactor.add(url)
         self._allowed.check(url, name=self._name)
         # The id is for people; an answer is not lost for the want of one.

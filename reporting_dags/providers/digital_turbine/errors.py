@@ -3,6 +3,8 @@
 from reporting_dags.model.errors import Denied, Failed, ReportingError
 from reporting_dags.providers.answer import Answer, fields
 from reporting_dags.providers.redaction import Redactor
+from reporting_dags.providers.trouble import LATER, Unavailable
+from reporting_dags.providers.words import spoken, words
 
 
 class UnsupportedGrantType(Failed):
@@ -45,6 +47,7 @@ class UnknownError(Failed):
     """An answer that the documents do not know."""
 
 
+SUPPORT = "Check DT_BASE_URL; if it lasts, ask Digital Turbine's support."
 _CODES: dict[str, tuple[type[ReportingError], str]] = {
     "unsupported_grant_type": (UnsupportedGrantType, "This is a fault of reporting_dags: please report it."),
     "invalid_request": (InvalidRequest, "Set DT_CLIENT_ID and DT_CLIENT_SECRET."),
@@ -59,6 +62,7 @@ _CODES: dict[str, tuple[type[ReportingError], str]] = {
     "invalid_format": (InvalidFormat, "This is a fault of reporting_dags: please report it."),
     "invalid_query": (InvalidQuery, "Check the report's declaration: its metrics, splits, filters and days."),
     "invalid_source": (InvalidSource, "Check the report's declaration: its source."),
+    "internal_server_error": (Unavailable, LATER),
 }
 
 _FORBIDDEN: tuple[type[ReportingError], str] = (
@@ -71,16 +75,21 @@ _UNAUTHORIZED: tuple[type[ReportingError], str] = (
 )
 _UNKNOWN: tuple[type[ReportingError], str] = (
     UnknownError,
-    "Check DT_BASE_URL; if it lasts, ask Digital Turbine's support.",
+    SUPPORT,
 )
+
+
+def code_of(answer: Answer) -> str:
+    """The code in `error`; empty where there is none."""
+    code = fields(answer.json()).get("error")
+    return code if isinstance(code, str) else ""
 
 
 def refusal(name: str, answer: Answer, redactor: Redactor) -> ReportingError:
     """The typed error for an answer that is no success; carries the provider's own words, cleaned."""
-    said = fields(answer.json())
-    code = str(said.get("error", ""))
+    said, code = fields(answer.json()), code_of(answer)
     kind, advice = _CODES.get(code, {401: _UNAUTHORIZED, 403: _FORBIDDEN}.get(answer.status, _UNKNOWN))
-    words = next((str(said[key]) for key in ("error_description", "description", "message") if said.get(key)), "")
-    told = redactor.clean(f"{code} {words}".strip() or answer.body.decode("utf-8", "replace"), limit=200)
-    request_id = redactor.clean(str(said.get("id", "")), limit=80)
+    more = words({key: value for key, value in said.items() if key != "error"}) if code else spoken(answer.body)
+    told = redactor.clean(f"{code} {more}".strip() or answer.body.decode("utf-8", "replace"), limit=200)
+    request_id = redactor.clean(str(said.get("id") or ""), limit=80)
     return kind(f"{name} refused ({answer.status}): {told}", advice=advice, request_id=request_id)

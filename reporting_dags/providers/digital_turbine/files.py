@@ -13,7 +13,9 @@ from reporting_dags.model.errors import Expired, Failed, NotReady
 from reporting_dags.providers.api import Handle, Pending, Ready
 from reporting_dags.providers.body import Body
 from reporting_dags.providers.download import Downloads
+from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.trouble import LATER, Unavailable
+from reporting_dags.providers.words import opening, words
 
 LIFETIME = timedelta(hours=3)
 _PAGE = "a web page stands in place of the report file"
@@ -37,8 +39,9 @@ def expiry(url: str, *, submitted_at: datetime) -> datetime:
 class ReportFiles:
     """Polls and downloads signed files, with a session that has no credentials."""
 
-    def __init__(self, downloads: Downloads, *, name: str, clock: Clock) -> None:
+    def __init__(self, downloads: Downloads, *, name: str, clock: Clock, redactor: Redactor) -> None:
         self._downloads = downloads
+        self._redactor = redactor
         self._name = name
         self._clock = clock
 
@@ -59,12 +62,16 @@ class ReportFiles:
             Expired: the address stopped serving before the download began.
             Partial: the file broke off, or is empty after all.
             NotReady: it is there no longer, or a page stands in its place.
+            Failed: a JSON document with the provider's refusal stands in its place.
         """
         with self._downloads.open(_url(handle)) as body:
             if body.status != 200:
                 state = self._state(body, handle)
                 raise NotReady(f"the file of {self._name} was there, and is not any more ({state})", advice=LATER)
-            chunks = body.chunks()
+            said, chunks = opening(body.chunks())
+            if refused := self._redactor.clean(words(said), limit=200):
+                told = f"{self._name} sent a refusal in place of the report file: {refused}"
+                raise Failed(told, request_id=handle.id, advice=LATER)
             first = next(chunks, b"")
             if _is_page(first):
                 # Landed, it would be refused as data, and the query lost.

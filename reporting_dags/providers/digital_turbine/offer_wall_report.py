@@ -48,6 +48,8 @@ DIMENSIONS = _by_header(
     identity("Campaign Name", "Name of the campaign"),
     identity("Publisher App Bundle", "Bundle or package name of the publisher's app"),
 )
+_DOCUMENTED = frozenset({"Date", APP, "Country", *list(METRICS)[:5]})
+"""The document itself names no others (OW3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +171,5 @@ def offer_wall_report(
 
 def _resolve(name: str, field: str, asked: Sequence[str | Column], known: Mapping[str, Column]) -> tuple[Column, ...]:
     known_or_refuse(PROVIDER, name, field, [one for one in asked if isinstance(one, str)], known)
-    return tuple(known[one] if isinstance(one, str) else one for one in asked)
+    columns = (known[one] if isinstance(one, str) else one for one in asked)
+    return tuple(replace(column, documented=column.header in _DOCUMENTED) for column in columns)

@@ -1,7 +1,7 @@
 """What Digital Turbine's User Level API answers (UL1, UL2, UL4), and a declaration of it as a report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from reporting_dags.model.column import Column, Kind, day, flag, identity, measure, money, rest
@@ -74,8 +74,10 @@ def user_level_report(
         provider=PROVIDER,
         name=name,
         query=UserLevelQuery(),
-        columns=tuple(columns),
+        columns=tuple(replace(column, documented=_is_documented(column)) for column in columns),
         grain=tuple(column.header for column in columns if column.kind is Kind.IDENTITY),
+        # The document names neither the columns nor what becomes of users who may not be told apart (UL4).
+        grain_promised=False,
         calendar=Calendar(
             timezone="UTC",
             published_after=published_after,
@@ -91,3 +93,8 @@ def user_level_report(
         description=description,
         none_texts=none_texts,
     )
+
+
+def _is_documented(column: Column) -> bool:
+    """Whether the document names the column (UL1), or it is one of our own: of dimensions it names date and app."""
+    return column.kind is not Kind.IDENTITY or column.header == APP or column.rest

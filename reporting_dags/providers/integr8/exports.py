@@ -6,13 +6,14 @@ from datetime import datetime, time, timedelta
 
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial, Truncated
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import fields
+from reporting_dags.providers.answer import Answer, fields
 from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
 from reporting_dags.providers.download import Astray, Downloads
 from reporting_dags.providers.integr8.found import ENDED_BADLY, bears, id_of, marked
 from reporting_dags.providers.integr8.report import ExportQuery
 from reporting_dags.providers.integr8.session import NAME, NotFound, Session, Unauthorized
 from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
+from reporting_dags.providers.words import opening, words
 
 KEPT = 4
 """Exports a day for the newest day: one for each log."""
@@ -36,6 +37,8 @@ class Exports:
 
         Raises:
             Denied: no permission, or the ten exports of the day are spent.
+            Failed: it is refused.
+            Unavailable: the answer names no export; whether there is one, the list of exports tells.
         """
         first, last = span(request)
         query = report.query
@@ -57,7 +60,10 @@ class Exports:
         said = answer.json()
         export = id_of(_export(said))
         if not export:
-            unknown = Unavailable(f"{NAME} accepted the export but its answer has no id (IN5)", advice=LATER)
+            if fields(said).get("error") or fields(said).get("errors"):
+                self._session.refuse(answer, "the order of an export")
+            told = f"{NAME} answered the order of an export ({answer.status}) without an id (IN5)"
+            unknown = Unavailable(self._with_words(told, answer), advice=LATER)
             unknown.ambiguous = True
             # What is no object may come from elsewhere; an object without an id would be no other the next time.
             unknown.exhausted = isinstance(said, dict)
@@ -90,17 +96,18 @@ class Exports:
             Expired: it is not known any more.
         """
         try:
-            export = self._state(handle)
+            answer = self._get(self._session.paths.status, export=handle.id)
         except RateLimited as error:
             # The export was bought: it is waited for, and never given up for a call that costs nothing.
             return Pending(error.message)
-        status = str(export.get("status", "")).upper()
+        export = _export(answer.json())
+        status = str(export.get("status") or "").upper()
         if status in ENDED_BADLY:
             told = self._session.redactor.clean(str(export.get("error") or "no reason given"))
             raise Failed(f"{NAME}'s export ended as {status}: {told}", request_id=handle.id, advice=LATER)
         if status != COMPLETED:
             known = status in {"PENDING", "IN_PROGRESS"}
-            shown = self._session.redactor.clean(status or "nothing", limit=40)
+            shown = self._session.redactor.clean(status, limit=40) or self._session.words(answer) or "nothing"
             return Pending(f"{NAME} is still making the export" if known else f"{NAME} says {shown} of the export")
         results = fields(export.get("results_meta"))
         total, cut = results.get("total"), results.get("range_truncated")
@@ -117,8 +124,8 @@ class Exports:
 
         Raises:
             NotReady: there is no address yet.
-            Unavailable: the address may not be followed, or stopped serving before the download began: the export was
-                bought, and another address may serve.
+            Unavailable: the address may not be followed, or stopped serving before the download began, or a refusal
+                stands in place of the file: the export was bought, and another address may serve.
         """
         address = self._address(handle)
         try:
@@ -126,31 +133,40 @@ class Exports:
                 if body.status != 200 or body.is_page:
                     told = f"the export's file of {NAME} answered {body.status} ({body.kind or 'nothing'})"
                     raise Unavailable(told, request_id=handle.id, advice=LATER)
-                yield body.chunks()
+                said, chunks = opening(body.chunks())
+                if refused := self._session.redactor.clean(words(said)):
+                    told = f"{NAME} sent a refusal in place of the export's file: {refused}"
+                    raise Unavailable(told, request_id=handle.id, advice=LATER)
+                yield chunks
         except Astray as error:
             raise Unavailable(error.message, request_id=handle.id, advice=error.advice) from None
 
     def _address(self, handle: Handle) -> str:
         try:
-            artifact = fields(self._state(handle).get("artifact")).get("name")
+            answer = self._get(self._session.paths.status, export=handle.id)
+            artifact = fields(_export(answer.json()).get("artifact")).get("name")
             if not isinstance(artifact, str) or not artifact:
-                raise NotReady(f"{NAME}'s export is complete but names no file yet", request_id=handle.id)
-            said = fields(self._get(self._session.paths.signed_url, {"artifact_name": artifact}))
+                told = self._with_words(f"{NAME}'s export is complete but names no file yet", answer)
+                raise NotReady(told, request_id=handle.id)
+            answer = self._get(self._session.paths.signed_url, {"artifact_name": artifact})
         except RateLimited as error:
             raise NotReady(error.message, request_id=handle.id) from None
+        said = fields(answer.json())
         url = said.get("url", fields(said.get("data")).get("url"))
         if not isinstance(url, str) or not url:
-            raise Unavailable(f"{NAME} gave no address for the export's file (IN5)", request_id=handle.id, advice=LATER)
+            told = self._with_words(f"{NAME} gave no address for the export's file (IN5)", answer)
+            raise Unavailable(told, request_id=handle.id, advice=LATER)
         self._session.redactor.add(url)
         return url
 
-    def _state(self, handle: Handle) -> dict[str, object]:
-        return _export(self._get(self._session.paths.status, export=handle.id))
+    def _with_words(self, told: str, answer: Answer) -> str:
+        said = self._session.words(answer)
+        return f"{told}: {said}" if said else told
 
-    def _get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> object:
+    def _get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> Answer:
         """What is said of an export; raises `Expired` where it, or its file, is not known any more."""
         try:
-            return self._session.get(path, params, **names).json()
+            return self._session.get(path, params, **names)
         except NotFound as error:
             raise Expired(error.message, advice="It is asked for anew when the day is run again.") from None
 

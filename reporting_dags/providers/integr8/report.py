@@ -5,7 +5,7 @@ is made for much data, or from the report table, a page of 100 rows at a time, f
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from reporting_dags.model.column import Column, day, measure
@@ -116,7 +116,7 @@ def integr8_log(
         log: one of `LOGS`.
         fields: to ask for and keep; the log's time among them. A table sends all that it has, whatever is kept. A field
             that the document does not list is given as a `Column` of one's own.
-        grain: fields that together name a row (IN10).
+        grain: fields that together name a row (IN10). No document promises that: rows that share them are a warning.
         way: "export", or "table" for small or urgent windows.
         filters: of a table: status, offer_id, publisher, advertiser (IN3).
         timezone: IANA name of the zone in which days begin and end.
@@ -155,8 +155,9 @@ def integr8_log(
         provider=PROVIDER,
         name=name,
         query=query,
-        columns=tuple(event_column(one) if isinstance(one, str) else one for one in fields),
+        columns=tuple(_column(one, log) for one in fields),
         grain=tuple(grain),
+        grain_promised=False,
         calendar=Calendar(timezone=timezone, published_after=published_after, restated_at=restated_at),
         window_days=LONGEST_WINDOW_DAYS if way == "export" else 1,
         format=text if way == "export" else pages,
@@ -171,6 +172,14 @@ def integr8_log(
     counted = (day("Date"), measure(ROWS, "Rows of the day", unit="rows"))
     question = CountQuery(table=TABLES[log], timezone=timezone)
     return report.controlled(question, counted, format=DelimitedText(), window_days=MOST_COUNTED_DAYS)
+
+
+def _column(field: str | Column, log: str) -> Column:
+    """A field of a log; the provider may not know one that the document does not list, and leave it out (IN11)."""
+    if not isinstance(field, str):
+        return replace(field, documented=False)
+    column = event_column(field)
+    return column if log in FIELDS else replace(column, documented=False, optional=field != LOGS[log])
 
 
 def integr8_list(

@@ -15,6 +15,7 @@ from reporting_dags.providers.http import Http
 from reporting_dags.providers.limits import Limits
 from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.trouble import LATER, Unavailable
+from reporting_dags.providers.words import spoken
 
 NAME = "Integr8"
 REQUESTS_PER_MINUTE = 60
@@ -107,7 +108,7 @@ class Session:
 
         Raises:
             Partial: a page holds no list.
-            Failed: there are more pages than `most`.
+            Failed: there are more pages than `most`, or a refusal stands in place of one.
         """
         for number in range(1, most + 1):
             before()
@@ -115,6 +116,7 @@ class Session:
             said = fields(answer.json())
             pages, listed = fields(said.get("meta")).get("total_page"), said.get("data")
             if not isinstance(listed, list):
+                self.refuse(answer, f"GET {path}")
                 raise Partial(f"page {number} of {NAME}'s {path.rpartition('/')[2]} holds no list (IN2)", advice=LATER)
             yield answer, cast("list[object]", listed)
             if (number >= pages) if isinstance(pages, int) else len(cast("list[object]", listed)) < PAGE_SIZE:
@@ -140,10 +142,7 @@ class Session:
         return answer
 
     def _refusal(self, answer: Answer, method: str, path: str) -> ReportingError:
-        said = fields(answer.json())
-        error = said.get("error", said.get("message", ""))
-        words = str(fields(error).get("message", "")) if isinstance(error, dict) else str(error)
-        told = f"{NAME} refused {method} {path} ({answer.status}): {self.redactor.clean(words or 'no message')}"
+        told = f"{NAME} refused {method} {path} ({answer.status}): {self.words(answer) or 'no message'}"
         match answer.status:
             case 401:
                 return Unauthorized(told, advice="Check INTEGR8_API_KEY.")
@@ -158,6 +157,16 @@ class Session:
                 return Failed(told, advice="Check the report's declaration, and INTEGR8_INTEGRATION_ID.")
             case _:
                 return Failed(told, advice=LATER)
+
+    def words(self, answer: Answer) -> str:
+        """What the provider says in place of what was asked for, cleaned; empty if it says nothing."""
+        return self.redactor.clean(spoken(answer.body))
+
+    def refuse(self, answer: Answer, call: str) -> None:
+        """Raise `Failed` for an answer that lacks what the `call` asks for, if it says why."""
+        if words := self.words(answer):
+            told = f"{NAME} refused {call} ({answer.status}): {words}"
+            raise Failed(told, advice="Check INTEGR8_INTEGRATION_ID and what the API key may do.")
 
     @property
     def ahead(self) -> timedelta:

@@ -5,6 +5,7 @@ A job has no id: it is found again by its parameters. So nothing is lost in a cr
 
 import hashlib
 import itertools
+import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,16 +19,16 @@ from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Prov
 from reporting_dags.providers.http import Http
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.mintegral.report import AdvancedPerformanceQuery
-from reporting_dags.providers.redaction import Redactor
+from reporting_dags.providers.redaction import HIDDEN, Redactor
 from reporting_dags.providers.trouble import LATER, Unavailable
+from reporting_dags.providers.words import MOST_BYTES, opening, words
 
 NAME = "Mintegral"
 BASE_URL = "https://ss-api.mintegral.com"
 PATH = "/api/v2/reports/data"
 JOBS = Quota(api="mintegral jobs")
-_SIGNED_BACK = 60
-"""How many seconds back a token may be dated; how long one is good is not documented (MT1)."""
-_LONGEST_ERROR = 64 * 1024
+_SIGNATURE = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)
+"""The form of a token, which is no fixed text that a redactor could know."""
 _ELSEWHERE = "Check MINTEGRAL_BASE_URL; if it is right, run the day again later."
 _KEYS = "Check MINTEGRAL_ACCESS_KEY and MINTEGRAL_API_KEY, and the report's declaration."
 _SUPPORT = "Run the day again later; if it lasts, ask Mintegral's support."
@@ -79,7 +80,6 @@ class AdvancedPerformance(Provider):
         self._access_key = access_key
         self._api_key = api_key
         self._clock = clock
-        self._signed_seconds: set[int] = set()
         self.account = hashlib.sha256(f"mintegral:{access_key}".encode()).hexdigest()[:12]
         self.policy = JobPolicy(
             first_poll=first_poll,
@@ -107,13 +107,16 @@ class AdvancedPerformance(Provider):
             Partial: it is made, and lacks hours of the window (MT2, MT7).
             Denied, Failed, Unavailable: as `submit`.
         """
-        state = self._state(report, request)
-        if isinstance(state, Pending):
-            return state
+        said = self._state(report, request)
+        if isinstance(said, Pending):
+            return said
+        state = fields(said.get("data"))
         hours, whole = _number(state.get("hours")), report.calendar.hours(request.window)
         if str(state.get("is_complete")).lower() not in {"true", "1"}:
             told = "it does not say how many hours" if hours is None else f"{hours} of {whole} hours"
-            raise Partial(f"{NAME} does not call {request.window} complete yet ({told})", advice=LATER)
+            line = f"{NAME} does not call {request.window} complete yet ({told})"
+            # Where there is no state, what is said of it is all that there is.
+            raise Partial(line if state else self._with_words(line, said), advice=LATER)
         if hours is not None and hours < whole:
             raise Partial(f"{NAME} has {hours} of the {whole} hours of {request.window}", advice=LATER)
         return Ready()
@@ -133,11 +136,12 @@ class AdvancedPerformance(Provider):
         params = {**report.query.params(request.window), "type": "2"}
         with self._http.stream("GET", PATH, headers=self._signed, params=params) as body:
             if body.status != 200:
-                raise Failed(f"{NAME} answered the download with {body.status}", advice=LATER)
-            chunks = body.chunks()
+                told = f"{NAME} answered the download with {body.status}"
+                raise Failed(self._with_words(told, fields(parsed(body.head(MOST_BYTES)))), advice=LATER)
+            said, chunks = opening(body.chunks())
             first = next(chunks, b"")
             if first.lstrip().startswith((b"{", b"<")):
-                raise self._no_file(_whole(first, chunks))
+                raise self._no_file(said)
             yield itertools.chain([first] if first else [], chunks)
 
     @property
@@ -150,72 +154,61 @@ class AdvancedPerformance(Provider):
         self._http.close()
 
     def _signed(self) -> Mapping[str, str]:
-        """A fresh token for every try (MT1)."""
-        timestamp = str(self._fresh_second())
+        """A fresh token for every try, of the present second; two tries in one second share it (MT1)."""
+        timestamp = str(int(self._clock.now().timestamp()))
         return {"access-key": self._access_key, "timestamp": timestamp, "token": token(self._api_key, timestamp)}
 
-    def _fresh_second(self) -> int:
-        """The newest second that no token was made of yet: in one second there is time for several calls."""
-        while True:
-            now = int(self._clock.now().timestamp())
-            self._signed_seconds = {second for second in self._signed_seconds if now - second < _SIGNED_BACK}
-            for second in range(now, now - _SIGNED_BACK, -1):
-                if second not in self._signed_seconds:
-                    self._signed_seconds.add(second)
-                    return second
-            self._clock.sleep(1)
-
     def _state(self, report: Report[AdvancedPerformanceQuery], request: Request) -> Pending | Mapping[str, Any]:
-        """The `data` of code 200, or that the report is still being made (MT2)."""
+        """The answer with code 200, or that the report is still being made (MT2)."""
         params = {**report.query.params(request.window), "type": "1"}
         answer = self._http.call("GET", PATH, headers=self._signed, params=params)
-        if answer.status in {401, 403}:
-            raise Denied(f"{NAME} answered {answer.status}", advice=_KEYS)
-        if answer.status != 200:
-            raise Failed(f"{NAME} answered {answer.status}", advice="Check MINTEGRAL_BASE_URL.")
         said = fields(answer.json())
+        if answer.status in {401, 403}:
+            raise Denied(self._with_words(f"{NAME} answered {answer.status}", said), advice=_KEYS)
+        if answer.status != 200:
+            told = self._with_words(f"{NAME} answered {answer.status}", said)
+            raise Failed(told, advice="Check MINTEGRAL_BASE_URL.")
         match _code(said):
             case None:
-                raise Unavailable(f"{NAME} answered with what is no JSON object with a code", advice=_ELSEWHERE)
+                told = f"{NAME} answered with what is no JSON object with a code"
+                raise Unavailable(self._with_words(told, said), advice=_ELSEWHERE)
             case 200:
-                return fields(said.get("data"))
+                return said
             case 201 | 202:
                 return Pending(f"{NAME} is still making the report")
             case _:
                 raise self._refusal(said)
 
-    def _no_file(self, text: bytes) -> Exception:
-        """The error for what stands in place of the file: JSON (MT3), or else a web page."""
-        said = fields(parsed(text))
+    def _no_file(self, said: Mapping[str, Any]) -> Exception:
+        """The error for what stands in place of the file: JSON (MT3), or else a web page, which says nothing."""
         match _code(said):
             case None:
-                told = "what is neither a report nor an error with a code"
-                return Partial(f"{NAME} answered the download with {told}", advice=_ELSEWHERE)
+                told = f"{NAME} answered the download with what is neither a report nor an error with a code"
+                return Partial(self._with_words(told, said), advice=_ELSEWHERE)
             case 203:
-                return Expired(f"{NAME} does not know the report any more (code 203)", advice=LATER)
+                told = f"{NAME} does not know the report any more (code 203)"
+                return Expired(self._with_words(told, said), advice=LATER)
             case 204:
-                return NotReady(f"{NAME} is still making the report (code 204)")
+                return NotReady(self._with_words(f"{NAME} is still making the report (code 204)", said))
             case 205:
-                return NotReady(f"the report had expired, and {NAME} is making it again (code 205)")
+                told = f"the report had expired, and {NAME} is making it again (code 205)"
+                return NotReady(self._with_words(told, said))
             case _:
                 return self._refusal(said)
 
+    def _words(self, said: Mapping[str, Any]) -> str:
+        """What is said in `msg` and `data`, or wherever else a refusal has its words (MT2)."""
+        return self._redactor.clean(_SIGNATURE.sub(HIDDEN, words(said, also=("data",))), limit=200)
+
+    def _with_words(self, told: str, said: Mapping[str, Any]) -> str:
+        found = self._words(said)
+        return f"{told}: {found}" if found else told
+
     def _refusal(self, said: Mapping[str, Any]) -> Denied | Failed:
-        words = " ".join(str(said[key]) for key in ("msg", "data") if said.get(key))
-        told = self._redactor.clean(words, limit=200) or "no message"
+        told = self._words(said) or "no message"
         if _code(said) == 10000:
             return Denied(f"{NAME} refused (code 10000): {told}", advice=_KEYS)
         return Failed(f"{NAME} answered with the unknown code {_code(said)}: {told}", advice=_SUPPORT)
-
-
-def _whole(first: bytes, chunks: Iterator[bytes]) -> bytes:
-    """`first` and what follows, as far as an error can be long; errors may arrive in pieces too."""
-    text = bytearray(first)
-    for chunk in chunks:
-        text += chunk
-        if len(text) > _LONGEST_ERROR:
-            break
-    return bytes(text)
 
 
 def _code(said: Mapping[str, Any]) -> int | None:

@@ -32,12 +32,13 @@ from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.orangeclick.report import OrangeClickQuery
 from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.trouble import LATER
+from reporting_dags.providers.words import MOST_BYTES, opening, words
 
 NAME = "OrangeClickMedia"
 BASE_URL = "https://app.orangeclickmedia.com/api/v1"
 REQUESTS = Quota(api="orangeclick requests")
 REQUESTS_PER_MINUTE = 5
-_MOST_WORDS = 64 * 1024
+_DECLARATION = "Check the report's declaration: its dimensions, metrics, currency and filters."
 
 
 class OrangeClick(Provider):
@@ -119,18 +120,28 @@ class OrangeClick(Provider):
                 raise self._refusal(answer)
             if answer.is_page:
                 raise Failed(f"{NAME} answered with a web page in place of JSON", advice="Check ORANGECLICK_BASE_URL.")
-            yield answer.chunks()
+            said, chunks = opening(answer.chunks())
+            if _is_refusal(said):
+                raise self._refused(said)
+            yield chunks
 
     def _refusal(self, answer: Body) -> ReportingError:
-        said = parsed(answer.head(_MOST_WORDS))
-        told = self._redactor.clean(_words(fields(said)) or "no message", limit=600)
+        told = self._told(fields(parsed(answer.head(MOST_BYTES))))
         if answer.status in {401, 403}:
             return Denied(f"{NAME} refused ({answer.status}): {told}", advice="Check ORANGECLICK_API_TOKEN.")
         if answer.status == 422:
-            advice = "Check the report's declaration: its dimensions, metrics, currency and filters."
-            return Failed(f"{NAME} refused the query (422): {told}", advice=advice)
+            return Failed(f"{NAME} refused the query (422): {told}", advice=_DECLARATION)
         advice = "Check ORANGECLICK_BASE_URL." if answer.status == 404 else LATER
         return Failed(f"{NAME} answered {answer.status}: {told}", advice=advice)
+
+    def _refused(self, said: Mapping[str, Any]) -> Failed:
+        """The error for a refusal whose status is 200: what is wrong, it can only say in words."""
+        advice = _DECLARATION if said.get("errors") else "Check ORANGECLICK_API_TOKEN and the report's declaration."
+        told = self._told(said if words(said) else {"message": f"its status is {said.get('status')!r}"})
+        return Failed(f"{NAME} refused the query (200): {told}", advice=advice)
+
+    def _told(self, said: Mapping[str, Any]) -> str:
+        return self._redactor.clean(words(said) or "no message", limit=600)
 
     @property
     def ahead(self) -> timedelta:
@@ -142,10 +153,9 @@ class OrangeClick(Provider):
         self._http.close()
 
 
-def _words(said: Mapping[str, Any]) -> str:
-    """The message and what is wrong with each field, as in `Validation failed; dimensions.0: … is invalid`."""
-    errors = said.get("errors")
-    told = [str(said["message"])] if said.get("message") else []
-    for field, reasons in fields(errors).items():
-        told.append(f"{field}: {' '.join(map(str, reasons)) if isinstance(reasons, list) else reasons}")
-    return "; ".join(told)
+def _is_refusal(said: Mapping[str, Any]) -> bool:
+    """Whether an answer without rows calls itself no success, or has words alone (OC4, OC5)."""
+    status, rows = said.get("status"), said.get("data")
+    if status == "success" or (isinstance(rows, list) and rows):
+        return False
+    return status is not None or words(said) != ""

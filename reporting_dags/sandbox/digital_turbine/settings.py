@@ -96,6 +96,9 @@ class DtSettings(Switches):
     user_level_masked_app: str = switch(
         "kept", "UL4 A: a row of masked users has its App ID (kept), or an empty one", choices=("kept", "empty")
     )
+    user_level_masked_apart: bool = switch(
+        False, "UL4 A: masked users of one country and placement have a row each, and are not aggregated"
+    )
     user_level_huge: bool = switch(True, "A: every day has a row of masked users with impressions over 2**53")
     user_level_rows_factor: float = switch(1.0, "A: how many times the usual users an app has")
 

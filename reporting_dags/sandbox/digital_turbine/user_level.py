@@ -145,6 +145,8 @@ def answer(
                     printed(fact.revenue, settings.floats),
                 ]
             )
+            if masked and settings.user_level_masked_apart:
+                rows.append([*rows[-1][:-2], "1", printed(0.25, settings.floats)])
     rng = Random(f"{owner.seed}|{day}|{apps}|{order}")
     rows.sort(key=lambda _: rng.random())
     names = _FYBER if settings.user_level_headers == "fyber" else {}

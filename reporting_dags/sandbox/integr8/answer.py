@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zlib import crc32
 
 from reporting_dags.sandbox.damage import damage
 from reporting_dags.sandbox.faults import Fault
@@ -18,6 +19,7 @@ from reporting_dags.sandbox.owner import Owner
 from reporting_dags.sandbox.table import QUOTE, Table
 
 ENTITY = "offer_db_id"
+_KEYS = ("real_tx_id", "event_id", "id")
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,33 @@ def rows(seed: int, account: Account, log: Log, span: Span, *, at: datetime, set
     """An account's rows of a range that are known at `at`, oldest first; those of one moment in a fixed order."""
     made, delay = world(seed, account, settings), timedelta(seconds=settings.delay_seconds)
     first, last = max(span.start.date(), FIRST_DAY), min(span.end, at).date()
-    found: list[Row] = []
+    found: list[tuple[Row, Row]] = []
     for n in range((last - first).days + 1):
-        for row in log.rows(made, first + timedelta(days=n)):
+        for row, like in _with_keys(
+            sorted(log.rows(made, first + timedelta(days=n)), key=_place), settings.shared_keys
+        ):
             inside = span.start <= row.moment < span.end or (settings.end_counts and row.moment == span.end)
             if inside and row.moment + delay <= at:
-                found.append(row)
-    found.sort(key=lambda row: (row.moment, row.key))
-    return [(row.key, row.seen(at)) for row in found]
+                found.append((row, like))
+    found.sort(key=lambda pair: _place(pair[0]))
+    unknown = dict.fromkeys(settings.unknown_fields)
+    return [
+        (like.key, {**row.seen(at), **{name: like.values[name] for name in _KEYS if name in row.values}, **unknown})
+        for row, like in found
+    ]
+
+
+def _place(row: Row) -> tuple[datetime, str]:
+    return row.moment, row.key
+
+
+def _with_keys(of_day: Sequence[Row], one_in: int) -> list[tuple[Row, Row]]:
+    """Each row of a day with the row whose key it has: its own, or now and then that of the row before it."""
+    before = (of_day[0], *of_day[:-1]) if of_day else ()
+    return [
+        (row, last if one_in and crc32(row.key.encode()) % one_in == 0 else row)
+        for row, last in zip(of_day, before, strict=True)
+    ]
 
 
 class _Cell(str):

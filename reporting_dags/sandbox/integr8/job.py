@@ -1,6 +1,6 @@
 """An export: what became of an order, and the object that tells of it (IN5 to IN7)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -109,12 +109,13 @@ class Job:
         return {"duration_seconds": seconds, "range_truncated": self.truncated, "total": self.total}
 
 
-def table(order: Order, found: list[Shown], entity: str) -> Table:
+def table(order: Order, found: list[Shown], entity: str, *, left_out: Collection[str] = ()) -> Table:
     """The file that an order becomes: the fields as asked for, then a column for each further parameter."""
-    header, lines = [*order.fields, *order.extra_parameters], list[list[str]]()
+    names = [name for name in order.fields if name not in left_out]
+    header, lines = [*names, *order.extra_parameters], list[list[str]]()
     for _, values in found:
         further = _further(values) if order.extra_parameters else {}
-        fields = [printed(values[name]) for name in order.fields]
+        fields = [printed(values[name]) for name in names]
         lines.append([*fields, *(further.get(name, "") for name in order.extra_parameters)])
     return Table(header, lines, delimiter=order.delimiter, day=order.log.time, entity=entity)
 

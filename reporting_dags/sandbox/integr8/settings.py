@@ -47,6 +47,11 @@ class Integr8Settings(Switches):
     exports_per_day: int = switch(10, "IN8 F: exports a UTC day, for each account; refused ones are not counted")
     quota_status: int = switch(429, "IN8 A: the status of an export over that")
     keep_days: int = switch(90, "IN8 F: days that an export's file is kept")
+    shared_keys: int = switch(
+        0, "IN10 A: about one row in so many has the key of the row before it on the same UTC day; 0: none"
+    )
+    unknown_fields: tuple[str, ...] = switch((), "IN4 A: fields that it does not know by these names: they come empty")
+    unknown_fields_shown: bool = switch(True, "IN4 A: an export has a column for such a field, which is empty")
     restate_days: int = switch(30, "IN9 A: conversions turn to Rejected until they are this old")
     mask_personal: bool = switch(False, "IN9 F: IP addresses are masked and e-mails hashed")
     null_texts: bool = switch(True, "A: some texts are null; else they are empty")

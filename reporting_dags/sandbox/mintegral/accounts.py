@@ -33,32 +33,23 @@ def token(api_key: str, timestamp: str) -> str:
     return _md5(api_key + _md5(timestamp))
 
 
-class Door:
-    """Lets calls in; remembers which tokens have been used."""
+def holder(call: Call, settings: MintegralSettings) -> Account:
+    """The account that the call's headers speak for; calls of one second share their token.
 
-    def __init__(self) -> None:
-        self._used: set[tuple[str, str]] = set()
-
-    def account(self, call: Call, settings: MintegralSettings) -> Account:
-        """The account that the call's headers speak for.
-
-        Raises:
-            RefusedError: They speak for none (MT1).
-        """
-        key, timestamp, given = (call.headers.get(name, "") for name in ("access-key", "timestamp", "token"))
-        if not key or not timestamp or not given:
-            raise RefusedError("access-key, timestamp and token are required")
-        found = next((one for one in ACCOUNTS if one.access_key == key), None)
-        if found is None or found.revoked or key in settings.disabled_access_keys:
-            raise RefusedError("access-key is invalid")
-        if not _is_near(timestamp, call.now, settings.token_seconds):
-            raise RefusedError("timestamp is invalid or expired")
-        if given != token(found.api_key, timestamp):
-            raise RefusedError("token is invalid")
-        if settings.token_once and (key, given) in self._used:
-            raise RefusedError("token has been used")
-        self._used.add((key, given))
-        return found
+    Raises:
+        RefusedError: They speak for none (MT1).
+    """
+    key, timestamp, given = (call.headers.get(name, "") for name in ("access-key", "timestamp", "token"))
+    if not key or not timestamp or not given:
+        raise RefusedError("access-key, timestamp and token are required")
+    found = next((one for one in ACCOUNTS if one.access_key == key), None)
+    if found is None or found.revoked or key in settings.disabled_access_keys:
+        raise RefusedError("access-key is invalid")
+    if not _is_near(timestamp, call.now, settings.token_seconds):
+        raise RefusedError("timestamp is invalid or expired")
+    if given != token(found.api_key, timestamp):
+        raise RefusedError("token is invalid")
+    return found
 
 
 def _is_near(timestamp: str, now: datetime, seconds: int) -> bool:

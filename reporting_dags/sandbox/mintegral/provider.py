@@ -12,7 +12,7 @@ from reporting_dags.sandbox.damage import damaged
 from reporting_dags.sandbox.endpoint import Call, Endpoint, Subject
 from reporting_dags.sandbox.faults import Faults
 from reporting_dags.sandbox.mintegral import question
-from reporting_dags.sandbox.mintegral.accounts import ACCOUNTS, Account, Door
+from reporting_dags.sandbox.mintegral.accounts import ACCOUNTS, Account, holder
 from reporting_dags.sandbox.mintegral.answer import HOUR, answer, states
 from reporting_dags.sandbox.mintegral.jobs import ACCEPTED, EXPIRED, GENERATING, NOT_READY, UNKNOWN, Generated, Jobs
 from reporting_dags.sandbox.mintegral.question import DAILY, HOURLY, Question, RefusedError
@@ -52,8 +52,7 @@ class Mintegral:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every job and used token."""
-        self._door = Door()
+        """Forget every job."""
         self._jobs = Jobs(lambda: {fault.number for fault in self._faults.scripted()})
 
     @property
@@ -143,7 +142,7 @@ class Mintegral:
 
     def _admitted(self, call: Call, settings: MintegralSettings) -> tuple[Owner, str, Question]:
         """Whose call it is, its job and its question; all are noted."""
-        account = self._door.account(call, settings)
+        account = holder(call, settings)
         call.facts["account"] = account.name
         asked = question.read(call.query, settings=settings, now=call.now)
         name = hashlib.sha256(f"{account.name}|{asked}".encode()).hexdigest()[:16]

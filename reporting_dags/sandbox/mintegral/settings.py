@@ -14,7 +14,6 @@ class MintegralSettings(Switches):
     """
 
     token_seconds: int = switch(300, "MT1 A: how far a token's timestamp may be from the sandbox's time")
-    token_once: bool = switch(False, "MT1 A: a token that has been used is refused")
     disabled_access_keys: tuple[str, ...] = switch((), "A: accounts that are disabled now")
     fill_seconds: float = switch(0.0, "MT2: sandbox seconds until requested data is generated")
     fill_polls: int = switch(1, "MT2: how many type=1 calls after the one that began it are answered 202 first")
