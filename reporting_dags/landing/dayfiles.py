@@ -38,6 +38,7 @@ class DayFile:
         self.fingerprint = Fingerprint(report.schema)
         self.bad: list[Note] = []
         self.rounded: list[Note] = []
+        self.strays: list[Note] = []
         self._schema = report.schema
         self._waiting: list[pa.RecordBatch] = []
         self._grains: list[Hashes] = []
@@ -123,6 +124,8 @@ class DayFiles:
             self._files[note.day].bad.append(note)
         for note in pieces.rounded:
             self._files[note.day].rounded.append(note)
+        for note in pieces.strays:
+            self._files[note.day].strays.append(note)
         for piece in pieces.pieces:
             self._files[piece.day].add(piece)
         self._relieve()

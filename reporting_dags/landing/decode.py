@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.landing.delimited import DelimitedPart
+from reporting_dags.landing.flags import flagged
 from reporting_dags.landing.guard import dropped, guarded
 from reporting_dags.landing.hashing import Hashes, row_hashes
 from reporting_dags.landing.json_rows import JsonPart
 from reporting_dags.landing.part import OpenPart, Part, sent
 from reporting_dags.landing.rowdays import Ordinals, RowDays, day_of, ordinal_of
+from reporting_dags.landing.times import read_times
 from reporting_dags.landing.values import Mask, Typed, read_values, shortened
-from reporting_dags.model.column import Column
+from reporting_dags.model.column import MOMENT, Column
 from reporting_dags.model.days import Window
 from reporting_dags.model.format import DelimitedText, JsonRows
 from reporting_dags.model.report import Report
@@ -75,6 +76,7 @@ class Decoded:
         grains: the hash of each row's grain.
         bad: values that cannot be read; null in `batch`.
         rounded: values that were rounded to what their type holds.
+        strays: times that tell their row's hour or event, and lie outside of the row's day.
     """
 
     read: int
@@ -84,6 +86,7 @@ class Decoded:
     grains: Hashes
     bad: tuple[Note, ...] = ()
     rounded: tuple[Note, ...] = ()
+    strays: tuple[Note, ...] = ()
 
 
 def decode(
@@ -107,6 +110,8 @@ class _Decoder:
         self._schema = report.schema
         self._privacy = report.privacy
         self._grain = report.grain_names
+        self._zone = report.calendar.timezone
+        self._row_times = {column.name: tolerance for column, tolerance in report.row_times}
         self._days = RowDays(report, window)
         self._wanted = np.array(sorted(ordinal_of(day) for day in days), dtype=np.int32)
 
@@ -123,8 +128,12 @@ class _Decoder:
         distinct: dict[str, AnyArray] = {}
         bad: list[Note] = []
         rounded: list[Note] = []
+        strays: list[Note] = []
         for column in self._kept:
-            typed = _typed(column, by_header)
+            typed = _typed(column, by_header, self._zone)
+            if column.name in self._row_times:
+                outside = self._days.outside(days, typed.values, self._row_times[column.name])
+                strays += _notes(column, by_header, days, outside)
             kept.append(guarded(column, typed.values, self._privacy))
             distinct[column.name] = typed.values if dropped(column, self._privacy) else kept[-1]
             bad += _notes(column, by_header, days, typed.bad)
@@ -139,15 +148,17 @@ class _Decoder:
             grains=row_hashes(self._grain, grain) if grain else np.zeros(len(days), dtype=np.uint64),
             bad=tuple(bad),
             rounded=tuple(rounded),
+            strays=tuple(strays),
         )
 
 
-def _typed(column: Column, texts: Mapping[str, AnyArray]) -> Typed:
-    if column.flags is None:
-        return read_values(texts[column.header], column.type)
-    source, flagged = column.flags
-    # What a row does not have is as good as empty.
-    return Typed(pc.is_in(texts[source].fill_null(""), pa.array(flagged, pa.string())))
+def _typed(column: Column, texts: Mapping[str, AnyArray], zone: str) -> Typed:
+    if column.flags is not None:
+        source, words = column.flags
+        return Typed(flagged(texts[source], words, masks=column.masks))
+    if column.type.equals(MOMENT):
+        return read_times(texts[column.header], column.forms, zone)
+    return read_values(texts[column.header], column.type)
 
 
 def _notes(column: Column, texts: Mapping[str, AnyArray], days: Ordinals, marked: Mask | None) -> list[Note]:

@@ -34,6 +34,7 @@ class Pieces:
     pieces: tuple[Piece, ...]
     bad: tuple[Note, ...]
     rounded: tuple[Note, ...]
+    strays: tuple[Note, ...] = ()
 
 
 def split(batches: Iterable[Decoded]) -> Iterator[Pieces]:
@@ -73,4 +74,5 @@ def _by_day(gathered: list[Decoded]) -> Pieces:
         pieces=tuple(pieces),
         bad=tuple(note for each in gathered for note in each.bad),
         rounded=tuple(note for each in gathered for note in each.rounded),
+        strays=tuple(note for each in gathered for note in each.strays),
     )

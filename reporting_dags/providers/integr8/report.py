@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reporting_dags.model.column import Column, day, measure
+from reporting_dags.model.column import Column, TimeForm, day, measure
 from reporting_dags.model.days import Calendar, SnapshotCalendar
 from reporting_dags.model.format import DelimitedText, JsonRows
 from reporting_dags.model.report import ROWS, Report, as_given, declaration_error, known_or_refuse
@@ -91,6 +91,7 @@ def integr8_log(
     timezone: str = "UTC",
     restated_at: tuple[int, ...] = (),
     published_after: timedelta = timedelta(hours=1),
+    time_forms: tuple[TimeForm, ...] = (TimeForm.TEXT,),
     description: str = "",
 ) -> Report[Query]:
     """Declare a log.
@@ -106,6 +107,8 @@ def integr8_log(
         timezone: IANA name of the zone in which days begin and end.
         restated_at: ages in days at which a day is worth pulling again (IN9).
         published_after: from the end of a day until its data is out.
+        time_forms: how times are written. The document shows texts with an offset (IN11); of texts without one, which
+            it leaves open, those of `timezone` are meant, the zone in which the log is asked for.
         description: for the UI and the data dictionary.
 
     Raises:
@@ -138,7 +141,7 @@ def integr8_log(
         provider=PROVIDER,
         name=name,
         query=query,
-        columns=tuple(event_column(one) if isinstance(one, str) else one for one in fields),
+        columns=tuple(event_column(one, time_forms) if isinstance(one, str) else one for one in fields),
         grain=tuple(grain),
         calendar=Calendar(timezone=timezone, published_after=published_after, restated_at=restated_at),
         window_days=LONGEST_WINDOW_DAYS if way == "export" else 1,

@@ -83,7 +83,7 @@ class Exports:
         limit = settings.rows_limit
         if call.fault is not None and call.fault_is("truncate"):
             limit = min(limit, call.fault["rows"])
-        made = table(placed, found[:limit], ENTITY)
+        made = table(placed, found[:limit], ENTITY, local=settings.export_times == "local")
         damage(made, self._struck(placed.log.name, *placed.span.days))
         total = len(made.rows)
         if call.fault is not None and call.fault_is("total"):
