@@ -19,6 +19,7 @@ from reporting_dags.sandbox.server import Sandbox
 
 Row = tuple[Any, ...]
 _EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+_NO_IDS = {"", "null", "none", "unknown", "n/a"}
 _UNIT = Decimal(1).scaleb(-18)
 
 
@@ -51,7 +52,8 @@ def landed_rows(data: Store, report: Report[Any], day: date) -> Counter[Row]:
 def _kept(column: Column, row: Mapping[str, str], others: Mapping[str, str]) -> Any:
     if column.flags is not None:
         header, texts = column.flags
-        return row[header] in texts
+        plain = row[header].replace("-", "").lower()
+        return row[header] in texts or (column.masks and (plain in _NO_IDS or not plain.strip("0")))
     if column.rest:
         return _alike(json.dumps(others)) if others else ""
     text = next(row[name] for name in (column.header, *column.aliases) if name in row)

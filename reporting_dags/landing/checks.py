@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,9 +14,12 @@ from reporting_dags.landing.dayfiles import DayFile
 from reporting_dags.landing.grain import confirmed, twice
 from reporting_dags.landing.guard import dropped
 from reporting_dags.landing.origin import without_origin
+from reporting_dags.landing.rowdays import DECLARE_FORM
 from reporting_dags.landing.sums import Sums
+from reporting_dags.landing.times import read_times, why_unread
 from reporting_dags.landing.totals import total_row
 from reporting_dags.landing.values import shortened
+from reporting_dags.model.column import MOMENT
 from reporting_dags.model.days import ranges
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
@@ -27,6 +31,8 @@ ROWS_COMPLETE = "rows_complete"
 
 _DECLARE = "Fix: if the provider does pay in it, add it to the report's currencies"
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_STRAY_ADVICE = "Fix: compare the report's time zone and the column's forms, as declared, with what the provider sends"
+_TIME_ADVICE = "Fix: declare the report in UTC, where every time is there once"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +45,7 @@ class CheckResult:
         blocking: whether a day that does not pass may not be published; else it is landed with a warning.
         detail: one line.
         facts: what was counted.
+        advice: what to do if it has not passed; empty where `detail` says all.
     """
 
     name: str
@@ -46,6 +53,7 @@ class CheckResult:
     detail: str
     facts: Mapping[str, int | float | str] = field(default_factory=dict[str, int | float | str])
     blocking: bool = True
+    advice: str = ""
 
 
 def schema(report: Report[Any], file: DayFile) -> CheckResult:
@@ -64,13 +72,25 @@ def schema(report: Report[Any], file: DayFile) -> CheckResult:
         examples.setdefault(note.column, note.example)
     if not counts:
         return CheckResult(name=SCHEMA, passed=True, detail=f"{len(report.kept)} columns as declared", facts=facts)
-    types = {column.header: column.type for column in report.kept}
-    told = [
-        f"column {header!r}: {count} values are not {_plain(types[header])}"
-        + (f", such as {examples[header]!r}" if examples[header] else "")
-        for header, count in counts.items()
-    ]
-    return CheckResult(name=SCHEMA, passed=False, detail="; ".join(told), facts={**facts, "bad_values": counts.total()})
+    columns = {column.header: column for column in report.kept}
+    told: list[str] = []
+    advice: list[str] = []
+    for header, count in counts.items():
+        column, example = columns[header], examples[header]
+        text = f"column {header!r}: {count} values are not {_plain(column.type)}"
+        text += f", such as {example!r}" if example else ""
+        if example and column.type.equals(MOMENT):
+            why = why_unread(example, column.forms, report.calendar.timezone)
+            text += f", {why}"
+            advice.append(_TIME_ADVICE if why.startswith("a local time") else DECLARE_FORM)
+        told.append(text)
+    return CheckResult(
+        name=SCHEMA,
+        passed=False,
+        detail="; ".join(told),
+        facts={**facts, "bad_values": counts.total()},
+        advice=". ".join(dict.fromkeys(advice)),
+    )
 
 
 def read_back(report: Report[Any], file: DayFile) -> None:
@@ -131,13 +151,16 @@ def grain_unique(report: Report[Any], file: DayFile) -> CheckResult:
 
 
 def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:
-    """Every row is of this day, and every currency is one that is declared, or looks like an ISO 4217 code."""
+    """Every row and its times are of this day; every currency is declared, or looks like an ISO 4217 code."""
     currencies = file.sums.currencies()
     money = file.sums.money()
     declared = {column.name: column.currencies for column in report.kept if column.currencies}
     others = [code for name, codes in declared.items() for code in money.get(name, {}) if code not in codes]
     wrong = [currency for currency in currencies if not _CURRENCY.fullmatch(currency)] + others
     facts = {"day": ranges([file.day]), "currencies": ", ".join(shortened(each) for each in currencies[:10])}
+    if file.strays:
+        strays = _strays(report, file)
+        return CheckResult(name=DAY_AND_CURRENCY, passed=False, detail=strays, facts=facts, advice=_STRAY_ADVICE)
     if wrong:
         sources = sorted({column.currency_from for column in report.kept if column.currency_from})
         known = sorted({code for codes in declared.values() for code in codes})
@@ -149,6 +172,25 @@ def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:
         return CheckResult(name=DAY_AND_CURRENCY, passed=False, detail=told, facts=facts)
     told = f"rows of {ranges([file.day])} alone" + (f", money in {facts['currencies']}" if currencies else "")
     return CheckResult(name=DAY_AND_CURRENCY, passed=True, detail=told, facts=facts)
+
+
+def _strays(report: Report[Any], file: DayFile) -> str:
+    zone = report.calendar.timezone
+    columns = {column.header: column for column in report.kept}
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for note in file.strays:
+        counts[note.column] += note.count
+        examples.setdefault(note.column, note.example)
+    told: list[str] = []
+    for header, count in counts.items():
+        example = examples[header]
+        text = f"column {header!r} holds {example!r}" if example else f"column {header!r} holds a time"
+        if example:
+            read = read_times(pa.array([example], pa.string()), columns[header].forms, zone).values[0].as_py()
+            text += f", which is {read.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}" if read else ""
+        told.append(f"{text}, outside of the day of its row, {file.day}, {zone} ({count} such rows)")
+    return "; ".join(told)
 
 
 def rows_complete(read: int | None, counted: int, expected: int | None) -> CheckResult:

@@ -46,6 +46,7 @@ class DayFile:
         self.rounded: list[Note] = []
         self.changed: list[Note] = []
         self._report = report
+        self.strays: list[Note] = []
         self._schema = report.schema
         self._origin = origin
         self._waiting: list[pa.RecordBatch] = []
@@ -151,6 +152,8 @@ class DayFiles:
             self._files[note.day].rounded.append(note)
         for note in pieces.changed:
             self._files[note.day].changed.append(note)
+        for note in pieces.strays:
+            self._files[note.day].strays.append(note)
         for piece in pieces.pieces:
             self._files[piece.day].add(piece)
         self._relieve()

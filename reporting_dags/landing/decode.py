@@ -13,15 +13,17 @@ import pyarrow.compute as pc
 
 from reporting_dags.landing.arrow import AnyArray
 from reporting_dags.landing.delimited import DelimitedPart
+from reporting_dags.landing.flags import flagged
 from reporting_dags.landing.guard import dropped, guarded
 from reporting_dags.landing.hashing import Hashes, row_hashes
 from reporting_dags.landing.json_rows import JsonPart
 from reporting_dags.landing.part import OpenPart, Part, sent
 from reporting_dags.landing.placeholders import without_placeholders
 from reporting_dags.landing.rowdays import Ordinals, RowDays, day_of, ordinal_of
+from reporting_dags.landing.times import read_times
 from reporting_dags.landing.totals import Likenesses, TotalLooks
 from reporting_dags.landing.values import Mask, Typed, read_values, shortened
-from reporting_dags.model.column import Column
+from reporting_dags.model.column import MOMENT, Column
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import DelimitedText, JsonRows
@@ -88,6 +90,7 @@ class Decoded:
         changed: values that were read as something else than was sent.
         part: the place of the file among those of the answer.
         likeness: whether each row looks like a total; None where none does.
+        strays: times that tell their row's hour or event, and lie outside of the row's day.
     """
 
     read: int
@@ -100,6 +103,7 @@ class Decoded:
     changed: tuple[Note, ...] = ()
     part: int = 0
     likeness: Likenesses | None = None
+    strays: tuple[Note, ...] = ()
 
 
 def decode(
@@ -130,6 +134,8 @@ class _Decoder:
         self._grain = report.grain_names
         self._none_texts = frozenset(report.none_texts)
         self._codes = frozenset(column.currency_from for column in report.columns if column.currency_from)
+        self._zone = report.calendar.timezone
+        self._row_times = {column.name: tolerance for column, tolerance in report.row_times}
         self._days = RowDays(report, window)
         self._wanted = np.array(sorted(ordinal_of(day) for day in days), dtype=np.int32)
 
@@ -147,12 +153,16 @@ class _Decoder:
         bad: list[Note] = []
         rounded: list[Note] = []
         changed: list[Note] = []
+        strays: list[Note] = []
         for column in self._kept:
             if column.header in self._codes:
                 codes, lower = _upper_case(by_header[column.header])
                 changed += _notes(column, by_header, days, lower, read_as=_UPPER_CASE)
                 by_header[column.header] = codes
             typed = self._typed(column, by_header)
+            if column.name in self._row_times:
+                outside = self._days.outside(days, typed.values, self._row_times[column.name])
+                strays += _notes(column, by_header, days, outside)
             kept.append(guarded(column, typed.values, self._privacy))
             distinct[column.name] = typed.values if dropped(column, self._privacy) else kept[-1]
             bad += _notes(column, by_header, days, typed.bad)
@@ -169,17 +179,19 @@ class _Decoder:
             bad=tuple(bad),
             rounded=tuple(rounded),
             changed=tuple(changed),
+            strays=tuple(strays),
             part=part,
             likeness=looks.of(by_header),
         )
 
     def _typed(self, column: Column, texts: Mapping[str, AnyArray]) -> Typed:
-        if column.flags is None:
-            own = texts[column.header]
-            return without_placeholders(column, own, read_values(own, column.type), self._none_texts)
-        source, flagged = column.flags
-        # What a row does not have is as good as empty.
-        return Typed(pc.is_in(texts[source].fill_null(""), pa.array(flagged, pa.string())))
+        if column.flags is not None:
+            source, words = column.flags
+            return Typed(flagged(texts[source], words, masks=column.masks))
+        own = texts[column.header]
+        is_time = column.type.equals(MOMENT)
+        typed = read_times(own, column.forms, self._zone) if is_time else read_values(own, column.type)
+        return without_placeholders(column, own, typed, self._none_texts)
 
 
 def _upper_case(texts: AnyArray) -> tuple[AnyArray, Mask | None]:

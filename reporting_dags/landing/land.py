@@ -201,7 +201,9 @@ def _landed(
     failed = [check for check in checks if check.blocking and not check.passed]
     if failed:
         kind = Partial if complete in failed else DataError
-        return RefusedDay(day=file.day, error=kind("; ".join(check.detail for check in failed)), checks=checks)
+        advice = ". ".join(check.advice for check in failed if check.advice)
+        error = kind("; ".join(check.detail for check in failed), advice=advice)
+        return RefusedDay(day=file.day, error=error, checks=checks)
     landed = LandedDay(
         day=file.day,
         path=file.path,

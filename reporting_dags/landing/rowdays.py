@@ -1,5 +1,6 @@
 """The day of each row: from the day column, from a moment in the report's time zone, or the one day of a snapshot."""
 
+import functools
 import re
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -12,9 +13,10 @@ import pyarrow.compute as pc
 
 from reporting_dags.landing.arrow import AnyArray, listed
 from reporting_dags.landing.part import sent
+from reporting_dags.landing.times import local_time, read_times, why_unread
 from reporting_dags.landing.totals import is_total
-from reporting_dags.landing.values import read_values, shortened
-from reporting_dags.model.column import MOMENT, Kind
+from reporting_dags.landing.values import Mask, shortened
+from reporting_dags.model.column import MOMENT, Column, Kind
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.report import Report
@@ -22,6 +24,8 @@ from reporting_dags.model.report import Report
 Ordinals = npt.NDArray[np.int32]
 """Days since 1970-01-01."""
 
+DECLARE_FORM = "Fix: if the provider writes times so, name the form among the column's forms in its declaration"
+"""What to do about a value that is no time of a declared form."""
 _EPOCH = date(1970, 1, 1)
 _DAY = re.compile(r"[0-9]{8}|([0-9]{4}-[0-9]{2}-[0-9]{2})([T ]00:00(:00(\.0+)?)?(Z|[+-]00(:?00)?)?)?")
 
@@ -56,16 +60,25 @@ class RowDays:
         if column is None:
             return np.full(len(texts[0]), ordinal_of(self._window.first), dtype=np.int32)
         if column.kind is Kind.TIME:
-            return self._from_moments(column.header, texts[self._place])
+            return self._from_moments(column, texts[self._place])
         return self._from_days(column.header, texts[self._place])
 
-    def _from_moments(self, header: str, texts: AnyArray) -> Ordinals:
-        moments = read_values(texts, MOMENT).values
-        if moments.null_count:
-            unread = listed(texts.filter(pc.is_null(moments)))[0]
-            raise DataError(f"column {header!r} holds {shortened(unread)!r}, which is no time")
-        times: npt.NDArray[np.int64] = pc.cast(moments, pa.int64()).to_numpy(zero_copy_only=False)
-        places = np.searchsorted(self._borders(), times, side="right") - 1
+    def outside(self, days: Ordinals, moments: AnyArray, tolerance: timedelta) -> Mask:
+        """Rows whose moment lies outside of their day by more than `tolerance`; a row without a moment does not."""
+        places = days - ordinal_of(self._window.first)
+        times: npt.NDArray[np.int64] = pc.cast(moments, pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+        slack = tolerance // timedelta(microseconds=1)
+        early, late = times < self._borders[places] - slack, times >= self._borders[places + 1] + slack
+        return (early | late) & pc.is_valid(moments).to_numpy(zero_copy_only=False)
+
+    def _from_moments(self, column: Column, texts: AnyArray) -> Ordinals:
+        header = column.header
+        moments = read_times(texts, column.forms, self._calendar.timezone).values
+        unread = np.flatnonzero(pc.is_null(moments).to_numpy(zero_copy_only=False))
+        local = [self._local_day(column, text) for text in listed(texts.filter(pc.is_null(moments)))]
+        times: npt.NDArray[np.int64] = pc.cast(moments, pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+        places = np.searchsorted(self._borders, times, side="right") - 1
+        places[unread] = [(day - self._window.first).days for day in local]
         outside = np.flatnonzero((places < 0) | (places >= len(self._window)))
         if outside.size:
             held = f"{shortened(listed(texts)[outside[0]])!r} ({outside.size} such rows or more)"
@@ -73,6 +86,19 @@ class RowDays:
             raise DataError(f"column {header!r} holds {held} in the answer for {self._window}, {zone}")
         return (places + ordinal_of(self._window.first)).astype(np.int32)
 
+    def _local_day(self, column: Column, text: str) -> date:
+        """The day of a local time that the zone has twice or skips: the day stands, though the moment does not.
+
+        Raises:
+            DataError: the text is no local time.
+        """
+        local = local_time(text, column.forms)
+        if local is None:
+            why = why_unread(text, column.forms, self._calendar.timezone)
+            raise DataError(f"column {column.header!r} holds {shortened(text)!r}, which is {why}", advice=DECLARE_FORM)
+        return local.date()
+
+    @functools.cached_property
     def _borders(self) -> npt.NDArray[np.int64]:
         """Where the window's days begin and the last one ends, in microseconds since 1970-01-01 UTC."""
         days = [*self._window.days, self._window.last + ONE_DAY]

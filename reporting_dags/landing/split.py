@@ -41,6 +41,7 @@ class Pieces:
     bad: tuple[Note, ...]
     rounded: tuple[Note, ...]
     changed: tuple[Note, ...] = ()
+    strays: tuple[Note, ...] = ()
 
 
 def split(batches: Iterable[Decoded]) -> Iterator[Pieces]:
@@ -86,6 +87,7 @@ def _by_day(gathered: list[Decoded]) -> Pieces:
         bad=tuple(note for each in gathered for note in each.bad),
         rounded=tuple(note for each in gathered for note in each.rounded),
         changed=tuple(note for each in gathered for note in each.changed),
+        strays=tuple(note for each in gathered for note in each.strays),
     )
 
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
@@ -21,8 +20,6 @@ _MOST_DIGITS = 40
 """Of an integer: more than any type holds."""
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d(?::\d\d(?::\d\d(\.\d+)?)?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII)
-_SECONDS = "^[0-9]{9,11}$"
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -49,7 +46,7 @@ def shortened(text: str) -> str:
 
 
 def read_values(texts: AnyArray, kind: pa.DataType) -> Typed:
-    """Read texts as `kind`: text as it stands, integer, decimal, true or false, UTC timestamp. Nothing but "" is null.
+    """Read texts as `kind`: text as it stands, integer, decimal, true or false. Nothing but "" is null.
 
     Raises:
         NotImplementedError: `kind` is none of these.
@@ -63,8 +60,6 @@ def read_values(texts: AnyArray, kind: pa.DataType) -> Typed:
         return _decimals(filled, kind)
     if pa.types.is_boolean(kind):
         return _booleans(filled)
-    if pa.types.is_timestamp(kind) and kind.tz == "UTC":
-        return _times(filled, kind)
     raise NotImplementedError(f"columns of type {kind}")
 
 
@@ -194,33 +189,3 @@ def _decimals_one_by_one(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
         return near, near != exact
 
     return _one_by_one(texts, kind, read)
-
-
-def _times(texts: AnyArray, kind: pa.TimestampType) -> Typed:
-    ways: list[Callable[[], AnyArray]] = [
-        # A text without a zone is UTC: the cast of a naive time takes it so.
-        lambda: pc.cast(pc.cast(texts, pa.timestamp("us")), kind),
-        lambda: pc.cast(pc.cast(texts, pa.timestamp("us", "UTC")), kind),
-    ]
-    for way in ways:
-        try:
-            return Typed(way())
-        except pa.ArrowInvalid:
-            continue
-    seconds = pa.array(matches(texts.fill_null(""), _SECONDS))
-    if not pc.any(seconds).as_py():
-        return _one_by_one(texts, kind, _time)
-    moments = pc.cast(pc.cast(pc.cast(texts.filter(seconds), pa.int64()), pa.timestamp("s")), kind)
-    read = _times(pc.if_else(seconds, pa.scalar(None, pa.string()), texts), kind)
-    return Typed(pc.replace_with_mask(read.values, seconds, moments), read.bad, read.rounded)
-
-
-def _time(text: str) -> tuple[datetime, bool]:
-    """A moment in UTC, and whether it was given more finely than in microseconds."""
-    found = _TIME.fullmatch(text)
-    if not found:
-        raise ValueError(text)
-    day, clock, fraction, zone = found.groups(default="")
-    whole = clock.removesuffix(fraction) or "00"
-    moment = datetime.fromisoformat(f"{day}T{whole}{fraction[:7]}{zone or 'Z'}")
-    return moment.astimezone(UTC), bool(fraction[7:].strip("0"))

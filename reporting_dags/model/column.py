@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 import pyarrow as pa
@@ -25,6 +26,17 @@ class Kind(StrEnum):
     RATIO = "ratio"
     TIME = "time"
     FLAG = "flag"
+
+
+class TimeForm(StrEnum):
+    """How a provider writes a time. Digits do not say which form they are: a column declares it."""
+
+    TEXT = "ISO text"
+    """`2026-11-01T05:06:07Z`, `2026-11-01 05:06:07+02:00`; without an offset in the report's time zone."""
+    UNIX_SECONDS = "Unix seconds"
+    UNIX_MILLISECONDS = "Unix milliseconds"
+    HOUR = "YYYYMMDDHH"
+    """The start of an hour in the report's time zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,10 @@ class Column:
             where it is empty in every row of a day, that is a warning.
         quotient: how a ratio is worked out anew from sums.
         flags: of a flag: the header of a column, and the texts of it for which the flag is true.
+        masks: of a flag: whether it is also true for words that stand for no value, such as null, and for zeros.
+        forms: of a time: how the provider writes it. Values of another form are refused.
+        day_tolerance: of a time that tells the hour or event of its row: how far it may lie outside of the row's day.
+            None of a time that may lie anywhere.
         rest: whether it takes, as one JSON object of texts, every column of the answer that is not declared.
     """
 
@@ -73,6 +89,9 @@ class Column:
     documented: bool = True
     quotient: Quotient | None = None
     flags: tuple[str, tuple[str, ...]] | None = None
+    masks: bool = False
+    forms: tuple[TimeForm, ...] = (TimeForm.TEXT,)
+    day_tolerance: timedelta | None = None
     rest: bool = False
 
     @property
@@ -122,14 +141,46 @@ def boolean(header: str, meaning: str) -> Column:
     return Column(header=header, kind=Kind.FLAG, type=pa.bool_(), meaning=meaning)
 
 
-def flag(header: str, meaning: str, *, of: str, texts: tuple[str, ...]) -> Column:
-    """A column of our own: whether the column `of` holds one of `texts`."""
-    return Column(header=header, kind=Kind.FLAG, type=pa.bool_(), meaning=meaning, flags=(of, texts))
+def flag(header: str, meaning: str, *, of: str, texts: tuple[str, ...], masks: bool = False) -> Column:
+    """A column of our own: whether the column `of` holds one of `texts`, compared without case and dashes.
+
+    Args:
+        header: of the flag; its name follows from it.
+        meaning: one line for the data dictionary.
+        of: header of the column that is compared.
+        texts: for which the flag is true.
+        masks: whether null, none, unknown, n/a and zeros make it true as well.
+    """
+    return Column(header=header, kind=Kind.FLAG, type=pa.bool_(), meaning=meaning, flags=(of, texts), masks=masks)
 
 
-def moment(header: str, meaning: str, *, aliases: tuple[str, ...] = ()) -> Column:
-    """A moment in UTC, to the microsecond; as text with or without a zone, or in Unix seconds."""
-    return Column(header=header, kind=Kind.TIME, type=MOMENT, meaning=meaning, aliases=aliases)
+def moment(
+    header: str,
+    meaning: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    forms: tuple[TimeForm, ...] = (TimeForm.TEXT,),
+    day_tolerance: timedelta | None = None,
+) -> Column:
+    """A moment, kept in UTC to the microsecond.
+
+    Args:
+        header: the provider's name of the column.
+        meaning: one line for the data dictionary.
+        aliases: other headers under which the provider may send it.
+        forms: how the provider writes it; text by default.
+        day_tolerance: of a time that tells the hour or event of its row: how far it may lie outside of the row's day,
+            `timedelta()` for not at all. None: it may lie anywhere.
+    """
+    return Column(
+        header=header,
+        kind=Kind.TIME,
+        type=MOMENT,
+        meaning=meaning,
+        aliases=aliases,
+        forms=forms,
+        day_tolerance=day_tolerance,
+    )
 
 
 def number(header: str, meaning: str, *, unit: str = "") -> Column:

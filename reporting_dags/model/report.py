@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from reporting_dags.model.column import Column, Kind
+from reporting_dags.model.column import Column, Kind, TimeForm
 from reporting_dags.model.days import Calendar
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.format import DelimitedText, Format
@@ -60,7 +60,8 @@ class Report(Generic[QueryT_co]):
             events, and the answer has no day column.
         partitioned: whether the report is kept by day. One that is not is a snapshot of the day on which it was taken.
         entity: header of the column that names the app, site or offer which earns.
-        hour: header of the time column that tells the hour which a row is about, of a report by the hour.
+        hour: header of the time column that tells the hour which a row is about, of a report by the hour; it must lie
+            in the row's day.
         privacy: what becomes of personal columns.
         variable: environment variable that names what is asked besides the declaration, such as the apps.
         asked_with: what that variable holds now.
@@ -102,6 +103,7 @@ class Report(Generic[QueryT_co]):
         self._check_day()
         for column in self.columns:
             self._check_money(column)
+            self._check_time(column)
         self._check_sources()
         if sum(column.rest for column in self.columns) > 1:
             self._refuse("columns", "more than one of them takes what is not declared")
@@ -170,6 +172,18 @@ class Report(Generic[QueryT_co]):
         if source is not None and source not in {other.header for other in self.columns}:
             self._refuse("columns", f"{column.header!r} takes its currency from {source!r}, which is no column")
 
+    def _check_time(self, column: Column) -> None:
+        forms, tolerance = as_given(column.forms), as_given(column.day_tolerance)
+        if not forms or not isinstance(forms, tuple) or not all(isinstance(form, TimeForm) for form in forms):
+            self._refuse("columns", f"{column.header!r}: forms: {forms!r} is no tuple such as (TimeForm.TEXT,)")
+        if {TimeForm.UNIX_SECONDS, TimeForm.HOUR} <= set(forms):
+            why = "Unix seconds and YYYYMMDDHH are both ten digits; declare the one that the provider sends"
+            self._refuse("columns", f"{column.header!r}: forms: {why}")
+        if tolerance is not None and (not isinstance(tolerance, timedelta) or tolerance < timedelta()):
+            self._refuse(
+                "columns", f"{column.header!r}: day_tolerance: {tolerance!r} is no length of time, or negative"
+            )
+
     def _refuse(self, field_name: str, why: str) -> NoReturn:
         raise declaration_error(self.provider, self.name, field_name, why)
 
@@ -232,6 +246,19 @@ class Report(Generic[QueryT_co]):
         """The column from which a row's day is read; None in a snapshot, whose rows are all of the day it was taken."""
         wanted = (column for column in self.columns if column.kind is Kind.DAY or column.header == self.day_from)
         return next(wanted, None)
+
+    @property
+    def row_times(self) -> tuple[tuple[Column, timedelta], ...]:
+        """The time columns that tell the hour or event of a row, and how far each may lie outside of the row's day.
+
+        The column that decides the day is not among them, nor is any of a snapshot.
+        """
+        times = [
+            (column, timedelta() if column.day_tolerance is None else column.day_tolerance)
+            for column in self.columns
+            if column.day_tolerance is not None or (self.hour and column.header == self.hour)
+        ]
+        return tuple(time for time in times if self.partitioned and time[0].header != self.day_from)
 
     def file(self, day: date) -> str:
         """Where, under the data root, the file of `day` lies."""

@@ -25,7 +25,7 @@ GRAIN_UNIQUE = "grain_unique"
 BLOCKING: Mapping[str, str] = {
     "schema": "Every declared column is there under its declared type, and the file was read back so.",
     GRAIN_UNIQUE: "No two rows of the day share the report's grain.",
-    "day_and_currency": "Every row is of a day that was asked for, and all money is in a known currency.",
+    "day_and_currency": "Every row and its hour are of a day that was asked for, and all money is in a known currency.",
     "rows_complete": "As many rows landed as the provider's answer holds, by a count of its own or of its raw bytes.",
 }
 VOLUME = "volume"

@@ -97,7 +97,8 @@ def _notes(column: Column, report: Report[Any]) -> Iterator[str]:
     if column.flags:
         header, texts = column.flags
         shown = ", ".join(f'"{text}"' for text in texts)
-        yield f"True where `{_name(report, header)}` was sent as one of {shown}"
+        more = ", null, none, unknown, n/a or zeros" if column.masks else ""
+        yield f"True where `{_name(report, header)}` was sent as one of {shown}{more}, whatever their case and dashes"
 
 
 def _name(report: Report[Any], header: str) -> str:

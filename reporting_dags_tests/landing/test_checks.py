@@ -153,7 +153,7 @@ def test_what_a_value_should_have_been_is_told(bench: Bench) -> None:
     told = report((day("Date"), identity("App", ""), moment("At", ""), boolean("New", "")), grain=("App",))
     (result,) = bench.land(rows("2026-11-01,a,soon,maybe", header="Date,App,At,New"), of=told)
     assert result.checks[0].detail == (
-        "column 'At': 1 values are not times, such as 'soon'; "
+        "column 'At': 1 values are not times, such as 'soon', no time of the form ISO text; "
         "column 'New': 1 values are not true or false, such as 'maybe'"
     )
 

@@ -15,7 +15,19 @@ from hypothesis import strategies as st
 from reporting_dags.landing import json_stream
 from reporting_dags.landing.land import LandedDay
 from reporting_dags.landing.read import read_days
-from reporting_dags.model.column import Column, boolean, day, flag, identity, measure, moment, money, ratio, rest
+from reporting_dags.model.column import (
+    Column,
+    TimeForm,
+    boolean,
+    day,
+    flag,
+    identity,
+    measure,
+    moment,
+    money,
+    ratio,
+    rest,
+)
 from reporting_dags.model.errors import DataError, Partial, ReportingError
 from reporting_dags.model.format import JsonRows
 from reporting_dags.model.report import Report
@@ -379,7 +391,7 @@ def test_the_rest_is_every_other_key_as_texts_in_the_order_of_the_row(bench: Ben
 
 
 def test_events_take_their_day_from_a_moment(bench: Bench) -> None:
-    columns = (moment("at", ""), identity("a", ""))
+    columns = (moment("at", "", forms=(TimeForm.UNIX_SECONDS, TimeForm.TEXT)), identity("a", ""))
     events = report(columns, grain=("a",), format=PLAIN, day_from="at", timezone="Asia/Tokyo")
     answer = page('{"at":1793458800,"a":"x"}', '{"at":"2026-11-01T14:59:59Z","a":"y"}')
     assert bench.landed(answer, of=events).rows == 2

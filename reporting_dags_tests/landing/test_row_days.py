@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.landing.land import LandedDay
+from reporting_dags.landing.land import LandedDay, RefusedDay
 from reporting_dags.landing.read import read_days, read_snapshot
-from reporting_dags.model.column import day, identity, moment
+from reporting_dags.model.column import TimeForm, day, identity, moment
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import DataError, StorageError
 from reporting_dags_tests.landing.answers import FIRST, SECOND, Bench, report, rows
 
-COLUMNS = (moment("At", "when"), identity("Id", ""))
+COLUMNS = (moment("At", "when", forms=(TimeForm.TEXT, TimeForm.UNIX_SECONDS)), identity("Id", ""))
 BERLIN = report(COLUMNS, grain=("Id",), day_from="At", timezone="Europe/Berlin")
 CHANGE = Window(date(2026, 10, 24), date(2026, 10, 26))
 SNAPSHOT = report((identity("Id", ""), identity("Name", "")), grain=("Id",), partitioned=False)
 
 
 def test_a_row_is_of_the_day_on_which_its_moment_falls_in_the_reports_zone(bench: Bench) -> None:
-    lines = ["2026-10-24 21:59:59,a", "2026-10-24T22:00:00Z,b", "2026-10-25T22:59:59Z,c", "2026-10-25T23:00:00Z,d"]
+    lines = ["2026-10-24 23:59:59,a", "2026-10-24T22:00:00Z,b", "2026-10-25T22:59:59Z,c", "2026-10-26 00:00:00,d"]
     results = bench.land(rows(*lines, header="At,Id"), of=BERLIN, window=CHANGE, days=CHANGE.days)
     assert [each.rows for each in results if isinstance(each, LandedDay)] == [1, 2, 1]
     assert bench.rows(date(2026, 10, 25)) == [
@@ -44,7 +44,7 @@ def test_any_moments_fall_on_the_days_that_python_says(seconds: list[int], zone:
     declared = report(COLUMNS, grain=("Id",), day_from="At", timezone=zone)
     window = Window(date(2025, 12, 31), date(2027, 1, 3))
     moments = [START + timedelta(seconds=each) for each in seconds]
-    texts = [(at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S}", str(int(at.timestamp()))) for at in moments]
+    texts = [(at.isoformat(), str(int(at.timestamp())), f"{at:%Y-%m-%d %H:%M:%SZ}") for at in moments]
     wanted = sorted({at.astimezone(ZoneInfo(zone)).date() for at in moments})
     with TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
@@ -72,6 +72,73 @@ def test_a_moment_outside_the_window_refutes_the_answer(bench: Bench) -> None:
     for text in ("0001-01-01 00:00:00", "9999-12-31 23:59:59", "2026-10-31 23:59:59.999999"):
         with pytest.raises(DataError, match=f"holds '{text}'"):
             bench.land(rows(f"{text},a", header="At,Id"), of=events)
+
+
+def test_a_local_time_that_is_no_one_moment_refuses_its_own_day_alone(bench: Bench) -> None:
+    lines = ["2026-10-24 12:00:00,a", "2026-10-25 02:30:00,b", "2026-10-25 12:00:00,c", "2026-10-26 12:00:00,d"]
+    first, second, third = bench.land(rows(*lines, header="At,Id"), of=BERLIN, window=CHANGE, days=CHANGE.days)
+    assert isinstance(first, LandedDay)
+    assert isinstance(third, LandedDay)
+    assert isinstance(second, RefusedDay)
+    assert second.error.line == (
+        "column 'At': 1 values are not times, such as '2026-10-25 02:30:00', a local time that Europe/Berlin has "
+        "twice, as clocks are set back. Fix: declare the report in UTC, where every time is there once"
+    )
+    spring = Window(date(2026, 3, 29), date(2026, 3, 29))
+    skipped = bench.refused(rows("2026-03-29 02:30:00,a", header="At,Id"), of=BERLIN, window=spring, days=spring.days)
+    assert "a local time that Europe/Berlin skips, as clocks are set forward" in skipped.error.line
+
+
+def test_a_local_time_that_is_no_one_moment_must_lie_in_the_window_too(bench: Bench) -> None:
+    window = Window(date(2026, 10, 24), date(2026, 10, 24))
+    with pytest.raises(DataError, match=r"holds '2026-10-25 02:30:00' \(1 such rows"):
+        bench.land(rows("2026-10-25 02:30:00,b", header="At,Id"), of=BERLIN, window=window, days=window.days)
+
+
+HOURLY = (day("Date"), moment("Hour", "", forms=(TimeForm.HOUR, TimeForm.TEXT)), identity("Id", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026110200", "2026-11-02 00:00:00"),
+        ("2026103123", "2026-10-31 23:00:00"),
+        ("2026-10-31T15:59:59Z", "2026-10-31 23:59:59"),
+    ],
+)
+def test_an_hour_outside_of_the_day_of_its_row_refuses_that_day_alone(bench: Bench, text: str, shown: str) -> None:
+    declared = report(HOURLY, grain=("Hour", "Id"), hour="Hour", timezone="Etc/GMT-8")
+    lines = ["20261101,2026110100,a", "20261101,2026-10-31T16:00:00Z,b", "20261101,2026110123,c", "20261101,,d"]
+    bench.landed(rows(*lines, header="Date,Hour,Id"), of=declared)
+    before = bench.path().read_bytes()
+    first, second = bench.land(
+        rows(*lines, f"20261101,{text},e", "20261102,2026110200,f", header="Date,Hour,Id"),
+        of=declared,
+        days=[FIRST, SECOND],
+    )
+    assert isinstance(first, RefusedDay)
+    assert isinstance(second, LandedDay)
+    assert [check.name for check in first.checks if not check.passed] == ["day_and_currency"]
+    assert first.error.line == (
+        f"column 'Hour' holds '{text}', which is {shown}, outside of the day of its row, 2026-11-01, Etc/GMT-8 "
+        "(1 such rows). Fix: compare the report's time zone and the column's forms, as declared, with what the "
+        "provider sends"
+    )
+    assert bench.path().read_bytes() == before
+
+
+def test_a_time_may_lie_as_far_outside_as_the_declaration_says(bench: Bench) -> None:
+    def landing(text: str, tolerance: timedelta | None) -> bool:
+        columns = (day("Date"), moment("At", "", day_tolerance=tolerance), identity("Id", ""))
+        (result,) = bench.land(rows(f"2026-11-01,{text},a", header="Date,At,Id"), of=report(columns, grain=("Id",)))
+        return isinstance(result, LandedDay)
+
+    inside, before, after = "2026-11-01 23:59:59", "2026-10-31 23:59:59.999999", "2026-11-02 00:00:00"
+    assert [landing(text, timedelta()) for text in (inside, before, after)] == [True, False, False]
+    assert [landing(text, timedelta(hours=1)) for text in (inside, before, after)] == [True, True, True]
+    assert not landing("2026-11-02 01:00:00", timedelta(hours=1))
+    assert not landing("2026-10-31 22:59:59", timedelta(hours=1))
+    assert landing("1999-01-01 00:00:00", None)
 
 
 def test_a_snapshot_is_one_file_of_the_day_on_which_it_was_taken(bench: Bench) -> None:

@@ -1,6 +1,5 @@
-"""Numbers and times are exact, or bad; never nearly right."""
+"""Numbers are exact, or bad; never nearly right."""
 
-from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from fractions import Fraction
 
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 
 from reporting_dags.landing.values import read_values
 from reporting_dags.model.column import MONEY
-
-TIME = pa.timestamp("us", "UTC")
 
 
 @pytest.mark.parametrize(
@@ -169,65 +166,6 @@ def test_a_slice_is_read_like_the_whole() -> None:
     texts = pa.array(["x" * 30, "1", "2.5", "nan"])
     assert read_values(texts.slice(1, 2), MONEY).values.to_pylist() == [Decimal(1), Decimal("2.5")]
     assert read_values(texts.slice(1, 1), pa.int64()).values.to_pylist() == [1]
-
-
-def test_times_are_utc() -> None:
-    moment = datetime(2026, 11, 1, 5, 6, 7, tzinfo=UTC)
-    forms = [
-        "2026-11-01 05:06:07",
-        "2026-11-01T05:06:07Z",
-        "2026-11-01T07:06:07+02:00",
-        "2026-11-01T05:06:07.000000000Z",
-    ]
-    for texts in (*([form] for form in forms), forms):
-        typed = read_values(pa.array([*texts, ""]), TIME)
-        assert typed.values.to_pylist() == [*[moment] * len(texts), None]
-        assert typed.bad is None or not typed.bad.any()
-        assert typed.rounded is None or not typed.rounded.any()
-
-
-def test_times_that_are_none_are_bad_and_finer_ones_are_cut_and_said_so() -> None:
-    typed = read_values(
-        pa.array(["yesterday", "2026-11-31 00:00:00", "2026-11-01 05:06:07.123456789", "1700000000000"]), TIME
-    )
-    assert typed.bad is not None
-    assert typed.rounded is not None
-    assert typed.bad.tolist() == [True, True, False, True]
-    assert typed.rounded.tolist() == [False, False, True, False]
-    assert typed.values[2].as_py() == datetime(2026, 11, 1, 5, 6, 7, 123456, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("2026-11-01", "2026-11-01 05", "2026-11-01T05:06", "2026-11-01T05:06Z", "2026-11-01T05:06:07.1+0200"),
-        *("1793509567", "2026-11-01Z", "2026-11-01 24:00:00", "20261101"),
-    ],
-)
-def test_a_time_is_read_the_same_alone_and_among_other_forms(text: str) -> None:
-    alone = read_values(pa.array([text]), TIME)
-    among = read_values(pa.array(["2026-11-01 05:06:07.123456789", "100000000", text, "x", ""]), TIME)
-    assert among.values[2] == alone.values[0]
-    assert among.bad is not None
-    assert among.bad.tolist() == [False, False, not alone.values[0].is_valid, True, False]
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.none() | st.integers(0, 99_999_999_999), max_size=6))
-def test_nine_to_eleven_digits_are_unix_seconds(seconds: list[int | None]) -> None:
-    texts = pa.array([None if each is None else f"{each:09}" for each in seconds], pa.string())
-    start = datetime(1970, 1, 1, tzinfo=UTC)
-    typed = read_values(texts, TIME)
-    assert typed.values.to_pylist() == [None if each is None else start + timedelta(seconds=each) for each in seconds]
-    assert typed.bad is None or not typed.bad.any()
-
-
-@pytest.mark.parametrize("text", ["12345678", "123456789012", "1700000000000", "1700000000.5", "-170000000", "1.7E+9"])
-def test_other_numbers_are_no_time(text: str) -> None:
-    for texts in ([text], [text, "1700000000"]):
-        typed = read_values(pa.array(texts), TIME)
-        assert typed.bad is not None
-        assert typed.bad.tolist() == [True, False][: len(texts)]
 
 
 def test_booleans_are_strict() -> None:

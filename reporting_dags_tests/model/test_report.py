@@ -1,11 +1,24 @@
 """Declarations are checked where they stand: wrong ones fail at load, in one line."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
 
-from reporting_dags.model.column import MONEY, Column, Kind, day, identity, measure, money, ratio, snake_case
+from reporting_dags.model.column import (
+    MONEY,
+    Column,
+    Kind,
+    TimeForm,
+    day,
+    identity,
+    measure,
+    moment,
+    money,
+    ratio,
+    snake_case,
+)
 from reporting_dags.model.days import Calendar
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.report import Report
@@ -69,6 +82,20 @@ def test_a_good_declaration_is_accepted() -> None:
         (GOOD, {"restated_at": ("1",)}, "restated_at: ('1',) is no tuple of ages in days"),
         (GOOD, {"published_after": 6}, "published_after: 6 is no length of time"),
         (GOOD, {"window_days": 0}, "window_days: is 0"),
+        ((*GOOD, moment("At", "", forms=())), {}, "columns: 'At': forms: () is no tuple"),
+        ((*GOOD, moment("At", "", forms=cast("Any", "ISO text"))), {}, "columns: 'At': forms: 'ISO text' is no tuple"),
+        ((*GOOD, moment("At", "", forms=cast("Any", ("epoch",)))), {}, "columns: 'At': forms: ('epoch',) is no tuple"),
+        (
+            (*GOOD, moment("At", "", forms=(TimeForm.HOUR, TimeForm.UNIX_SECONDS))),
+            {},
+            "columns: 'At': forms: Unix seconds and YYYYMMDDHH are both ten digits; declare the one",
+        ),
+        ((*GOOD, moment("At", "", day_tolerance=cast("Any", 5))), {}, "'At': day_tolerance: 5 is no length of time"),
+        (
+            (*GOOD, moment("At", "", day_tolerance=timedelta(-1))),
+            {},
+            "'At': day_tolerance: datetime.timedelta(days=-1)",
+        ),
     ],
 )
 def test_a_wrong_declaration_names_file_report_and_field(

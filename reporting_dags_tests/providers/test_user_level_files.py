@@ -26,6 +26,8 @@ from reporting_dags_tests.providers.test_user_level import DAY, secrets_of
 from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed, line_of, refused_after_landing
 from reporting_dags_tests.truth import kept_rows, landed_rows
 
+MASKED_IDS = {"", "null", ZEROS, ZEROS.replace("-", ""), "NULL", "None", "Unknown", "n/a"}
+
 
 def table_of(bench: Bench, day: date = DAY) -> list[dict[str, Any]]:
     return pq.read_table(bench.data.open(REVENUE.file(day))).to_pylist()
@@ -44,7 +46,7 @@ def truth_by_app(sandbox: Sandbox, day: date, apps: Collection[str] = APPS) -> l
 @pytest.mark.rule("UL4")
 @pytest.mark.parametrize("headers", ["plain", "fyber"])
 @pytest.mark.parametrize("masked_app", ["kept", "empty"])
-@pytest.mark.parametrize("masked", ["empty", "zeros"])
+@pytest.mark.parametrize("masked", ["empty", "zeros", "bare zeros", "NULL", "None", "Unknown", "n/a"])
 def test_masked_rows_are_kept_and_flagged_under_whatever_names_columns_have(
     sandbox: Sandbox, bench_of: BenchOf, headers: str, masked: str, masked_app: str
 ) -> None:
@@ -56,7 +58,7 @@ def test_masked_rows_are_kept_and_flagged_under_whatever_names_columns_have(
     truth = truth_by_app(sandbox, DAY)
     assert landed_rows(bench.data, REVENUE, DAY) == kept_rows(REVENUE, truth)
     flagged = Counter(row["masked"] for row in table_of(bench))
-    assert flagged[True] == sum(row["Advertising ID"] in {"", ZEROS} for row in truth) > 0
+    assert flagged[True] == sum(row["Advertising ID"] in MASKED_IDS for row in truth) > 0
     assert flagged[False] > flagged[True]
 
 
@@ -91,7 +93,7 @@ def test_advertising_ids_are_hashed_unless_the_policy_says_otherwise(sandbox: Sa
         report = REVENUE if privacy is None else replace(REVENUE, privacy=privacy)
         landed(bench, report, [DAY])
         rows = table_of(bench)
-        assert sum(row["masked"] for row in rows) == ids[""]
+        assert sum(row["masked"] for row in rows) == ids[""] + ids["null"]
         return Counter(row["advertising_id"] for row in rows)
 
     def digest(text: str) -> str:
@@ -144,7 +146,7 @@ def test_a_file_without_the_app_is_about_the_app_that_was_asked_for(sandbox: San
         {
             "user_level_rows_factor": st.sampled_from([0.0, 0.5, 3.0]),
             "user_level_headers": st.sampled_from(["plain", "fyber"]),
-            "user_level_masked": st.sampled_from(["empty", "zeros"]),
+            "user_level_masked": st.sampled_from(["empty", "zeros", "bare zeros", "NULL", "Unknown"]),
             "user_level_masked_app": st.sampled_from(["kept", "empty"]),
             "user_level_restate_days": st.integers(0, 6),
             "user_level_huge": st.booleans(),

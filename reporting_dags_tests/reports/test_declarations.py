@@ -11,6 +11,24 @@ from reporting_dags.providers.digital_turbine.offer_wall_report import Filter, O
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 
+VERSIONS = {
+    "dt_offer_wall/performance": "4ee0b0b72c0d3dd4",
+    "dt_offer_wall/event": "07be91909224d03d",
+    "dt_user_level/revenue": "a894cb86c38e97f3",
+    "mintegral/offer_performance": "b75e3c689138ee5c",
+    "mintegral/creative_performance": "fe719b14053007cf",
+    "mintegral/offer_performance_hourly": "a63dd7711be03c9c",
+    "orangeclick/earnings": "1fe78009e6ec45c8",
+    "integr8/clicks": "f3d87bccd21f9082",
+    "integr8/conversions": "fe2041b6136bd709",
+    "integr8/impressions": "c41a15fd5248d0f0",
+    "integr8/postbacks": "b56c60ca84e899b6",
+    "integr8/offers": "cf9a68398bd38373",
+    "integr8/publishers": "3cab6d6a3a8ccb80",
+    "integr8/advertisers": "50899ad94075234a",
+}
+"""Of the shipped reports, under the default policy. Another version makes every landed day due again."""
+
 GOOD: dict[str, Any] = {
     "name": "by_campaign",
     "source": "event",
@@ -74,3 +92,7 @@ def test_a_metric_that_no_document_names_can_be_declared_as_a_column() -> None:
     report = declare({"splits": ("Date", identity("Placement ID", "Placement"))})
     assert report.query.splits == ("Date", "Placement ID")
     assert report.schema.names == ["placement_id", "publisher_revenue"]
+
+
+def test_the_shipped_reports_keep_their_versions_so_that_no_landed_day_becomes_due() -> None:
+    assert {report.key: report.version for report in all_reports()} == VERSIONS

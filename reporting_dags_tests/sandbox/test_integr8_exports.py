@@ -1,4 +1,5 @@
 import hashlib
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,18 @@ def test_in4_a_file_is_the_truth(api: Api, path: str, log: str) -> None:
     plain = [{name: row[name] for name in names} for row in found]
     assert in_order(plain) == api.sandbox.truth(f"integr8/{log}", DAY)
     assert export["results_meta"] == {"total": len(found), "range_truncated": False, "duration_seconds": 1}
+
+
+def test_in4_times_can_be_local_to_the_time_zone_of_the_order(api: Api) -> None:
+    asked = {"timezone": "Asia/Kolkata", "fields": "request_time,real_tx_id"}
+    plain = {row["real_tx_id"]: row["request_time"] for row in api.rows(api.completed(**asked))}
+    api.change(export_times="local")
+    local = {row["real_tx_id"]: row["request_time"] for row in api.rows(api.completed(**asked))}
+    assert local.keys() == plain.keys()
+    for key, text in local.items():
+        there = datetime.fromisoformat(text)
+        assert there.tzinfo is None
+        assert there - timedelta(hours=5, minutes=30) == datetime.fromisoformat(plain[key]).replace(tzinfo=None)
 
 
 def test_in4_columns_are_as_asked_then_the_further_parameters(api: Api) -> None:

@@ -145,6 +145,15 @@ def test_mt4_the_zone_decides_which_hours_make_a_day(client: Client) -> None:
     assert in_order([{**row, "Date": ""} for row in there]) == in_order([{**row, "Date": ""} for row in within])
 
 
+@pytest.mark.parametrize(("form", "pattern"), [("digits", "%Y%m%d%H"), ("text", "%Y-%m-%d %H:%M:%S")])
+def test_mt6_hours_can_be_written_as_local_times(client: Client, form: str, pattern: str) -> None:
+    client.sandbox.settings.change("mintegral", hour_form=form)
+    found = client.read(timezone="+8", dimension_option="Offer,AdType,Location", time_granularity="hourly")
+    midnight = datetime(2026, 11, 12)  # noqa: DTZ001
+    expected = {f"{midnight + timedelta(hours=n):{pattern}}" for n in range(24)}
+    assert {row["Timestamp"] for row in found} == expected
+
+
 def test_mt8_rates_are_derived_from_sums(sandbox: Sandbox) -> None:
     def ratio(above: float, below: float) -> str:
         return repr(round(above / below, 2) if below else 0.0)

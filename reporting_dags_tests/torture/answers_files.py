@@ -10,6 +10,7 @@ from reporting_dags_tests.torture.answers_targets import (
     FILES,
     LIST,
     MINTEGRAL,
+    MINTEGRAL_HOURLY,
     OFFER_WALL,
     ORANGECLICK,
     POSTBACKS,
@@ -38,6 +39,7 @@ def cases() -> Iterator[Case]:
     yield from _texts()
     yield from _rows()
     yield from _columns()
+    yield from _times()
     yield from _counts()
     yield from _pages()
     yield from _empty()
@@ -97,6 +99,21 @@ def _columns() -> Iterator[Case]:
         )
         renamed = {"do": "rename_column", "column": identity, "to": "Land"}
         yield _in("renamed column", target, renamed, "failed", says=identity, **again(target))
+
+
+def _times() -> Iterator[Case]:
+    """Times that contradict their row's day, or that can be read in two ways."""
+    newest = MINTEGRAL_HOURLY.days[-1]
+    for fault, value in (
+        ("hour of another day", "1798070400"),
+        ("hour as YYYYMMDDHH in place of Unix seconds", f"{newest:%Y%m%d}13"),
+    ):
+        wrong = {"do": "bad_value", "column": "Timestamp", "value": value, "day": newest}
+        yield _in(fault, MINTEGRAL_HOURLY, wrong, "data/failed", says="'Timestamp'", **alone(MINTEGRAL))
+    for target in (EXPORT, TABLE):
+        wrong = {"do": "bad_value", "column": "click_time", "value": f"{newest:%Y%m%d}13"}
+        ends = "data/failed" if len(target.days) > 1 else "failed"
+        yield _in("ten digits in place of a time", target, wrong, ends, says="click_time", **alone(target))
 
 
 def _counts() -> Iterator[Case]:

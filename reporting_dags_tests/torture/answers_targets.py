@@ -1,7 +1,7 @@
 """What hostile answers are aimed at: each way in which a report comes home, and what it costs there."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -112,6 +112,7 @@ MINTEGRAL = Target(
     answers=0,
     switches={"empty_day_one_in": 0, "restate_days": 10},
 )
+MINTEGRAL_HOURLY = replace(MINTEGRAL, name="Mintegral by the hour", report=mintegral.OFFER_PERFORMANCE_HOURLY)
 ORANGECLICK = Target(
     name="OrangeClickMedia",
     report=orangeclick.EARNINGS,

@@ -27,7 +27,13 @@ COLUMNS = (
         aliases=("Advertising Id", "Device ID", "IDFA/GAID", "User ID"),
         personal=Personal.DEVICE,
     ),
-    flag("Masked", "Whether the row aggregates users without an advertising id", of=ADVERTISING_ID, texts=MASKED),
+    flag(
+        "Masked",
+        "Whether the row aggregates users without an advertising id",
+        of=ADVERTISING_ID,
+        texts=MASKED,
+        masks=True,
+    ),
     rest("Other Columns", "Every further column of the report, as a JSON object of texts"),
     measure("Impressions", "Ads shown", unit="impressions", aliases=("Ad Impressions",)),
     money(

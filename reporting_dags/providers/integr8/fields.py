@@ -5,8 +5,9 @@ text); e, a, d, f are text that is personal data: e-mail, IP address, device id,
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from reporting_dags.model.column import MIXED, Column, boolean, identity, integer, moment, money, number
+from reporting_dags.model.column import MIXED, Column, Kind, TimeForm, boolean, identity, integer, moment, money, number
 from reporting_dags.model.privacy import Personal
 
 _PERSONAL = {
@@ -249,9 +250,10 @@ PUBLISHER_FIELDS: Mapping[str, str] = {
 }
 
 
-def event_column(field: str) -> Column:
-    """The column of a log's documented field."""
-    return _column(field, _EVENT[field])
+def event_column(field: str, time_forms: tuple[TimeForm, ...] = (TimeForm.TEXT,)) -> Column:
+    """The column of a log's documented field; if it is a time, written in one of `time_forms`."""
+    column = _column(field, _EVENT[field])
+    return replace(column, forms=time_forms) if column.kind is Kind.TIME else column
 
 
 def entity_columns(fields: Mapping[str, str]) -> tuple[Column, ...]:

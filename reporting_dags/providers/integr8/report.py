@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reporting_dags.model.column import Column, day, measure
+from reporting_dags.model.column import Column, TimeForm, day, measure
 from reporting_dags.model.days import Calendar, SnapshotCalendar
 from reporting_dags.model.format import DelimitedText, JsonRows
 from reporting_dags.model.report import ROWS, Report, as_given, declaration_error, known_or_refuse
@@ -106,6 +106,7 @@ def integr8_log(
     timezone: str = "UTC",
     restated_at: tuple[int, ...] = (),
     published_after: timedelta = timedelta(hours=1),
+    time_forms: tuple[TimeForm, ...] = (TimeForm.TEXT,),
     description: str = "",
     none_texts: tuple[str, ...] = (),
 ) -> Report[Query]:
@@ -122,6 +123,8 @@ def integr8_log(
         timezone: IANA name of the zone in which days begin and end.
         restated_at: ages in days at which a day is worth pulling again (IN9).
         published_after: from the end of a day until its data is out.
+        time_forms: how times are written. The document shows texts with an offset (IN11); of texts without one, which
+            it leaves open, those of `timezone` are meant, the zone in which the log is asked for.
         description: for the UI and the data dictionary.
         none_texts: texts that mean no value in columns of numbers, such as "--".
 
@@ -155,7 +158,7 @@ def integr8_log(
         provider=PROVIDER,
         name=name,
         query=query,
-        columns=tuple(_column(one, log) for one in fields),
+        columns=tuple(_column(one, log, time_forms) for one in fields),
         grain=tuple(grain),
         grain_promised=False,
         calendar=Calendar(timezone=timezone, published_after=published_after, restated_at=restated_at),
@@ -174,11 +177,11 @@ def integr8_log(
     return report.controlled(question, counted, format=DelimitedText(), window_days=MOST_COUNTED_DAYS)
 
 
-def _column(field: str | Column, log: str) -> Column:
+def _column(field: str | Column, log: str, time_forms: tuple[TimeForm, ...]) -> Column:
     """A field of a log; the provider may not know one that the document does not list, and leave it out (IN11)."""
     if not isinstance(field, str):
         return replace(field, documented=False)
-    column = event_column(field)
+    column = event_column(field, time_forms)
     return column if log in FIELDS else replace(column, documented=False, optional=field != LOGS[log])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reporting_dags.model.column import Column, Kind, Quotient, day, identity, measure, moment, money, ratio
+from reporting_dags.model.column import Column, Kind, Quotient, TimeForm, day, identity, measure, moment, money, ratio
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.format import DelimitedText
 from reporting_dags.model.report import Report, declaration_error, known_or_refuse
@@ -37,6 +37,8 @@ DIMENSIONS: dict[str, tuple[Column, ...]] = {
     ),
     "AdOutputType": (identity("Ad Output Type", "standard, dynamic (included) or playable (included)"),),
 }
+TIME_FORMS = (TimeForm.UNIX_SECONDS, TimeForm.TEXT)
+"""Of `Timestamp`: the document calls it an integer, such as 1650270348 (MT6); a text can be taken for nothing else."""
 _COARSE = "AdType"
 """The dimension with the fewest values: one there must be (MT5)."""
 CURRENCY = identity("Currency", "Currency of the row's money: USD or CNY")
@@ -88,6 +90,7 @@ def advanced_performance_report(
     currencies: Sequence[str] = CURRENCIES,
     restated_at: tuple[int, ...] = (),
     published_after: timedelta = timedelta(minutes=90),
+    time_forms: tuple[TimeForm, ...] = TIME_FORMS,
     description: str = "",
     none_texts: tuple[str, ...] = (),
 ) -> Report[AdvancedPerformanceQuery]:
@@ -101,6 +104,7 @@ def advanced_performance_report(
         currencies: codes that may stand in `Currency`.
         restated_at: ages in days at which a day is worth pulling again.
         published_after: from the end of a day in that zone until its data is out (MT7).
+        time_forms: how `Timestamp` of an hourly report is written; each hour must lie in its row's day (MT6).
         description: for the UI and the data dictionary.
         none_texts: texts that mean no value in columns of numbers, such as "--".
 
@@ -125,7 +129,11 @@ def advanced_performance_report(
         replace(column, currencies=tuple(currencies)) if column.kind is Kind.MONEY else column for column in METRICS
     ]
     columns = [column for dimension in dimensions for column in DIMENSIONS[dimension]]
-    hours = (moment("Timestamp", "Start of the hour"),) if granularity == "hourly" else ()
+    hours = (
+        (moment("Timestamp", "Start of the hour", forms=time_forms, day_tolerance=timedelta()),)
+        if granularity == "hourly"
+        else ()
+    )
     keys = [*hours, *columns, CURRENCY]
     report = Report(
         provider=PROVIDER,

@@ -90,8 +90,8 @@ class DtSettings(Switches):
     )
     user_level_masked: str = switch(
         "empty",
-        "UL4 A: the Advertising ID of a row of masked users is empty, or all zeros",
-        choices=("empty", "zeros"),
+        "UL4 A: the Advertising ID of a row of masked users is empty, all zeros (bare: without dashes), or such a word",
+        choices=("empty", "zeros", "bare zeros", "NULL", "None", "Unknown", "n/a"),
     )
     user_level_masked_app: str = switch(
         "kept", "UL4 A: a row of masked users has its App ID (kept), or an empty one", choices=("kept", "empty")

@@ -138,7 +138,7 @@ def answer(
                     day.isoformat(),
                     "" if masked and settings.user_level_masked_app == "empty" else app,
                     fact.country,
-                    ZEROS if masked and settings.user_level_masked == "zeros" else fact.user,
+                    _masked(settings.user_level_masked) if masked else fact.user,
                     fact.placement,
                     fact.format,
                     printed(fact.impressions, settings.floats),
@@ -152,6 +152,10 @@ def answer(
     names = _FYBER if settings.user_level_headers == "fyber" else {}
     header = [names.get(name, name) for name in _COLUMNS]
     return Table(header, rows, settings.line_end, entity=header[1])
+
+
+def _masked(how: str) -> str:
+    return {"empty": MASKED, "zeros": ZEROS, "bare zeros": ZEROS.replace("-", "")}.get(how, how)
 
 
 def version(day: date, at: datetime, settings: DtSettings) -> int | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -39,6 +39,7 @@ class Span:
     end: datetime
     start_text: str
     end_text: str
+    zone: ZoneInfo = field(default=ZoneInfo("UTC"))
 
     @property
     def days(self) -> tuple[date, date]:
@@ -90,7 +91,7 @@ def span(given: Mapping[str, str]) -> Span:
     start, end = _moment("start_time", first, zone), _moment("end_time", last, zone)
     if end <= start:
         raise RefusedError(400, "end_time must be after start_time")
-    return Span(start, end, first, last)
+    return Span(start, end, first, last, zone)
 
 
 def _moment(name: str, text: str, zone: ZoneInfo) -> datetime:

@@ -84,7 +84,11 @@ class Exports:
         if call.fault is not None and call.fault_is("truncate"):
             limit = min(limit, call.fault["rows"])
         made = table(
-            placed, found[:limit], ENTITY, left_out=() if settings.unknown_fields_shown else settings.unknown_fields
+            placed,
+            found[:limit],
+            ENTITY,
+            left_out=() if settings.unknown_fields_shown else settings.unknown_fields,
+            local=settings.export_times == "local",
         )
         damage(made, self._struck(placed.log.name, *placed.span.days))
         total = len(made.rows)

@@ -14,6 +14,7 @@ from reporting_dags.sandbox.integr8.values import iso, printed
 from reporting_dags.sandbox.table import Table
 
 BUCKET = "/_s3/integr8-exports"
+TIMES = frozenset({"begin_install_time", "click_time", "conversion_time", "finish_install_time", "request_time"})
 PENDING, IN_PROGRESS = "PENDING", "IN_PROGRESS"
 
 
@@ -109,15 +110,33 @@ class Job:
         return {"duration_seconds": seconds, "range_truncated": self.truncated, "total": self.total}
 
 
-def table(order: Order, found: list[Shown], entity: str, *, left_out: Collection[str] = ()) -> Table:
-    """The file that an order becomes: the fields as asked for, then a column for each further parameter."""
+def table(
+    order: Order, found: list[Shown], entity: str, *, left_out: Collection[str] = (), local: bool = False
+) -> Table:
+    """The file that an order becomes: the fields as asked for, then a column for each further parameter.
+
+    Args:
+        order: what was asked for.
+        found: the rows.
+        entity: the column that faults take apps from.
+        left_out: fields that the provider does not know.
+        local: times are local to the order's time zone, without an offset.
+    """
     names = [name for name in order.fields if name not in left_out]
     header, lines = [*names, *order.extra_parameters], list[list[str]]()
     for _, values in found:
         further = _further(values) if order.extra_parameters else {}
         fields = [printed(values[name]) for name in names]
+        if local:
+            pairs = zip(names, fields, strict=True)
+            fields = [_local(text, order) if text and name in TIMES else text for name, text in pairs]
         lines.append([*fields, *(further.get(name, "") for name in order.extra_parameters)])
     return Table(header, lines, delimiter=order.delimiter, day=order.log.time, entity=entity)
+
+
+def _local(text: str, order: Order) -> str:
+    moment = datetime.fromisoformat(text).astimezone(order.span.zone).replace(tzinfo=None)
+    return moment.isoformat(sep=" ")
 
 
 def _further(values: Mapping[str, Any]) -> dict[str, str]:

@@ -37,6 +37,11 @@ class Integr8Settings(Switches):
         "IN4 A: an export's parameters are read from the query, the form body, or either",
         choices=("either", "query", "form"),
     )
+    export_times: str = switch(
+        "iso",
+        "IN4 A: an export's times are as in the document's rows (iso), or local to its timezone without offset (local)",
+        choices=("iso", "local"),
+    )
     extra_parameters_may_be_empty: bool = switch(False, "IN4 A: extra_parameters may be given with no value")
     wrap_export: bool = switch(True, "IN5 A: GET of an export wraps it in data")
     signed_url_seconds: int = switch(900, "IN8 A: how long a signed URL is valid, sandbox seconds")

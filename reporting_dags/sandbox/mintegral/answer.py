@@ -85,7 +85,7 @@ def _facts(
     for day, (hours, version) in zip(question.days, states(question, at, settings), strict=True):
         start = question.start(day)
         for hour in (start + n * HOUR for n in range(hours)):
-            stamp = (str(int(hour.timestamp())),) if question.granularity == HOURLY else ()
+            stamp = (_stamp(hour, question.zone, settings),) if question.granularity == HOURLY else ()
             # Where a zone is off by a part of an hour, its hours have the data of the UTC hours that they start in.
             for fact in facts(made, hour.replace(minute=0), version):
                 yield (printed(day), *stamp), fact
@@ -119,6 +119,13 @@ def _dimensions(owner: Owner) -> Mapping[str, tuple[tuple[str, Callable[[Fact], 
         ),
         "AdOutputType": (("Ad Output Type", lambda fact: OUTPUT_TYPES[fact.output]),),
     }
+
+
+def _stamp(hour: datetime, zone: int, settings: MintegralSettings) -> str:
+    if settings.hour_form == "unix":
+        return str(int(hour.timestamp()))
+    local = hour + timedelta(minutes=zone)
+    return f"{local:%Y%m%d%H}" if settings.hour_form == "digits" else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
 def _metrics(group: Sequence[Fact]) -> Iterator[str]:

@@ -24,6 +24,12 @@ class MintegralSettings(Switches):
     history_months: int = switch(6, "MT4: how many months ago the first day may be")
     plus_is_space_error: bool = switch(True, "MT4 A: a + sent as it is arrives as a space, which is no timezone")
     extra_parameters: bool = switch(False, "A: parameters that the document does not name are passed over")
+    hour_form: str = switch(
+        "unix",
+        "MT6 A: Timestamp of an hourly report is in Unix seconds (unix), YYYYMMDDHH in the report's zone (digits), or "
+        "a local time without an offset (text)",
+        choices=("unix", "digits", "text"),
+    )
     out_minutes: int = switch(90, "MT7: minutes after its end in the report's zone when a day is complete")
     late_days: tuple[str, ...] = switch((), "MT7 F: days, YYYY-MM-DD, that are complete only late_minutes after")
     late_minutes: int = switch(240, "MT7 F: minutes after its end in the report's zone when a late day is complete")
