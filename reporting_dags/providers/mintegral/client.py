@@ -13,7 +13,7 @@ from typing import Any
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import fields, parsed
+from reporting_dags.providers.answer import count_in, fields, parsed
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
 from reporting_dags.providers.http import Http
 from reporting_dags.providers.limits import USUAL, Limits
@@ -110,7 +110,7 @@ class AdvancedPerformance(Provider):
         state = self._state(report, request)
         if isinstance(state, Pending):
             return state
-        hours, whole = _number(state.get("hours")), report.calendar.hours(request.window)
+        hours, whole = count_in(state.get("hours")), report.calendar.hours(request.window)
         if str(state.get("is_complete")).lower() not in {"true", "1"}:
             told = "it does not say how many hours" if hours is None else f"{hours} of {whole} hours"
             raise Partial(f"{NAME} does not call {request.window} complete yet ({told})", advice=LATER)
@@ -219,10 +219,4 @@ def _whole(first: bytes, chunks: Iterator[bytes]) -> bytes:
 
 
 def _code(said: Mapping[str, Any]) -> int | None:
-    return _number(said.get("code"))
-
-
-def _number(value: object) -> int | None:
-    """A count or code, as a JSON number or as text; None for anything else."""
-    text = str(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return count_in(said.get("code"))
