@@ -5,9 +5,17 @@ one line on what to do. They are raised where the fact is known and never hold a
 dates, codes and hosts, not from requests or addresses.
 """
 
+import re
 from typing import Self
 
 from reporting_dags.model.outcome import Outcome
+
+_BREAK = re.compile(r" *[^\S ]\s*")
+
+
+def _one_line(text: str) -> str:
+    """`text` without line breaks and tabs. Blanks stay as they are: they may be those of a quoted value."""
+    return _BREAK.sub(" ", text).strip()
 
 
 class ReportingError(Exception):
@@ -22,8 +30,8 @@ class ReportingError(Exception):
     outcome: Outcome = Outcome.FAILED
 
     def __init__(self, message: str, *, advice: str = "", request_id: str = "") -> None:
-        self.message = " ".join(message.split())
-        self.advice = " ".join(advice.split())
+        self.message = _one_line(message)
+        self.advice = _one_line(advice)
         self.request_id = request_id
         super().__init__(self.line)
 
