@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reporting_dags.landing.store import Store
-from reporting_dags.model.column import Column
+from reporting_dags.model.column import Column, Kind
 from reporting_dags.model.privacy import Personal
 from reporting_dags.model.report import Report
 from reporting_dags.sandbox.server import Sandbox
@@ -59,6 +59,8 @@ def _kept(column: Column, row: Mapping[str, str], others: Mapping[str, str]) -> 
     text = next(row[name] for name in (column.header, *column.aliases) if name in row)
     if pa.types.is_string(column.type):
         return _hashed(text, column.personal) if column.personal and text else _alike(text)
+    if column.kind is Kind.RATIO and text in {"-", "--", "NaN", "n/a"}:
+        return None
     return _typed(text, column.type) if text else None
 
 

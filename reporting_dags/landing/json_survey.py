@@ -7,9 +7,10 @@ from reporting_dags.landing.json_keys import RowKeys
 from reporting_dags.landing.json_stream import LONGEST_BYTES, JsonFile
 from reporting_dags.landing.json_text import text_of
 from reporting_dags.landing.part import shown
-from reporting_dags.landing.values import shortened, whole_number
+from reporting_dags.landing.values import shortened
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import JsonRows
+from reporting_dags.model.numbers import whole_number
 
 _DEEPEST = 64
 _MOST_KEYS = 1000

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from reporting_dags.landing.arrow import AnyArray
+from reporting_dags.landing.totals import is_total
 from reporting_dags.landing.values import shortened
 from reporting_dags.model.column import Column
 from reporting_dags.model.errors import DataError
@@ -94,7 +95,7 @@ def agreed(column: Column, texts: AnyArray, constant: str) -> AnyArray:
     """
     for other in texts.unique().to_pylist():
         if other and other != constant:
-            told = f"{shortened(other)!r} in the answer for {constant!r}"
+            told = f"{shortened(other)!r} in the answer for {constant!r}{': a total row' if is_total(other) else ''}"
             raise DataError(f"column {column.header!r} holds {'more than what was asked' if column.personal else told}")
     return repeated(constant, len(texts))
 

@@ -1,5 +1,6 @@
 """Rows that are the total of the others, which would count everything twice."""
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ _BLANK, _WORD = 1, 2
 _WORDS = ("total", "totals", "grand total", "grand totals", "subtotal", "sub total", "sum", "overall", "all", "*")
 _BLANKS = ("", " ", "-", "--", " --", "n/a", "N/A", "null", "NULL", "None", r"\N", "(not set)")
 _SPELLED = tuple({form for word in _WORDS for form in (word, word.title(), word.upper(), word.capitalize())})
+_MOST_SINGLE = 200
+"""Rows of a file and day that are looked at one by one."""
 _RELATIVE = Fraction(1, 10**9)
 _COARSEST = Fraction(1, 200)
 """The share by which a total that is printed with few digits may differ from the sum of its rows."""
@@ -89,6 +92,7 @@ class PartSums:
         self.sums = Sums(report)
         self._report = report
         self._alike: dict[int, tuple[int, Sums]] = {}
+        self._single: list[tuple[int, Sums]] = []
 
     def add(self, batch: pa.RecordBatch, likeness: Likenesses | None) -> None:
         """Take in rows."""
@@ -100,11 +104,17 @@ class PartSums:
                 rows, sums = self._alike.setdefault(kind, (0, Sums(self._report)))
                 sums.add(batch.take(pa.array(places, pa.int64())))
                 self._alike[kind] = (rows + len(places), sums)
+            for place in places[: max(0, _MOST_SINGLE - len(self._single))]:
+                one = Sums(self._report)
+                one.add(batch.slice(int(place), 1))
+                self._single.append((kind, one))
 
     def suspects(self) -> "Iterator[_Suspects]":
-        """The rows that look like totals, in groups of a kind, each beside the rows that it may sum up."""
-        others, rows = Sums(self._report), self.rows
-        others.merge(self.sums)
+        """The rows that look like totals, beside the rows that they may sum up.
+
+        In groups of a kind: there may be a total for each hour or currency.
+        """
+        others, rows = self._copy(), self.rows
         # A row that calls itself a total sums up those too that merely name nothing.
         for kind in (_WORD, _BLANK):
             count, sums = self._alike.get(kind, (0, Sums(self._report)))
@@ -114,6 +124,18 @@ class PartSums:
                 beside = Sums(self._report)
                 beside.merge(others)
                 yield _Suspects(says_total=kind == _WORD, rows=count, sums=sums, others=beside, other_rows=rows)
+
+    def single_suspects(self) -> "Iterator[_Suspects]":
+        """As `suspects`, one row after the other: some beside the total may merely name nothing."""
+        for kind, one in self._single if len(self._single) > 1 and self.rows > len(self._single) else ():
+            others = self._copy()
+            others.merge(one, sign=-1)
+            yield _Suspects(says_total=kind == _WORD, rows=1, sums=one, others=others, other_rows=self.rows - 1)
+
+    def _copy(self) -> Sums:
+        found = Sums(self._report)
+        found.merge(self.sums)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +155,17 @@ class _Suspects:
         money = list(_pairs(self.sums.money(), self.others.money()))
         counts = [(own, other) for own, other in self._counts() if own or other]
         equal = sum(own == other for own, other in counts)
-        if not all(map(_is_sum, money)) or any(own > other for own, other in counts):
+        if any(own > other for own, other in counts):
             return False
+        if not all(map(_is_sum, money)):
+            # A total of several currencies is in one of them, converted or not: the counts have to show it.
+            return self._mixed() and equal == len(counts) > 1 and self.other_rows > 1
         if not equal and (counts or not any(other for _, other in money)):
             return False
         return self.other_rows > 1 or self.says_total or (dimensions > 1 and equal == len(counts))
+
+    def _mixed(self) -> bool:
+        return any(len([amount for amount in sums.values() if amount]) > 1 for sums in self.others.money().values())
 
     def _counts(self) -> Iterator[tuple[int, int]]:
         other = self.others.totals()
@@ -174,7 +202,7 @@ def total_row(report: Report[Any], parts: Iterable[PartSums]) -> str:
     """Which rows of a day are shown to be totals of its other rows; empty where none is."""
     dimensions = _dimensions(report, {})
     for part in parts:
-        for found in part.suspects():
+        for found in itertools.chain(part.suspects(), part.single_suspects()):
             if found.are_totals(len(dimensions)):
                 which = "a total row" if found.rows == 1 else f"{found.rows} total rows"
                 told = f"{_described(found, dimensions)} sum up the other {found.other_rows} rows"
@@ -183,11 +211,15 @@ def total_row(report: Report[Any], parts: Iterable[PartSums]) -> str:
 
 
 def suspicions(report: Report[Any], parts: Iterable[PartSums]) -> Iterator[str]:
-    """Warnings of rows that look like totals, and are not the sum of the others."""
+    """Warnings of rows that look like totals, and are not the sum of the others.
+
+    None where a dimension is declared to be empty in rows that aggregate users, or is the only one.
+    """
     dimensions = _dimensions(report, {})
+    usual = len(dimensions) == 1 or any(column.flags and "" in column.flags[1] for column in report.columns)
     for part in parts:
         for found in part.suspects():
-            if found.says_total or len(dimensions) > 1:
+            if found.says_total or not usual:
                 told = f"{_described(found, dimensions)} do not sum up the other {found.other_rows} rows"
                 which = (
                     "a row looks like a total and is"

@@ -1,6 +1,5 @@
 """Texts → typed values: exact or refused, never nearly right. Vectorised, with a careful path for what is odd."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,13 +11,11 @@ import pyarrow.compute as pc
 
 from reporting_dags.landing.arrow import AnyArray, lengths, matches, viewed
 from reporting_dags.model.decimals import rounded
+from reporting_dags.model.numbers import is_number, whole_number
 
 Mask = npt.NDArray[np.bool_]
 
 _SHOWN_CHARACTERS = 40
-_MOST_DIGITS = 40
-"""Of an integer: more than any type holds."""
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -114,17 +111,6 @@ def _integers(texts: AnyArray, kind: pa.DataType) -> Typed:
     return _one_by_one(texts, kind, read)
 
 
-def whole_number(text: str) -> int | None:
-    """The integer that a text writes in any notation, exact: 12 for `12`, `12.00` and `1.2e1`; None for other texts."""
-    if not _DECIMAL.fullmatch(text):
-        return None
-    exact = Decimal(text)
-    if exact.adjusted() >= _MOST_DIGITS:
-        return None if exact else 0
-    number = int(exact)
-    return number if number == exact else None
-
-
 def _booleans(texts: AnyArray) -> Typed:
     try:
         return Typed(pc.cast(texts, pa.bool_()))
@@ -178,7 +164,7 @@ def _decimals_one_by_one(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
     digits = kind.precision - kind.scale
 
     def read(text: str) -> tuple[Decimal, bool]:
-        if not _DECIMAL.fullmatch(text):
+        if not is_number(text):
             raise ValueError(text)
         exact = Decimal(text)
         if exact and exact.adjusted() >= digits:

@@ -5,10 +5,18 @@ one line on what to do. They are raised where the fact is known and never hold a
 dates, codes and hosts, not from requests or addresses.
 """
 
+import re
 from datetime import datetime
 from typing import Self
 
 from reporting_dags.model.outcome import Outcome
+
+_BREAK = re.compile(r" *[^\S ]\s*")
+
+
+def _one_line(text: str) -> str:
+    """`text` without line breaks and tabs. Blanks stay as they are: they may be those of a quoted value."""
+    return _BREAK.sub(" ", text).strip()
 
 
 class ReportingError(Exception):
@@ -29,8 +37,8 @@ class ReportingError(Exception):
     def __init__(
         self, message: str, *, advice: str = "", request_id: str = "", retry_at: datetime | None = None
     ) -> None:
-        self.message = " ".join(message.split())
-        self.advice = " ".join(advice.split())
+        self.message = _one_line(message)
+        self.advice = _one_line(advice)
         self.request_id = request_id
         self.retry_at = retry_at
         self.part: int | None = None

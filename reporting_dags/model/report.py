@@ -5,7 +5,6 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
-from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, Generic, NoReturn, Self, TypeVar
 from zoneinfo import ZoneInfo
@@ -16,6 +15,7 @@ from reporting_dags.model.column import Column, Kind, TimeForm
 from reporting_dags.model.days import Calendar
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.format import DelimitedText, Format
+from reporting_dags.model.numbers import is_number
 from reporting_dags.model.privacy import Privacy
 from reporting_dags.model.scope import Scope, query_scope
 
@@ -292,14 +292,6 @@ def _field(column: Column) -> "pa.Field[pa.DataType]":
         "personal": column.personal or "",
     }
     return pa.field(column.name, column.type, metadata={key: value for key, value in facts.items() if value})
-
-
-def is_number(text: str) -> bool:
-    """Whether a text writes a finite number."""
-    try:
-        return Decimal(text).is_finite()
-    except ArithmeticError:
-        return False
 
 
 def as_given(value: Any) -> Any:

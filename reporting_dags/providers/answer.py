@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reporting_dags.model.numbers import whole_number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -30,3 +32,10 @@ def parsed(text: bytes) -> Any:
 def fields(value: object) -> Mapping[str, Any]:
     """A JSON object's fields; none of what is no object."""
     return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
+
+
+def count_in(value: object) -> int | None:
+    """The whole number that a JSON value writes, as a number or a text, in any notation; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    return whole_number(str(value))

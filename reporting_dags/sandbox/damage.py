@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal, localcontext
 
 from reporting_dags.sandbox.faults import Fault
 from reporting_dags.sandbox.table import QUOTE, Table
@@ -92,6 +93,38 @@ def _bad_value(table: Table, fault: Fault) -> None:
         _first(table, fault)[column] = str(fault["value"])
 
 
+def _edit_values(table: Table, fault: Fault) -> None:
+    column = table.column(fault["column"])
+    if column is not None:
+        for n in _harmed(table, fault):
+            table.rows[n][column] = re.sub(fault["pattern"], fault["to"], table.rows[n][column])
+
+
+def _total_row(table: Table, fault: Fault) -> None:
+    harmed = _harmed(table, fault)
+    if not harmed:
+        return
+    first = table.rows[harmed[0]]
+    total = [str(fault["text"]) if name in fault["names"] else "" for name in table.header]
+    for name in (table.day, "Currency", *fault["sums"]):
+        column = table.column(name)
+        if column is None:
+            continue
+        total[column] = first[column]
+        if name in fault["sums"]:
+            total[column] = _sum(table.rows[n][column] for n in harmed)
+    table.rows.append(total)
+
+
+def _sum(cells: Iterable[str]) -> str:
+    with localcontext(prec=80):
+        return f"{sum((Decimal(cell or 0) for cell in cells), Decimal()):f}"
+
+
+def _pad_header(table: Table, _fault: Fault) -> None:
+    table.header[1:] = [f" {name}" for name in table.header[1:]]
+
+
 def _bom(table: Table, _fault: Fault) -> None:
     table.header[0] = BOM + table.header[0]
 
@@ -147,6 +180,9 @@ _DAMAGE: Mapping[str, Callable[[Table, Fault], None]] = {
     "duplicate_header": _duplicate_header,
     "repeat_header": _repeat_header,
     "bad_value": _bad_value,
+    "edit_values": _edit_values,
+    "total_row": _total_row,
+    "pad_header": _pad_header,
     "bom": _bom,
     "latin1": _latin1,
     "nul": _nul,

@@ -1,19 +1,14 @@
 """How an answer reaches the client, or fails to: the faults of the way back."""
 
 import asyncio
-import functools
-import gzip
-import io
-import zipfile
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from reporting_dags.sandbox.changed import CHANGED, MEBIBYTE, kept
 from reporting_dags.sandbox.faults import Fault
 from reporting_dags.sandbox.wire import Connection, Connections
-
-_MEBIBYTE = 1 << 20
 
 
 def replaced(fault: Fault) -> Response | None:
@@ -41,6 +36,9 @@ class Delivery(Response):
     def __init__(self, answer: Response, fault: Fault, connections: Connections) -> None:
         super().__init__(bytes(answer.body), answer.status_code)
         self.raw_headers = [pair for pair in answer.raw_headers if pair[0] != b"content-length"]
+        if fault.do == "media_type":
+            self.raw_headers = [pair for pair in self.raw_headers if pair[0] != b"content-type"]
+            self.raw_headers.append((b"content-type", str(fault["kind"]).encode()))
         self._fault = fault
         self._connections = connections
 
@@ -52,50 +50,14 @@ class Delivery(Response):
                 await self._stall(body, send)
             case "drip":
                 await self._drip(body, send)
-            case "gzip":
-                await self._plain(gzip.compress(body), send, coding="gzip")
-            case "gzip_cut":
-                packed = gzip.compress(body)
-                await self._plain(packed[: self._kept(packed)], send, coding="gzip")
-            case "gzip_file" | "zip_file" | "utf16_file":
-                await self._plain(self._as_file(body), send)
-            case "coding":
-                await self._plain(body, send, coding=str(self._fault["coding"]))
-            case "media_type":
-                self.raw_headers = [pair for pair in self.raw_headers if pair[0] != b"content-type"]
-                self.raw_headers.append((b"content-type", str(self._fault["kind"]).encode()))
-                await self._plain(body, send)
-            case "gzip_corrupt":
-                packed = gzip.compress(body)
-                middle = len(packed) // 2
-                harmed = packed[:middle] + bytes(255 - byte for byte in packed[middle : middle + 8])
-                await self._plain(harmed + packed[middle + 8 :], send, coding="gzip")
-            case "gzip_bomb":
-                await self._plain(_bomb(int(self._fault["mebibytes"])), send, coding="gzip")
             case "endless":
                 await self._endless(body or b" ", send)
+            case do if do in CHANGED:
+                await self._plain(*CHANGED[do](body, self._fault), send)
             case _:
                 connection = self._connections.of(tuple(scope["client"]))
                 if connection is not None:
                     await self._broken(body, connection)
-
-    def _kept(self, body: bytes) -> int:
-        """How many bytes arrive: a share of them when `keep` is under 1, else that many."""
-        keep = float(self._fault["keep"])
-        return int(len(body) * keep) if keep < 1 else int(keep)
-
-    def _as_file(self, body: bytes) -> bytes:
-        """The body as another kind of file, of which no header tells."""
-        if self._fault.do == "utf16_file":
-            return body.decode().encode("utf-16")
-        if self._fault.do == "zip_file":
-            packed = io.BytesIO()
-            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-                file.writestr("report.csv", body)
-            return packed.getvalue()
-        size = -(-len(body) // int(self._fault["members"]))
-        members = b"".join(gzip.compress(body[start : start + size]) for start in range(0, len(body), size))
-        return members[: int(len(members) * float(self._fault["keep"]))] + str(self._fault["behind"]).encode()
 
     async def _start(self, send: Send, length: int, *, coding: str = "") -> None:
         headers = [*self.raw_headers, (b"content-length", str(length).encode())]
@@ -103,7 +65,7 @@ class Delivery(Response):
             headers.append((b"content-encoding", coding.encode()))
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
 
-    async def _plain(self, body: bytes, send: Send, *, coding: str = "") -> None:
+    async def _plain(self, body: bytes, coding: str, send: Send) -> None:
         await self._start(send, len(body), coding=coding)
         await send({"type": "http.response.body", "body": body})
 
@@ -111,7 +73,7 @@ class Delivery(Response):
         seconds = float(self._fault["seconds"])
         if self._fault["at"] == "head":
             await asyncio.sleep(seconds)
-            await self._plain(body, send)
+            await self._plain(body, "", send)
             return
         half = len(body) // 2
         await self._start(send, len(body))
@@ -129,7 +91,7 @@ class Delivery(Response):
 
     async def _endless(self, body: bytes, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        piece = body * -(-_MEBIBYTE // len(body))
+        piece = body * -(-MEBIBYTE // len(body))
         # What is sent to a client that has gone is dropped.
         for _ in range(int(self._fault["mebibytes"])):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -152,16 +114,16 @@ class Delivery(Response):
             connection.write(body)
             await connection.close()
             return
-        kept = body[: self._kept(body)]
+        arrived = kept(body, self._fault)
         match self._fault.do:
             case "cut":
-                connection.write(self._head(f"content-length: {len(body)}") + kept)
+                connection.write(self._head(f"content-length: {len(body)}") + arrived)
             case "cut_chunked":
-                chunk = f"{len(kept):x}\r\n".encode() + kept + b"\r\n" if kept else b""
+                chunk = f"{len(arrived):x}\r\n".encode() + arrived + b"\r\n" if arrived else b""
                 connection.write(self._head("transfer-encoding: chunked") + chunk)
             case _:
                 # At the end of a row, where nothing but the number of rows gives it away.
-                whole_rows = kept[: kept.rfind(b"\n") + 1]
+                whole_rows = arrived[: arrived.rfind(b"\n") + 1]
                 connection.write(self._head("connection: close") + whole_rows)
         await connection.close()
 
@@ -169,8 +131,3 @@ class Delivery(Response):
         phrase = HTTPStatus(self.status_code).phrase
         lines = [f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in self.raw_headers]
         return "\r\n".join((f"HTTP/1.1 {self.status_code} {phrase}", *lines, *framing, "", "")).encode("latin-1")
-
-
-@functools.lru_cache(maxsize=1)
-def _bomb(mebibytes: int) -> bytes:
-    return gzip.compress(b"0" * (mebibytes * _MEBIBYTE))

@@ -32,12 +32,14 @@ ANSWER_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "gzip_cut": {"keep": 0.5},
     "gzip_corrupt": {},
     # Packed without a header that says so: a share of the bytes, in so many members, with a text behind them.
-    "gzip_file": {"keep": 1.0, "members": 1, "behind": ""},
+    "gzip_file": {"keep": None, "members": 1, "behind": ""},
     "zip_file": {},
     "utf16_file": {},
     # The honest bytes under another `Content-Encoding` or `Content-Type`.
     "coding": {"coding": REQUIRED},
     "media_type": {"kind": REQUIRED},
+    # The honest text, in which what matches a pattern is something else; `count` times, or everywhere where it is 0.
+    "edit": {"pattern": REQUIRED, "to": REQUIRED, "count": 0},
     # Small on the way, and so many MiB of zeros when unpacked.
     "gzip_bomb": {"mebibytes": 300},
 }
@@ -74,6 +76,11 @@ DATA_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "duplicate_header": {"column": None},
     "repeat_header": {},
     "bad_value": {"column": REQUIRED, "value": REQUIRED},
+    # Every value of a column, in which what matches a pattern is something else.
+    "edit_values": {"column": REQUIRED, "pattern": REQUIRED, "to": REQUIRED},
+    # One row more, of the day of the first: the sums of some columns, a text in others.
+    "total_row": {"sums": REQUIRED, "names": (), "text": ""},
+    "pad_header": {},
     "bom": {},
     "latin1": {},
     "nul": {"column": None},

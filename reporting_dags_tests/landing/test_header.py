@@ -29,6 +29,12 @@ def test_headers_that_are_one_without_their_blanks_are_refused_as_they_stand(ben
     assert refused.value.line == "header ' Country' and 'Country' stands twice"
 
 
+def test_a_message_shows_a_value_with_all_its_blanks(bench: Bench) -> None:
+    refused = bench.refused(rows("2026-11-01,1,US,  7 ,1,1"))
+    assert "such as '  7 '" in refused.error.line
+    assert DataError(" several\r\n\tlines  of\na text ").line == "several lines  of a text"
+
+
 def test_numbers_and_texts_keep_their_blanks(bench: Bench) -> None:
     refused = bench.refused(rows("2026-11-01, 1, US, 1,1,1", header=HEADER.replace(",", ", ")))
     assert "such as ' 1'" in refused.error.line

@@ -78,6 +78,25 @@ def test_a_total_beside_an_honest_row_that_names_nothing_is_one(bench: Bench) ->
     assert "says Total or All" in line
 
 
+def test_a_total_among_honest_rows_that_name_nothing_is_one(bench: Bench) -> None:
+    hourly = report((*COLUMNS[:1], moment("Hour", ""), *COLUMNS[1:]), grain=("Hour", "App", "Country", "Currency"))
+    lines = [
+        f"2026-11-01,2026-11-01 0{hour}:00:00,{name},{name},USD,{clicks},{clicks},{clicks},1"
+        for hour, name, clicks in ((1, "x", 5), (2, "x", 7), (1, "", 1), (2, "", 2), (3, "", 15))
+    ]
+    header = HEADER.replace("Date", "Date,Hour")
+    line = refused_line(bench, *lines, of=hourly, header=header)
+    assert "a total row" in line
+    assert "15 USD of spend" in line
+    assert bench.landed(rows(*lines[:-1], header=header), of=hourly).rows == 4
+
+
+def test_a_total_over_several_currencies_is_shown_by_its_counts(bench: Bench) -> None:
+    lines = (*DAY, "2026-11-01,1,CN,CNY,1,1,7,7")
+    assert "a total row" in refused_line(bench, *lines, "2026-11-01,,,USD,8,7,15.8,0")
+    assert bench.landed(rows(*lines, "2026-11-01,,,USD,8,6,15.8,0", header=HEADER), of=OF).rows == 5
+
+
 @pytest.mark.parametrize(
     "line",
     [

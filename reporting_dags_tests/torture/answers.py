@@ -9,14 +9,21 @@ from tempfile import TemporaryDirectory
 
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.conftest import NOON
-from reporting_dags_tests.torture import answers_addresses, answers_calls, answers_files, answers_jobs, answers_way
+from reporting_dags_tests.torture import (
+    answers_addresses,
+    answers_calls,
+    answers_files,
+    answers_forms,
+    answers_jobs,
+    answers_way,
+)
 from reporting_dags_tests.torture.answers_stage import Case, Stage
 from reporting_dags_tests.torture.row import Row
 
 
 def cases() -> list[Case]:
     """Every hostile answer, each for every provider where it makes sense."""
-    parts = (answers_way, answers_files, answers_calls, answers_jobs, answers_addresses)
+    parts = (answers_way, answers_files, answers_forms, answers_calls, answers_jobs, answers_addresses)
     return list(chain.from_iterable(part.cases() for part in parts))
 
 

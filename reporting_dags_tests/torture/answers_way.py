@@ -25,6 +25,7 @@ _DT = (OFFER_WALL, USER_LEVEL)
 def cases() -> Iterator[Case]:
     """Every spoilt way."""
     yield from _broken()
+    yield from _packed()
     yield from _in_its_place()
     yield from _slow()
     yield from _large()
@@ -48,6 +49,34 @@ def _broken() -> Iterator[Case]:
     for target in (OFFER_WALL, MINTEGRAL, ORANGECLICK, EXPORT):
         yield _at("gzip bomb", target, {"do": "gzip_bomb"}, "failed", says="unpacks to", **again(target))
     yield _at("gzip bomb", TABLE, {"do": "gzip_bomb"}, "failed", says="bytes where a short answer was due")
+
+
+def _packed() -> Iterator[Case]:
+    """Complete answers that are packed or labeled in other ways than was asked."""
+    complete: Mapping[str, Mapping[str, Any]] = {
+        "gzip without Content-Encoding": {"do": "gzip_file"},
+        "gzip without Content-Encoding, in members": {"do": "gzip_file", "members": 3},
+        "Content-Encoding is UTF-8": {"do": "coding", "coding": "UTF-8"},
+        "Content-Encoding is aws-chunked": {"do": "coding", "coding": "aws-chunked"},
+        "Content-Type is text/html": {"do": "media_type", "kind": "text/html; charset=UTF-8"},
+    }
+    for fault, script in complete.items():
+        for target in _ALL:
+            yield _at(fault, target, script, "data")
+    broken: Mapping[str, Mapping[str, Any]] = {
+        "gzip without Content-Encoding, cut short": {"do": "gzip_file", "keep": 0.5},
+        "gzip without Content-Encoding, bytes behind it": {"do": "gzip_file", "behind": "bytes"},
+    }
+    for fault, script in broken.items():
+        for target in FILES:
+            extra, why = (3, _TRIES) if target is ORANGECLICK else (0, "")
+            yield _at(fault, target, script, "partial", says="gzip", extra=extra, why=why)
+    for fault, do in (("zip", "zip_file"), ("UTF-16", "utf16_file")):
+        for target in FILES:
+            yield _at(f"{fault} in place of the text", target, {"do": do}, "failed", says=fault, **again(target))
+    for target in FILES:
+        script = {"do": "coding", "coding": "br"}
+        yield _at("Content-Encoding is br", target, script, "failed", says="packed as 'br'", **again(target))
 
 
 def _in_its_place() -> Iterator[Case]:

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial, Truncated
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import Answer, fields
+from reporting_dags.providers.answer import Answer, count_in, fields
 from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
 from reporting_dags.providers.download import Astray, Downloads
 from reporting_dags.providers.integr8.found import ENDED_BADLY, bears, id_of, marked
@@ -110,10 +110,10 @@ class Exports:
             shown = self._session.redactor.clean(status, limit=40) or self._session.words(answer) or "nothing"
             return Pending(f"{NAME} is still making the export" if known else f"{NAME} says {shown} of the export")
         results = fields(export.get("results_meta"))
-        total, cut = results.get("total"), results.get("range_truncated")
+        total, cut = count_in(results.get("total")), results.get("range_truncated")
         if cut:
             raise Truncated(f"{NAME} cut the export of {request} to {total} rows", request_id=handle.id)
-        if not isinstance(total, int) or isinstance(total, bool):
+        if total is None:
             told = f"{NAME} does not say how many rows the export of {request} has (IN7)"
             raise Partial(told, request_id=handle.id, advice=LATER)
         return Ready(expected_rows=total)

@@ -8,7 +8,7 @@ from typing import Any, cast
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Failed, Partial
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import fields
+from reporting_dags.providers.answer import count_in, fields
 from reporting_dags.providers.api import Meter, Quota, Request
 from reporting_dags.providers.integr8.exports import span
 from reporting_dags.providers.integr8.report import CountQuery, ListQuery, TableQuery
@@ -95,10 +95,10 @@ class Pages:
             data = fields(fields(answer.json()).get("data"))
             if not data:
                 self._session.refuse(answer, f"GET {query.table}")
-            count, rows = data.get("count"), data.get("data")
+            count, rows = count_in(data.get("count")), data.get("data")
             shown = len(cast("list[object]", rows)) if isinstance(rows, list) else 0
             more = fields(data.get("pageInfo")).get("hasNextPage")
-            if not isinstance(count, int) or isinstance(count, bool) or (more and count <= shown):
+            if count is None or (more and count <= shown):
                 raise Failed(f"{NAME}'s {query.table} does not count the rows of a day (IN3)")
             yield f"{day},{count}\n".encode()
 

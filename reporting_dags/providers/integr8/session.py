@@ -9,7 +9,7 @@ from typing import cast
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError, SettingError
-from reporting_dags.providers.answer import Answer, fields
+from reporting_dags.providers.answer import Answer, count_in, fields
 from reporting_dags.providers.api import Pace, Rate
 from reporting_dags.providers.http import Http
 from reporting_dags.providers.limits import Limits
@@ -114,12 +114,15 @@ class Session:
             before()
             answer = self.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
             said = fields(answer.json())
-            pages, listed = fields(said.get("meta")).get("total_page"), said.get("data")
+            meta, listed = fields(said.get("meta")), said.get("data")
+            pages = count_in(meta.get("total_page"))
+            if listed in (None, {}) and "data" in said and count_in(meta.get("total_count")) == 0:
+                listed = []
             if not isinstance(listed, list):
                 self.refuse(answer, f"GET {path}")
                 raise Partial(f"page {number} of {NAME}'s {path.rpartition('/')[2]} holds no list (IN2)", advice=LATER)
             yield answer, cast("list[object]", listed)
-            if (number >= pages) if isinstance(pages, int) else len(cast("list[object]", listed)) < PAGE_SIZE:
+            if (number >= pages) if pages is not None else len(cast("list[object]", listed)) < PAGE_SIZE:
                 return
         raise Failed(f"{NAME}'s {path.rpartition('/')[2]} have more than {most} pages")
 

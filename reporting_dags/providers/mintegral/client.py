@@ -14,7 +14,7 @@ from typing import Any
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import fields, parsed
+from reporting_dags.providers.answer import count_in, fields, parsed
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
 from reporting_dags.providers.http import Http
 from reporting_dags.providers.limits import USUAL, Limits
@@ -111,7 +111,7 @@ class AdvancedPerformance(Provider):
         if isinstance(said, Pending):
             return said
         state = fields(said.get("data"))
-        hours, whole = _number(state.get("hours")), report.calendar.hours(request.window)
+        hours, whole = count_in(state.get("hours")), report.calendar.hours(request.window)
         if str(state.get("is_complete")).lower() not in {"true", "1"}:
             told = "it does not say how many hours" if hours is None else f"{hours} of {whole} hours"
             line = f"{NAME} does not call {request.window} complete yet ({told})"
@@ -212,10 +212,4 @@ class AdvancedPerformance(Provider):
 
 
 def _code(said: Mapping[str, Any]) -> int | None:
-    return _number(said.get("code"))
-
-
-def _number(value: object) -> int | None:
-    """A count or code, as a JSON number or as text; None for anything else."""
-    text = str(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return count_in(said.get("code"))

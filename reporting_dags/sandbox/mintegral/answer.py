@@ -70,7 +70,7 @@ def answer(question: Question, *, owner: Owner, at: datetime, settings: Mintegra
     for when, fact in _facts(question, owner.seed, at, settings):
         key = (*when, *[cell(fact) for cell in read], fact.currency)
         groups.setdefault(key, []).append(fact)
-    rows = [[*key, *_metrics(group)] for key, group in groups.items()]
+    rows = [[*key, *_metrics(group, settings.no_ratio)] for key, group in groups.items()]
     rng = Random(f"{owner.seed}|{question}")
     rows.sort(key=lambda _: rng.random())
     when = ("Date", "Timestamp") if question.granularity == HOURLY else ("Date",)
@@ -128,19 +128,18 @@ def _stamp(hour: datetime, zone: int, settings: MintegralSettings) -> str:
     return f"{local:%Y%m%d%H}" if settings.hour_form == "digits" else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
-def _metrics(group: Sequence[Fact]) -> Iterator[str]:
+def _metrics(group: Sequence[Fact], no_ratio: str) -> Iterator[str]:
     impressions = sum(fact.impressions for fact in group)
     clicks = sum(fact.clicks for fact in group)
     conversions = sum(fact.conversions for fact in group)
     spend = sum(fact.spend for fact in group)
     yield from (str(impressions), str(clicks), str(conversions))
-    yield _ratio(1000 * spend, impressions * UNITS)
-    yield _ratio(spend, clicks * UNITS)
-    yield _ratio(100 * clicks, impressions)
-    yield _ratio(100 * conversions, clicks)
-    yield _ratio(100 * conversions, impressions)
+    for above, below in (
+        (1000 * spend, impressions * UNITS),
+        (spend, clicks * UNITS),
+        (100 * clicks, impressions),
+        (100 * conversions, clicks),
+        (100 * conversions, impressions),
+    ):
+        yield repr(round(above / below, 2)) if below else no_ratio
     yield repr(spend / UNITS)
-
-
-def _ratio(above: int, below: int) -> str:
-    return repr(round(above / below, 2) if below else 0.0)

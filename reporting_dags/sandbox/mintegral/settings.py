@@ -37,5 +37,6 @@ class MintegralSettings(Switches):
     empty_day_one_in: int = switch(40, "A: about one UTC day in so many has no traffic, hence no rows; 0: none")
     empty_days: tuple[str, ...] = switch((), "A: further UTC days, YYYY-MM-DD, with no rows")
     rows_factor: float = switch(1.0, "A: how many times the ordinary rows there are")
+    no_ratio: str = switch("0.0", "A: what stands for a ratio where there is nothing to divide by")
     huge: bool = switch(True, "A: every day has a row with impressions over 2**53")
     corrections: bool = switch(True, "A: every day has a row with a negative spend")
