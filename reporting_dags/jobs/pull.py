@@ -17,6 +17,7 @@ from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
 from reporting_dags.jobs.planner import refusal
 from reporting_dags.jobs.presence import once_free, present
 from reporting_dags.jobs.result import DayResult, Evidence, Restatement
+from reporting_dags.jobs.truncations import with_truncations
 from reporting_dags.landing.entities import weights
 from reporting_dags.landing.land import LandedDay, Part, Put, land
 from reporting_dags.landing.restated import Restated, restated
@@ -47,7 +48,8 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
     if not askable:
         return
     with present(bench, report) as (mine, who):
-        yield from _until_ended(mine, report, askable, who)
+        for result in _until_ended(mine, report, askable, who):
+            yield with_truncations(mine, who, result)
 
 
 def _until_ended(bench: Bench, report: Report[Any], days: list[date], who: Claimant) -> Iterator[DayResult]:
