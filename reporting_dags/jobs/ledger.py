@@ -19,7 +19,7 @@ from reporting_dags.jobs.calls import Calls
 from reporting_dags.jobs.claims import Claims
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.entity_history import EntityHistory
-from reporting_dags.jobs.job import Failure, Job, JobState, Known, LandedFacts
+from reporting_dags.jobs.job import Claimant, Failure, Job, JobState, Known, LandedFacts
 from reporting_dags.jobs.job_rows import (
     close,
     cut_requests,
@@ -36,9 +36,10 @@ from reporting_dags.jobs.job_rows import (
 from reporting_dags.jobs.landings import Landings, landed_days, once, ping
 from reporting_dags.landing.land import Put
 from reporting_dags.landing.restated import Restated
+from reporting_dags.model.days import Window
 from reporting_dags.model.errors import ReplacementRefused
 from reporting_dags.model.outcome import Outcome
-from reporting_dags.providers.api import Handle
+from reporting_dags.providers.api import Handle, Request
 
 _LONGEST_TAG = 200
 _FAILED = tuple(one.value for one in Outcome if not one.publishes and one is not Outcome.TRUNCATED)
@@ -196,6 +197,23 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
     def open_days(self, report: str) -> set[date]:
         """Days for which an answer was bought whose landing was never finished."""
         return self._database.run(lambda connection: _bought(connection, report))
+
+    def truncated(self, who: Claimant, since: datetime) -> list[Request]:
+        """The requests of `who` whose answers the provider truncated since then, oldest first."""
+        table = tables.jobs
+        query = (
+            sa.select(table.c.first_day, table.c.last_day, table.c.part)
+            .where(
+                table.c.report == who.report,
+                table.c.account == who.account,
+                table.c.fingerprint == who.fingerprint,
+                table.c.outcome == Outcome.TRUNCATED.value,
+                table.c.closed_at >= since,
+            )
+            .order_by(table.c.closed_at, table.c.intended_at)
+        )
+        rows = self._database.run(lambda connection: connection.execute(query).tuples().all())
+        return [Request(Window(first, last), part) for first, last, part in rows]
 
     def kept_days(self, report: str, fingerprint: str) -> set[date]:
         """Days whose answer to this query is stored and was refused, or was not landed since another part failed."""

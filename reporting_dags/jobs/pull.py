@@ -21,6 +21,7 @@ from reporting_dags.jobs.planner import refusal
 from reporting_dags.jobs.presence import fingerprint, once_free, present
 from reporting_dags.jobs.replacement import refused_replacements
 from reporting_dags.jobs.result import DayResult, Evidence, Restatement
+from reporting_dags.jobs.truncations import with_truncations
 from reporting_dags.landing.entities import entities_of, weights
 from reporting_dags.landing.land import LandedDay, Part, Put, land
 from reporting_dags.landing.origin import Origin
@@ -63,7 +64,8 @@ def pull(bench: Bench, report: Report[Any], days: Collection[date]) -> Iterator[
     if not wanted:
         return
     with present(bench, report) as (mine, who):
-        yield from _until_ended(mine, report, wanted, who)
+        for result in _until_ended(mine, report, wanted, who):
+            yield with_truncations(mine, who, result)
 
 
 def _refused(bench: Bench, report: Report[Any], days: Collection[date]) -> dict[date, DayResult]:

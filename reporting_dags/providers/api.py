@@ -162,6 +162,10 @@ class Provider(ABC):
             Request(Window(days[middle], days[-1]), request.part),
         )
 
+    def describe(self, request: Request) -> str:
+        """The days, and the hours of them, that a request asks for, for a message."""
+        return str(request)
+
     def constants(self, request: Request) -> Mapping[str, str]:
         """Values by header that the answer to a request need not hold itself."""
         return {}

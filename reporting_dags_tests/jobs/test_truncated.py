@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.pull import pull
 from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.model.errors import Truncated
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Request
 from reporting_dags.providers.integr8.exports import pieces, span
@@ -126,6 +127,7 @@ def test_an_export_that_says_it_was_cut_never_lands_although_its_rows_are_as_man
     sandbox.faults.add("integr8.export", do="truncate", rows=1_000_000, times=None)
     line = refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.DENIED)
     assert "renewed on 2026-11-21 at 00:00 UTC" in line
+    assert "10 answers with this day" in line, "the cause, and not only that the quota is spent"
     assert lies_there(bench.data, CONVERSIONS)
     assert len(spans(sandbox, status=None)) == 10
     assert len(set(spans(sandbox))) == 10, "nothing that was cut is asked for twice"
@@ -152,6 +154,51 @@ def test_a_day_whose_parts_cannot_all_be_had_goes_on_the_next_utc_day_with_those
     assert 10 < len(every) <= 20
     assert len(set(every)) == len(every), "no part is bought twice, none that was cut is asked for again"
     check_truth(sandbox, bench, CLICKS, [DAY])
+
+
+@pytest.mark.rule("IN7", "IN8")
+def test_a_day_that_was_truncated_until_the_quota_was_spent_says_both_in_every_run_of_the_day(
+    sandbox: Sandbox, bench: Bench
+) -> None:
+    sandbox.faults.add("integr8.export", do="truncate", rows=1, times=None)
+    told = (
+        "the quota of 10 integr8 exports a day is spent; today the provider truncated {} with this day, the smallest "
+        "of {}. It is renewed on 2026-11-21 at 00:00 UTC; run again then."
+    )
+    results = ended(bench, CLICKS, FOUR)
+    lines = [refused(sandbox, results[day], Outcome.DENIED) for day in FOUR]
+    assert len(spans(sandbox)) == 10
+    assert all("truncated" in line for line in lines)
+    assert lines[0] == told.format("5 answers", "2026-11-10 12:00:00 to 2026-11-11 00:00:00")
+    again = ended(bench, CLICKS, FOUR)
+    assert [refused(sandbox, again[day], Outcome.DENIED) for day in FOUR] == lines
+    sandbox.clock.advance(86400)
+    tomorrow = ended(bench, CLICKS, [FOUR[0]])[FOUR[0]]
+    assert "truncated" in refused(sandbox, tomorrow, Outcome.DENIED)
+
+
+@pytest.mark.rule("IN7")
+def test_a_minute_that_is_truncated_says_so_and_that_nothing_shorter_can_be_asked_for(
+    sandbox: Sandbox, bench: Bench
+) -> None:
+    sandbox.faults.add("integr8.export", do="truncate", rows=1, times=None)
+    sandbox.settings.change("integr8", fill_polls=0)
+    minute = Request(Window(DAY, DAY), "43200/43260")
+    assert not bench.provider.halves(CLICKS, minute)
+    handle = bench.provider.submit(CLICKS, minute, lambda _: None)
+    with pytest.raises(Truncated, match="truncated the export of 2026-11-10 12:00:00 to 2026-11-10 12:01:00") as caught:
+        bench.provider.poll(CLICKS, minute, handle)
+    assert caught.value.advice == "No shorter range can be asked for: ask its support."
+
+
+@pytest.mark.rule("IN7")
+def test_a_denial_of_days_that_were_not_truncated_today_does_not_speak_of_it(sandbox: Sandbox, bench: Bench) -> None:
+    sandbox.settings.change("integr8", rows_limit=known(sandbox, CONVERSIONS, FOUR) - 1)
+    ended(bench, CONVERSIONS, FOUR)
+    sandbox.clock.advance(86400)
+    sandbox.faults.add("integr8.export", do="status", status=403, body={"error": "no"}, times=None)
+    line = refused(sandbox, ended(bench, CONVERSIONS, FOUR)[DAY], Outcome.DENIED)
+    assert "truncated" not in line
 
 
 @pytest.mark.rule("IN8")

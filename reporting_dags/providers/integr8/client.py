@@ -20,7 +20,7 @@ from reporting_dags.providers.api import (
     unpaced,
 )
 from reporting_dags.providers.download import AllowedOrigins, Downloads
-from reporting_dags.providers.integr8.exports import KEPT, Exports, pieces
+from reporting_dags.providers.integr8.exports import KEPT, Exports, described, pieces
 from reporting_dags.providers.integr8.pages import Pages
 from reporting_dags.providers.integr8.report import CountQuery, ExportQuery, ListQuery, Query, TableQuery
 from reporting_dags.providers.integr8.session import NAME, Paths, Session
@@ -93,6 +93,10 @@ class Integr8(Provider):
     def halves(self, report: Report[Query], request: Request) -> tuple[Request, ...]:
         """Fewer days, and of a single day its halves (IN7)."""
         return super().halves(report, request) or pieces(request)
+
+    def describe(self, request: Request) -> str:
+        """Days, or for a part of one its local times."""
+        return described(request)
 
     def find(self, report: Report[Query], request: Request) -> Handle | None:
         """An export whose id was lost, in the list of exports (IN5)."""

@@ -112,7 +112,8 @@ class Exports:
         results = fields(export.get("results_meta"))
         total, cut = count_in(results.get("total")), results.get("range_truncated")
         if cut:
-            raise Truncated(f"{NAME} cut the export of {request} to {total} rows", request_id=handle.id)
+            told = f"{NAME} truncated the export of {described(request)} to {total} rows"
+            raise Truncated(told, request_id=handle.id, advice="No shorter range can be asked for: ask its support.")
         if total is None:
             told = f"{NAME} does not say how many rows the export of {request} has (IN7)"
             raise Partial(told, request_id=handle.id, advice=LATER)
@@ -184,6 +185,11 @@ def span(request: Request) -> tuple[datetime, datetime]:
         first, last = (int(second) for second in request.part.split("/"))
         return midnight + timedelta(seconds=first), midnight + timedelta(seconds=last)
     return midnight, datetime.combine(request.window.last + timedelta(days=1), time())
+
+
+def described(request: Request) -> str:
+    """The days of a request, or for a part of one its local times."""
+    return " to ".join(map(str, span(request))) if request.part else str(request.window)
 
 
 def pieces(request: Request) -> tuple[Request, ...]:
