@@ -73,6 +73,7 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
 
     Raises:
         StorageError, OSError, pa.ArrowException: the partition cannot be read.
+        KeyError: it lacks a column, which is named.
         DataError: a sum has more digits than the table holds.
     """
     report = source.report
@@ -81,8 +82,12 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
     wanted |= {source.worthless[0]} if source.worthless else set()
     told = {columns[header].currency_from for header in source.money.values()}
     wanted |= {header for header in told if header}
-    with store.open(report.file(day)) as file:
-        table = pq.read_table(file, columns=[columns[header].name for header in sorted(wanted)])
+    names = sorted(columns[header].name for header in wanted)
+    with store.open(report.file(day)) as file, pq.ParquetFile(file) as parquet:
+        lacking = [name for name in names if name not in parquet.schema_arrow.names]
+        if lacking:
+            raise KeyError(lacking[0])
+        table = parquet.read(columns=names)
     entity = table.column(columns[source.entity].name).combine_chunks()
     figures: dict[str, AnyArray] = {
         "entity": entity,
@@ -100,8 +105,8 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
             void = pc.is_in(found, value_set=pa.array([text], found.type))
             amounts = pc.if_else(void, pa.scalar(Decimal(), MONEY), amounts)
         figures[name] = amounts
-    names = [*source.counts, *source.money]
-    grouped = sums_by(pa.table(figures), _KEYS, names)
+    summed_up = [*source.counts, *source.money]
+    grouped = sums_by(pa.table(figures), _KEYS, summed_up)
     constants = {
         "network": report.provider,
         "report_timezone": report.calendar.timezone,
@@ -114,7 +119,7 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
             arrays.append(pa.repeat(pa.scalar(constants[each.name], each.type), rows))
         elif each.name in _KEYS:
             arrays.append(grouped.column(each.name).combine_chunks())
-        elif each.name in names:
+        elif each.name in summed_up:
             arrays.append(_fitting(grouped.column(each.name).combine_chunks(), each, f"{report.key} {day}"))
         else:
             arrays.append(pa.nulls(rows, each.type))
