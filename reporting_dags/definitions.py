@@ -10,7 +10,7 @@ from reporting_dags.orchestration.home import ReportingHome, start_date
 from reporting_dags.orchestration.io_manager import ReportsIOManager
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.late import late_sensors
-from reporting_dags.orchestration.network import network_asset, rebuilding
+from reporting_dags.orchestration.network import SUMS_MATCH, network_asset, rebuilding
 from reporting_dags.orchestration.schedules import provider_schedules
 from reporting_dags.orchestration.settling import KEY as SETTLING
 from reporting_dags.orchestration.settling import settling_asset, settling_schedule
@@ -34,10 +34,11 @@ def definitions() -> dg.Definitions:
     home = ReportingHome()
     keys = {*(key_of(report) for report in (*reports, NETWORK)), SETTLING}
     daily = [report for report in reports if report.partitioned]
+    checks_told = failed_checks(keys, daily, told_by_run=[dg.AssetCheckKey(key_of(NETWORK), SUMS_MATCH)])
     return dg.Definitions(
         assets=[*(report_asset(report, start) for report in reports), network_asset(start), settling_asset(reports)],
         asset_checks=[standing_checks(report, start) for report in daily],
-        sensors=[rebuilding(start), *late_sensors(reports, start), failed_runs(keys), failed_checks(keys, daily)],
+        sensors=[rebuilding(start), *late_sensors(reports, start), failed_runs(keys), checks_told],
         schedules=[*provider_schedules(reports, start), settling_schedule()],
         resources={
             "home": home,

@@ -1,8 +1,8 @@
-"""Days that are built from others: what each depends on besides the versions of its sources."""
+"""Days that are built from others: what each depends on besides the versions of its sources, and which failed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
@@ -23,6 +23,21 @@ class Build:
     unknown: Collection[str]
 
 
+@dataclass(frozen=True, slots=True)
+class BuildFailure:
+    """A build of a day that failed.
+
+    Attributes:
+        sources: a digest of the sources as they were.
+        cause: what happened, one line; without what to do, which may change by the day.
+        failed_at: when it failed.
+    """
+
+    sources: str
+    cause: str
+    failed_at: datetime
+
+
 class Builds:
     """Built days, in one database."""
 
@@ -35,11 +50,53 @@ class Builds:
         rows = self._database.run(lambda connection: connection.execute(query).tuples().all())
         return {day: Build(history, frozenset(unknown)) for day, history, unknown in rows}
 
+    def landed_sources(self, reports: Sequence[str], days: Collection[date]) -> dict[date, list[tuple[str, ...]]]:
+        """Report, data version and time of landing of everything that has landed of `reports` on `days`, in order."""
+        table = tables.days
+        mine = table.c.report.in_(reports) & table.c.day.between(min(days), max(days))
+        query = sa.select(table.c.day, table.c.report, table.c.fingerprint, table.c.landed_at).where(mine)
+        found: dict[date, list[tuple[str, ...]]] = {day: [] for day in days}
+        for day, *told, landed_at in self._database.run(lambda connection: connection.execute(query).tuples().all()):
+            if day in found:
+                found[day].append((*told, landed_at.isoformat()))
+        return {day: sorted(told) for day, told in found.items()}
+
+    def build_failed(self, report: str, day: date, failure: BuildFailure) -> Sequence[BuildFailure]:
+        """Note that a day could not be built.
+
+        Returns:
+            The earlier failures with the same sources, oldest first; those with other sources are forgotten.
+        """
+        table = tables.build_failures
+        mine = (table.c.report == report) & (table.c.day == day)
+        facts = {"sources": failure.sources, "cause": failure.cause, "failed_at": failure.failed_at}
+
+        def work(connection: sa.Connection) -> Sequence[BuildFailure]:
+            connection.execute(table.delete().where(mine, table.c.sources != failure.sources))
+            query = sa.select(table.c.sources, table.c.cause, table.c.failed_at).where(mine).order_by(table.c.id)
+            before = [BuildFailure(*row) for row in connection.execute(query).tuples()]
+            connection.execute(table.insert().values(report=report, day=day, **facts))
+            return before
+
+        return self._database.run(work)
+
+    def build_failures(self, report: str) -> dict[date, list[BuildFailure]]:
+        """The failures of each day of `report` that has not been built since, oldest first."""
+        table = tables.build_failures
+        columns = (table.c.day, table.c.sources, table.c.cause, table.c.failed_at)
+        query = sa.select(*columns).where(table.c.report == report).order_by(table.c.id)
+        found: dict[date, list[BuildFailure]] = {}
+        for day, *told in self._database.run(lambda connection: connection.execute(query).tuples().all()):
+            found.setdefault(day, []).append(BuildFailure(*told))
+        return found
+
 
 def note_build(connection: sa.Connection, report: str, day: date, build: Build) -> None:
-    """Note what a built day depends on, within a transaction."""
+    """Note what a built day depends on, within a transaction; its failures are forgotten."""
     table = tables.builds
     values = {"history": build.history, "unknown": sorted(build.unknown)}
     same = (table.c.report == report) & (table.c.day == day)
     if connection.execute(table.update().where(same).values(values)).rowcount == 0:
         connection.execute(table.insert().values(report=report, day=day, **values))
+    failures = tables.build_failures
+    connection.execute(failures.delete().where(failures.c.report == report, failures.c.day == day))

@@ -115,12 +115,12 @@ def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, c
     """Build one day from the sources that have landed, and put it in place.
 
     Raises:
-        NotReady: none has landed.
+        NotReady: none has landed, or the sources do not come to rest.
         DataError: a source cannot be read, or is not what the ledger noted of it.
-        StorageError: the store or the ledger refuses, or the sources do not come to rest.
+        StorageError: the store or the ledger refuses.
     """
     keys = [source.report.key for source in combination.sources]
-    trouble: DataError | StorageError = StorageError(f"the sources of {day} change faster than they can be read")
+    trouble: DataError | NotReady = NotReady(f"the sources of {day} change faster than they can be read")
     for attempt in range(_TRIES):
         if attempt:
             clock.sleep(_PAUSE.total_seconds())
@@ -128,11 +128,13 @@ def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, c
         if not versions:
             raise NotReady("none of its sources has landed", advice="Materialize them first.")
         currencies = _currencies(combination, ledger, data)
-        table = _table(combination, day, versions, data, currencies)
+        table = _table(combination, day, versions, data, currencies, clock)
         wrong = _wrong(combination, table, day, ledger)
         if wrong:
             # A source that has been put in place, and not noted yet, looks so too: hence another try.
-            trouble = DataError(wrong, advice="Materialize that source again.")
+            reports = [source.report for source in combination.sources if source.report.key in wrong]
+            advice = _landing_again(reports, day, clock)
+            trouble = DataError("; ".join(told for each in wrong.values() for told in each), advice=advice)
             continue
         with workspace(data) as folder:
             path = folder / f"{day}.part"
@@ -153,19 +155,42 @@ def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, c
 
 
 def _table(
-    combination: Combination, day: date, versions: Mapping[str, str], data: Store, currencies: KnownCurrencies
+    combination: Combination,
+    day: date,
+    versions: Mapping[str, str],
+    data: Store,
+    currencies: KnownCurrencies,
+    clock: Clock,
 ) -> pa.Table:
     tables: list[pa.Table] = []
     for source in combination.sources:
         if source.report.key not in versions:
             continue
         known = currencies.on(day, source.report.calendar) if source.currency_is_of_entity else {}
-        try:
-            tables.append(summed(source, day, data, schema=combination.report.schema, currencies=known))
-        except (StorageError, OSError, pa.ArrowException, KeyError):
-            told = f"{source.report.key} {day} cannot be read: it is gone, or of an earlier form of the report"
-            raise DataError(told, advice="Materialize that source again.") from None
+        why = "its file is gone"
+        if data.exists(source.report.file(day)):
+            try:
+                tables.append(summed(source, day, data, schema=combination.report.schema, currencies=known))
+                continue
+            except KeyError as error:
+                why = f"its file is of an earlier form of the report, without the column {error.args[0]}"
+            except StorageError as error:
+                why = error.message
+            except (OSError, pa.ArrowException) as error:
+                why = f"its file is damaged ({type(error).__name__})"
+        advice = _landing_again([source.report], day, clock)
+        raise DataError(f"{source.report.key} {day} cannot be read: {why}", advice=advice)
     return pa.concat_tables(tables)
+
+
+def _landing_again(reports: Sequence[Report[Any]], day: date, clock: Clock) -> str:
+    """What makes a day possible again whose sources `reports` cannot be used as they are."""
+    oldest = max(report.calendar.oldest(clock.now()) for report in reports)
+    keys = ", ".join(report.key for report in reports)
+    fix = f"Fix: materialize {keys} {day} again, with replay: true from the kept raw answer"
+    if day < oldest:
+        return f"{fix}, as the provider serves no day before {oldest}; or put the file back from a backup."
+    return f"{fix}, or without it from the provider."
 
 
 def _currencies(combination: Combination, ledger: Ledger, data: Store) -> KnownCurrencies:
@@ -205,9 +230,9 @@ def _version(combination: Combination, versions: Mapping[str, str]) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
-def _wrong(combination: Combination, table: pa.Table, day: date, ledger: Ledger) -> str:
-    """Money that is another than what the ledger noted when the source landed; rejected rows' money does not count."""
-    wrong: list[str] = []
+def _wrong(combination: Combination, table: pa.Table, day: date, ledger: Ledger) -> dict[str, list[str]]:
+    """Source → money that is another than the ledger noted when it landed; rejected rows' money does not count."""
+    wrong: dict[str, list[str]] = {}
     for source in combination.sources:
         facts = ledger.days(source.report.key).get(day)
         if facts is None or source.worthless is not None:
@@ -218,8 +243,9 @@ def _wrong(combination: Combination, table: pa.Table, day: date, ledger: Ledger)
             noted = total(facts.money_sums.get(names[header], {}).values())
             found = total_of(mine.column(figure))
             if noted != found:
-                wrong.append(f"{source.report.key} {figure}: {plain(found)} of {plain(noted)}")
-    return "; ".join(wrong)
+                told = f"{source.report.key} {figure}: {plain(found)} of {plain(noted)}"
+                wrong.setdefault(source.report.key, []).append(told)
+    return wrong
 
 
 def _facts(

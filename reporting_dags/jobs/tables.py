@@ -157,3 +157,15 @@ builds = sa.Table(
     sa.Column("history", sa.Integer, nullable=False),
     sa.Column("unknown", sa.JSON, nullable=False),
 )
+
+build_failures = sa.Table(
+    "reporting_build_failures",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("report", sa.String(200), nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("sources", sa.String(64), nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("failed_at", Moment, nullable=False),
+    sa.Index("reporting_build_failures_day", "report", "day"),
+)

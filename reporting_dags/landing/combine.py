@@ -75,6 +75,7 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
 
     Raises:
         StorageError, OSError, pa.ArrowException: the partition cannot be read.
+        KeyError: it lacks a column, which is named.
         DataError: a sum has more digits than the table holds.
     """
     report = source.report
@@ -83,15 +84,19 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
     wanted |= {source.worthless[0]} if source.worthless else set()
     told = {columns[header].currency_from for header in source.money.values()}
     wanted |= {header for header in told if header}
+    names = sorted(columns[header].name for header in wanted)
     with store.open(report.file(day)) as file, pq.ParquetFile(file) as parquet:
-        there = set(parquet.schema_arrow.names)
-        table = parquet.read(columns=[columns[header].name for header in sorted(wanted)])
-    if there <= {column.name for column in report.kept}:
+        stored = set(parquet.schema_arrow.names)
+        table = parquet.read(columns=names)
+    if stored <= {column.name for column in report.kept}:
         # Added to the declaration later. A file with other columns than declared may hold it under another name.
         for header in (*filter(None, source.counts.values()), *source.money.values()):
             name = columns[header].name
-            if name not in there:
+            if name not in stored:
                 table = table.append_column(name, pa.nulls(table.num_rows, report.schema.field(name).type))
+    lacking = [name for name in names if name not in table.column_names]
+    if lacking:
+        raise KeyError(lacking[0])
     entity = table.column(columns[source.entity].name).combine_chunks()
     figures: dict[str, AnyArray] = {
         "entity": entity,
@@ -109,8 +114,8 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
             void = pc.is_in(found, value_set=pa.array([text], found.type))
             amounts = pc.if_else(void, pa.scalar(Decimal(), MONEY), amounts)
         figures[name] = amounts
-    names = [*source.counts, *source.money]
-    grouped = sums_by(pa.table(figures), _KEYS, names)
+    summed_up = [*source.counts, *source.money]
+    grouped = sums_by(pa.table(figures), _KEYS, summed_up)
     constants = {
         "network": report.provider,
         "report_timezone": report.calendar.timezone,
@@ -123,7 +128,7 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
             arrays.append(pa.repeat(pa.scalar(constants[each.name], each.type), rows))
         elif each.name in _KEYS:
             arrays.append(grouped.column(each.name).combine_chunks())
-        elif each.name in names:
+        elif each.name in summed_up:
             arrays.append(_fitting(grouped.column(each.name).combine_chunks(), each, f"{report.key} {day}"))
         else:
             arrays.append(pa.nulls(rows, each.type))

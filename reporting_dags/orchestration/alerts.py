@@ -18,6 +18,7 @@ from reporting_dags.orchestration.news import (
     ended_runs,
     evaluations,
     failing,
+    is_repeated,
     keys_of,
     latest,
     newest_id,
@@ -118,13 +119,14 @@ class _Teller:
 def failed_runs(keys: Collection[dg.AssetKey]) -> dg.SensorDefinition:
     """Tells of every run of `keys` that failed, once; from the tick on at which alerts were first on.
 
+    A retry of a day of network/daily that failed as the run before did is not told again.
     A `run_failure_sensor` goes on to the next run when nobody took what it told: here the same is told again.
     """
 
     def tell(context: dg.SensorEvaluationContext, teller: _Teller, cursor: AlertCursor) -> None:
         for record in ended_runs(context.instance, [dg.DagsterEventType.RUN_FAILURE], cursor.after):
             mine = sorted({key.to_user_string() for key in keys_of(context.instance, record.run_id) if key in keys})
-            if mine:
+            if mine and not is_repeated(context.instance, record.run_id):
                 run = context.instance.get_run_by_id(record.run_id)
                 days = _days(run.tags) if run is not None else ""
                 lines = cause(context.instance, record)
@@ -136,8 +138,16 @@ def failed_runs(keys: Collection[dg.AssetKey]) -> dg.SensorDefinition:
     return _sensor("alert_on_failed_runs", description, "run", tell)
 
 
-def failed_checks(keys: Collection[dg.AssetKey], reports: Iterable[Report[Any]]) -> dg.SensorDefinition:
-    """Tells of every check that failed in a run of `keys`, and of the standing checks of `reports`; once each text."""
+def failed_checks(
+    keys: Collection[dg.AssetKey], reports: Iterable[Report[Any]], *, told_by_run: Collection[dg.AssetCheckKey] = ()
+) -> dg.SensorDefinition:
+    """Tells of every check that failed in a run of `keys`, and of the standing checks of `reports`; once each text.
+
+    Args:
+        keys: the assets.
+        reports: whose standing checks.
+        told_by_run: checks whose failure is the failure of their run, in the same words: they are told as such.
+    """
     standing = [dg.AssetCheckKey(key_of(report), name) for report in reports for name in STANDING]
     ends = [dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED]
 
@@ -146,7 +156,8 @@ def failed_checks(keys: Collection[dg.AssetKey], reports: Iterable[Report[Any]])
             _tell_check(teller, key, [result], cursor)
         for record in ended_runs(context.instance, ends, cursor.after):
             found = evaluations(context.instance, record.run_id)
-            mine = {key: results for key, results in found.items() if key.asset_key in keys and key not in standing}
+            elsewhere = {*standing, *told_by_run}
+            mine = {key: results for key, results in found.items() if key.asset_key in keys and key not in elsewhere}
             # Each is tried, whatever became of the one before.
             taken = [_tell_check(teller, key, results, cursor) for key, results in mine.items()]
             if not all(taken):

@@ -1,22 +1,24 @@
 """`network/daily`: built from the partitions of other assets as they land, rebuilt when one of them is restated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
+from reporting_dags.jobs.build_retries import FailedBuild, attempt, failed, held_back
 from reporting_dags.jobs.combining import Built, Combination, build, due
 from reporting_dags.landing.checks import CheckResult
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import stretches
 from reporting_dags.model.decimals import plain
-from reporting_dags.model.errors import DataError, NotReady, ReportingError
+from reporting_dags.model.errors import DataError, NotReady, ReportingError, StorageError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.assets import daily_partitions
 from reporting_dags.orchestration.checks import CURRENCY_KNOWN, SOURCES_LANDED, summaries
 from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, OpenHome, ReportingHome
 from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.news import REPEATED
 from reporting_dags.orchestration.record import column_schema, has_dependants, record_check
 from reporting_dags.orchestration.requests import run_request
 from reporting_dags.reports.network import CURRENCIES, NETWORK, SOURCES
@@ -91,7 +93,8 @@ def rebuilding(start: date) -> dg.SensorDefinition:
         target=[_KEY],
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Builds the days of network/daily of which a source has landed or was restated since.",
+        description="Builds the days of network/daily of which a source has landed or was restated since. A day that "
+        "failed is built again when one of its sources lands again, or after a pause that grows up to 23 hours.",
     )
     def rebuild(context: dg.SensorEvaluationContext, home: ReportingHome) -> Iterator[dg.RunRequest | dg.SkipReason]:
         busy = context.instance.get_runs(dg.RunsFilter(statuses=list(_UNDER_WAY)))
@@ -100,15 +103,22 @@ def rebuilding(start: date) -> dg.SensorDefinition:
             return
         try:
             with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
-                days = due(COMBINATION, since=start, ledger=opened.ledger)
+                days, now = due(COMBINATION, since=start, ledger=opened.ledger), SystemClock().now()
+                held = held_back(COMBINATION, days, ledger=opened.ledger, now=now)
+                ready = stretches(day for day in days if day not in held)
+                attempts = [(stretch, attempt(COMBINATION, stretch.days, ledger=opened.ledger)) for stretch in ready]
         except ReportingError as error:
             yield dg.SkipReason(error.line)
             return
-        if not days:
-            yield dg.SkipReason("every day was built from its sources as they are")
-        hour = SystemClock().now().strftime("%Y-%m-%dT%H:%M")
-        for stretch in stretches(days):
-            yield run_request(NETWORK, stretch, reason=f"sources:{hour}")
+        told = "; ".join(map(str, list(held.values())[:10]))
+        if not attempts:
+            yield dg.SkipReason(told or "every day was built from its sources as they are")
+        elif told:
+            context.log.info(told)
+        # A run that ended before it noted anything, as when its process is killed, is not the last one.
+        hour = now.strftime("%Y-%m-%dT%H")
+        for stretch, state in attempts:
+            yield run_request(NETWORK, stretch, reason=f"sources:{state}:{hour}")
 
     return rebuild
 
@@ -124,28 +134,44 @@ def _build(context: dg.AssetExecutionContext) -> Iterator[dg.AssetCheckResult | 
     home: ReportingHome = context.resources.home
     landed: list[dg.AssetMaterialization] = []
     checks: dict[date, tuple[CheckResult, ...]] = {}
-    bad: list[str] = []
+    failures: list[FailedBuild] = []
+    days = [date.fromisoformat(key) for key in context.partition_keys]
     try:
         with home.open(context.instance) as opened:
-            for day in (date.fromisoformat(key) for key in context.partition_keys):
+            for place, day in enumerate(days):
                 try:
                     materialization, checks[day] = _build_day(context, day, opened)
                     landed.append(materialization)
                 except (NotReady, DataError) as error:
-                    bad.append(f"{day} {error.outcome}: {error.line}")
+                    failures.append(failed(COMBINATION, day, error, ledger=opened.ledger, now=SystemClock().now()))
                     if isinstance(error, DataError):
                         checks[day] = (CheckResult(name=SUMS_MATCH, passed=False, detail=error.message),)
                         record_check(context, NETWORK, day, checks[day][0])
+                except StorageError as error:
+                    # What refuses one day refuses those after it: each would wait for it, and start a run of its own.
+                    now, left = SystemClock().now(), days[place:]
+                    failures += [failed(COMBINATION, one, error, ledger=opened.ledger, now=now) for one in left]
+                    break
     except ReportingError as error:
         raise dg.Failure(f"{NETWORK.key} {error.outcome}: {error.line}", allow_retries=False) from None
     yield from summaries(NETWORK, checks)
-    if bad:
-        raise dg.Failure(f"{NETWORK.key} {'; '.join(bad[:10])}", allow_retries=False)
+    if failures:
+        raise _failure(failures)
     if has_dependants(context):
         # As of a report: the output counts as a bare materialization of every day, so each day's own comes again.
         yield dg.Output(None)
         for materialization in landed:
             context.log_event(materialization)
+
+
+def _failure(failures: Sequence[FailedBuild]) -> dg.Failure:
+    """The end of a run, days of one cause together; no alert tells of one in which nothing is new."""
+    causes: dict[str, list[date]] = {}
+    for failure in failures:
+        causes.setdefault(failure.line, []).append(failure.day)
+    told = [f"{', '.join(map(str, stretches(days)))} {line}" for line, days in causes.items()]
+    repeated = not any(failure.is_new for failure in failures)
+    return dg.Failure(f"{NETWORK.key} {'; '.join(told[:10])}", metadata={REPEATED: repeated}, allow_retries=False)
 
 
 def _build_day(

@@ -12,6 +12,10 @@ _PAGE = 50
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELED)
 
 
+REPEATED = "failed_as_before"
+"""Metadata of a step's failure: whether it says nothing that an earlier run has not said."""
+
+
 class Told(NamedTuple):
     """What was told of a failure: its text, and how many days it named, where the check counts them."""
 
@@ -83,11 +87,27 @@ def keys_of(instance: dg.DagsterInstance, run_id: str) -> set[dg.AssetKey]:
     return {record.asset_key for record in planned if record.asset_key is not None}
 
 
+def is_repeated(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether every step of a run that failed did so as one of an earlier run did."""
+    failures = _failures(instance, run_id)
+    return bool(failures) and all(_says_repeated(event) for event in failures)
+
+
+def _says_repeated(event: Any) -> bool:
+    data = event.step_failure_data.user_failure_data
+    value = data.metadata.get(REPEATED) if data else None
+    return value is not None and value.value is True
+
+
+def _failures(instance: dg.DagsterInstance, run_id: str) -> list[Any]:
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    return [event for event in events if event is not None]
+
+
 def cause(instance: dg.DagsterInstance, failed: dg.EventLogRecord) -> list[str]:
     """The one line with which each step of a run failed; what Dagster says of the run where there is none."""
-    records = instance.get_records_for_run(failed.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
-    events = [record.event_log_entry.dagster_event for record in records]
-    told = [_line(event) for event in events if event is not None]
+    told = [_line(event) for event in _failures(instance, failed.run_id)]
     event = failed.event_log_entry.dagster_event
     return [line for line in told if line] or [(event.message if event is not None else "") or "the run failed"]
 

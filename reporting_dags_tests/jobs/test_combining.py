@@ -24,7 +24,7 @@ from reporting_dags.landing.store import Store, open_store
 from reporting_dags.landing.sums import Sums
 from reporting_dags.model.column import MIXED, day, identity, measure, money
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Calendar
-from reporting_dags.model.errors import DataError, DeclarationError, NotReady, StorageError
+from reporting_dags.model.errors import DataError, DeclarationError, NotReady
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.reports.integr8 import OFFERS
@@ -295,7 +295,7 @@ def test_sources_that_never_come_to_rest_are_told_after_some_tries(
         return False
 
     monkeypatch.setattr(place.ledger, "combined", refusing)
-    with pytest.raises(StorageError, match=f"the sources of {DAY} change faster than they can be read"):
+    with pytest.raises(NotReady, match=f"the sources of {DAY} change faster than they can be read"):
         place.build()
     assert tried == [NETWORK.key] * 5
 
@@ -305,15 +305,32 @@ def test_a_source_that_cannot_be_read_is_named(place: Place, harm: bytes) -> Non
     place.land(WALL.report, [wall("a", 2, "0.5")])
     file = place.folder / "data" / WALL.report.file(DAY)
     file.unlink() if not harm else file.write_bytes(harm)
-    with pytest.raises(DataError, match=f"^wall/daily {DAY} cannot be read: .*Materialize that source again"):
+    told = "its file is damaged (ArrowInvalid)" if harm else "its file is gone"
+    with pytest.raises(DataError) as refused:
         place.build()
+    assert refused.value.line == (
+        f"wall/daily {DAY} cannot be read: {told}. Fix: materialize wall/daily {DAY} again, with replay: true from the "
+        "kept raw answer, or without it from the provider."
+    )
+
+
+def test_of_a_source_that_the_provider_serves_no_longer_the_kept_answer_is_named_alone(place: Place) -> None:
+    old = replace(WALL, report=replace(WALL.report, calendar=Calendar(reach_days=3)))
+    place.land(old.report, [wall("a", 2, "0.5")])
+    (place.folder / "data" / old.report.file(DAY)).unlink()
+    with pytest.raises(DataError) as refused:
+        place.build(replace(ALL, sources=(old,)))
+    assert refused.value.advice == (
+        f"Fix: materialize wall/daily {DAY} again, with replay: true from the kept raw answer, as the provider serves "
+        f"no day before {NOON.date() - timedelta(days=3)}; or put the file back from a backup."
+    )
 
 
 def test_a_source_of_an_earlier_form_of_its_report_is_named(place: Place) -> None:
     place.land(WALL.report, [wall("a", 2, "0.5")])
     earlier = declared("wall", measure("Seen", "", unit=""), money("Earned", "", currency="USD"))
     place.write(earlier, DAY, [{"app": "a", "land": "US", "seen": 2, "earned": Decimal("0.5")}])
-    with pytest.raises(DataError, match="of an earlier form of the report"):
+    with pytest.raises(DataError, match="its file is of an earlier form of the report, without the column shown"):
         place.build()
 
 

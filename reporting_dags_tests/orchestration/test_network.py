@@ -1,5 +1,6 @@
 from collections import Counter, defaultdict
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -7,14 +8,19 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import time_machine
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from reporting_dags.definitions import definitions
 from reporting_dags.jobs import combining
 from reporting_dags.landing.combine import Source
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.orchestration import network
+from reporting_dags.orchestration.alerts import Alerts
 from reporting_dags.orchestration.assets import daily_partitions
 from reporting_dags.orchestration.network import SUMS_MATCH
+from reporting_dags.orchestration.news import AlertCursor
+from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
 from reporting_dags.providers.orangeclick.report import orangeclick_report
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, OFFERS
@@ -23,6 +29,7 @@ from reporting_dags.reports.network import NETWORK, SOURCES
 from reporting_dags.reports.orangeclick import EARNINGS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place, failure_of
+from reporting_dags_tests.orchestration.ticks import loaded_now
 
 KEY = dg.AssetKey(["network", "daily"])
 UNIT = Decimal(1).scaleb(-18)
@@ -229,18 +236,22 @@ def test_a_ledger_that_is_locked_is_told_by_the_tick(place: Place, monkeypatch: 
 
 def asked(place: Place) -> tuple[set[str], str | None]:
     """The days that a look at the sources asks for, and what it says when it asks for none."""
-    loaded = definitions()
-    sensor = next(one for one in loaded.sensors or [] if one.name == "network_daily_rebuild")
-    assert isinstance(sensor, dg.SensorDefinition)
+    told = tick(place)
+    requests = told.run_requests or []
+    assert all(request.asset_selection == [KEY] for request in requests)
+    return {request.partition_key or str(request.tags) for request in requests}, told.skip_message
+
+
+def tick(place: Place) -> SensorExecutionData:
+    """One look of the sensor at the sources."""
+    loaded = loaded_now()
+    sensor = loaded.resolve_sensor_def("network_daily_rebuild")
     home = {"home": loaded.resources["home"]} if loaded.resources else {}
     context = dg.build_sensor_context(
         instance=place.instance, resources=home, repository_def=loaded.get_repository_def()
     )
     with context:
-        told = sensor.evaluate_tick(context)
-    requests = told.run_requests or []
-    assert all(request.asset_selection == [KEY] for request in requests)
-    return {request.partition_key or str(request.tags) for request in requests}, told.skip_message
+        return sensor.evaluate_tick(context)
 
 
 def test_what_was_read_while_a_source_landed_anew_is_not_published(
@@ -270,6 +281,127 @@ def test_a_source_whose_file_is_gone_fails_its_day_by_name_and_no_other(place: P
     line = failure_of(place.run(before, day, key=KEY))
     assert line.startswith(f"network/daily {before} failed: orangeclick/earnings {before} cannot be read")
     assert place.materialized(KEY) == {day.isoformat()}
+
+
+def after(minutes: Iterable[int]) -> Iterator[int]:
+    """Each of `minutes` from now on, while it is the present one."""
+    start = datetime.now(UTC)
+    for minute in minutes:
+        with time_machine.travel(start + timedelta(minutes=minute), tick=True):
+            yield minute
+
+
+def rebuilt(place: Place) -> list[tuple[str, bool]]:
+    """One look of the sensor, and its runs as the daemon starts them: a run key that was used starts none."""
+    outcomes: list[tuple[str, bool]] = []
+    for request in tick(place).run_requests or []:
+        assert request.run_key is not None
+        if place.instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": request.run_key})):
+            continue
+        result = (
+            loaded_now()
+            .resolve_implicit_global_asset_job_def()
+            .execute_in_process(
+                instance=place.instance,
+                asset_selection=list(request.asset_selection or ()),
+                partition_key=request.partition_key,
+                tags={**request.tags, "dagster/run_key": request.run_key},
+                raise_on_error=False,
+            )
+        )
+        days = [request.tags[name] for name in (RANGE_START, RANGE_END) if name in request.tags]
+        outcomes.append((request.partition_key or "...".join(days), result.success))
+    return outcomes
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Sequence[str]]]:
+    """Every alert, as it would be sent."""
+    sent: list[tuple[str, Sequence[str]]] = []
+
+    def tell(_: Alerts, title: str, lines: Sequence[str], path: str) -> Sequence[str]:
+        sent.append((title, lines))
+        return []
+
+    monkeypatch.setenv("REPORTING_ALERT_URLS", "json://localhost")
+    monkeypatch.setattr(Alerts, "tell", tell)
+    return sent
+
+
+def alert(place: Place) -> None:
+    """Both alert sensors, for all that ever happened."""
+    for name in ("alert_on_failed_runs", "alert_on_failed_checks"):
+        context = dg.build_sensor_context(
+            instance=place.instance,
+            cursor=AlertCursor(after=0).text,
+            resources={"alerts": Alerts()},
+            repository_def=loaded_now().get_repository_def(),
+        )
+        with context:
+            loaded_now().resolve_sensor_def(name).evaluate_tick(context)
+
+
+def test_a_day_that_cannot_be_built_is_tried_after_growing_pauses_with_one_alert(
+    place: Place, day: date, told: list[tuple[str, Sequence[str]]]
+) -> None:
+    assert place.run(day, key=key(EARNINGS)).success
+    file = place.data / EARNINGS.file(day)
+    whole = file.read_bytes()
+    file.write_bytes(b"harmed")
+    tried = [minute for minute in after([*range(5), *range(15, 9 * 60, 15)]) for _ in rebuilt(place)]
+    assert tried == [0, 165 + 15, 165 + 15 + 330 + 15]
+    alert(place)
+    ((title, lines),) = [each for each in told if each[0].startswith("network/daily") and "failed" in each[0]]
+    assert title == f"network/daily {day}: run failed"
+    assert lines[0].startswith(
+        f"network/daily {day} failed: orangeclick/earnings {day} cannot be read: its file is damaged (ArrowInvalid). "
+        f"Fix: materialize orangeclick/earnings {day} again, with replay: true from the kept raw answer, or without it "
+        "from the provider. Next attempt: when one of its sources lands again, or on "
+    )
+    # The same answer again is no other version, but another landing.
+    assert place.run(day, key=key(EARNINGS)).success
+    assert file.read_bytes() == whole
+    assert rebuilt(place) == [(day.isoformat(), True)]
+    assert asked(place) == (set(), "every day was built from its sources as they are")
+
+
+def test_the_tick_says_which_day_is_left_alone_and_builds_the_others(place: Place, day: date) -> None:
+    before = day - timedelta(days=1)
+    assert place.run(before, day, key=key(EARNINGS)).success
+    (place.data / EARNINGS.file(before)).unlink()
+    assert not place.run(before, day, key=KEY).success
+    assert place.materialized(KEY) == {day.isoformat()}
+    days, said = asked(place)
+    assert days == set()
+    cause = f"{before} failed 1 time: orangeclick/earnings {before} cannot be read: its file is gone; next attempt when"
+    assert str(said).startswith(cause)
+    assert place.run(day, key=key(EVENT)).success
+    assert asked(place)[0] == {day.isoformat()}
+    assert place.run(before, key=key(EVENT)).success
+    assert rebuilt(place) == [(f"{before}...{day}", False)], "a source has landed, and so the day is tried at once"
+    assert asked(place)[0] == set()
+
+
+def test_a_data_root_that_takes_nothing_fails_all_days_of_a_run_at_once(place: Place, day: date) -> None:
+    before = day - timedelta(days=1)
+    assert place.run(before, day, key=key(EARNINGS)).success
+    staging = place.data / ".staging"
+    staging.rmdir()
+    staging.write_text("no folder")
+    line = failure_of(place.run(before, day, key=KEY))
+    assert line.startswith(f"network/daily {before}...{day} failed: data root {place.data} cannot be written: ")
+    assert "Next attempt: when one of its sources lands again, or on " in line
+    assert asked(place)[0] == set()
+    staging.unlink()
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=3), tick=True):
+        assert [success for _, success in rebuilt(place)] == [True]
+
+
+def test_a_run_that_dies_before_it_notes_anything_is_started_once_an_hour(place: Place, day: date) -> None:
+    assert place.run(day, key=key(EARNINGS)).success
+    keys = [request.run_key for _ in after(range(0, 120, 5)) for request in tick(place).run_requests or []]
+    assert len(keys) == 24
+    assert len(set(keys)) <= 3
 
 
 def test_sources_and_the_table_can_be_materialized_in_one_run(place: Place, day: date) -> None:
