@@ -18,7 +18,8 @@ from reporting_dags.providers.resource import ProviderResource
 
 BUDGET = timedelta(seconds=22)
 """How long a tick goes on: Dagster ends one that takes a minute."""
-_CALL_SECONDS = 10.0
+CALL_SECONDS = 10.0
+"""How long one call of a tick may take: to be answered, between two pieces of its body, and for a file."""
 
 
 def late_sensors(reports: Sequence[Report[Any]], start: date) -> list[dg.SensorDefinition]:
@@ -52,9 +53,9 @@ def _sensor(provider: str, reports: list[Report[Any]], start: date) -> dg.Sensor
                 tick.stand(opened, reports)
                 hasty = resource.model_copy(
                     update={
-                        "answer_seconds": _CALL_SECONDS,
-                        "silence_seconds": _CALL_SECONDS,
-                        "file_seconds": _CALL_SECONDS,
+                        "answer_seconds": CALL_SECONDS,
+                        "silence_seconds": CALL_SECONDS,
+                        "file_seconds": CALL_SECONDS,
                         "poll_seconds": 0.5,
                     }
                 )

@@ -1,6 +1,7 @@
 """What the ledger keeps of jobs, and to whom it says no."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import JobState
+from reporting_dags.jobs.job_rows import close_superseded
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
@@ -95,6 +97,20 @@ def test_how_a_job_ended_is_kept(ledger: Ledger, database_of_its_own: Database) 
     assert (row.state, row.outcome, row.cause, row.closed_at) == (JobState.CLOSED, "truncated", "cut", NOON + 2 * HOUR)
 
 
+@pytest.mark.parametrize("end", ["finished", "closed", "superseded"])
+def test_a_job_that_has_ended_keeps_no_signed_address(ledger: Ledger, database_of_its_own: Database, end: str) -> None:
+    (job,) = claimed(ledger, run_of(ledger), [day(3)]).jobs
+    sent = ledger.submitted(job, Handle(id="r-1", url="https://files.example/1?secret", expires_at=NOON + HOUR), NOON)
+    if end == "finished":
+        ledger.finish(sent, [day(3)], Outcome.FAILED, "refused", NOON, [day(3)])
+    elif end == "closed":
+        ledger.close(sent, Outcome.EXPIRED, "never filled", NOON)
+    else:
+        database_of_its_own.run(lambda connection: close_superseded(connection, sent, NOON))
+    (row,) = database_of_its_own.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
+    assert (row.state, row.request_id, row.url, row.expires_at) == (JobState.CLOSED, "r-1", None, None)
+
+
 def test_an_answer_that_was_never_bought_leaves_no_day_open(ledger: Ledger) -> None:
     who = run_of(ledger)
     claimed(ledger, who, [day(3)])
@@ -158,3 +174,21 @@ def test_the_jobs_of_one_run_for_a_day_have_failed_once_and_those_of_two_twice(l
             ledger.close(job, Outcome.FAILED, "refused", NOON)
     assert failures(ledger) == {6: 2}
     assert ledger.known(REPORT, since=NOON + HOUR).failures == {}, "long ago"
+
+
+def test_a_failure_counts_from_the_moment_after_the_day_has_landed_on(ledger: Ledger) -> None:
+    landed_at = NOON + 6 * HOUR
+    for number, later in ((6, timedelta()), (7, timedelta.resolution)):
+        who, job = bought(ledger, [day(number)])
+        ledger.landed([job], replace(facts_of(number, job), landed_at=landed_at), recorded=(), publish=published([]))
+        ledger.finish(job, [day(number)], Outcome.DATA, "", landed_at)
+        (again,) = claimed(ledger, who, [day(number)]).jobs
+        ledger.finish(again, [day(number)], Outcome.FAILED, "refused", landed_at + later, [day(number)])
+    assert failures(ledger) == {7: 1}, "a run that landed the day and ended at that moment has not failed after it"
+
+
+def test_failures_are_remembered_from_a_moment_on_that_moment_included(ledger: Ledger) -> None:
+    _, job = bought(ledger, [day(5)])
+    ledger.finish(job, [day(5)], Outcome.FAILED, "refused", NOON, [day(5)])
+    assert list(ledger.known(REPORT, since=NOON).failures) == [day(5)]
+    assert list(ledger.known(REPORT, since=NOON + timedelta.resolution).failures) == []

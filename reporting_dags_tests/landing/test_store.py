@@ -68,6 +68,43 @@ def test_what_is_put_is_there_and_replaces(store: Store, tmp_path: Path) -> None
     assert not store.exists("dt_offer_wall/event")
 
 
+def test_the_last_look_comes_before_a_key_changes_and_what_it_raises_changes_nothing(store: Store) -> None:
+    class Taken(Exception):
+        """Another run has taken over."""
+
+    def taken() -> None:
+        with store.open(KEY) as file:
+            seen.append(file.read())
+        raise Taken
+
+    seen: list[bytes] = []
+    store.put(staged(store, b"old"), KEY)
+    source = staged(store, b"newer")
+    with pytest.raises(Taken):
+        store.put(source, KEY, taken)
+    assert seen == [b"old"]
+    assert store.size(KEY) == len(b"old")
+    assert source.read_bytes() == b"newer"
+
+
+@pytest.mark.parametrize("bytes_that_arrive", [0, 4, 6])
+def test_an_upload_that_arrives_with_another_size_is_an_error_and_its_file_stays(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_that_arrive: int
+) -> None:
+    store = open_store(f"s3://ak:sk@reports/{tmp_path.name}?{bucket}", scratch=tmp_path / "scratch", label="data root")
+    source = staged(store, b"whole")
+
+    def copy(_: str, path: str, *, destination_filesystem: fs.FileSystem, **__: object) -> None:
+        with destination_filesystem.open_output_stream(path) as stream:
+            stream.write(b"whole!"[:bytes_that_arrive])
+
+    monkeypatch.setattr("reporting_dags.landing.bucket.fs.copy_files", copy)
+    with pytest.raises(StorageError, match=f"{KEY} arrived with {bytes_that_arrive} of 5 bytes"):
+        store.put(source, KEY)
+    assert source.read_bytes() == b"whole"
+    assert not store.exists(KEY), "nobody reads what is not whole"
+
+
 def test_what_is_not_there_is_a_storage_error(store: Store, tmp_path: Path) -> None:
     def fetch(key: str) -> object:
         return store.fetch(key, tmp_path / "into")

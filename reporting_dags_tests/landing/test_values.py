@@ -90,6 +90,36 @@ def test_decimals_past_the_eighteenth_are_rounded_half_even_and_said_so(text: st
     assert typed.rounded.tolist() == [True, False]
 
 
+def exactly(text: str, kind: pa.Decimal128Type) -> tuple[Decimal | None, bool]:
+    """The value of `text` under `kind` by exact arithmetic, and whether it was rounded; None if it does not fit."""
+    exact = Decimal(text)
+    near = exact.quantize(Decimal((0, (1,), -kind.scale)), ROUND_HALF_EVEN, Context(prec=200))
+    fits = near.copy_abs() < Decimal(10) ** (kind.precision - kind.scale)
+    return (near, near != exact) if fits else (None, False)
+
+
+@pytest.mark.parametrize(("precision", "scale"), [(38, 18), (10, 2)])
+def test_at_the_boundary_of_a_precision_every_digit_counts(precision: int, scale: int) -> None:
+    kind, digits, half = pa.decimal128(precision, scale), precision - scale, scale // 2
+    wholes = ["0", "", f"00{'9' * digits}", *("9" * count for count in range(digits - 1, digits + 3))]
+    wholes += ["1" + "0" * count for count in range(digits - 1, digits + 2)]
+    fractions = ["", *(f".{digit * count}" for digit in "15" for count in (half, half + 1, scale, scale + 1))]
+    exponents = ["", *(f"e-{count}" for count in (1, half, half + 1)), f"E-0{half}", "e1"]
+    texts = [f"{whole}{fraction}{exponent}" for whole in wholes for fraction in fractions for exponent in exponents]
+    texts = [f"{sign}{text}" for text in texts if text[:1] not in "eE" for sign in ("", "-")]
+    wrong: list[str] = []
+    for text in texts:
+        # By itself a text takes the quick path where it may; beside one that may not, another.
+        for others in ([], ["1e99"]):
+            typed = read_values(pa.array([text, *others]), kind)
+            value, rounded = exactly(text, kind)
+            said = typed.rounded is not None and bool(typed.rounded[0])
+            bad = typed.bad is not None and bool(typed.bad[0])
+            if (typed.values[0].as_py(), said, bad) != (value, rounded, value is None):
+                wrong.append(f"{text}: {typed.values[0].as_py()} in place of {value}")
+    assert wrong == []
+
+
 PLAIN = st.from_regex(r"[+-]?[0-9]{0,22}(\.[0-9]{0,24})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
 
 

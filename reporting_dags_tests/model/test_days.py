@@ -75,3 +75,22 @@ def test_a_landed_day_is_due_again_once_at_each_age_of_the_plan() -> None:
 
 def test_a_report_that_is_never_restated_is_never_due_again() -> None:
     assert not Calendar().due(date(2026, 1, 1), at("2026-01-02 00:00"), at("2026-11-20 00:00"))
+
+
+@pytest.mark.rule("OW5", "UL2", "MT4")
+@pytest.mark.parametrize("reach", [{"reach_months": months} for months in (1, 3, 6, 18)] + [{"reach_days": 10}])
+@pytest.mark.parametrize("timezone", ["UTC", "Etc/GMT-8"])
+def test_a_day_is_lost_at_the_moment_from_which_on_it_is_served_no_more(reach: dict[str, int], timezone: str) -> None:
+    """At the end of a month several days are lost at once: six months before 31 August is 28 February."""
+    calendar = Calendar(timezone=timezone, **reach)  # type: ignore[arg-type]
+    for day in Window(date(2027, 2, 20), date(2028, 4, 5)).days:
+        lost_at = calendar.lost_at(day)
+        assert lost_at is not None
+        assert calendar.oldest(lost_at - timedelta.resolution) <= day < calendar.oldest(lost_at), day
+
+
+def test_the_last_day_of_february_is_served_until_the_end_of_august() -> None:
+    assert Calendar(reach_months=6).lost_at(date(2026, 2, 28)) == at("2026-09-01 00:00")
+    assert Calendar(reach_months=6).lost_at(date(2026, 2, 27)) == at("2026-08-28 00:00")
+    assert Calendar(reach_months=6, reach_days=10).lost_at(date(2026, 2, 28)) == at("2026-03-11 00:00")
+    assert Calendar().lost_at(date(2026, 2, 28)) is None

@@ -54,6 +54,10 @@ def test_a_day_within_a_factor_of_two_of_the_trailing_median_passes() -> None:
 def test_later_days_and_the_day_itself_do_not_count() -> None:
     history = landed({**dict.fromkeys(range(1, 6), 100), **dict.fromkeys(range(-30, 1), 900)})
     assert volume_check(DAY, 100, history).passed
+    again = landed({**dict.fromkeys(range(1, 5), 100), 0: 1})
+    assert volume_check(DAY, 1, again).detail == "4 days before: too few to tell"
+    once_more = landed({1: 100, 2: 100, 3: 100, 4: 300, 5: 300, 0: 300})
+    assert volume_check(DAY, 300, once_more).detail == "300 rows; the median of the 5 days before is 100"
 
 
 def test_too_short_a_history_passes_and_says_so() -> None:

@@ -1,5 +1,6 @@
 """The late-data sensor: it lands what is ready, asks again for what is due again, and says what it did and why not."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
@@ -8,13 +9,17 @@ import dagster as dg
 import pytest
 import time_machine
 
+from reporting_dags.jobs.job import Failure, Known
+from reporting_dags.jobs.look import Looked
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import ONE_DAY, Window
-from reporting_dags.orchestration import late
+from reporting_dags.orchestration import late, tick
 from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.tick import Hurried
-from reporting_dags.providers.api import Rate
+from reporting_dags.orchestration.tick import Cursor, Hurried
+from reporting_dags.providers.api import Pace, Rate
+from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
+from reporting_dags.providers.digital_turbine.resource import OfferWallResource
 from reporting_dags.providers.trouble import Unavailable
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.sandbox.server import Sandbox
@@ -335,6 +340,99 @@ def test_no_call_begins_when_a_tick_has_no_time_left() -> None:
     with pytest.raises(Unavailable, match="no time left in this tick"):
         spent.hurried(calls.append)(rate)
     assert calls == [rate]
+
+
+def test_where_time_ran_out_the_next_tick_begins(live: Sandbox, there: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = ["dt_offer_wall/performance", "dt_offer_wall/event"]
+    left: list[bool] = []
+    monkeypatch.setattr(Hurried, "spent", property(lambda _: left.pop(0) if left else True))
+    cursor, begun = None, list[str]()
+    for _ in range(3):
+        left[:] = [False]
+        told = sensor_tick(there, cursor=cursor)
+        cursor = told.cursor
+        (line,) = (line for line in told.lines if line.startswith("time ran out before"))
+        begun.append(line.removeprefix("time ran out before ").partition(":")[0])
+    assert begun == [order[1], order[0], order[1]], "each report had its turn"
+    monkeypatch.undo()
+    assert Cursor.read(cursor).next == order[1]
+
+
+def test_a_cursor_is_read_as_it_was_written() -> None:
+    cursor = Cursor(next="mintegral/offer_performance", told={"a:b": ("True fine", 12.5)})
+    assert Cursor.read(cursor.text) == cursor
+    assert Cursor.read(None) == Cursor.read("no cursor of ours") == Cursor()
+
+
+@pytest.mark.rule("OW7")
+def test_a_control_that_is_taken_in_is_seen_by_the_same_tick(
+    live: Sandbox, there: Place, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPORTING_START_DATE", (NEWEST - 3 * ONE_DAY).isoformat())
+    scheduled(there)
+    for _ in range(3):
+        landed(there)
+    now.move_to(OUT + 2 * HOUR)
+    live.settings.change("dt", restate_days=0)
+    told = sensor_tick(there)
+    assert f"{PERFORMANCE.key}_control: has the totals of 4 days" in told.lines
+    assert performance(told) == [f"{NEWEST - 3 * ONE_DAY}...{NEWEST}"]
+
+
+def test_a_tick_ends_long_before_dagster_ends_it() -> None:
+    assert timedelta(seconds=22) == late.BUDGET
+    assert late.CALL_SECONDS == 10.0
+    # The lock of the ledger, the budget, and a last call that begins within it: its answer, then its body.
+    assert late.TICK_LOCK_SECONDS + late.BUDGET.total_seconds() + 2 * late.CALL_SECONDS < 60
+
+
+def test_a_provider_that_stalls_is_left_after_the_time_of_a_call_and_none_begins_after_the_budget(
+    live: Sandbox, there: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.settings.change("dt", fill_polls=1)
+    scheduled(there)
+    clocks: list[Hurried] = []
+    client = OfferWallResource.client
+
+    def watched(resource: OfferWallResource, clock: Hurried, pace: Pace) -> OfferWall:
+        seconds = {resource.answer_seconds, resource.silence_seconds, resource.file_seconds}
+        assert seconds == {late.CALL_SECONDS}
+        clocks.append(clock)
+        return client(resource, clock, pace)
+
+    monkeypatch.setattr(OfferWallResource, "client", watched)
+    monkeypatch.setattr(late, "CALL_SECONDS", 0.5)
+    monkeypatch.setattr(late, "BUDGET", timedelta(seconds=4))
+    live.faults.add("dt.file", do="stall", seconds=60.0, times=None)
+    before = time.monotonic()
+    assert "dt_offer_wall" in said(sensor_tick(there))
+    assert time.monotonic() - before < 20
+    (clock,) = clocks
+    with pytest.raises(Unavailable):
+        clock.sleep(4.5)
+
+
+@pytest.mark.rule("UL3")
+def test_an_app_that_is_refused_in_the_moment_in_which_others_are_asked_for_counts_as_refused_since(
+    live: Sandbox, place: Place, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_at = OUT
+    one = Looked(window=Window(NEWEST, NEWEST), days=(NEWEST,), asked_at=asked_at, worth=True, told="ready", token="t")
+    at: list[datetime] = []
+
+    def look(*_: object, **__: object) -> Iterator[Looked]:
+        yield one
+
+    def known(*_: object) -> Known:
+        return Known(landed={}, bought=(), failures={NEWEST: [Failure(moment) for moment in at]}, control={})
+
+    monkeypatch.setattr(tick, "look", look)
+    monkeypatch.setattr(tick, "known", known)
+    for moment, waits in ((asked_at - timedelta.resolution, False), (asked_at, True)):
+        at[:] = [moment]
+        told = sensor_tick(place, "dt_user_level")
+        assert any("but for a part that has failed: left alone until" in line for line in told.lines) is waits
+        assert told.asked("dt_user_level/revenue") == ([] if waits else [NEWEST.isoformat()])
 
 
 def test_a_provider_without_credentials_is_named_and_the_standing_checks_are_told_all_the_same(

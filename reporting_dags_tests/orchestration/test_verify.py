@@ -283,6 +283,58 @@ def test_what_a_disk_garbles_once_is_read_again(bench: Bench, lies: Path, monkey
     assert not garbled
 
 
+def test_what_a_disk_garbles_twice_in_different_ways_is_read_a_third_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, key = bench.data.size, EVENT.file(DAYS[1])
+    wrong = [1, 2]
+
+    def size(of: str) -> int | None:
+        return wrong.pop(0) if of == key and wrong else sizes(of)
+
+    monkeypatch.setattr(bench.data, "size", size)
+    assert verified(bench).sound
+    assert wrong == []
+
+
+def test_what_is_garbled_alike_of_two_versions_of_a_day_is_read_a_third_time(
+    bench: Bench, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed(bench, PERFORMANCE, [NEWEST])
+    exists, key, seen = bench.data.exists, PERFORMANCE.file(NEWEST), list[bool]()
+
+    def garbled(of: str) -> bool:
+        if of != key or len(seen) == 2:
+            return exists(of)
+        seen.append(False)
+        if len(seen) == 1:
+            sandbox.clock.advance(3 * 86400)
+            with pytest.MonkeyPatch.context() as landing:
+                # A landing looks for the version before it.
+                landing.setattr(bench.data, "exists", exists)
+                landed(bench, PERFORMANCE, [NEWEST])
+        return False
+
+    monkeypatch.setattr(bench.data, "exists", garbled)
+    assert verified(bench, PERFORMANCE).sound, "each version has been seen to be damaged once"
+    assert len(seen) == 2
+
+
+def test_damage_that_shows_twice_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, key, reads = bench.data.size, EVENT.file(DAYS[1]), list[str]()
+
+    def size(of: str) -> int | None:
+        if of != key:
+            return sizes(of)
+        reads.append(of)
+        return 1
+
+    monkeypatch.setattr(bench.data, "size", size)
+    found = verified(bench)
+    assert not found.sound
+    assert len(reads) == 2
+
+
 def test_a_day_of_an_earlier_declaration_is_told_and_no_damage(bench: Bench, lies: Path) -> None:
     now = offer_wall_report(name="event", source="event", splits=("Date", "Country"), metrics=("Offer Clicks",))
     found = verified(bench, now)

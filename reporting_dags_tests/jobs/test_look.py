@@ -1,0 +1,31 @@
+"""A look at open jobs: which of them a run is worth starting for, without taking any up."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from reporting_dags.jobs.leftovers import FRESH
+from reporting_dags.jobs.look import look
+from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
+from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.conftest import SandboxClock
+from reporting_dags_tests.pulling import BenchOf, brought
+
+NEWEST = date(2026, 11, 19)
+
+
+@pytest.mark.rule("MT7")
+def test_a_job_that_never_becomes_ready_is_waited_for_for_a_day_and_no_longer(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
+) -> None:
+    sandbox.settings.change("mintegral", late_days=(NEWEST.isoformat(),), late_minutes=100 * 60)
+    bench = replace(bench_of("mintegral"), waits=False)
+    brought(bench, OFFER_PERFORMANCE, [NEWEST])
+    (first,) = look(bench, OFFER_PERFORMANCE, clock.now())
+    asked = first.asked_at
+    for moment, worth in ((asked + FRESH, False), (asked + FRESH + timedelta.resolution, True)):
+        (seen,) = look(bench, OFFER_PERFORMANCE, moment)
+        assert seen.worth is worth, seen.told
+        assert ("serves no longer" in seen.told) is worth
+    assert FRESH == timedelta(hours=24)
