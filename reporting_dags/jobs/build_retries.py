@@ -13,6 +13,7 @@ from datetime import date, datetime
 from reporting_dags.jobs.builds import BuildFailure
 from reporting_dags.jobs.combining import Combination
 from reporting_dags.jobs.due import paused
+from reporting_dags.jobs.job import Failure
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.model.errors import ReportingError
 
@@ -97,7 +98,7 @@ def _keys(combination: Combination) -> list[str]:
 
 
 def _until(failures: Sequence[BuildFailure], day: date, now: datetime) -> datetime | None:
-    return paused({day: [failure.failed_at for failure in failures]}, day, now)
+    return paused({day: [Failure(failure.failed_at) for failure in failures]}, day, now)
 
 
 def _digest(what: object) -> str:

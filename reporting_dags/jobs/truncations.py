@@ -27,4 +27,5 @@ def with_truncations(bench: Bench, who: Claimant, result: DayResult) -> DayResul
     count = "an answer" if len(found) == 1 else f"{len(found)} answers"
     told = f"today the provider truncated {count} with this day, the smallest of {bench.provider.describe(smallest)}"
     message = f"{error.message}; {told}"
-    return replace(result, error=type(error)(message, advice=error.advice, request_id=error.request_id))
+    error = type(error)(message, advice=error.advice, request_id=error.request_id, retry_at=error.retry_at)
+    return replace(result, error=error)
