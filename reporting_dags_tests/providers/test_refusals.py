@@ -92,7 +92,7 @@ REFUSALS = [
     ),
     Refusal(*_OFFER_WALL, "dt.report", {"error": {"reason": "odd"}}, Outcome.FAILED, "refused (200): odd"),
     Refusal(*_OFFER_WALL, "dt.report", {"error": "invalid_token"}, Outcome.DENIED, "(200): invalid_token", 2),
-    Refusal(*_OFFER_WALL, "dt.report", {"id": "r-1"}, Outcome.FAILED, "answered the query without a url (DT4)"),
+    Refusal(*_OFFER_WALL, "dt.report", {"id": "r-1"}, Outcome.FAILED, "but the answer has no url (DT4)"),
     Refusal(*_USER_LEVEL, "dt.user_level", {"error": "invalid_query"}, Outcome.FAILED, "DT_USER_LEVEL_APP_IDS", 0),
     # In place of a file of Digital Turbine.
     Refusal(
@@ -121,7 +121,7 @@ REFUSALS = [
     # Integr8 (IN1 to IN7).
     Refusal(*_EXPORT, "integr8.export", {"errors": ["no such field"]}, Outcome.FAILED, "(200): no such field"),
     Refusal(*_EXPORT, "integr8.export", {"error": {"message": "closed"}}, Outcome.FAILED, "(200): closed"),
-    Refusal(*_EXPORT, "integr8.export", {"message": "Over quota"}, Outcome.FAILED, "without an id (IN5): Over quota"),
+    Refusal(*_EXPORT, "integr8.export", {"message": "Over quota"}, Outcome.FAILED, "has no id (IN5): Over quota"),
     Refusal(*_EXPORT, "integr8.status", {"message": "Not now"}, Outcome.NOT_READY, "says Not now of the export", 0),
     Refusal(*_EXPORT, "integr8.signed_url", {"errors": [{"detail": "No"}]}, Outcome.FAILED, "(IN5): No", 0),
     Refusal(

@@ -100,7 +100,7 @@ class DigitalTurbine(Provider):
         if not isinstance(url, str) or not url:
             if spoken(answer.body):
                 raise refusal(self._name, answer, self._session.http.redactor)
-            raise Failed(f"{self._name} answered the query without a url (DT4)", advice=SUPPORT)
+            raise Failed(f"{self._name} answered the query, but the answer has no url (DT4)", advice=SUPPORT)
         self._session.http.redactor.add(url)
         self._allowed.check(url, name=self._name)
         # The id is for people; an answer is not lost for the want of one.

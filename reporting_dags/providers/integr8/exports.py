@@ -62,7 +62,7 @@ class Exports:
         if not export:
             if fields(said).get("error") or fields(said).get("errors"):
                 self._session.refuse(answer, "the order of an export")
-            told = f"{NAME} answered the order of an export ({answer.status}) without an id (IN5)"
+            told = f"{NAME} answered the order of an export ({answer.status}), but the answer has no id (IN5)"
             unknown = Unavailable(self._with_words(told, answer), advice=LATER)
             unknown.ambiguous = True
             # What is no object may come from elsewhere; an object without an id would be no other the next time.
