@@ -1,8 +1,8 @@
 """Days that could not be built: noted in the ledger, and tried again after pauses that grow.
 
-What refuses a day, such as a source whose file was harmed, refuses it at the next try too. So a failure holds until a
-source of the day lands again or a declaration changes; without that the day is tried again as seldom as a day of a
-report that failed.
+What fails a day, such as a source with a damaged file, fails it at the next attempt too. So a failure holds until a
+source of the day lands again or a declaration changes; without that the day is tried again after
+the same pauses as a failed day of a report.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Exact sums by group: Arrow's own wrap round in silence, of decimals past 38 digits and of integers past 64 bits."""
+"""Exact sums by group: Arrow's own overflow without an error, for decimals at 38 digits and for integers at 64 bits."""
 
 from collections.abc import Sequence
 

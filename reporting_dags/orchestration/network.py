@@ -206,11 +206,12 @@ def _currency_known(built: Built) -> CheckResult:
         for entity, sums in unknown.items()
     ]
     more = f" and {len(told) - 10} more" if len(told) > 10 else ""
+    nouns = "entity" if len(told) == 1 else "entities"
     source = CURRENCIES.key if CURRENCIES is not None else "a list of the entities"
     return CheckResult(
         name=CURRENCY_KNOWN,
         passed=False,
-        detail=f"no currency was ever known of {len(told)} entities: {', '.join(told[:10])}{more}. "
+        detail=f"no currency was ever known of {len(told)} {nouns}: {', '.join(told[:10])}{more}. "
         f"Fix: materialize {source}; the day is rebuilt as soon as that names them",
         facts={"entities": len(told)},
     )

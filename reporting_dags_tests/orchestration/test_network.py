@@ -207,7 +207,7 @@ def test_money_without_a_known_currency_is_a_warning_that_names_entity_and_money
     assert place.run(day, key=KEY).success
     assert place.checks("currency_known", KEY)[day.isoformat()] is False
     told = place.check_descriptions("currency_known", KEY)[day.isoformat()] or ""
-    assert told.startswith(f"no currency was ever known of 1 entities: {offer} (earnings ")
+    assert told.startswith(f"no currency was ever known of 1 entity: {offer} (earnings ")
     assert told.endswith("Fix: materialize integr8/offers; the day is rebuilt as soon as that names them")
     live.settings.change("integr8", lost_offers=())
     assert place.snapshot(key(OFFERS)).success
