@@ -28,4 +28,4 @@ def test_a_job_that_never_becomes_ready_is_waited_for_for_a_day_and_no_longer(
         (seen,) = look(bench, OFFER_PERFORMANCE, moment)
         assert seen.worth is worth, seen.told
         assert ("serves no longer" in seen.told) is worth
-    assert FRESH == timedelta(hours=24)
+    assert timedelta(hours=24) == FRESH
