@@ -1,217 +1,236 @@
-"""The ledger as a state machine: runs claim, submit, download, land, replay, die and wake too late, in any order."""
+"""The job engine as a state machine: runs, replays and ticks in any order, interrupted at any step, over days of time.
 
-import itertools
-import shutil
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from pathlib import Path
+Each test runs a fixed number of seeds. `SEEDS=200` runs that many; `SEED=17` repeats one of them, and prints the
+shortest sequence that fails.
+"""
 
-import sqlalchemy as sa
-from hypothesis import settings
+import os
+import sys
+from collections.abc import Sequence
+from datetime import date, timedelta
+from enum import Enum
+from functools import partial
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobState, LandedFacts
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.model.days import ONE_DAY
-from reporting_dags.model.errors import LostClaim
-from reporting_dags.model.outcome import Outcome
-from reporting_dags.providers.api import Handle
-from reporting_dags_tests.conftest import NOON
+from reporting_dags.jobs.job import JobState
+from reporting_dags.jobs.result import DayResult
+from reporting_dags.model.errors import LostClaim, StorageError
+from reporting_dags_tests.jobs.scripted import HandClock
+from reporting_dags_tests.jobs.states.engine import Engine
+from reporting_dags_tests.jobs.states.model import Model
+from reporting_dags_tests.jobs.states.provider import DAYS, FIRST, SECOND, Behavior, ProviderInMemory, World, report_of
+from reporting_dags_tests.jobs.states.steps import Interruption, Killed, Kind, Steps
 
-REPORT = "network/report"
-DAYS = [date(2026, 11, 1) + n * ONE_DAY for n in range(6)]
-SECRET = "https://files.example/answer?X-Amz-Signature=feed"
+EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
+MOST_STEPS = 12
 
 
-@dataclass
-class Run:
-    """A run as it knows itself; `lost` once its lock is gone though it lives on."""
+class Which(Enum):
+    """The days of a run."""
 
-    owner: str
-    name: str
-    jobs: dict[str, Job] = field(default_factory=dict[str, Job])
-    days: dict[date, list[str]] = field(default_factory=dict[date, list[str]])
-    lost: bool = False
+    ALL = (0, 1, 2)
+    ENDS = (0, 2)
+    MIDDLE = (1,)
+    FIRST = (0,)
+    LAST = (2,)
+    EARLY = (0, 1)
+    LATE = (1, 2)
+
+    def __repr__(self) -> str:
+        return f"Which.{self.name}"
+
+    @property
+    def days(self) -> list[date]:
+        return [DAYS[number] for number in self.value]
 
 
-class LedgerStates(RuleBasedStateMachine):
-    """Any order of what runs do; what must hold holds after each step."""
+days_of_a_run = st.sampled_from([*[Which.ALL] * 3, *[Which.ENDS] * 2, *[Which.MIDDLE] * 2, *Which])
+interruptions = st.builds(
+    Interruption,
+    st.sampled_from([Kind.KILL, Kind.KILL, Kind.OUTAGE, Kind.TAKEOVER]),
+    st.integers(1, 30),
+)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
-    runs = Bundle("runs")
+
+class JobStates(RuleBasedStateMachine):
+    """Whatever people, schedules and sensors do, and whatever happens to their runs."""
+
+    window_days = 3
+    accounts = 1
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="ledger-"))
-        self.database: Database = open_database(None, self.folder, lock_seconds=2)
-        self.ledger = Ledger(self.database)
-        self.now = NOON
-        self.files: dict[date, str] = {}
-        self.asked: dict[date, datetime] = {}
-        self.submits: dict[str, int] = {}
-        self.holders: dict[str, str] = {}
-        self.numbers = itertools.count(1)
+        self.clock, self.steps = HandClock(), Steps()
+        self.clock.meanwhile = partial(self.steps.reach, "after clock.sleep")
+        self.ready = False
+
+    @hypothesis.stateful.initialize(finds=st.booleans(), tags=st.booleans(), reach_days=st.sampled_from([30, 3]))
+    def begins(self, finds: bool, tags: bool, reach_days: int) -> None:
+        self.report = report_of(window_days=self.window_days, reach_days=reach_days)
+        self.world = World(self.clock)
+        self.engine = Engine(self.report, self.clock, self.steps)
+        self.model = Model(engine=self.engine, world=self.world, finds=finds)
+        self.providers = {
+            account: ProviderInMemory(account, self.world, self.steps, finds=finds, tags=tags)
+            for account in (FIRST, SECOND)
+        }
+        self.ready = True
 
     def teardown(self) -> None:
-        self.database.close()
-        shutil.rmtree(self.folder)
-
-    @rule(target=runs, days=st.sets(st.sampled_from(DAYS), min_size=1), longest=st.integers(1, 4))
-    def starts(self, days: set[date], longest: int) -> object:
-        return self.claims(days, longest)
-
-    def claims(self, days: set[date], longest: int) -> object:
-        def claim(who: Claimant) -> Claim | Busy:
-            return self.ledger.claim(who, days, longest=longest, parts=("",), halves=lambda _: (), now=self.now)
-
-        return self.enters(claim, days)
-
-    @rule(target=runs, day=st.sampled_from(DAYS))
-    def starts_a_replay(self, day: date) -> object:
-        facts = self.ledger.days(REPORT).get(day)
-        if facts is None:
-            return multiple()
-        return self.enters(lambda who: self.ledger.reopen(who, facts.jobs, [day], parts=("",)), {day})
-
-    def enters(self, claim: Callable[[Claimant], Claim | Busy], days: set[date]) -> object:
-        run = Run(self.ledger.owners.enter(), f"run-{next(self.numbers)}")
-        who = Claimant(report=REPORT, account="a", fingerprint="f", owner=run.owner, run=run.name)
-        found = claim(who)
-        if isinstance(found, Busy):
-            self.ledger.owners.leave(run.owner)
-            return multiple()
-        assert sorted(day for mine in found.days.values() for day in mine) == sorted(days), "each day in one window"
-        run.jobs = {job.id: job for job in found.jobs}
-        self.holders |= dict.fromkeys(run.jobs, run.name)
-        for window, mine in found.days.items():
-            for day in mine:
-                run.days[day] = [job.id for job in found.jobs if job.request.window == window]
-                assert run.days[day], "a job for each day"
-        return run
-
-    def tried(self, run: Run, jobs: list[Job], act: Callable[[], None]) -> bool:
-        """Whether the ledger let a run write to `jobs`: it must not once another run has taken them."""
+        if not self.ready:
+            return
         try:
-            act()
-        except LostClaim:
-            assert run.lost
-            return False
-        assert {self.holders[job.id] for job in jobs} == {run.name}, "a job was written that another run holds"
-        return True
+            if sys.exc_info()[0] is None:
+                self.settles()
+        finally:
+            self.engine.close()
 
-    @rule(run=runs, choice=st.integers(0, 5))
-    def goes_on(self, run: Run, choice: int) -> None:
-        """One job a step further: submitted, or downloaded."""
-        open_jobs = [job for job in run.jobs.values() if job.state in {JobState.INTENDED, JobState.SUBMITTED}]
-        if not open_jobs:
+    @rule(which=days_of_a_run, late=st.booleans(), times=st.integers(1, 2))
+    def runs(self, which: Which, late: bool, times: int) -> None:
+        for _ in range(times):
+            self.run(which.days, late=late)
+
+    @rule(which=days_of_a_run)
+    def runs_without_waiting(self, which: Which) -> None:
+        self.run(which.days, late=True, waits=False)
+
+    @rule(which=days_of_a_run, interruption=interruptions, late=st.booleans())
+    def runs_and_is_interrupted(self, which: Which, interruption: Interruption, late: bool) -> None:
+        self.run(which.days, late=late, interruption=interruption)
+
+    @rule(which=days_of_a_run)
+    def runs_and_is_refused(self, which: Which) -> None:
+        self.run(which.days, refuses=True)
+
+    @rule(which=days_of_a_run, interruption=st.none() | interruptions)
+    def replays(self, which: Which, interruption: Interruption | None) -> None:
+        self.run(which.days, replays=True, interruption=interruption)
+
+    @precondition(lambda self: self.accounts > 1)
+    @rule(which=days_of_a_run, interruption=st.none() | interruptions)
+    def another_account_runs(self, which: Which, interruption: Interruption | None) -> None:
+        self.run(which.days, account=SECOND, interruption=interruption)
+
+    @rule(what=st.sampled_from(["restated", "broken", "mended"]), which=days_of_a_run)
+    def days_change(self, what: str, which: Which) -> None:
+        """The provider has other rows of the days from now on; broken ones are no valid answer."""
+        self.clock.at += MINUTE
+        for day in which.days:
+            for account in (FIRST, SECOND):
+                self.world.restate(day, account)
+            (self.world.broken.add if what == "broken" else self.world.broken.discard)(day)
+
+    @rule(hours=st.sampled_from([1, 3, 12, 25]), raw=st.sampled_from(["kept", "kept", "kept", "removed"]))
+    def time_passes(self, hours: int, raw: str) -> None:
+        self.clock.at += hours * HOUR
+        if raw == "removed":
+            self.engine.remove_raw()
+            self.model.forget()
+
+    @rule()
+    def the_sensor_ticks(self) -> None:
+        looked = self.engine.look(self.providers[FIRST])
+        for one in looked:
+            self.model.check_looked(one)
+        if looked:
+            self.model.check()
+        for days in self.engine.sensed(looked):
+            self.run(self.engine.only_due(days), waits=False)
+
+    @rule()
+    def the_schedule_ticks(self) -> None:
+        for days in self.engine.scheduled():
+            self.run(self.engine.only_due(days), waits=False)
+
+    def settles(self) -> None:
+        """With a provider that answers, a day of ticks brings everything."""
+        self.world.broken.clear()
+        for hours in (0, 3, 20, 1, 2):
+            self.clock.at += hours * HOUR
+            self.the_schedule_ticks()
+            self.the_sensor_ticks()
+        mine = [one for one in self.engine.due(self.engine.known()) if not self.model.belongs_to_another(one.day, FIRST)]
+        late = [str(one) for one in mine if one.since < self.clock.at - 4 * HOUR]
+        assert not late, f"nobody asks for what is due: {late}"
+        assert not self.model.torn, f"{self.model.torn} are still not what the ledger says"
+        left = [str(job.window) for job in self.engine.jobs() if job.open and job.state is not JobState.INTENDED]
+        assert not left, f"jobs stay open for good: {left}"
+
+    def run(
+        self,
+        days: Sequence[date],
+        *,
+        account: str = FIRST,
+        waits: bool = True,
+        late: bool = False,
+        refuses: bool = False,
+        replays: bool = False,
+        interruption: Interruption | None = None,
+    ) -> None:
+        """One run, from its beginning to its end or interruption; then all that must hold."""
+        if not days:
             return
-        job = open_jobs[choice % len(open_jobs)]
+        self.clock.at += MINUTE
+        outer, self.world.behavior = self.world.behavior, Behavior(late=late, refuses=refuses)
+        run, provider = self.engine.new_run(), self.providers[account]
+        before = self.model.before(run, account, days, replays=replays)
+        results: list[DayResult] = []
 
-        def submit() -> None:
-            run.jobs[job.id] = self.ledger.submitted(job, Handle(id=f"r-{job.id}", url=SECRET), self.now)
-            self.submits[job.id] = self.submits.get(job.id, 0) + 1
+        def takeover() -> None:
+            self.engine.stop_owners()
+            self.model.forget(days)
+            self.run(days, account=account)
 
-        def download() -> None:
-            digest = f"{next(self.numbers):064x}"
-            run.jobs[job.id] = self.ledger.downloaded(job, raw_sha256=digest, raw_bytes=1, expected_rows=None)
-
-        self.tried(run, [job], submit if job.state is JobState.INTENDED else download)
-
-    @rule(run=runs)
-    def lands_a_day(self, run: Run) -> None:
-        for day, ids in sorted(run.days.items()):
-            jobs = [run.jobs[each] for each in ids]
-            if any(job.state is not JobState.DOWNLOADED for job in jobs):
-                continue
-            version = f"{next(self.numbers):032x}"
-            asked_at = min(job.submitted_at or job.intended_at for job in jobs)
-            facts = LandedFacts(
-                day=day,
-                jobs=tuple(ids),
-                version="v",
-                outcome=Outcome.DATA,
-                rows=1,
-                size=1,
-                fingerprint=version,
-                raw_sha256="",
-                money={},
-                asked_at=asked_at,
-                landed_at=self.now,
-            )
-
-            def put(last: Callable[[], None] = lambda: None, day: date = day, version: str = version) -> None:
-                last()
-                self.files[day] = version
-
-            def land(jobs: list[Job] = jobs, facts: LandedFacts = facts) -> None:
-                self.ledger.landed(jobs, facts, recorded=(), publish=put)
-
-            before = dict(self.files)
-            if not self.tried(run, jobs, land):
-                assert self.files == before, "a run that lost its claim wrote a day"
-                return
-            assert asked_at >= self.asked.get(day, asked_at), "an older answer replaced a newer one"
-            self.asked[day] = asked_at
-            return
-
-    @rule(run=runs, outcome=st.sampled_from([Outcome.DATA, Outcome.FAILED]))
-    def finishes(self, run: Run, outcome: Outcome) -> None:
-        for job in list(run.jobs.values()):
-            ended = [day for day, ids in run.days.items() if job.id in ids]
-            if job.state is JobState.DOWNLOADED:
-                self.tried(
-                    run, [job], lambda job=job, ended=ended: self.ledger.finish(job, ended, outcome, "", self.now)
-                )
-                del run.jobs[job.id]
-                for day in ended:
-                    del run.days[day]
-
-    @rule(run=consumes(runs))
-    def ends(self, run: Run) -> None:
-        """By itself or by a kill: what it left open is anybody's."""
-        if not run.lost:
-            self.ledger.owners.leave(run.owner)
-
-    @rule(target=runs, run=runs)
-    def loses_its_lock_and_is_taken_over(self, run: Run) -> object:
-        if run.lost:
-            return multiple()
-        run.lost = True
-        self.ledger.owners.leave(run.owner)
-        return self.claims(set(run.days), 4)
-
-    @rule(hours=st.integers(1, 30))
-    def waits(self, hours: int) -> None:
-        self.now += timedelta(hours=hours)
-
-    @invariant()
-    def every_file_is_what_the_ledger_says(self) -> None:
-        assert {day: facts.fingerprint for day, facts in self.ledger.days(REPORT).items()} == self.files
-
-    @invariant()
-    def no_two_live_runs_hold_a_day(self) -> None:
-        held: dict[date, str] = {}
-        for row in self.rows():
-            if row.state != JobState.CLOSED and row.owner and self.ledger.owners.alive(row.owner):
-                for day in row.days_left.split():
-                    assert held.setdefault(date.fromisoformat(day), row.owner) == row.owner
-
-    @invariant()
-    def no_closed_or_downloaded_job_keeps_its_signed_address(self) -> None:
-        for row in self.rows():
-            assert (row.url is None) == (row.state != JobState.SUBMITTED)
-
-    @invariant()
-    def no_job_was_submitted_twice(self) -> None:
-        assert set(self.submits.values()) <= {1}
-
-    def rows(self) -> list[sa.Row[tuple[object, ...]]]:
-        return list(self.database.run(lambda connection: connection.execute(sa.select(tables.jobs)).all()))
+        with self.steps.of_run(interruption, takeover) as watched:
+            call = self.engine.replay if replays else partial(self.engine.pull, waits=waits)
+            running = call(provider, days, run=run)
+            try:
+                for result in running:
+                    results.append(result)
+                    self.steps.reach("between two results")
+            except (Killed, StorageError, LostClaim):
+                if not watched.happened:
+                    raise
+            finally:
+                running.close()
+        self.model.after(before, results, watched, replays=replays)
+        self.world.behavior = outer
+        self.model.check()
 
 
-TestLedgerStates = LedgerStates.TestCase
-TestLedgerStates.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+class DayByDay(JobStates):
+    """Of a provider that answers one day at a time."""
+
+    window_days = 1
+
+
+class TwoAccounts(JobStates):
+    """Of two accounts that use the same ledger and the same data root."""
+
+    accounts = 2
+
+
+def seeds() -> list[int]:
+    one = os.environ.get("SEED")
+    return [int(one)] if one else list(range(1, 1 + int(os.environ.get("SEEDS", "1"))))
+
+
+@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("machine", [JobStates, DayByDay, TwoAccounts])
+def test_whatever_happens_days_are_absent_or_one_complete_answer(machine: type[JobStates], seed: int) -> None:
+    chosen = settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=MOST_STEPS,
+        deadline=None,
+        database=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+    )
+    run_state_machine_as_test(hypothesis.seed(seed)(machine), settings=chosen)
