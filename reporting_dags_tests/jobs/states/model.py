@@ -12,7 +12,7 @@ from reporting_dags.jobs.result import DayResult
 from reporting_dags.model.outcome import Outcome
 from reporting_dags_tests.jobs.states.engine import Engine, JobRow, Landed
 from reporting_dags_tests.jobs.states.provider import DAYS, Answer, Row, World
-from reporting_dags_tests.jobs.states.steps import Kind, Watched
+from reporting_dags_tests.jobs.states.steps import Watched
 
 YOUNG = timedelta(hours=22)
 """An answer that is kept is of use at least so long."""
@@ -43,6 +43,7 @@ class Before:
     most_submits: int
     content: dict[date, bytes | None]
     landed: dict[date, Landed]
+    nested: bool
 
 
 @dataclass(kw_only=True)
@@ -74,7 +75,7 @@ class Model:
         """Whether another account's answer has landed."""
         return day in self.rows and self.rows[day][0] != account
 
-    def before(self, run: str, account: str, days: Collection[date], *, replays: bool) -> Before:
+    def before(self, run: str, account: str, days: Collection[date], *, replays: bool, nested: bool) -> Before:
         """A run of an account begins."""
         oldest = self.engine.report.calendar.oldest(self.now)
         served = frozenset(day for day in days if self._is_served(account, day, days))
@@ -88,6 +89,7 @@ class Model:
             most_submits=0 if replays else self._submits_for(needed) + len(intents),
             content={day: self.engine.content(day) for day in DAYS},
             landed=self.landed,
+            nested=nested,
         )
 
     def _submits_for(self, days: Collection[date]) -> int:
@@ -114,7 +116,7 @@ class Model:
         landed = self.engine.landed(self.engine.known())
         told = sorted(result.day for result in results)
         assert len(set(told)) == len(told), f"a day has ended twice: {told}"
-        if not watched.happened:
+        if not watched.broken_off:
             assert told == list(before.days), f"asked for {before.days}, ended {told}"
             for result in results:
                 self._check_result(before, result, replays=replays)
@@ -123,7 +125,7 @@ class Model:
         ended = {result.day for result in results if result.outcome is not Outcome.NOT_READY}
         ended |= {day for day in before.days if landed.get(day) != before.landed.get(day)}
         self._note_answers(before, ended)
-        if watched.happened:
+        if watched.broken_off:
             self.torn |= {day for day in before.days if self.engine.content(day) != before.content[day]}
 
     def _check_result(self, before: Before, result: DayResult, *, replays: bool) -> None:
@@ -135,7 +137,7 @@ class Model:
         no_answer = was is None or not self.engine.has_raw(was.raw_sha256) or self._is_asked_again(was.jobs)
         reasons = {
             Outcome.EXPIRED: no_answer if replays else day < self._oldest or day in behavior.lapsed,
-            Outcome.NOT_READY: day in behavior.waited,
+            Outcome.NOT_READY: day in behavior.waited or before.nested,
             Outcome.FAILED: day in behavior.refused or self._is_broken(day),
         }
         line = result.error.line if result.error else ""
@@ -165,7 +167,7 @@ class Model:
         submits = self.world.behavior.submits
         first = [str(request) for request in submits if request.mark.endswith(".0")]
         most = before.most_submits
-        if watched.happened and watched.kind is Kind.TAKEOVER:
+        if watched.shared:
             most = max(most, self._submits_for(before.days)) + 1
         assert len(first) <= most, f"{len(first)} requests in place of {most}: {first}"
         for request in submits:

@@ -24,11 +24,16 @@ class Killed(BaseException):
 
 
 class Kind(StrEnum):
-    """How a run is interrupted."""
+    """How a run is interrupted.
+
+    It is killed; a store refuses; it stands still, and another run takes its days over; another run wants its days, and
+    has to leave them to it.
+    """
 
     KILL = "kill"
     OUTAGE = "outage"
     TAKEOVER = "takeover"
+    MEANWHILE = "meanwhile"
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,22 @@ class Watched:
     """One run, its steps so far, and the step at which it was interrupted; empty if it was not."""
 
     interruption: Interruption | None
-    takeover: Callable[[], None]
+    other_run: Callable[[Kind], None]
     count: int = 0
     happened: str = ""
 
     @property
-    def kind(self) -> Kind | None:
-        return self.interruption.kind if self.interruption is not None else None
+    def shared(self) -> bool:
+        """Whether another run did something while this one was under way."""
+        return self.happened != "" and self.interruption is not None and self.interruption.kind in _SHARED
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether it may have ended before its end."""
+        return self.happened != "" and self.interruption is not None and self.interruption.kind is not Kind.MEANWHILE
+
+
+_SHARED = (Kind.TAKEOVER, Kind.MEANWHILE)
 
 
 @dataclass
@@ -63,9 +77,9 @@ class Steps:
     _run: Watched | None = None
 
     @contextmanager
-    def of_run(self, interruption: Interruption | None, takeover: Callable[[], None]) -> Generator[Watched]:
-        """What is done within is one run; `takeover` is what another run does while this one is stopped."""
-        before, self._run = self._run, Watched(interruption, takeover)
+    def of_run(self, interruption: Interruption | None, other_run: Callable[[Kind], None]) -> Generator[Watched]:
+        """What is done within is one run; `other_run` is what happens at a step of it without ending it."""
+        before, self._run = self._run, Watched(interruption, other_run)
         try:
             yield self._run
         finally:
@@ -78,14 +92,14 @@ class Steps:
             return
         run.count += 1
         kind = run.interruption.kind
-        if run.count < run.interruption.at or (in_transaction and kind is Kind.TAKEOVER):
+        if run.count < run.interruption.at or (in_transaction and kind in _SHARED):
             return
         run.happened = name
         if kind is Kind.KILL:
             raise Killed(name)
         if kind is Kind.OUTAGE:
             raise StorageError(f"{name}: the disk is away")
-        run.takeover()
+        run.other_run(kind)
 
 
 class SteppedDatabase(Database):
