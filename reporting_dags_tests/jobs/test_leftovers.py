@@ -81,11 +81,12 @@ def judged(
     asked: list[int],
     landed: dict[int, float] | None = None,
     parts: tuple[str, ...] = ("",),
-    **how: bool,
+    finds: bool = False,
 ) -> Verdict:
     """The verdict where `landed` says how many hours ago the answer of a day was asked for."""
     lies = {day(number): NOW - timedelta(hours=hours) for number, hours in (landed or {}).items()}
-    return judge(found, [day(number) for number in asked], who=WHO, parts=lambda _: parts, landed=lies, now=NOW, **how)
+    wanted = [day(number) for number in asked]
+    return judge(found, wanted, who=WHO, parts=lambda _: parts, landed=lies, now=NOW, finds=finds)
 
 
 def days_of(verdict: Verdict) -> dict[str, list[int]]:

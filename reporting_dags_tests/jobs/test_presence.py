@@ -21,7 +21,7 @@ from reporting_dags_tests.jobs.scripted import HandClock
 from reporting_dags_tests.pulling import bench_in
 
 BUSY = Busy(Window(date(2026, 11, 1), date(2026, 11, 2)), "run-0")
-CLAIM = Claim([], {})
+CLAIM = Claim(())
 
 
 @dataclass
