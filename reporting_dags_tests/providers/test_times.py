@@ -17,6 +17,7 @@ from reporting_dags.providers.integr8.report import integr8_log
 from reporting_dags.providers.mintegral.report import advanced_performance_report
 from reporting_dags.reports.integr8 import CLICKS
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE_HOURLY
+from reporting_dags.sandbox.integr8.accounts import ACCOUNTS
 from reporting_dags.sandbox.integr8.answer import LOGS
 from reporting_dags.sandbox.integr8.answer import rows as log_rows
 from reporting_dags.sandbox.integr8.asked import Span
@@ -108,7 +109,7 @@ def truth(sandbox: Sandbox, day: date) -> list[Mapping[str, Any]]:
     begins, ends = (datetime(one.year, one.month, one.day, tzinfo=zone) for one in (day, day + ONE_DAY))
     log = next(one for one in LOGS if one.name == "clicks")
     span = Span(begins.astimezone(UTC), ends.astimezone(UTC), "", "")
-    found = log_rows(7, log, span, at=sandbox.clock.now(), settings=Integr8Settings())
+    found = log_rows(7, ACCOUNTS[0], log, span, at=sandbox.clock.now(), settings=Integr8Settings())
     return [values for _, values in found]
 
 

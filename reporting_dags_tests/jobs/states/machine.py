@@ -111,7 +111,9 @@ class Ranges(RuleBasedStateMachine):
             self.clock.at += hours * HOUR
             self.the_schedule_ticks()
             self.the_sensor_ticks()
-        mine = [one for one in self.engine.due(self.engine.known()) if not self.model.belongs_to_another(one.day, FIRST)]
+        mine = [
+            one for one in self.engine.due(self.engine.known()) if not self.model.belongs_to_another(one.day, FIRST)
+        ]
         late = [str(one) for one in mine if one.since < self.clock.at - 4 * HOUR]
         assert not late, f"nobody asks for what is due: {late}"
         torn = [day for day in self.model.torn if day >= self.engine.report.calendar.oldest(self.clock.at)]
