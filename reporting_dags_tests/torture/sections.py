@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reporting_dags_tests.torture import answers, canary, daemon, kills, machine, races, steps
+from reporting_dags_tests.torture import answers, canary, changes, daemon, kills, machine, races, steps
 from reporting_dags_tests.torture.row import Losses, Row, Section
 
 
@@ -10,6 +10,7 @@ def sections() -> list[Section]:
     """Every section in its long form."""
     return [
         Section(name="hostile answers", rows=answers.rows),
+        Section(name="changes", rows=changes.rows),
         Section(name="killed at every step", rows=steps.rows),
         Section(name="races", rows=races.rows),
         Section(name="hostile machine", rows=machine.rows),
