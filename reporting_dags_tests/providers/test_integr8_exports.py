@@ -281,7 +281,8 @@ def completed(**results: Any) -> dict[str, Any]:
         completed(),
         completed(range_truncated=False, duration_seconds=1),
         completed(range_truncated=False, total=None),
-        completed(range_truncated=False, total="12"),
+        completed(range_truncated=False, total="many"),
+        completed(range_truncated=False, total=12.5),
         completed(range_truncated=False, total=True),
     ],
 )

@@ -575,7 +575,11 @@ ALL_DAYS = [
 ONE_BAD_DAY = [
     Mishap({"do": "duplicate_row"}, Outcome.FAILED, "grain twice: domain="),
     Mishap({"do": "bad_value", "column": "earnings", "value": "1,5"}, Outcome.FAILED, "'earnings': 1 values are not"),
-    Mishap({"do": "bad_value", "column": "ecpm", "value": "NaN"}, Outcome.FAILED, "'ecpm': 1 values are not decimals"),
+    Mishap(
+        {"do": "bad_value", "column": "earnings", "value": "NaN"},
+        Outcome.FAILED,
+        "'earnings': 1 values are not decimals",
+    ),
     Mishap({"do": "bad_value", "column": "viewable", "value": "1.5"}, Outcome.FAILED, "'viewable': 1 values are not"),
     Mishap({"do": "bad_value", "column": "midpoint", "value": str(2**63)}, Outcome.FAILED, "'midpoint': 1 values are"),
 ]
