@@ -182,6 +182,8 @@ def _postgres(url: sa.URL, _process: int) -> sa.Engine:
     """One engine a process: connecting, and compiling each statement anew, would be much of the work of a tick."""
     return sa.create_engine(
         url.set(drivername="postgresql+psycopg2"),
+        # Whatever the server's default is: what others committed before the lock was taken must be seen after it.
+        isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         pool_size=1,
         max_overflow=-1,

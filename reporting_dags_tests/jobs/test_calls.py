@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reporting_dags.jobs import calls
 from reporting_dags.jobs.calls import renewed
 from reporting_dags.jobs.database import Database, open_database
 from reporting_dags.jobs.job import Busy, Claimant, Job
@@ -181,3 +185,36 @@ def test_a_query_that_cannot_be_sent_again_is_waited_for(sandbox: Sandbox, bench
     old = NEWEST - 20 * ONE_DAY
     landed(bench, EVENT, [old])
     assert sandbox.log.count("dt.report") == 1
+
+
+@pytest.mark.parametrize("level", ["read committed", "repeatable read", "serializable"])
+def test_a_quota_holds_whatever_isolation_postgresql_has_by_default(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    admin = sa.create_engine(sa.make_url(postgres_url).set(drivername="postgresql+psycopg2"))
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        name = sa.make_url(postgres_url).database
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'"))
+    admin.dispose()
+    database = open_database(postgres_url, tmp_path, lock_seconds=20)
+    ledger, job = held_job(database)
+    counted = getattr(calls, "_spent")  # noqa: B009
+
+    def slowly(*what: Any) -> Any:
+        found = counted(*what)
+        time.sleep(0.1)
+        return found
+
+    monkeypatch.setattr(calls, "_spent", slowly)
+    quota = Quota(api="queries", per_day=3)
+
+    def spend(_: int) -> bool:
+        try:
+            ledger.calls.spend(job, quota, "a", StillClock(), newest=True)
+        except Denied:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(spend, range(8))) == 3
+    database.close()
