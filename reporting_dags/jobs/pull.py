@@ -160,6 +160,7 @@ def _end_window(
     for day, error in early.items():
         bad = error.line
         failures.append(day)
+        at_fault |= {job.id for job in jobs}
         yield DayResult(day=day, error=error, evidence=evidence)
     left = [day for day in days if day not in early]
     kept = refused_replacements(bench, report, left, _origin(report, jobs))

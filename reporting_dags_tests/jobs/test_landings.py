@@ -1,19 +1,22 @@
 """What the ledger keeps of days, and that it is what lies there."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
 from reporting_dags.jobs.landings import once
 from reporting_dags.jobs.ledger import Ledger
-from reporting_dags_tests.jobs.claiming import REPORT, bought, day, days, facts_of, published
+from reporting_dags_tests.conftest import NOON
+from reporting_dags_tests.jobs.claiming import HOUR, REPORT, bought, day, days, facts_of, published
 
 
 def test_a_landed_day_reads_back_as_it_was_noted_and_is_replaced_as_a_whole(ledger: Ledger) -> None:
     _, job = bought(ledger, days(3, 4))
     put: list[str] = []
-    for facts in (facts_of(3, job), facts_of(4, job), facts_of(3, job, fingerprint="v2", rows=0)):
+    empty = replace(facts_of(3, job, fingerprint="v2", rows=0), asked_at=NOON + 4 * HOUR)
+    for facts in (facts_of(3, job), facts_of(4, job), empty):
         ledger.landed([job], facts, recorded=(), publish=published(put))
         assert ledger.days(REPORT)[facts.day] == facts
     assert len(put) == 3

@@ -51,7 +51,7 @@ NOW = datetime(2026, 11, 20, 13, tzinfo=UTC)
     ("day", "kind", "says"),
     [
         (date(2019, 6, 9), Expired, "before the provider's first day, 2019-06-10"),
-        (date(2025, 5, 19), Expired, "reach, which today goes back to 2025-05-20"),
+        (date(2025, 5, 19), Expired, "retention (earliest available: 2025-05-20)"),
         (date(2026, 11, 20), NotReady, "not out yet: the provider publishes it on 2026-11-21 at 12:00 UTC"),
         (date(2027, 1, 1), NotReady, "publishes it on 2027-01-02 at 12:00 UTC"),
     ],

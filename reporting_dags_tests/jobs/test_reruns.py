@@ -1,8 +1,10 @@
 """Ranges and single days that are run again after a kill: each day ends once, and the newest answer stays."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,18 +153,27 @@ def test_a_day_whose_newer_answer_landed_meanwhile_is_refused_alone_and_is_no_fa
 
 @pytest.mark.rule("OW5", "MT4")
 @pytest.mark.parametrize("report", [EVENT, OFFER_PERFORMANCE], ids=lambda report: report.key)
-def test_a_day_of_an_open_job_that_became_too_old_fails_alone(
-    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, monkeypatch: pytest.MonkeyPatch, report: Report[Any]
+@pytest.mark.parametrize("stored", [True, False], ids=["its answer stored", "its answer removed"])
+def test_a_day_of_an_open_job_that_became_too_old_fails_alone_or_lands_from_its_stored_answer(
+    sandbox: Sandbox,
+    bench_of: BenchOf,
+    clock: SandboxClock,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    report: Report[Any],
+    stored: bool,
 ) -> None:
     bench = bench_of(report.provider)
     oldest = report.calendar.oldest(clock.now())
     wanted = Window(oldest, oldest + 6 * ONE_DAY).days
     killed_after(bench, report, wanted, 1, monkeypatch)
-    clock.sleep(25 * 3600)  # the answer is not resumed any more, and the first day cannot be requested
+    clock.sleep(25 * 3600)  # the first day cannot be requested any more
+    if not stored:
+        shutil.rmtree(tmp_path / "raw")
     results = brought(bench, report, wanted)
     assert set(results) == set(wanted)
-    assert [one for one, result in results.items() if result.error is not None] == [oldest]
-    assert results[oldest].outcome is Outcome.EXPIRED
+    assert [one for one, result in results.items() if result.error is not None] == ([] if stored else [oldest])
+    assert stored or results[oldest].outcome is Outcome.EXPIRED
 
 
 @pytest.mark.rule("OW5", "DT5")

@@ -48,7 +48,10 @@ def test_days_of_one_answer_are_judged_alone(bench: Bench) -> None:
 
 def test_what_else_is_wrong_blocks_such_a_day_as_any(bench: Bench) -> None:
     refused = bench.refused(rows("2026-11-01,a,1,x", "2026-11-01,a,1,1", header=HEADER), of=ASSUMED)
-    assert refused.error.message == "column 'Earned': 1 values are not decimals of 20 digits, such as 'x'"
+    assert (
+        refused.error.message
+        == "column 'Earned': 1 values are not decimals (of at most 20 digits before the point), such as 'x'"
+    )
     assert [check.name for check in refused.checks if not check.passed] == ["schema", "grain_unique"]
 
 

@@ -153,13 +153,13 @@ def test_a_report_without_grain_is_one_row_a_day(bench: Bench) -> None:
 def test_sums_are_kept_by_the_currency_that_each_row_names(bench: Bench) -> None:
     spend = money("Spend", "", currency_from="Currency")
     spent = report((day("Date"), identity("Offer", ""), identity("Currency", ""), spend), grain=("Offer",))
-    lines = ["20261101,a,USD,0.1", "20261101,b,CNY,5", "20261101,c,USD,0.2", "20261102,a,usd,1"]
+    lines = ["20261101,a,USD,0.1", "20261101,b,CNY,5", "20261101,c,USD,0.2", "20261102,a,US$,1"]
     answer = rows(*lines, header="Date,Offer,Currency,Spend")
     first, second = bench.land(answer, of=spent, days=[FIRST, SECOND])
     assert isinstance(first, LandedDay)
     assert first.money == {"spend": {"CNY": Decimal(5), "USD": Decimal("0.3")}}
     assert isinstance(second, RefusedDay)
-    assert second.error.line == "Currency holds 'usd', which is no currency code such as USD"
+    assert second.error.line == "Currency holds 'US$', which is no currency code such as USD"
     assert [check.name for check in second.checks if not check.passed] == ["day_and_currency"]
 
 
