@@ -269,6 +269,7 @@ class Model:
             self.current_at[day] = facts.landed_at
         elif facts.asked_at != before.asked_at:
             self.current_at[day] = self.now
+            self.forget([day])
         self.rows[day] = rows[0]
 
     def _check_row(self, day: date, row: Row, facts: Landed, before: Landed | None) -> None:
