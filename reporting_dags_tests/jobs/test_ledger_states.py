@@ -22,6 +22,7 @@ def seeds() -> list[int]:
     return [int(one)] if one else list(range(1, 1 + int(os.environ.get("SEEDS", "1"))))
 
 
+@pytest.mark.timeout(1200)  # a failure takes minutes to shorten
 @pytest.mark.parametrize("seed", seeds())
 @pytest.mark.parametrize("machine", [Ranges, DayByDay, TwoAccounts])
 def test_whatever_happens_days_are_absent_or_one_complete_answer(machine: type[Ranges], seed: int) -> None:

@@ -269,6 +269,7 @@ class Model:
             self.current_at[day] = facts.landed_at
         elif facts.asked_at != before.asked_at:
             self.current_at[day] = self.now
+        if before != facts:
             self.forget([day])
         self.rows[day] = rows[0]
 
