@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from reporting_dags_tests.jobs.states.machine import DayByDay, Ranges, TwoAccounts
 
-EXAMPLES, STEPS = 35, 15
+EXAMPLES, STEPS = 25, 15
 """Of each seed: sequences, and rules in each."""
 
 
@@ -22,6 +22,7 @@ def seeds() -> list[int]:
     return [int(one)] if one else list(range(1, 1 + int(os.environ.get("SEEDS", "1"))))
 
 
+@pytest.mark.timeout(1200)  # a failure takes minutes to shorten
 @pytest.mark.parametrize("seed", seeds())
 @pytest.mark.parametrize("machine", [Ranges, DayByDay, TwoAccounts])
 def test_whatever_happens_days_are_absent_or_one_complete_answer(machine: type[Ranges], seed: int) -> None:
@@ -32,6 +33,6 @@ def test_whatever_happens_days_are_absent_or_one_complete_answer(machine: type[R
         database=None,
         report_multiple_bugs=False,
         phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     run_state_machine_as_test(hypothesis.seed(seed)(machine), settings=chosen)

@@ -3,7 +3,7 @@
 import itertools
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -94,11 +94,11 @@ class Engine:
 
     def pull(
         self, provider: ProviderInMemory, days: Collection[date], *, run: str, waits: bool = True
-    ) -> Iterator[DayResult]:
-        return pull(self._bench(provider, run, waits=waits), self.report, days)
+    ) -> Generator[DayResult]:
+        yield from pull(self._bench(provider, run, waits=waits), self.report, days)
 
-    def replay(self, provider: ProviderInMemory, days: Collection[date], *, run: str) -> Iterator[DayResult]:
-        return replay(self._bench(provider, run, waits=True), self.report, days)
+    def replay(self, provider: ProviderInMemory, days: Collection[date], *, run: str) -> Generator[DayResult]:
+        yield from replay(self._bench(provider, run, waits=True), self.report, days)
 
     def look(self, provider: ProviderInMemory) -> list[Looked]:
         return list(look(self._bench(provider, self.new_run(), waits=False), self.report, self.clock.now()))
@@ -111,8 +111,9 @@ class Engine:
         """What the ledger knows of the report now."""
         return known(self.report, self.ledger, self.clock.now())
 
-    def due(self, facts: Known) -> list[Due]:
+    def due(self, facts: Known | None = None) -> list[Due]:
         """The due days among those of the model."""
+        facts = facts or self.known()
         found = due(self.report, facts, since=DAYS[0], data=self.data, now=self.clock.now())
         return [one for one in found if one.day in DAYS]
 
@@ -128,7 +129,7 @@ class Engine:
         facts, now = self.known(), self.clock.now()
         failures, runs = facts.failures, list[list[date]]()
         for one in looked:
-            failed = [day for day in one.days if any(at >= one.asked_at for at in failures.get(day, ()))]
+            failed = [day for day in one.days if any(at >= one.asked_at for at in failed_at(facts, day))]
             if one.worth and not any(paused(failures, day, now) for day in failed):
                 runs += [found.days for found in stretches(one.days)]
         again = by_sensor(self.due(facts), held=[one.window for one in looked], failures=failures, now=now)
@@ -190,3 +191,8 @@ class Engine:
     def calls(self) -> int:
         """The calls that the ledger has counted."""
         return self.ledger.calls.count(report=self.report.key)
+
+
+def failed_at(facts: Known, day: date) -> list[datetime]:
+    """When runs ended without landing the day, since it last landed."""
+    return [getattr(one, "at", one) for one in facts.failures.get(day, ())]

@@ -88,7 +88,7 @@ class World:
     """What both accounts have.
 
     Attributes:
-        begins: since when each version of a day is the right one, by account and day; the first from ever.
+        begins: since when each version of a day is the right one, by account and day; the first since long ago.
         broken: days whose rows are no valid answer.
         answers: every accepted request, by id.
     """
@@ -101,7 +101,7 @@ class World:
     submits: int = 0
 
     def __post_init__(self) -> None:
-        self.begins = {(account, day): [datetime.min] for account in (FIRST, SECOND) for day in DAYS}
+        self.begins = {(account, day): [NOON - timedelta(days=365)] for account in (FIRST, SECOND) for day in DAYS}
 
     def restate(self, day: date, account: str = FIRST) -> None:
         """From now on the day has other rows."""

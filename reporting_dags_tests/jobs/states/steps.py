@@ -1,5 +1,6 @@
 """The steps of a run, at each of which it can be interrupted: killed, refused by a store, or taken over by another."""
 
+import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import StaticPool
@@ -107,8 +109,8 @@ class SteppedDatabase(Database):
 
     def __init__(self, steps: Steps) -> None:
         engine = sa.create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine, "connect", _explicit_transactions)
+        event.listen(engine, "begin", _begin)
         super().__init__(engine, OwnersInMemory(), where="in memory", lock_seconds=2)
         self._steps = steps
         self._engine_in_memory = engine
@@ -121,6 +123,14 @@ class SteppedDatabase(Database):
     def close(self) -> None:
         super().close()
         self._engine_in_memory.dispose()
+
+
+def _explicit_transactions(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @dataclass
@@ -180,4 +190,4 @@ class SteppedStore(LocalStore):
 
 def table_of(content: bytes) -> pa.Table:
     """A Parquet file as a table."""
-    return pa.parquet.read_table(pa.BufferReader(content))
+    return pq.read_table(pa.BufferReader(content))
