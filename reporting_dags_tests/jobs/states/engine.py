@@ -195,4 +195,4 @@ class Engine:
 
 def failed_at(facts: Known, day: date) -> list[datetime]:
     """When runs ended without landing the day, since it last landed."""
-    return [getattr(one, "at", one) for one in facts.failures.get(day, ())]
+    return [one.at for one in facts.failures.get(day, ())]
