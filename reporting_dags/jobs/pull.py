@@ -23,7 +23,7 @@ from reporting_dags.jobs.replacement import refused_replacements
 from reporting_dags.jobs.result import DayResult, Evidence, Restatement
 from reporting_dags.jobs.truncations import with_truncations
 from reporting_dags.landing.entities import entities_of, weights
-from reporting_dags.landing.land import LandedDay, Part, Put, land
+from reporting_dags.landing.land import LandedDay, Part, Put, land, unreadable
 from reporting_dags.landing.origin import Origin
 from reporting_dags.landing.restated import Restated, restated
 from reporting_dags.landing.store import raw_key
@@ -180,12 +180,35 @@ def _end_window(
     except ReportingError as failure:
         bad = failure.line
         failures += left
-        at_fault |= {job.id for job in (jobs if failure.part is None else jobs[failure.part : failure.part + 1])}
+        at_fault |= _at_fault(bench, report, window, left, jobs, failure)
         yield from (DayResult(day=day, error=failure, evidence=evidence) for day in left)
     for job in jobs:
         outcome = Outcome.FAILED if bad else Outcome.DATA
         refused = report.form if job.id in at_fault else None
         bench.ledger.finish(job, days, outcome, bad, bench.clock.now(), failures, refused_form=refused)
+
+
+def _at_fault(
+    bench: Bench, report: Report[Any], window: Window, days: list[date], jobs: list[Job], failure: ReportingError
+) -> set[str]:
+    """The ids of the jobs whose answers were refused; the answers of the others can land with a better one of these."""
+    if failure.part is None or len(jobs) == 1:
+        return {job.id for job in jobs}
+    # The first that cannot be read ended the landing: the others have yet to be read.
+    refused = unreadable(report, _parts(bench, report, jobs), window=window, days=days)
+    return {jobs[number].id for number in refused | {failure.part}}
+
+
+def _parts(bench: Bench, report: Report[Any], jobs: list[Job]) -> list[Part]:
+    """The stored answers of `jobs`, ready to be read."""
+    return [
+        Part(
+            path=bench.raw.fetch(raw_key(report.key, job.raw_sha256, report.format.suffix), bench.scratch),
+            constants=bench.provider.constants(job.request),
+            claims=bench.provider.claims(report, job.request),
+        )
+        for job in jobs
+    ]
 
 
 def _early(report: Report[Any], days: list[date], jobs: list[Job]) -> dict[date, NotReady]:
@@ -213,14 +236,7 @@ def _land(
 ) -> Iterator[DayResult]:
     expected = [job.expected_rows for job in jobs]
     recorded: list[date] = []
-    parts = [
-        Part(
-            path=bench.raw.fetch(raw_key(report.key, job.raw_sha256, report.format.suffix), bench.scratch),
-            constants=bench.provider.constants(job.request),
-            claims=bench.provider.claims(report, job.request),
-        )
-        for job in jobs
-    ]
+    parts = _parts(bench, report, jobs)
 
     if not report.partitioned:
         catch_up(report, bench.ledger, bench.data)

@@ -147,6 +147,24 @@ def land(
             yield _landed(report, files[day], complete, warnings, store, publish)
 
 
+def unreadable(report: Report[Any], parts: Sequence[Part], *, window: Window, days: Collection[date]) -> set[int]:
+    """Which of the files of an answer cannot be read, each by itself: their places among `parts`.
+
+    Raises:
+        StorageError: a file cannot be read from this machine.
+    """
+    found: set[int] = set()
+    for number, part in enumerate(parts):
+        try:
+            for _ in decode(report, _opened(report, [part]), window=window, days=days):
+                pass
+        except StorageError:
+            raise
+        except ReportingError:
+            found.add(number)
+    return found
+
+
 def _opened(report: Report[Any], parts: Sequence[Part]) -> list[OpenPart]:
     opened: list[OpenPart] = []
     for number, part in enumerate(parts):
