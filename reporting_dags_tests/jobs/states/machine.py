@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from enum import Enum
 from functools import partial
+from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -38,7 +39,8 @@ class Which(Enum):
         return [DAYS[number] for number in self.value]
 
 
-some_days = st.sampled_from([*[Which.ALL] * 2, Which.ENDS, Which.MIDDLE, *Which])
+# The machine that draws them says how often it wants which.
+some_days = st.runner().flatmap(lambda machine: st.sampled_from(machine.days_of_runs))
 interruptions = st.builds(Interruption, st.sampled_from([Kind.KILL, Kind.KILL, *Kind]), st.integers(1, 30))
 
 
@@ -46,6 +48,7 @@ class Ranges(RuleBasedStateMachine):
     """Runs of ranges and of single days, of a provider that answers a range at once."""
 
     window_days = 3
+    days_of_runs: ClassVar = [*[Which.ALL] * 2, Which.ENDS, Which.MIDDLE, *Which]
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +56,7 @@ class Ranges(RuleBasedStateMachine):
         self.clock.meanwhile = partial(self.steps.reach, "after clock.sleep")
         self.begun = False
 
-    @initialize(finds=st.booleans(), tags=st.booleans(), reach_days=st.sampled_from([30, 3, 3]))
+    @initialize(finds=st.booleans(), tags=st.sampled_from([False, True, True]), reach_days=st.sampled_from([30, 3, 3]))
     def begins(self, finds: bool, tags: bool, reach_days: int) -> None:
         self.world = World(self.clock)
         self.engine = Engine(report_of(window_days=self.window_days, reach_days=reach_days), self.clock, self.steps)
@@ -171,33 +174,38 @@ class DayByDay(Ranges):
     """Everything that one account can do, of a provider that answers one day at a time."""
 
     window_days = 1
+    days_of_runs: ClassVar = [*[Which.LAST] * 4, Which.MIDDLE, Which.FIRST, Which.ALL]
 
     @rule(which=some_days)
     def runs_and_is_refused(self, which: Which) -> None:
         self.run(which.days, refuses=True)
 
-    @rule(which=some_days, interruption=st.none() | interruptions)
-    def replays(self, which: Which, interruption: Interruption | None) -> None:
+    @rule(which=some_days)
+    def replays(self, which: Which) -> None:
+        self.run(which.days, replays=True)
+
+    @rule(which=some_days, interruption=interruptions)
+    def replays_and_is_interrupted(self, which: Which, interruption: Interruption) -> None:
         self.run(which.days, replays=True, interruption=interruption)
 
-    @rule(what=st.sampled_from(["restated", "broken", "repaired"]), which=some_days)
-    def days_change(self, what: str, which: Which) -> None:
-        """The provider has other rows of the days from now on; broken ones are no valid answer."""
+    @rule(what=st.sampled_from(["restated", "broken", "repaired", "raw answers removed"]), which=some_days)
+    def things_change(self, what: str, which: Which) -> None:
+        """The provider has other rows of the days from now on, broken ones are no valid answer; or nothing is kept."""
         self.clock.at += MINUTE
+        if what == "raw answers removed":
+            self.model.raw_answers_are_removed()
+            return
         for day in which.days:
             for account in (FIRST, SECOND):
                 self.world.restate(day, account)
             (self.world.broken.add if what == "broken" else self.world.broken.discard)(day)
-
-    @rule()
-    def raw_answers_are_removed(self) -> None:
-        self.model.raw_answers_are_removed()
 
 
 class TwoAccounts(DayByDay):
     """Everything that two accounts can do that use the same ledger and the same data root, with ranges."""
 
     window_days = 3
+    days_of_runs: ClassVar = Ranges.days_of_runs
 
     @rule(which=some_days, interruption=st.none() | interruptions)
     def another_account_runs(self, which: Which, interruption: Interruption | None) -> None:
