@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from reporting_dags_tests.jobs.states.machine import DayByDay, Ranges, TwoAccounts
 
-EXAMPLES = {Ranges: 25, DayByDay: 30, TwoAccounts: 20}
+EXAMPLES = {Ranges: 18, DayByDay: 18, TwoAccounts: 12}
 """Sequences of each seed."""
 STEPS = 15
 """Rules in each sequence."""

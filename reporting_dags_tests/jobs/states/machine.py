@@ -41,7 +41,9 @@ class Which(Enum):
 
 # The machine that draws them says how often it wants which.
 some_days = st.runner().flatmap(lambda machine: st.sampled_from(machine.days_of_runs))
-interruptions = st.builds(Interruption, st.sampled_from([Kind.KILL, Kind.KILL, *Kind]), st.integers(1, 30))
+kinds = st.sampled_from([Kind.KILL, Kind.KILL, *Kind])
+interruptions = st.builds(Interruption, kinds, st.integers(1, 30))
+interruptions_of_replays = st.builds(Interruption, kinds, st.integers(1, 15))
 
 
 class Ranges(RuleBasedStateMachine):
@@ -184,7 +186,7 @@ class DayByDay(Ranges):
     def replays(self, which: Which) -> None:
         self.run(which.days, replays=True)
 
-    @rule(which=some_days, interruption=interruptions)
+    @rule(which=some_days, interruption=interruptions_of_replays)
     def replays_and_is_interrupted(self, which: Which, interruption: Interruption) -> None:
         self.run(which.days, replays=True, interruption=interruption)
 

@@ -117,7 +117,7 @@ class SteppedDatabase(Database):
 
     def run(self, work: Callable[[sa.Connection], T]) -> T:
         result = super().run(work)
-        self._steps.reach(f"after ledger.{getattr(work, '__qualname__', 'work').split('.')[1]}")
+        self._steps.reach(f"after {getattr(work, '__qualname__', 'a transaction')}")
         return result
 
     def close(self) -> None:
