@@ -12,8 +12,8 @@ from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, JobGroup, JobState
 from reporting_dags.jobs.job_rows import (
-    close,
-    close_superseded,
+    SUPERSEDED,
+    close_unused,
     cut_requests,
     days_of,
     job_of,
@@ -28,7 +28,6 @@ from reporting_dags.jobs.leftovers import Leftover, Resumed, Serves, always, by_
 from reporting_dags.jobs.planner import longest_answered, narrowed, plan
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Expired, LostClaim
-from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Request
 
 _ASKED_ANEW = (JobState.INTENDED, JobState.SUBMITTED)
@@ -79,9 +78,9 @@ class Claims:
                 leftovers, days, who=who, parts=parts_of, landed=landed, now=now, finds=finds, serves=serves
             )
             for job, reason in verdict.close:
-                close(connection, job, Outcome.EXPIRED, reason, now)
+                close_unused(connection, job, reason, now)
             for job in verdict.superseded:
-                close_superseded(connection, job, now)
+                close_unused(connection, job, SUPERSEDED, now)
             groups = [_resumed(connection, who, one, parts_of(one.window), now) for one in verdict.resume]
             for window in plan(verdict.ask, longest_answered(longest, cut)):
                 groups += _planned(connection, who, requests(window), verdict.ask, now)
@@ -108,7 +107,7 @@ class Claims:
                 if is_superseded(group, landed):
                     closed.append(group[0].job.request.window)
                     for leftover in group:
-                        close_superseded(connection, leftover.job, now)
+                        close_unused(connection, leftover.job, SUPERSEDED, now)
             return closed
 
         return self._database.run(work)

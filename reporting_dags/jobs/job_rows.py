@@ -140,11 +140,11 @@ def reopen(connection: sa.Connection, job: Job, **values: object) -> None:
     connection.execute(tables.jobs.update().where(tables.jobs.c.id == job.id).values(again | values))
 
 
-def close_superseded(connection: sa.Connection, job: Job, now: datetime) -> None:
-    """End a job of which no day is left to land; that is no failure of any of them."""
+def close_unused(connection: sa.Connection, job: Job, cause: str, now: datetime) -> None:
+    """End a job that no run continues. Its days have not failed: they are requested again, or have landed."""
     mine = (tables.jobs.c.id == job.id) & (tables.jobs.c.fence == job.fence)
     connection.execute(tables.jobs.update().where(mine).values(days_left=""))
-    close(connection, job, Outcome.EXPIRED, SUPERSEDED, now)
+    close(connection, job, Outcome.EXPIRED, cause, now)
 
 
 def text_of(days: Collection[date]) -> str:

@@ -135,6 +135,13 @@ def test_why_a_job_is_not_taken_up_is_kept(ledger: Ledger, database_of_its_own: 
     assert row.cause == "its run ended before the provider's answer to it was saved"
 
 
+def test_an_open_job_that_is_given_up_when_its_days_are_requested_again_is_no_failure_of_them(ledger: Ledger) -> None:
+    who, _ = bought(ledger, days(3, 4), fingerprint="of an earlier declaration")
+    ledger.owners.leave(who.owner)
+    claimed(ledger, run_of(ledger), days(3, 4))
+    assert ledger.known(REPORT, since=NOON - HOUR).failures == {}
+
+
 def test_a_day_on_which_a_newer_answer_has_landed_is_asked_for_anew(ledger: Ledger) -> None:
     who, job = bought(ledger, days(3, 4))
     newer = replace(facts_of(3, job), asked_at=NOON + HOUR)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.job import JobState
-from reporting_dags.jobs.job_rows import close_superseded
+from reporting_dags.jobs.job_rows import SUPERSEDED, close_unused
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
@@ -106,7 +106,7 @@ def test_a_job_that_has_ended_keeps_no_signed_address(ledger: Ledger, database_o
     elif end == "closed":
         ledger.close(sent, Outcome.EXPIRED, "never filled", NOON)
     else:
-        database_of_its_own.run(lambda connection: close_superseded(connection, sent, NOON))
+        database_of_its_own.run(lambda connection: close_unused(connection, sent, SUPERSEDED, NOON))
     (row,) = database_of_its_own.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     assert (row.state, row.request_id, row.url, row.expires_at) == (JobState.CLOSED, "r-1", None, None)
 
