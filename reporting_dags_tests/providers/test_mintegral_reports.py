@@ -111,7 +111,7 @@ def test_the_last_half_year_is_served_to_its_first_day_and_nothing_older_is_aske
     bench = bench_of("mintegral")
     results = brought(bench, OFFER_PERFORMANCE, [date(2026, 5, 19), date(2026, 5, 20)])
     line = line_of(results[date(2026, 5, 19)], Outcome.EXPIRED)
-    assert "reach, which today goes back to 2026-05-20" in line
+    assert "retention (earliest available: 2026-05-20)" in line
     assert results[date(2026, 5, 20)].outcome.publishes
     assert "10000" not in codes(sandbox, ASK)
 

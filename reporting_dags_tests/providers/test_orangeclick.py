@@ -97,8 +97,8 @@ class Declared:
     sandbox: Sandbox
     report: OcmReport
 
-    def truth(self, key: str, day: date, at: datetime | None = None) -> list[dict[str, str]]:
-        assert key == self.report.key
+    def truth(self, key: str, day: date, at: datetime | None = None, account: str = "ordinary") -> list[dict[str, str]]:
+        assert (key, account) == (self.report.key, "ordinary")
         provider = cast("OrangeClick", self.sandbox.providers["orangeclick"])
         switches = self.sandbox.settings.of("orangeclick")
         body = self.report.query.body(Window(day, day))

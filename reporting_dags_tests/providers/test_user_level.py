@@ -81,7 +81,7 @@ def test_ten_days_are_served_and_the_oldest_is_asked_for_first(sandbox: Sandbox,
     results = brought(bench, REVENUE, days)
     today, *served, too_old = days
     line_of(results[today], Outcome.NOT_READY)
-    assert "reach, which today goes back to 2026-11-10" in line_of(results[too_old], Outcome.EXPIRED)
+    assert "retention (earliest available: 2026-11-10)" in line_of(results[too_old], Outcome.EXPIRED)
     assert sandbox.log.count(ASK) == len(asked(sandbox)) == 10 * len(APPS), "what is out of reach is not asked for"
     assert [day for day, _ in asked(sandbox)] == sorted(day for day, _ in asked(sandbox))
     check_truth(bench, sandbox, REVENUE, served)
