@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, cast
 
 import pyarrow.parquet as pq
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.database import open_database
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.reports.dt_user_level import REVENUE
@@ -23,7 +26,7 @@ from reporting_dags.sandbox.digital_turbine.user_level import ZEROS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.providers.test_user_level import DAY, secrets_of
-from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed, line_of, refused_after_landing
+from reporting_dags_tests.pulling import BenchOf, bench_in, brought, check_truth, landed, line_of, refused_after_landing
 from reporting_dags_tests.truth import kept_rows, landed_rows
 
 MASKED_IDS = {"", "null", ZEROS, ZEROS.replace("-", ""), "NULL", "None", "Unknown", "n/a"}
@@ -163,13 +166,20 @@ def test_a_file_without_the_app_is_about_the_app_that_was_asked_for(sandbox: San
     ),
 )
 def test_whatever_is_asked_lands_as_the_truth_has_it(
-    sandbox: Sandbox, bench_of: BenchOf, ages: set[int], apps: set[str], newer: int, switches: dict[str, Any]
+    sandbox: Sandbox,
+    bench_of: BenchOf,
+    tmp_path: Path,
+    ages: set[int],
+    apps: set[str],
+    newer: int,
+    switches: dict[str, Any],
 ) -> None:
     sandbox.reset()
     off = tuple(app for app in APPS if app not in apps)
     sandbox.settings.change("dt", user_level_disabled_apps=off, **switches)
-    # Each example asks for other apps, on one data root.
-    bench = replace(bench_of("dt_user_level", app_ids=",".join(apps)), allow_data_loss=True)
+    # Each example begins at the same time again, and asks for other apps: it has a home of its own.
+    shared, home = bench_of("dt_user_level", app_ids=",".join(apps)), Path(mkdtemp(dir=tmp_path))
+    bench = bench_in(home, shared.provider, open_database(None, home, lock_seconds=2), shared.clock)
 
     def check(days: list[date]) -> None:
         landed(bench, REVENUE, days)
