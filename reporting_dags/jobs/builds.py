@@ -16,7 +16,7 @@ class Build:
 
     Attributes:
         history: the newest id of that history.
-        unknown: the day's entities whose currency nothing had told.
+        unknown: the day's entities whose currency was never known.
     """
 
     history: int
