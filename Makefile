@@ -35,13 +35,14 @@ lint: $(DEV) ## ruff, the layers of the house, and that every import is a declar
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/deptry reporting_dags benchmarks
-	@$(BIN)/deptry reporting_dags_tests --ignore DEP002,DEP004
+	@$(BIN)/deptry reporting_dags
+	@$(BIN)/deptry benchmarks reporting_dags_tests --ignore DEP002,DEP004
 
 types: $(DEV) ## strict pyright
 	@$(BIN)/pyright
 
-bench: $(RUNTIME) ## count the provider calls of a backfill of 90 days of every daily report
+bench: $(DEV) ## count the provider calls of a backfill of 90 days of every report, and measure how landing scales
+	@$(BIN)/python -W ignore -m benchmarks.machines
 	@$(BIN)/python -m benchmarks.calls
 
 docs: $(RUNTIME) ## write the data dictionary, docs/datasets.md, from the declarations

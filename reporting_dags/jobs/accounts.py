@@ -25,7 +25,7 @@ class Accounts:
         if fingerprint not in self._known:
             table = tables.accounts
             query = sa.select(table.c.account).where(table.c.fingerprint == fingerprint)
-            found = self._database.run(lambda connection: connection.scalar(query))
+            found = self._database.read(lambda connection: connection.scalar(query))
             self._known[fingerprint] = found or fingerprint
         return self._known[fingerprint]
 
@@ -37,7 +37,7 @@ class Accounts:
         """
         days, table = tables.days, tables.accounts
         query = sa.select(days.c.account).where(days.c.report == report, days.c.account.is_not(None)).distinct()
-        landed = self._database.run(lambda connection: list(connection.scalars(query)))
+        landed = self._database.read(lambda connection: list(connection.scalars(query)))
         others = {self.of(account) for account in landed} - {self.of(fingerprint)}
         if not others:
             return self.of(fingerprint)
@@ -53,6 +53,6 @@ class Accounts:
             connection.execute(table.delete().where(table.c.fingerprint == fingerprint))
             connection.execute(table.insert().values(values))
 
-        self._database.run(work)
+        self._database.write(work, "accounts")
         self._known.clear()
         return account

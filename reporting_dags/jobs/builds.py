@@ -12,15 +12,19 @@ from reporting_dags.jobs.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What a built day took from the history of an entity list.
+    """A build of a day, and what it took from the history of an entity list.
 
     Attributes:
         history: the newest id of that history.
         unknown: the day's entities whose currency was never known.
+        number: of the builds of the day, as `begin_build` gave it.
+        broken_off: whether a later build began and was not noted.
     """
 
     history: int
     unknown: Collection[str]
+    number: int = 0
+    broken_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,26 @@ class Builds:
     def builds(self, report: str) -> dict[date, Build]:
         """What each built day of `report` depends on; an earlier release noted nothing."""
         table = tables.builds
-        query = sa.select(table.c.day, table.c.history, table.c.unknown).where(table.c.report == report)
-        rows = self._database.run(lambda connection: connection.execute(query).tuples().all())
-        return {day: Build(history, frozenset(unknown)) for day, history, unknown in rows}
+        query = sa.select(table).where(table.c.report == report)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return {
+            row.day: Build(row.history, frozenset(row.unknown), row.noted or 0, broken_off=row.begun != row.noted)
+            for row in rows
+        }
+
+    def begin_build(self, report: str, day: date) -> int:
+        """Note that a build of a day begins; returns its number. Only the newest build can be noted in the end."""
+        table = tables.builds
+        same = (table.c.report == report) & (table.c.day == day)
+
+        def work(connection: sa.Connection) -> int:
+            number = last_begun(connection, report, day) + 1
+            if connection.execute(table.update().where(same).values(begun=number)).rowcount == 0:
+                first = {"history": 0, "unknown": [], "begun": number}
+                connection.execute(table.insert().values(report=report, day=day, **first))
+            return number
+
+        return self._database.write(work, report)
 
     def landed_sources(self, reports: Sequence[str], days: Collection[date]) -> dict[date, list[tuple[str, ...]]]:
         """Report, data version and time of landing of everything that has landed of `reports` on `days`, in order."""
@@ -56,7 +77,7 @@ class Builds:
         mine = table.c.report.in_(reports) & table.c.day.between(min(days), max(days))
         query = sa.select(table.c.day, table.c.report, table.c.fingerprint, table.c.landed_at).where(mine)
         found: dict[date, list[tuple[str, ...]]] = {day: [] for day in days}
-        for day, *told, landed_at in self._database.run(lambda connection: connection.execute(query).tuples().all()):
+        for day, *told, landed_at in self._database.read(lambda connection: connection.execute(query).tuples().all()):
             if day in found:
                 found[day].append((*told, landed_at.isoformat()))
         return {day: sorted(told) for day, told in found.items()}
@@ -78,7 +99,7 @@ class Builds:
             connection.execute(table.insert().values(report=report, day=day, **facts))
             return before
 
-        return self._database.run(work)
+        return self._database.write(work, report)
 
     def build_failures(self, report: str) -> dict[date, list[BuildFailure]]:
         """The failures of each day of `report` that has not been built since, oldest first."""
@@ -86,15 +107,22 @@ class Builds:
         columns = (table.c.day, table.c.sources, table.c.cause, table.c.failed_at)
         query = sa.select(*columns).where(table.c.report == report).order_by(table.c.id)
         found: dict[date, list[BuildFailure]] = {}
-        for day, *told in self._database.run(lambda connection: connection.execute(query).tuples().all()):
+        for day, *told in self._database.read(lambda connection: connection.execute(query).tuples().all()):
             found.setdefault(day, []).append(BuildFailure(*told))
         return found
+
+
+def last_begun(connection: sa.Connection, report: str, day: date) -> int:
+    """The number of the newest build of a day that began, within a transaction; 0 if none did."""
+    table = tables.builds
+    return connection.scalar(sa.select(table.c.begun).where(table.c.report == report, table.c.day == day)) or 0
 
 
 def note_build(connection: sa.Connection, report: str, day: date, build: Build) -> None:
     """Note what a built day depends on, within a transaction; its failures are forgotten."""
     table = tables.builds
-    values = {"history": build.history, "unknown": sorted(build.unknown)}
+    numbers = {"begun": build.number, "noted": build.number}
+    values = {"history": build.history, "unknown": sorted(build.unknown), **numbers}
     same = (table.c.report == report) & (table.c.day == day)
     if connection.execute(table.update().where(same).values(values)).rowcount == 0:
         connection.execute(table.insert().values(report=report, day=day, **values))

@@ -48,13 +48,13 @@ class Calls:
             row = {"api": quota.api, "account": account, "job": job.id, "newest": newest, "at": now}
             connection.execute(tables.calls.insert().values(row))
 
-        self._database.run(work)
+        self._database.write(work, job.report, f"quota {quota.api} {account}")
 
     def left(self, quota: Quota, account: str, now: datetime) -> tuple[int, int] | None:
         """How many calls are left today, and how many of them are kept for the newest day; None without a limit."""
         if quota.per_day is None:
             return None
-        others, newest_ones = self._database.run(lambda connection: _spent(connection, quota, account, now))
+        others, newest_ones = self._database.read(lambda connection: _spent(connection, quota, account, now))
         left = max(0, quota.per_day - others - newest_ones)
         return left, min(left, max(0, quota.kept - newest_ones))
 
@@ -67,7 +67,7 @@ class Calls:
         if report is not None:
             of_report = sa.select(tables.jobs.c.id).where(tables.jobs.c.report == report)
             query = query.where(table.c.job.in_(of_report))
-        return self._database.run(lambda connection: connection.scalar(query)) or 0
+        return self._database.read(lambda connection: connection.scalar(query)) or 0
 
 
 def renewed(now: datetime) -> datetime:

@@ -86,11 +86,11 @@ class Claims:
                 groups += _planned(connection, who, requests(window), verdict.ask, now)
             return _claim(groups)
 
-        return self._database.run(work)
+        return self._database.write(work, who.report)
 
     def leftovers(self, report: str) -> list[Leftover]:
         """The open jobs of a report, oldest window first."""
-        rows = self._database.run(lambda connection: open_rows(connection, report))
+        rows = self._database.read(lambda connection: open_rows(connection, report))
         return [replace(_leftover(row), run=self._live_run(row)) for row in rows]
 
     def close_superseded(self, report: str, now: datetime) -> list[Window]:
@@ -110,7 +110,7 @@ class Claims:
                         close_unused(connection, leftover.job, SUPERSEDED, now)
             return closed
 
-        return self._database.run(work)
+        return self._database.write(work, report)
 
     def _live_run(self, row: sa.Row[Any]) -> str | None:
         held = row.owner is not None and self.owners.alive(row.owner)
@@ -156,7 +156,7 @@ class Claims:
                 held.append(_take(connection, job, who))
             return _claim([JobGroup(held[0].request.window, tuple(held), frozenset(days))])
 
-        return self._database.run(work)
+        return self._database.write(work, who.report)
 
     def _busy(self, connection: sa.Connection, who: Claimant, days: Collection[date]) -> Busy | None:
         for row in open_rows(connection, who.report):

@@ -85,7 +85,7 @@ def due(combination: Combination, *, since: date, ledger: Ledger) -> list[date]:
         if facts is None or facts.version != _version(combination, versions):
             found.append(day)
         elif build is not None:
-            if _other_currencies(combination, day, build, told):
+            if build.broken_off or _other_currencies(combination, day, build, told):
                 found.append(day)
         elif "" in facts.money.get("earnings", {}) and facts.raw_sha256 != list_version:
             found.append(day)  # an earlier release built it, and did not note which entities had no currency
@@ -141,8 +141,9 @@ def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, c
             pq.write_table(table, path, compression="zstd")
             facts = _facts(combination, day, table, versions, _list_version(combination, ledger), clock, path)
             publish = functools.partial(data.put, path, combination.report.file(day))
-            noted = Build(history=currencies.newest, unknown=_unknown(combination, table))
             key = combination.report.key
+            number = ledger.begin_build(key, day)
+            noted = Build(currencies.newest, _unknown(combination, table), number)
             if ledger.combined(key, facts, sources=versions, publish=publish, build=noted):
                 return Built(
                     day=day,

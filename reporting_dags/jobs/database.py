@@ -1,45 +1,42 @@
-"""The ledger's database: SQLite in a private file, or PostgreSQL; transactions that exclude each other."""
+"""The ledger's database: SQLite in a private file, or PostgreSQL.
 
-import functools
+A transaction that writes names what it locks: a report, a quota, a rate. On PostgreSQL those that lock the same exclude
+each other, on SQLite all that write do. A transaction that reads locks nothing and sees one moment.
+"""
+
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 import tenacity
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from reporting_dags.jobs.owners import FileOwners, Owners, PostgresOwners, lock_number
 from reporting_dags.jobs.schema import has_no_revision, is_current, prepare
+from reporting_dags.jobs.sessions import engine_of
 from reporting_dags.model.errors import StorageError
 
 T = TypeVar("T")
 FILE_NAME = "reporting_ledger.db"
-_KEEP_ALIVE = {
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
-"""A run's lock lives as long as its connection, which idles while a report is waited for; a server that is gone without
-a word holds up a question for half a minute."""
 _LEDGER = lock_number("reporting_ledger")
+_READING: dict[str, dict[str, Any]] = {
+    "sqlite": {"reads": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
+"""Options of connections whose transactions only read, and see one moment."""
 
 
 class Database:
-    """Runs functions in transactions that exclude each other across processes.
-
-    The work is small and rare (a few rows a job), so one writer at a time costs nothing, and what is read in a
-    transaction still holds when it writes.
-    """
+    """Runs functions in transactions: what one reads under its locks still holds when it writes."""
 
     def __init__(self, engine: sa.Engine, owners: Owners, *, where: str, lock_seconds: float) -> None:
         self._engine = engine
+        self._reading = engine.execution_options(**_READING[engine.dialect.name])
         self._where = where
         self._seconds = lock_seconds
         self._owners = owners
@@ -55,30 +52,49 @@ class Database:
         if metadata in self._made:
             return
         if not self.patiently(lambda: self._is_current(metadata)):
-            self.run(lambda connection: prepare(connection, metadata, where=self._where))
+            self.patiently(lambda: self._upgrade(metadata))
         self._made.append(metadata)
 
     def _is_current(self, metadata: sa.MetaData) -> bool:
         try:
-            return self._once(lambda connection: is_current(connection, metadata))
+            return self._read(lambda connection: is_current(connection, metadata))
         except DBAPIError as error:
             if has_no_revision(error):
                 return False
             raise
 
-    def run(self, work: Callable[[sa.Connection], T]) -> T:
-        """The result of `work` in one transaction, tried again while the database is away.
+    def _upgrade(self, metadata: sa.MetaData) -> None:
+        with self._engine.begin() as connection:
+            # Every transaction that writes shares this lock, also those of releases that know no other.
+            self._lock(connection, _take_lock(_LEDGER))
+            prepare(connection, metadata, where=self._where)
+
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Return the result of `work`, which only reads; all that it reads is of one moment.
+
+        Raises:
+            StorageError: the database stays locked or away, or is no database.
+        """
+        return self.patiently(lambda: self._read(work))
+
+    def write(self, work: Callable[[sa.Connection], T], lock: str, *locks: str) -> T:
+        """Return the result of `work` in one transaction under locks; it is retried while the database is away.
+
+        Args:
+            work: the reads and writes.
+            lock: the name of what it changes, such as a report.
+            locks: names of what else it changes. Whoever takes two locks takes that of a report first.
 
         Raises:
             StorageError: the database stays locked, away, unwritable, or is no database.
         """
-        return self.patiently(lambda: self._once(work))
+        return self.patiently(lambda: self._write(work, (lock, *locks)))
 
     def patiently(self, call: Callable[[], T]) -> T:
-        """The result of `call`, which talks to the database, tried again while that is away.
+        """Return the result of `call`, which talks to the database, retried while that is away.
 
         Raises:
-            StorageError: as `run` does.
+            StorageError: as `write` does.
         """
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(self._is_away),
@@ -98,15 +114,24 @@ class Database:
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
         return lost or isinstance(error, OperationalError | InterfaceError)
 
-    def _once(self, work: Callable[[sa.Connection], T]) -> T:
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
+        self._owners.renew()
+        with self._reading.begin() as connection:
+            return work(connection)
+
+    def _write(self, work: Callable[[sa.Connection], T], locks: Sequence[str]) -> T:
         self._owners.renew()
         with self._engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                # A holder that hangs must not hold up everybody else for ever, in silence.
-                connection.exec_driver_sql(
-                    f"SET LOCAL lock_timeout = {self._seconds * 1000:.0f}; SELECT pg_advisory_xact_lock({_LEDGER})"
-                )
+            shared = f"SELECT pg_advisory_xact_lock_shared({_LEDGER})"
+            self._lock(connection, shared, *(_take_lock(lock_number(f"reporting_ledger {name}")) for name in locks))
             return work(connection)
+
+    def _lock(self, connection: sa.Connection, *statements: str) -> None:
+        """Take locks until the transaction ends. SQLite locked the file when the transaction began."""
+        if connection.dialect.name == "postgresql":
+            # A holder that hangs must not hold up the others without end, in silence.
+            patience = f"SET LOCAL lock_timeout = {self._seconds * 1000:.0f}"
+            connection.exec_driver_sql("; ".join((patience, *statements)))
 
     def _translated(self, error: DBAPIError) -> StorageError:
         text = str(error.orig).splitlines()[0] if error.orig is not None else type(error).__name__
@@ -157,46 +182,25 @@ class _PatientOwners:
         self._owners.close()
 
 
-def open_database(postgres_url: str | None, home: Path, *, lock_seconds: float) -> Database:
-    """The database at `postgres_url`, else a private SQLite file in `home`.
+def open_database(
+    postgres_url: str | None, home: Path, *, lock_seconds: float, variable: str = "DAGSTER_POSTGRES_URL"
+) -> Database:
+    """Return the database at `postgres_url`, else in a private SQLite file in `home`.
+
+    Args:
+        postgres_url: a direct address of a PostgreSQL server.
+        home: the folder of the SQLite file.
+        lock_seconds: for how long a ledger that is locked or away is waited for.
+        variable: the environment variable that holds the address, which errors name.
 
     Raises:
         StorageError: the URL is malformed, or the folder is missing or cannot be written.
     """
     if postgres_url is None:
         return _sqlite(home, lock_seconds)
-    try:
-        url = sa.make_url(postgres_url)
-    except (ArgumentError, ValueError):
-        raise _malformed() from None
-    # A second @ means a password that was not percent-encoded: where the host begins is anybody's guess.
-    if url.get_backend_name() != "postgresql" or postgres_url.count("@") > 1:
-        raise _malformed()
-    where = f"on PostgreSQL at {url.host or 'the local socket'}"
-    engine = _postgres(url, os.getpid())
-    return Database(engine, PostgresOwners(engine), where=where, lock_seconds=lock_seconds)
-
-
-@functools.lru_cache(maxsize=4)
-def _postgres(url: sa.URL, _process: int) -> sa.Engine:
-    """One engine a process: connecting, and compiling each statement anew, would be much of the work of a tick."""
-    return sa.create_engine(
-        url.set(drivername="postgresql+psycopg2"),
-        # Whatever the server's default is: what others committed before the lock was taken must be seen after it.
-        isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
-        pool_size=1,
-        max_overflow=-1,
-        hide_parameters=True,
-        connect_args=_KEEP_ALIVE,
-    )
-
-
-def _malformed() -> StorageError:
-    return StorageError(
-        "DAGSTER_POSTGRES_URL is no PostgreSQL address",
-        advice="Write postgresql://user:password@host:5432/name, special characters of the password percent-encoded",
-    )
+    engine = engine_of(postgres_url, variable)
+    where = f"on PostgreSQL at {engine.url.host or 'the local socket'}"
+    return Database(engine, PostgresOwners(engine, variable), where=where, lock_seconds=lock_seconds)
 
 
 def _sqlite(home: Path, lock_seconds: float) -> Database:
@@ -223,6 +227,11 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA secure_delete = ON")
 
 
-def _begin(connection: Any) -> None:
+def _begin(connection: sa.Connection) -> None:
     """Take the write lock at once: a lock taken later could fail in the middle of a transaction."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = connection.get_execution_options().get("reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _take_lock(number: int) -> str:
+    return f"SELECT pg_advisory_xact_lock({number})"

@@ -88,18 +88,18 @@ class EntityHistory:
 
     def periods(self, report: str, *, after: int = 0) -> list[Period]:
         """What the list `report` has said, of what was written after the id `after`."""
-        return self._database.run(lambda connection: _periods(connection, report, after))
+        return self._database.read(lambda connection: _periods(connection, report, after))
 
     def take_in(self, report: str, entities: Entities, at: datetime) -> None:
         """Add what a snapshot that was asked for at `at` says; the same snapshot again changes nothing."""
-        self._database.run(lambda connection: take_in(connection, report, entities, at))
+        self._database.write(lambda connection: take_in(connection, report, entities, at), report)
 
     def listed(self, report: str, asked_at: datetime) -> Listed:
         """The newest snapshot of the list, which was asked for at `asked_at`, beside the one before."""
         table = tables.landings
         earlier = (table.c.report == report) & (table.c.asked_at < asked_at) & (table.c.rows > 0)
         query = sa.select(table.c.asked_at).where(earlier).order_by(table.c.asked_at.desc()).limit(1)
-        before = self._database.run(lambda connection: connection.execute(query).scalar())
+        before = self._database.read(lambda connection: connection.execute(query).scalar())
         return compared(self.periods(report), asked_at, before)
 
 

@@ -1,16 +1,15 @@
 """The days that have landed: what the ledger keeps of each, by report."""
 
-import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
-from typing import ParamSpec
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from reporting_dags.jobs import tables
-from reporting_dags.jobs.builds import Build, note_build
+from reporting_dags.jobs.builds import Build, last_begun, note_build
 from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.entity_history import take_in
 from reporting_dags.jobs.job import LandedFacts
@@ -19,7 +18,9 @@ from reporting_dags.landing.land import Put
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.scope import Scope
 
-P = ParamSpec("P")
+
+class _Outdated(Exception):
+    """What was built is not what would be built now."""
 
 
 class Landings:
@@ -29,7 +30,7 @@ class Landings:
 
     def days(self, report: str) -> dict[date, LandedFacts]:
         """Every landed day of a report."""
-        return self._database.run(lambda connection: landed_days(connection, report))
+        return self._database.read(lambda connection: landed_days(connection, report))
 
     def history(self, report: str, days: Collection[date] | None = None) -> list[Landing]:
         """Every landing of a report, or of `days` of it, under a declaration under which it lies now, oldest first."""
@@ -37,7 +38,7 @@ class Landings:
         query = sa.select(table).where(table.c.report == report).order_by(table.c.landed_at, table.c.id)
         if days is not None:
             query = query.where(table.c.day.in_(days))
-        rows = self._database.run(lambda connection: connection.execute(query).all())
+        rows = self._database.read(lambda connection: connection.execute(query).all())
         versions = {facts.version for facts in self.days(report).values()}
         return [
             Landing(
@@ -62,11 +63,11 @@ class Landings:
             same = (table.c.report == report) & (table.c.version == version) & table.c.scope.is_(None)
             connection.execute(table.update().where(same).values(scope=note_scope(connection, scope)))
 
-        self._database.run(work)
+        self._database.write(work, report)
 
     def versions(self, reports: Sequence[str], *, since: date, until: date = date.max) -> dict[date, dict[str, str]]:
         """The data version of each landed day of `reports`: day → report → version."""
-        return self._database.run(lambda connection: _versions(connection, reports, since, until))
+        return self._database.read(lambda connection: _versions(connection, reports, since, until))
 
     def combined(
         self,
@@ -77,28 +78,38 @@ class Landings:
         publish: Put,
         build: Build | None = None,
     ) -> bool:
-        """Publish a day that was built from others, unless one of them has landed anew; none can land meanwhile.
+        """Publish a partition that was built from others, and note it.
 
         Args:
             report: that was built.
-            facts: what is noted of the day.
+            facts: what is noted of the partition.
             sources: report → data version that was read.
-            publish: puts the day in place; called once, however often the database is tried.
-            build: what the day depends on besides its sources.
-        """
-        put = once(publish)
+            publish: puts the file in place.
+            build: what the partition depends on besides its sources.
 
-        def work(connection: sa.Connection) -> bool:
+        Returns:
+            Whether it was noted: not if a source has landed since it was read, or another run builds the same
+            partition. Then it is still due, whatever file is in place.
+        """
+
+        def permitted(connection: sa.Connection) -> None:
             now = _versions(connection, list(sources), facts.day, facts.day)
-            if now.get(facts.day, {}) != dict(sources):
-                return False
-            put(functools.partial(ping, connection))
+            superseded = build is not None and last_begun(connection, report, facts.day) != build.number
+            if superseded or now.get(facts.day, {}) != dict(sources):
+                raise _Outdated
+
+        def note(connection: sa.Connection) -> None:
+            permitted(connection)
             self.keep(connection, report, facts)
             if build is not None:
                 note_build(connection, report, facts.day, build)
-            return True
 
-        return self._database.run(work)
+        try:
+            publish(lambda: self._database.read(permitted))
+            self._database.write(note, report)
+        except _Outdated:
+            return False
+        return True
 
     def keep(self, connection: sa.Connection, report: str, facts: LandedFacts) -> None:
         """Note a day that lies at the data root now, within a transaction."""
@@ -128,27 +139,6 @@ class Landings:
         connection.execute(tables.landings.insert().values(report=report, day=facts.day, **told))
         if facts.entities is not None:
             take_in(connection, report, facts.entities, facts.asked_at)
-
-
-def ping(connection: sa.Connection) -> None:
-    """Raise unless the transaction lives, and with it the lock that keeps others out.
-
-    To be called right before a file is put in place: a process may sleep, and lose its connection, at any line.
-    """
-    connection.execute(sa.select(sa.literal(1)))
-
-
-def once(work: Callable[P, None]) -> Callable[P, None]:
-    """`work`, done at the first call alone: a transaction may be tried again, a file is put in place once."""
-    done = False
-
-    def first(*arguments: P.args, **named: P.kwargs) -> None:
-        nonlocal done
-        if not done:
-            work(*arguments, **named)
-            done = True
-
-    return first
 
 
 def _versions(
@@ -201,7 +191,9 @@ def note_scope(connection: sa.Connection, scope: Scope | None) -> str | None:
         return None
     table = tables.scopes
     if connection.scalar(sa.select(table.c.id).where(table.c.id == scope.id)) is None:
-        connection.execute(table.insert().values(id=scope.id, scope=scope.as_json()))
+        # A landing of another report may add the same at this moment.
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(insert(table).values(id=scope.id, scope=scope.as_json()).on_conflict_do_nothing())
     return scope.id
 
 

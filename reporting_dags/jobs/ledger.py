@@ -5,7 +5,6 @@ handle was not yet saved. A job is taken up by the next run that wants one of it
 and a run whose fence is old can write nothing more.
 """
 
-import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -33,7 +32,7 @@ from reporting_dags.jobs.job_rows import (
     text_of,
     update,
 )
-from reporting_dags.jobs.landings import Landings, landed_days, once, ping
+from reporting_dags.jobs.landings import Landings, landed_days
 from reporting_dags.landing.land import Put
 from reporting_dags.landing.restated import Restated
 from reporting_dags.model.days import Window
@@ -103,37 +102,42 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
 
     def close(self, job: Job, outcome: Outcome, cause: str, now: datetime, *, retry_at: datetime | None = None) -> None:
         """End a job: landed, or given up, until `retry_at` where that is known. The signed address is forgotten."""
-        self._database.run(lambda connection: close(connection, job, outcome, cause, now, retry_at=retry_at))
+        self._database.write(
+            lambda connection: close(connection, job, outcome, cause, now, retry_at=retry_at), job.report
+        )
 
     def landed(self, jobs: Sequence[Job], facts: LandedFacts, *, recorded: Collection[date], publish: Put) -> None:
-        """Publish a day and note it, as long as this run holds all of `jobs`; nobody can take them meanwhile.
+        """Publish a partition and note it, as long as this run holds all of `jobs`.
+
+        No lock is held during the upload. Whether the jobs are still held is checked between reading the state of the
+        stored file and replacing it: for a run that was suspended and lost its jobs, either this check fails or the
+        stored file has changed. It is checked again when the partition is noted.
 
         Args:
-            jobs: that the day lands from.
+            jobs: that the partition lands from.
             facts: what is noted of it.
-            recorded: days before it of which Dagster knows by now.
-            publish: puts the day in place; called once, however often the database is tried.
+            recorded: earlier days of the jobs of which Dagster knows by now.
+            publish: puts the file in place.
 
         Raises:
-            LostClaim: another run holds one of the jobs; the day was not put in place.
-            ReplacementRefused: the stored day is from a newer answer; it stays.
+            LostClaim: another run holds one of the jobs.
+            ReplacementRefused: the stored partition is from a newer answer; it stays.
         """
-        put, report = once(publish), jobs[0].report
+        report = jobs[0].report
 
-        def work(connection: sa.Connection) -> None:
+        def permitted(connection: sa.Connection) -> None:
+            for job in jobs:
+                hold(connection, job)
+            _refuse_older(connection, report, facts)
+
+        def note(connection: sa.Connection) -> None:
             for job in jobs:
                 end_days(connection, job, recorded)
-            stored = landed_days(connection, report, facts.day).get(facts.day)
-            if stored is not None and stored.asked_at > facts.asked_at:
-                raise ReplacementRefused(
-                    f"an answer requested at {stored.asked_at:%Y-%m-%d %H:%M} UTC has landed, which is newer than this "
-                    f"one of {facts.asked_at:%Y-%m-%d %H:%M} UTC",
-                    advice="The newer one stays.",
-                )
-            put(functools.partial(ping, connection))
+            _refuse_older(connection, report, facts)
             self.keep(connection, report, facts)
 
-        self._database.run(work)
+        publish(lambda: self._database.read(permitted))
+        self._database.write(note, report)
 
     def unchanged(
         self, jobs: Sequence[Job], tags: Mapping[str, str], *, version: str, size: int | None, now: datetime
@@ -170,7 +174,7 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
             self.keep(connection, report, replace(facts, asked_at=asked_at, confirmed_at=now, restated=Restated()))
             return True
 
-        return self._database.run(work)
+        return self._database.write(work, report)
 
     def finish(
         self,
@@ -192,11 +196,11 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
                 update(connection, job, days_left=text_of(failed), refused_form=refused_form)
                 close(connection, job, outcome, cause, now)
 
-        self._database.run(work)
+        self._database.write(work, job.report)
 
     def open_days(self, report: str) -> set[date]:
         """Days for which an answer was bought whose landing was never finished."""
-        return self._database.run(lambda connection: _bought(connection, report))
+        return self._database.read(lambda connection: _bought(connection, report))
 
     def truncated(self, who: Claimant, since: datetime) -> list[Request]:
         """The requests of `who` whose answers the provider truncated since then, oldest first."""
@@ -212,7 +216,7 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
             )
             .order_by(table.c.closed_at, table.c.intended_at)
         )
-        rows = self._database.run(lambda connection: connection.execute(query).tuples().all())
+        rows = self._database.read(lambda connection: connection.execute(query).tuples().all())
         return [Request(Window(first, last), part) for first, last, part in rows]
 
     def kept_days(self, report: str, fingerprint: str) -> set[date]:
@@ -222,7 +226,7 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
             landed = landed_days(connection, report)
             return _kept(connection, report, landed, fingerprint=fingerprint, form="")
 
-        return self._database.run(work)
+        return self._database.read(work)
 
     def known(self, report: str, *, control: str = "", since: datetime, fingerprint: str = "", form: str = "") -> Known:
         """All that is known of `report`, as of one moment: of failures those from `since` on.
@@ -249,10 +253,20 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
                 cut=cut_requests(connection, report),
             )
 
-        return self._database.run(work)
+        return self._database.read(work)
 
     def _update(self, job: Job, **values: object) -> None:
-        self._database.run(lambda connection: update(connection, job, **values))
+        self._database.write(lambda connection: update(connection, job, **values), job.report)
+
+
+def _refuse_older(connection: sa.Connection, report: str, facts: LandedFacts) -> None:
+    stored = landed_days(connection, report, facts.day).get(facts.day)
+    if stored is not None and stored.asked_at > facts.asked_at:
+        raise ReplacementRefused(
+            f"an answer requested at {stored.asked_at:%Y-%m-%d %H:%M} UTC has landed, which is newer than this "
+            f"one of {facts.asked_at:%Y-%m-%d %H:%M} UTC",
+            advice="The newer one stays.",
+        )
 
 
 def _bought(connection: sa.Connection, report: str) -> set[date]:

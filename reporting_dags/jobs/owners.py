@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -16,8 +17,9 @@ import filelock
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from reporting_dags.jobs.sessions import pooled
 from reporting_dags.landing.folders import locked
-from reporting_dags.model.errors import StorageError
+from reporting_dags.model.errors import SettingError, StorageError
 
 
 class Owners(Protocol):
@@ -117,9 +119,10 @@ class FileOwners:
 class PostgresOwners:
     """Owners on any machine: a session's advisory lock each, which the server drops with the connection."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, variable: str) -> None:
         self._engine = engine
-        self._held: dict[str, sa.Connection] = {}
+        self._variable = variable
+        self._held: dict[str, _Session] = {}
         self._guard = threading.Lock()
 
     def enter(self) -> str:
@@ -132,10 +135,10 @@ class PostgresOwners:
     def leave(self, owner: str) -> None:
         """Stop being `owner`; a connection that is lost already has let go."""
         with self._guard:
-            connection = self._held.pop(owner, None)
+            session = self._held.pop(owner, None)
             # Renewing locks again what is held, and the server counts.
-            if connection is not None and _answers(connection, sa.select(sa.func.pg_advisory_unlock_all())):
-                connection.close()
+            if session is not None and _answer(session.connection, sa.select(sa.func.pg_advisory_unlock_all())):
+                session.connection.close()
 
     def alive(self, owner: str) -> bool:
         """Whether some session still holds the owner's lock."""
@@ -152,42 +155,60 @@ class PostgresOwners:
         Whoever took its jobs over in the meantime has raised their fence: they are lost to this owner all the same.
         """
         with self._guard:
-            for owner, connection in self._held.items():
-                if not _answers(connection, _try_lock(owner)):
+            for owner, session in self._held.items():
+                answer = _answer(session.connection, _lock_and_process(owner))
+                if answer is None:
                     self._held[owner] = self._locked(owner)
+                elif answer.process != session.process:
+                    raise pooled(self._variable)
 
     def close(self) -> None:
         """Stop being every owner: a connection that went back to its pool would keep the lock."""
         for owner in list(self._held):
             self.leave(owner)
 
-    def _locked(self, owner: str) -> sa.Connection:
-        """A connection that holds the owner's lock, or will when the server has seen that an earlier one is gone."""
+    def _locked(self, owner: str) -> "_Session":
+        """A session that holds the owner's lock, or will when the server has seen that an earlier one is gone.
+
+        Raises:
+            SettingError: another connection gets the lock, too: a pooler gives both the same session.
+        """
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
-            connection.execute(_try_lock(owner))
-        except DBAPIError:
+            answer = connection.execute(_lock_and_process(owner)).one()
+            if answer.held and not self.alive(owner):
+                raise pooled(self._variable)
+        except (DBAPIError, SettingError):
             connection.invalidate()
             connection.close()
             raise
-        return connection
+        return _Session(connection, answer.process)
 
 
-def _answers(connection: sa.Connection, query: sa.Select[Any]) -> bool:
-    """Whether the server answers; a connection that is lost is closed."""
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """A connection, and the server's process behind it."""
+
+    connection: sa.Connection
+    process: int
+
+
+def _answer(connection: sa.Connection, query: sa.Select[Any]) -> sa.Row[Any] | None:
+    """What the server answers; a connection that is lost is closed."""
     if connection.closed:
-        return False
+        return None
     try:
-        connection.execute(query)
+        return connection.execute(query).one()
     except DBAPIError:
         connection.invalidate()
         connection.close()
-        return False
-    return True
+        return None
 
 
-def _try_lock(owner: str) -> sa.Select[tuple[bool]]:
-    return sa.select(sa.func.pg_try_advisory_lock(lock_number(owner)))
+def _lock_and_process(owner: str) -> sa.Select[tuple[bool, int]]:
+    return sa.select(
+        sa.func.pg_try_advisory_lock(lock_number(owner)).label("held"), sa.func.pg_backend_pid().label("process")
+    )
 
 
 def lock_number(name: str) -> int:

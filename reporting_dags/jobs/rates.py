@@ -43,7 +43,7 @@ class Rates:
                 return timedelta()
             return times[len(times) - rate.per_minute] + horizon - now
 
-        return self._database.run(work)
+        return self._database.write(work, f"rate {rate.api} {rate.account}")
 
     def pace(self, clock: Clock) -> Pace:
         """What a provider's client calls before each call."""

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from reporting_dags.jobs import migrations
 from reporting_dags.model.errors import StorageError
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """The migrations, oldest first. They are named here so that Alembic is imported only where there is one to run."""
 
 VERSION_TABLE = "reporting_schema_version"

@@ -156,6 +156,8 @@ builds = sa.Table(
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("history", sa.Integer, nullable=False),
     sa.Column("unknown", sa.JSON, nullable=False),
+    sa.Column("begun", sa.Integer),
+    sa.Column("noted", sa.Integer),
 )
 
 build_failures = sa.Table(

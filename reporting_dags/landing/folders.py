@@ -1,11 +1,15 @@
 """Files and folders of this machine, and the keys under which stores hold files."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
+import time
 from collections.abc import Generator
 from pathlib import Path
+
+_POLL_SECONDS = 0.02
 
 
 def checked_key(key: str) -> str:
@@ -37,20 +41,38 @@ def flush(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, *, wait: bool = True) -> Generator[None]:
+def locked(folder: Path, *, wait: float | None = None) -> Generator[None]:
     """A lock on the folder itself, which the system lets go when the process dies, however it dies.
 
+    Args:
+        folder: what is locked.
+        wait: for how many seconds at most another process is waited for; None: for as long as it takes.
+
     Raises:
-        OSError: another process holds it, unless it is waited for; or nobody can tell.
+        TimeoutError: another process holds it.
+        OSError: the file system locks no folder, and `wait` is 0.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
-        if wait:
-            # Some network file systems lock no folder: what killed processes leave there stays.
-            with contextlib.suppress(OSError):
-                fcntl.flock(handle, fcntl.LOCK_EX)
-        else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle, wait)
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, wait: float | None) -> None:
+    deadline = None if wait is None else time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if deadline is None else fcntl.LOCK_NB))
+        except BlockingIOError:
+            if deadline is None or time.monotonic() >= deadline:
+                raise TimeoutError(errno.EWOULDBLOCK, "another process holds the lock") from None
+            time.sleep(_POLL_SECONDS)
+        except OSError:
+            # Some network file systems lock no folder: what killed processes leave there stays.
+            if wait == 0:
+                raise
+            return
+        else:
+            return

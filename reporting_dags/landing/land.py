@@ -65,10 +65,10 @@ class LandedDay:
 
 
 class Put(Protocol):
-    """Puts a day in place, once `last`, which is called when only that is left to do, has raised nothing."""
+    """Puts one finished partition in place."""
 
-    def __call__(self, last: Callable[[], None] = ...) -> None:
-        """Put the day in place."""
+    def __call__(self, precondition: Callable[[], None] | None = None, /) -> None:
+        """Put it in place; see `Store.put`."""
         ...
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from reporting_dags.landing.folders import checked_key, flush, is_raw, private_folder
+from reporting_dags.landing.folders import checked_key, flush, is_raw, locked, private_folder
 from reporting_dags.landing.trouble import storage_error
 from reporting_dags.model.errors import StorageError
 
 _COPY_BYTES = 8 << 20
 _LEFT_OVER_SECONDS = 24 * 3600
+_LOCK_SECONDS = 30.0
+_TRIES = 5
 
 
 class LocalStore:
@@ -35,10 +37,11 @@ class LocalStore:
         """The folder's path."""
         return str(self._root)
 
-    def put(self, source: Path, key: str, last: Callable[[], None] = lambda: None) -> None:
+    def put(self, source: Path, key: str, precondition: Callable[[], None] | None = None) -> None:
         """Rename `source` to `key`, durably: file, folder and every new folder above it are flushed.
 
-        `last` is called when only the rename is left to do; what it raises leaves file and key as they are.
+        With a precondition the rename happens only if `key` is what it was when the precondition held; a lock on the
+        folder keeps other processes of this machine out between that comparison and the rename.
         """
         target = self._root / checked_key(key)
         with self._guard("written"):
@@ -46,14 +49,37 @@ class LocalStore:
             if self._private:
                 source.chmod(0o600)
             flush(source)
-            last()
             try:
-                source.replace(target)
+                self._replace(source, target, precondition)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                self._copy(source, target, last)
+                with self._copied(source) as copy:
+                    self._replace(copy, target, precondition)
+                source.unlink()
             flush(target.parent)
+
+    def _replace(self, source: Path, target: Path, precondition: Callable[[], None] | None) -> None:
+        if precondition is None:
+            source.replace(target)
+            return
+        for _ in range(_TRIES):
+            stored = _identity(target)
+            precondition()
+            try:
+                with locked(target.parent, wait=_LOCK_SECONDS):
+                    if _identity(target) == stored:
+                        source.replace(target)
+                        return
+            except TimeoutError:
+                raise StorageError(
+                    f"{self._label} {self._root}: {target.parent.name} stays locked by another process",
+                    advice=f"It was waited for {_LOCK_SECONDS:.0f} s. Fix: find the process that holds it, run again.",
+                ) from None
+        raise StorageError(
+            f"{self._label} {self._root}: {target.parent.name} changes faster than it can be replaced",
+            advice="Fix: find the other process that writes it.",
+        )
 
     def exists(self, key: str) -> bool:
         """Whether there is a file under `key`."""
@@ -136,7 +162,9 @@ class LocalStore:
             folder.mkdir(mode=0o700 if self._private else 0o777, exist_ok=True)
             flush(folder.parent)
 
-    def _copy(self, source: Path, target: Path, last: Callable[[], None]) -> None:
+    @contextlib.contextmanager
+    def _copied(self, source: Path) -> Generator[Path]:
+        """A flushed copy of `source` on the store's own file system; it ends with the block."""
         for left in self.staging().glob("copy-*.part"):
             # No copy takes a day: a killed process left it.
             with contextlib.suppress(OSError):
@@ -150,8 +178,15 @@ class LocalStore:
                 sink.flush()
                 os.fsync(sink.fileno())
             shutil.copymode(source, copy)
-            last()
-            copy.replace(target)
+            yield copy
         finally:
             copy.unlink(missing_ok=True)
-        source.unlink()
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What tells a file from the one that replaced it; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -25,10 +25,12 @@ class Store(Protocol):
         """The place, as it may be shown: no credentials, no query."""
         ...
 
-    def put(self, source: Path, key: str, last: Callable[[], None] = lambda: None) -> None:
+    def put(self, source: Path, key: str, precondition: Callable[[], None] | None = None) -> None:
         """Make `key` hold `source`, at once and for good; the local file is consumed.
 
-        `last` is called when only that is left to do; what it raises leaves file and key as they are.
+        Where several processes may put the same key, `precondition` raises if this one may not any more. It is called
+        after the state of the key was read; a key that another process has changed since is not overwritten, and the
+        precondition is called again. What it raises leaves file and key as they are.
         """
         ...
 

@@ -4,9 +4,25 @@ import errno
 import os
 import re
 
+from obstore.exceptions import (
+    GenericError,
+    NotSupportedError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+
 from reporting_dags.model.errors import StorageError
 
-_CLOUD_REASON = re.compile(r"(?:AWS|Google Cloud|Azure) Error ([A-Z][A-Z_ ]+[A-Z])|google::cloud::Status\((\w+)")
+_CLOUD_CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
+_CLOUD_REASONS = (
+    (FileNotFoundError, "not found"),
+    (PermissionDeniedError, "access denied"),
+    (UnauthenticatedError, "not authenticated"),
+    (NotSupportedError, "the bucket does not support this operation"),
+    (PreconditionError, "the object was replaced meanwhile"),
+    (GenericError, "no answer of the bucket, or an unknown one"),
+)
 
 
 def storage_error(label: str, place: str, verb: str, error: BaseException, variable: str = "") -> StorageError:
@@ -26,13 +42,13 @@ def storage_error(label: str, place: str, verb: str, error: BaseException, varia
 
 
 def _reason(error: BaseException) -> str:
-    cloud = _CLOUD_REASON.search(str(error))
-    if cloud:
-        return (cloud.group(1) or cloud.group(2)).replace("_", " ").lower()
     if isinstance(error, OSError) and error.errno is not None:
         return os.strerror(error.errno).lower()
     # pyarrow raises plain OSErrors whose errno stands in the text alone.
     number = re.search(r"\[errno (\d+)\]", str(error))
     if number:
         return os.strerror(int(number.group(1))).lower()
-    return type(error).__name__
+    code = _CLOUD_CODE.search(str(error))
+    if code:
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", code.group(1)).lower()
+    return next((reason for kind, reason in _CLOUD_REASONS if isinstance(error, kind)), type(error).__name__)

@@ -36,5 +36,5 @@ def workspace(store: Store) -> Generator[Path]:
 def _sweep(staging: Path) -> None:
     for folder in staging.glob("landing-*"):
         # A live process holds it, or it is gone meanwhile, or nobody can tell.
-        with contextlib.suppress(OSError), locked(folder, wait=False):
+        with contextlib.suppress(OSError), locked(folder, wait=0):
             shutil.rmtree(folder, ignore_errors=True)

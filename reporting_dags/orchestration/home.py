@@ -27,7 +27,7 @@ from reporting_dags.providers.settings import optional, setting
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_START = "2026-06-01"
 LOCK_SECONDS = 120.0
-"""How long a ledger that is locked or away is waited for: longer than a day's file takes to a slow bucket."""
+"""How long a ledger that is locked or away is waited for: longer than a server takes to start again."""
 
 TICK_LOCK_SECONDS = 10.0
 """How long a tick waits for it: Dagster ends one that takes a minute."""
@@ -88,7 +88,8 @@ class ReportingHome(dg.ConfigurableResource[Any]):
     )
     postgres_url: str | None = Field(
         default=None,
-        description="PostgreSQL for the job ledger. Unset: DAGSTER_POSTGRES_URL, else SQLite in DAGSTER_HOME.",
+        description="PostgreSQL for the job ledger, at a direct address, not of a pooler. Unset: REPORTING_LEDGER_URL, "
+        "else DAGSTER_POSTGRES_URL, else SQLite in DAGSTER_HOME.",
         json_schema_extra=SECRET,
     )
     folder: str | None = Field(
@@ -113,7 +114,9 @@ class ReportingHome(dg.ConfigurableResource[Any]):
                 f"{folder} cannot be written: {error.strerror}", advice="DAGSTER_HOME must be a folder of this process."
             ) from None
         patience = LOCK_SECONDS if lock_seconds is None else lock_seconds
-        database = open_database(optional(self.postgres_url, "DAGSTER_POSTGRES_URL"), folder, lock_seconds=patience)
+        variable = "REPORTING_LEDGER_URL" if optional(None, "REPORTING_LEDGER_URL") else "DAGSTER_POSTGRES_URL"
+        address = optional(self.postgres_url, variable)
+        database = open_database(address, folder, lock_seconds=patience, variable=variable)
         try:
             yield OpenHome(
                 ledger=Ledger(database),

@@ -73,8 +73,9 @@ def facts_of(number: int, job: Job, *, fingerprint: str = "v1", rows: int = 3) -
 def published(into: list[str]) -> Put:
     """What puts a day in place, and notes in `into` that it did."""
 
-    def put(last: Callable[[], None] = lambda: None) -> None:
-        last()
+    def put(precondition: Callable[[], None] | None = None) -> None:
+        assert precondition is not None
+        precondition()
         into.append("put")
 
     return put

@@ -103,7 +103,7 @@ def test_failures_survive_in_the_ledger_alone(landed: Place) -> None:
     again = Ledger(landed.database)
     assert held_back(ALL, [DAY], ledger=again, now=NOON)
     count = sa.select(sa.func.count()).select_from(tables.build_failures)
-    assert landed.database.run(lambda connection: connection.execute(count).scalar()) == 1
+    assert landed.database.read(lambda connection: connection.execute(count).scalar()) == 1
 
 
 def test_an_attempt_is_another_when_a_source_or_a_currency_is(landed: Place) -> None:

@@ -130,7 +130,7 @@ def test_why_a_job_is_not_taken_up_is_kept(ledger: Ledger, database_of_its_own: 
     ledger.owners.leave(who.owner)
     claimed(ledger, run_of(ledger), [day(3)])
     query = sa.select(tables.jobs).where(tables.jobs.c.id == job.id)
-    row = database_of_its_own.run(lambda connection: connection.execute(query).one())
+    row = database_of_its_own.read(lambda connection: connection.execute(query).one())
     assert (row.state, row.outcome, row.closed_at) == (JobState.CLOSED, "expired", NOON)
     assert row.cause == "its run ended before the provider's answer to it was saved"
 
@@ -187,7 +187,7 @@ def test_a_job_that_has_closed_is_open_again_while_its_days_land_anew(
         (JobGroup(Window(day(3), day(4)), (replace(job, fence=job.fence + 1),), frozenset([day(3)])),)
     )
     query = sa.select(tables.jobs).where(tables.jobs.c.id == job.id)
-    row = database_of_its_own.run(lambda connection: connection.execute(query).one())
+    row = database_of_its_own.read(lambda connection: connection.execute(query).one())
     assert (row.state, row.closed_at, row.outcome, row.cause) == (JobState.DOWNLOADED, None, None, None)
     ledger.landed(claim.jobs, facts, recorded=[day(3)], publish=published([]))
     assert ledger.open_days(REPORT) == set()

@@ -111,7 +111,7 @@ class Place:
         facts = self.facts(report, at, table, asked_at)
         if not report.partitioned:
             facts = replace(facts, entities=self.entities(report))
-        assert self.ledger.combined(report.key, facts, sources={}, publish=lambda last=None: None)
+        assert self.ledger.combined(report.key, facts, sources={}, publish=lambda precondition=None: None)
 
     def entities(self, report: Report[Any]) -> Entities:
         with self.data.open(report.file(SNAPSHOT)) as file:
@@ -454,7 +454,7 @@ def test_a_list_that_an_earlier_release_landed_is_taken_in_once(place: Place) ->
     rows = [{"id": "o1", "currency": "EUR"}, {"id": "o2", "currency": "USD"}]
     table = place.write(OFFERS, SNAPSHOT, rows)
     facts = place.facts(OFFERS, SNAPSHOT, table, noon(-1))
-    assert place.ledger.combined(OFFERS.key, facts, sources={}, publish=lambda last=None: None)
+    assert place.ledger.combined(OFFERS.key, facts, sources={}, publish=lambda precondition=None: None)
     assert place.ledger.periods(OFFERS.key) == []
     place.build()
     place.build()
@@ -471,7 +471,7 @@ def test_a_list_that_is_harmed_takes_no_currency_away_and_fails_no_day(place: Pl
     place.offers(noon(-1), o1="EUR")
     table = place.write(OFFERS, SNAPSHOT, [])
     facts = place.facts(OFFERS, SNAPSHOT, table, noon(1))
-    assert place.ledger.combined(OFFERS.key, facts, sources={}, publish=lambda last=None: None)
+    assert place.ledger.combined(OFFERS.key, facts, sources={}, publish=lambda precondition=None: None)
     (place.folder / "data" / OFFERS.file(SNAPSHOT)).write_bytes(b"harmed")
     place.build()
     assert currencies(place) == {"o1": "EUR"}
@@ -485,7 +485,7 @@ def test_days_that_an_earlier_release_built_are_rebuilt_as_it_would_have(place: 
     place.land(LOGS.report, [log("o2", "2")], unknown)
     for one in (known, unknown):
         place.build(at=one)
-    place.database.run(lambda connection: connection.execute(tables.builds.delete()))
+    place.database.write(lambda connection: connection.execute(tables.builds.delete()), "test")
     assert place.due() == []
     place.offers(noon(3), o1="USD")
     assert place.due() == [unknown]

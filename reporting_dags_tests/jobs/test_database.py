@@ -1,14 +1,17 @@
 """The ledger's database: exclusive transactions, private files, and servers that go away."""
 
+import contextlib
 import os
 import signal
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from reporting_dags.jobs import tables
 from reporting_dags.jobs.database import Database, open_database
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.tables import metadata
@@ -18,8 +21,8 @@ from reporting_dags.model.errors import StorageError
 def test_transactions_exclude_each_other(database: Database) -> None:
     database.create(metadata)
     table = sa.Table("counter", sa.MetaData(), sa.Column("n", sa.Integer))
-    database.run(table.create)
-    database.run(lambda connection: connection.execute(table.insert().values(n=0)))
+    database.write(table.create, "test")
+    database.write(lambda connection: connection.execute(table.insert().values(n=0)), "test")
 
     def count() -> None:
         def work(connection: sa.Connection) -> None:
@@ -27,14 +30,54 @@ def test_transactions_exclude_each_other(database: Database) -> None:
             connection.execute(table.update().values(n=value + 1))
 
         for _ in range(10):
-            database.run(work)
+            database.write(work, "test")
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert database.run(lambda connection: connection.scalar(sa.select(table.c.n))) == 40
+    assert database.read(lambda connection: connection.scalar(sa.select(table.c.n))) == 40
+
+
+def test_transactions_of_different_reports_wait_for_each_other_on_sqlite_alone(
+    database: Database, database_url: str | None, tmp_path: Path
+) -> None:
+    other = open_database(database_url, tmp_path, lock_seconds=0.5)
+
+    def meanwhile(_: sa.Connection) -> bool:
+        with pytest.raises(StorageError, match="stays locked"):
+            other.write(lambda _: None, "a/report")
+        if database_url is None:
+            return True
+        other.write(lambda _: None, "another/report")
+        return other.read(lambda connection: connection.scalar(sa.text("SELECT 1"))) == 1
+
+    assert database.write(meanwhile, "a/report")
+    other.close()
+
+
+def test_what_is_read_is_of_one_moment_and_cannot_be_written(
+    database: Database, database_url: str | None, tmp_path: Path
+) -> None:
+    database.create(metadata)
+    count = sa.select(sa.func.count()).select_from(tables.accounts)
+    row = tables.accounts.insert().values(fingerprint="f", account="a", added_at=datetime(2026, 11, 1, tzinfo=UTC))
+    other = open_database(database_url, tmp_path, lock_seconds=0.5)
+
+    def twice(connection: sa.Connection) -> tuple[int | None, int | None]:
+        before = connection.scalar(count)
+        # On SQLite a writer waits for its readers.
+        with contextlib.suppress(StorageError):
+            other.write(lambda connection: connection.execute(row), "accounts")
+        return before, connection.scalar(count)
+
+    assert database.read(twice) == (0, 0)
+    if database_url is not None:
+        assert database.read(lambda connection: connection.scalar(count)) == 1
+        with pytest.raises(StorageError, match="read-only transaction"):
+            database.read(lambda connection: connection.execute(row))
+    other.close()
 
 
 def test_an_owner_lives_until_it_leaves_and_others_see_it(
@@ -64,7 +107,7 @@ def test_a_process_connects_once_however_often_it_opens_the_database(postgres_ur
     for _ in range(3):
         database = open_database(postgres_url, tmp_path, lock_seconds=2)
         Ledger(database)
-        servers.add(database.run(lambda connection: connection.scalar(sa.text("SELECT pg_backend_pid()")) or 0))
+        servers.add(database.read(lambda connection: connection.scalar(sa.text("SELECT pg_backend_pid()")) or 0))
         database.close()
     assert len(servers) == 1
 
@@ -110,7 +153,7 @@ def test_a_connection_that_the_server_cut_is_made_anew(postgres_url: str, tmp_pa
             admin.dispose()
         return connection.scalar(sa.text("SELECT 42")) or 0
 
-    assert database.run(work) == 42
+    assert database.write(work, "test") == 42
     database.close()
 
 
@@ -123,7 +166,7 @@ def test_schemas_of_any_name_hold_the_ledger(postgres_url: str, tmp_path: Path) 
         for _ in range(2):
             database = open_database(postgres_url, tmp_path, lock_seconds=2)
             Ledger(database)
-            found = database.run(lambda connection: sa.inspect(connection).get_table_names(schema="Reports 2"))
+            found = database.read(lambda connection: sa.inspect(connection).get_table_names(schema="Reports 2"))
             database.close()
             assert set(metadata.tables) <= set(found)
     finally:
@@ -135,7 +178,7 @@ def test_schemas_of_any_name_hold_the_ledger(postgres_url: str, tmp_path: Path) 
 def test_a_server_that_stays_away_is_named_without_its_password(tmp_path: Path) -> None:
     database = open_database("postgresql://me:hush-hush@127.0.0.1:9/nowhere", tmp_path, lock_seconds=0.5)
     with pytest.raises(StorageError, match=r"PostgreSQL at 127\.0\.0\.1") as caught:
-        database.run(lambda connection: None)
+        database.write(lambda connection: None, "test")
     assert "hush-hush" not in caught.value.line
     assert "\n" not in caught.value.line
 
@@ -161,3 +204,5 @@ def test_a_url_that_is_none_is_refused_without_showing_it(tmp_path: Path, url: s
         open_database(url, tmp_path, lock_seconds=1)
     assert "hush" not in caught.value.line
     assert caught.value.__cause__ is None
+    with pytest.raises(StorageError, match="REPORTING_LEDGER_URL is no PostgreSQL address"):
+        open_database(url, tmp_path, lock_seconds=1, variable="REPORTING_LEDGER_URL")

@@ -118,7 +118,7 @@ def test_a_submit_that_is_refused_ends_the_job(stage: Stage, error: ReportingErr
     assert stage.provider.when("poll") == []
     with pytest.raises(LostClaim):
         stage.bench.ledger.submitted(jobs[0], Handle(), NOON)
-    (row,) = stage.database.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
+    (row,) = stage.database.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     assert (row.outcome, row.cause, row.closed_at) == (error.outcome.value, error.line, NOON)
 
 
@@ -131,7 +131,7 @@ def lost() -> Unavailable:
 def test_a_submit_that_certainly_bought_nothing_closes_the_job_with_its_cause(stage: Stage) -> None:
     stage.provider.submits = [Unavailable("away")]
     stage.one()
-    (row,) = stage.database.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
+    (row,) = stage.database.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     assert (row.state, row.outcome, row.cause) == ("closed", "failed", "away")
 
 

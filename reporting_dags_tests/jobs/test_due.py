@@ -52,7 +52,7 @@ class Place:
                 asked_at=asked_at,
                 landed_at=max(asked_at, NOON),
             )
-            assert self.ledger.combined(report.key, facts, sources={}, publish=lambda last=None: None)
+            assert self.ledger.combined(report.key, facts, sources={}, publish=lambda precondition=None: None)
 
     def due(self, report: Report[Any] = NEVER_AGAIN, since: date = DAYS[0]) -> list[date]:
         return due_days(report, since=since, ledger=self.ledger, data=self.data, now=NOON)

@@ -140,7 +140,7 @@ def test_what_an_earlier_release_landed_is_taken_in_before_it_is_replaced(
     bench = bench_of("integr8")
     list(pull(bench, OFFERS, [SNAPSHOT]))
     before = bench.ledger.periods(OFFERS.key)
-    database_of_its_own.run(lambda connection: connection.execute(sa.delete(tables.entity_history)))
+    database_of_its_own.write(lambda connection: connection.execute(sa.delete(tables.entity_history)), "test")
     sandbox.settings.change("integr8", lost_offers=(before[0].entity,))
     sandbox.clock.advance(86_400)
     list(pull(bench, OFFERS, [SNAPSHOT]))

@@ -67,7 +67,7 @@ def ended(stage: Stage, days: list[date] | None = None) -> dict[date, DayResult]
 
 
 def end_of_the_job(stage: Stage) -> tuple[str, str]:
-    (row,) = stage.database.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
+    (row,) = stage.database.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     return row.outcome, row.cause
 
 
@@ -214,7 +214,7 @@ def test_how_an_answer_ended_is_kept_with_its_job(stage: Stage) -> None:
         stage.provider.downloads = [content]
         result = ended(stage, [day])[day]
         query = sa.select(tables.jobs).where(tables.jobs.c.first_day == day)
-        row = stage.database.run(lambda connection, query=query: connection.execute(query).one())
+        row = stage.database.read(lambda connection, query=query: connection.execute(query).one())
         assert (row.state, row.outcome, row.closed_at) == ("closed", outcome, NOON)
         assert row.cause == (result.error.line if result.error else "")
 

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from sqlalchemy.exc import SQLAlchemyError
 
-from reporting_dags.jobs.landings import once
+from reporting_dags.jobs.builds import Build
+from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.model.errors import LostClaim
 from reporting_dags_tests.conftest import NOON
-from reporting_dags_tests.jobs.claiming import HOUR, REPORT, bought, day, days, facts_of, published
+from reporting_dags_tests.jobs.claiming import HOUR, REPORT, bought, claimed, day, days, facts_of, published, run_of
 
 
 def test_a_landed_day_reads_back_as_it_was_noted_and_is_replaced_as_a_whole(ledger: Ledger) -> None:
@@ -49,45 +50,42 @@ def test_a_day_built_from_others_is_put_in_place_only_while_they_are_as_they_wer
     assert (put, ledger.days("network/daily")) == (["put"], {day(3): facts})
 
 
-def test_a_transaction_that_is_tried_again_puts_a_file_in_place_once() -> None:
-    put: list[tuple[str, str]] = []
-
-    def work(what: str, *, last: str) -> None:
-        put.append((what, last))
-
-    first = once(work)
-    first("a file", last="a look at the lock")
-    first("again", last="in vain")
-    assert put == [("a file", "a look at the lock")]
-
-
-def test_what_could_not_be_put_in_place_is_tried_again_with_its_transaction() -> None:
-    tried: list[int] = []
-
-    def work() -> None:
-        tried.append(len(tried))
-        if len(tried) == 1:
-            raise ConnectionError
-
-    first = once(work)
-    with pytest.raises(ConnectionError):
-        first()
-    first()
-    first()
-    assert tried == [0, 1]
-
-
-def test_the_transaction_is_asked_whether_it_lives_before_a_file_is_put_in_place(ledger: Ledger) -> None:
+def test_no_transaction_is_open_while_a_file_goes_up(database: Database) -> None:
+    ledger = Ledger(database)
     _, job = bought(ledger, [day(3)])
-    asked: list[Callable[[], None]] = []
 
-    def put(last: Callable[[], None] = lambda: None) -> None:
-        last()
-        asked.append(last)
+    def put(precondition: Callable[[], None] | None = None) -> None:
+        assert precondition is not None
+        precondition()
+        # Would wait for ever, and time out, if the landing held its lock.
+        database.write(lambda _: None, REPORT)
+        database.write(lambda _: None, "network/daily")
 
     ledger.landed([job], facts_of(3, job), recorded=(), publish=put)
     assert ledger.combined("network/daily", facts_of(3, job), sources={REPORT: "v1"}, publish=put)
-    for last in asked:
-        with pytest.raises(SQLAlchemyError):
-            last()
-    assert len(asked) == 2, "each asks the connection of its own transaction, which has ended by now"
+
+
+def test_a_run_that_is_taken_over_while_its_file_goes_up_notes_nothing(ledger: Ledger) -> None:
+    who, job = bought(ledger, [day(3)])
+
+    def put(precondition: Callable[[], None] | None = None) -> None:
+        assert precondition is not None
+        precondition()
+        ledger.owners.leave(who.owner)
+        claimed(ledger, run_of(ledger, run="run-2"), [day(3)])
+
+    with pytest.raises(LostClaim, match="was taken over by run run-2"):
+        ledger.landed([job], facts_of(3, job), recorded=(), publish=put)
+    assert ledger.days(REPORT) == {}
+
+
+def test_of_two_builds_of_one_day_only_the_one_that_began_last_is_noted(ledger: Ledger) -> None:
+    _, job = bought(ledger, [day(3)])
+    ledger.landed([job], facts_of(3, job), recorded=(), publish=published([]))
+    first, second = (Build(0, (), ledger.begin_build("network/daily", day(3))) for _ in range(2))
+    facts, put, sources = facts_of(3, job, fingerprint="built"), list[str](), {REPORT: "v1"}
+    assert ledger.builds("network/daily")[day(3)].broken_off
+    assert not ledger.combined("network/daily", facts, sources=sources, publish=published(put), build=first)
+    assert put == []
+    assert ledger.combined("network/daily", facts, sources=sources, publish=published(put), build=second)
+    assert not ledger.builds("network/daily")[day(3)].broken_off

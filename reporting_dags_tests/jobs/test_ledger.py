@@ -23,7 +23,7 @@ def test_a_job_that_is_about_to_be_sent_again_keeps_no_address(ledger: Ledger, d
     sent = ledger.submitted(job, Handle(id="r-1", url="https://files.example/1?secret", expires_at=NOON), NOON)
     again = ledger.resending(sent)
     assert again == replace(sent, state=JobState.INTENDED, resends=1, handle=Handle(id="r-1"))
-    (row,) = database_of_its_own.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
+    (row,) = database_of_its_own.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     assert (row.state, row.url, row.expires_at) == (JobState.INTENDED, None, None)
 
 
@@ -49,7 +49,7 @@ def test_nobody_lands_or_calls_for_a_job_that_another_run_holds(ledger: Ledger) 
 
 def test_a_job_that_the_ledger_has_forgotten_is_not_held(ledger: Ledger, database_of_its_own: Database) -> None:
     _, job = bought(ledger, [day(3)])
-    database_of_its_own.run(lambda connection: connection.execute(tables.jobs.delete()))
+    database_of_its_own.write(lambda connection: connection.execute(tables.jobs.delete()), "test")
     with pytest.raises(LostClaim, match=f"{REPORT} 2026-11-03 was taken over by somebody who emptied the ledger"):
         ledger.landed([job], facts_of(3, job), recorded=(), publish=published([]))
 
@@ -85,7 +85,7 @@ def test_a_day_that_was_recorded_is_bought_no_more_and_the_rest_is(ledger: Ledge
 def test_how_a_job_ended_is_kept(ledger: Ledger, database_of_its_own: Database) -> None:
     _, job = bought(ledger, [day(3)])
     ledger.finish(job, [day(3)], Outcome.FAILED, "a bad day", NOON + HOUR)
-    (row,) = database_of_its_own.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
+    (row,) = database_of_its_own.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     assert (row.state, row.owner, row.outcome, row.cause) == (JobState.CLOSED, None, "failed", "a bad day")
     assert row.closed_at == NOON + HOUR
     with pytest.raises(LostClaim):
@@ -93,7 +93,7 @@ def test_how_a_job_ended_is_kept(ledger: Ledger, database_of_its_own: Database) 
     _, given_up = bought(ledger, [day(5)])
     ledger.close(given_up, Outcome.TRUNCATED, "cut", NOON + 2 * HOUR)
     query = sa.select(tables.jobs).where(tables.jobs.c.id == given_up.id)
-    row = database_of_its_own.run(lambda connection: connection.execute(query).one())
+    row = database_of_its_own.read(lambda connection: connection.execute(query).one())
     assert (row.state, row.outcome, row.cause, row.closed_at) == (JobState.CLOSED, "truncated", "cut", NOON + 2 * HOUR)
 
 
@@ -106,8 +106,8 @@ def test_a_job_that_has_ended_keeps_no_signed_address(ledger: Ledger, database_o
     elif end == "closed":
         ledger.close(sent, Outcome.EXPIRED, "never filled", NOON)
     else:
-        database_of_its_own.run(lambda connection: close_unused(connection, sent, SUPERSEDED, NOON))
-    (row,) = database_of_its_own.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
+        database_of_its_own.write(lambda connection: close_unused(connection, sent, SUPERSEDED, NOON), "test")
+    (row,) = database_of_its_own.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     assert (row.state, row.request_id, row.url, row.expires_at) == (JobState.CLOSED, "r-1", None, None)
 
 

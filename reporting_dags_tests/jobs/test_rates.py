@@ -190,7 +190,7 @@ def test_a_call_that_waited_for_the_database_counts_from_when_its_turn_came(
         held.set()
         let_go.wait(20)
 
-    holding = threading.Thread(target=holder.run, args=(hold,))
+    holding = threading.Thread(target=holder.write, args=(hold, f"rate {RATE.api} {RATE.account}"))
     holding.start()
     held.wait(20)
     waits: list[timedelta] = []
@@ -234,6 +234,6 @@ def test_calls_of_long_ago_are_not_kept(database: Database) -> None:
     for _ in range(20):
         rates.take(RATE, clock)
         clock.at += timedelta(seconds=61)
-    kept = database.run(lambda connection: connection.scalar(sa.text("SELECT count(*) FROM reporting_rates")))
+    kept = database.read(lambda connection: connection.scalar(sa.text("SELECT count(*) FROM reporting_rates")))
     assert kept
     assert kept <= 2

@@ -294,7 +294,7 @@ def test_joining_an_account_is_refused_where_it_is_not_plain_which_one(
     accounts, ledger = bench.ledger.accounts, bench.ledger
     assert accounts.join(EVENT.key, bench.provider.account, clock.now()) == bench.provider.account
     facts = replace(ledger.days(EVENT.key)[day], account="a third one")
-    database_of_its_own.run(lambda connection: ledger.keep(connection, EVENT.key, facts))
+    database_of_its_own.write(lambda connection: ledger.keep(connection, EVENT.key, facts), "test")
     with pytest.raises(SettingError, match="days of 2 other accounts have landed"):
         accounts.join(EVENT.key, "new", clock.now())
 
@@ -305,7 +305,7 @@ def test_days_of_an_earlier_release_are_given_the_scope_that_their_declaration_h
     bench, day = bench_of("dt_offer_wall"), EVENT.calendar.newest(clock.now())
     landed(bench, EVENT, [day])
     facts = replace(bench.ledger.days(EVENT.key)[day], scope=None, account="")
-    database_of_its_own.run(lambda connection: bench.ledger.keep(connection, EVENT.key, facts))
+    database_of_its_own.write(lambda connection: bench.ledger.keep(connection, EVENT.key, facts), "test")
     assert due_of(bench, EVENT, day) == []
     assert bench.ledger.days(EVENT.key)[day].scope == EVENT.scope(())
     assert due_of(bench, wall(), day) == []

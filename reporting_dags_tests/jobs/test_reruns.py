@@ -143,7 +143,7 @@ def test_a_day_whose_newer_answer_landed_meanwhile_is_refused_alone_and_is_no_fa
     before = bench.ledger.days
 
     facts = replace(stored[wanted[0]], day=wanted[1], asked_at=clock.now() + timedelta(hours=1))
-    database_of_its_own.run(lambda connection: bench.ledger.keep(connection, EVENT.key, facts))
+    database_of_its_own.write(lambda connection: bench.ledger.keep(connection, EVENT.key, facts), "test")
     (result,) = list(running)
     assert isinstance(result.error, ReplacementRefused)
     assert before(EVENT.key)[wanted[1]] == facts

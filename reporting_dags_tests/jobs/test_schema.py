@@ -32,12 +32,12 @@ def another(database: Database, database_url: str | None, tmp_path: Path) -> Gen
 
 def make_baseline(database: Database) -> None:
     """The tables as the release before the first migration made them."""
-    database.run(baseline().create_all)
+    database.write(baseline().create_all, "test")
 
 
 def revisions(database: Database) -> list[str]:
     query = sa.text(f"SELECT version_num FROM {VERSION_TABLE}")
-    return database.run(lambda connection: list(connection.scalars(query)))
+    return database.read(lambda connection: list(connection.scalars(query)))
 
 
 def differences(database: Database) -> list[object]:
@@ -45,7 +45,7 @@ def differences(database: Database) -> list[object]:
         options = {"version_table": VERSION_TABLE, "compare_type": True, "compare_server_default": True}
         return list(compare_metadata(MigrationContext.configure(connection, opts=options), tables.metadata))
 
-    return database.run(work)
+    return database.write(work, "test")
 
 
 def statements(work: Callable[[], object]) -> list[str]:
@@ -87,11 +87,11 @@ def test_landed_days_get_the_account_of_their_jobs_and_none_where_that_is_not_kn
         "2026-11-06": "a1 gone",
         "2026-11-07": "",
     }
-    database.run(lambda connection: _insert(connection, jobs, days))
+    database.write(lambda connection: _insert(connection, jobs, days), "test")
     landed = {day.isoformat(): facts for day, facts in Ledger(database).days("somebody/report").items()}
     assert {day: " ".join(facts.jobs) for day, facts in landed.items()} == days
     query = sa.select(tables.days.c.day, tables.days.c.account).order_by(tables.days.c.day)
-    accounts = database.run(lambda connection: connection.execute(query).tuples().all())
+    accounts = database.read(lambda connection: connection.execute(query).tuples().all())
     assert [account for _, account in accounts] == ["first", "first", "second", None, None, None, None]
 
 
@@ -142,7 +142,9 @@ def test_alembic_is_imported_only_where_there_is_something_to_migrate(tmp_path: 
 
 def test_a_ledger_of_a_newer_release_is_refused_in_one_line(database: Database, another: Database) -> None:
     Ledger(database)
-    database.run(lambda connection: connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '0099'")))
+    database.write(
+        lambda connection: connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '0099'")), "test"
+    )
     with pytest.raises(StorageError, match="made by a newer release: its schema is 0099, and this release") as caught:
         Ledger(another)
     assert "Fix: run that release" in caught.value.line
@@ -152,7 +154,9 @@ def test_a_ledger_of_a_newer_release_is_refused_in_one_line(database: Database, 
 
 def test_a_table_that_lacks_a_column_is_named_in_one_line(database: Database, another: Database) -> None:
     Ledger(database)
-    database.run(lambda connection: connection.execute(sa.text("ALTER TABLE reporting_days DROP COLUMN sha256")))
+    database.write(
+        lambda connection: connection.execute(sa.text("ALTER TABLE reporting_days DROP COLUMN sha256")), "test"
+    )
     with pytest.raises(StorageError, match=r"is damaged, or older than .*: reporting_days lacks sha256") as caught:
         Ledger(another)
     assert "restore it from a backup" in caught.value.line
@@ -160,16 +164,18 @@ def test_a_table_that_lacks_a_column_is_named_in_one_line(database: Database, an
 
 def test_a_ledger_older_than_the_first_migration_is_named_and_left_as_it_was(database: Database) -> None:
     make_baseline(database)
-    database.run(lambda connection: connection.execute(sa.text("ALTER TABLE reporting_days DROP COLUMN sha256")))
+    database.write(
+        lambda connection: connection.execute(sa.text("ALTER TABLE reporting_days DROP COLUMN sha256")), "test"
+    )
     with pytest.raises(StorageError, match=r"is damaged, or older than .*: reporting_days lacks sha256"):
         Ledger(database)
-    found = database.run(lambda connection: sa.inspect(connection).get_table_names())
+    found = database.read(lambda connection: sa.inspect(connection).get_table_names())
     assert VERSION_TABLE not in found
     assert "reporting_accounts" not in found
 
 
 def test_a_table_that_was_dropped_is_created_again(database: Database, another: Database) -> None:
     Ledger(database)
-    database.run(tables.landings.drop)
+    database.write(tables.landings.drop, "test")
     Ledger(another)
     assert differences(database) == []

@@ -43,7 +43,7 @@ def contents(open_it: Open) -> dict[str, tuple[list[str], list[str]]]:
 
     database = open_it()
     try:
-        return database.run(work)
+        return database.write(work, "test")
     finally:
         database.close()
 
@@ -57,7 +57,7 @@ def rows_of_the_earlier_release(open_it: Open) -> dict[str, list[str]]:
 
     database = open_it()
     try:
-        return database.run(work)
+        return database.write(work, "test")
     finally:
         database.close()
 
@@ -71,7 +71,7 @@ def check_upgraded(open_it: Open) -> None:
     }
     database = open_it()
     query = sa.select(tables.days.c.jobs, tables.days.c.account)
-    days = database.run(lambda connection: connection.execute(query).tuples().all())
+    days = database.read(lambda connection: connection.execute(query).tuples().all())
     database.close()
     assert len(days) == 22
     assert all(bool(account) == bool(jobs) for jobs, account in days)
@@ -192,6 +192,6 @@ def test_a_run_of_the_earlier_release_can_still_write_beside_the_new_one(open_it
         "asked_at": FACTS["now"],
         "landed_at": FACTS["now"],
     }
-    database.run(lambda connection: connection.execute(days.insert().values(row)))
+    database.write(lambda connection: connection.execute(days.insert().values(row)), "test")
     assert len(ledger.days("somebody/report")) == 1
     database.close()

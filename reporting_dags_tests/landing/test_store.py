@@ -1,46 +1,64 @@
 """A key holds the old whole file or the new one, in a folder and in a bucket alike."""
 
 import os
+import re
+import socket
 import stat
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import obstore
 import pytest
-from moto.server import ThreadedMotoServer
-from pyarrow import fs
 
-from reporting_dags.landing.folders import private_folder
+from reporting_dags.landing.bucket_address import Bucket
+from reporting_dags.landing.folders import locked, private_folder
 from reporting_dags.landing.land import LandedDay
 from reporting_dags.landing.read import read_days
 from reporting_dags.landing.store import Store, open_store, raw_key
 from reporting_dags.model.errors import SettingError, StorageError
+from reporting_dags_tests.buckets import running_s3, s3_address, slow_line
+from reporting_dags_tests.gcs import gcs_address, running_gcs
 from reporting_dags_tests.landing.answers import FIRST, SECOND, Bench, report, rows
 
 KEY = "dt_offer_wall/event/date=2026-11-01/part-0.parquet"
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Generator[str]:
-    """The query of an S3 address on loopback, with a bucket `reports` in it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    client = fs.S3FileSystem(
-        access_key="ak", secret_key="sk", endpoint_override=f"{host}:{port}", scheme="http", region="us-east-1",
-        allow_bucket_creation=True,
-    )  # fmt: skip
-    client.create_dir("reports")
-    yield f"scheme=http&region=us-east-1&endpoint_override={host}%3A{port}"
-    server.stop()
+def s3() -> Generator[str]:
+    """The host and port of an S3 server."""
+    with running_s3() as server:
+        yield server
 
 
-@pytest.fixture(params=["folder", "bucket"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "folder":
-        return open_store(f"file://{tmp_path}/data", scratch=tmp_path / "scratch")
-    query = request.getfixturevalue("bucket")
-    return open_store(f"s3://ak:sk@reports/{tmp_path.name}?{query}", scratch=tmp_path / "scratch")
+@pytest.fixture(scope="module")
+def gcs() -> Generator[str]:
+    """The host and port of a server of Google Cloud Storage."""
+    with running_gcs() as server:
+        yield server
+
+
+ADDRESSES = {"s3": s3_address, "gcs": gcs_address}
+
+
+@pytest.fixture(params=["folder", "s3", "gcs"])
+def open_place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Callable[[str], str]], Store]:
+    """Opens the store of a test; a bucket at the address that its argument makes of the server's."""
+
+    def opened(line: Callable[[str], str] = lambda server: server) -> Store:
+        if request.param == "folder":
+            return open_store(f"file://{tmp_path}/data", scratch=tmp_path / "scratch")
+        server = line(request.getfixturevalue(request.param))
+        return open_store(ADDRESSES[request.param](server, tmp_path.name), scratch=tmp_path / "scratch")
+
+    return opened
+
+
+@pytest.fixture
+def store(open_place: Callable[..., Store]) -> Store:
+    return open_place()
 
 
 def staged(store: Store, content: bytes) -> Path:
@@ -87,22 +105,126 @@ def test_the_last_look_comes_before_a_key_changes_and_what_it_raises_changes_not
     assert source.read_bytes() == b"newer"
 
 
-@pytest.mark.parametrize("bytes_that_arrive", [0, 4, 6])
 def test_an_upload_that_arrives_with_another_size_is_an_error_and_its_file_stays(
-    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_that_arrive: int
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = open_store(f"s3://ak:sk@reports/{tmp_path.name}?{bucket}", scratch=tmp_path / "scratch", label="data root")
+    store = open_store(s3_address(s3, tmp_path.name), scratch=tmp_path / "scratch", label="data root")
     source = staged(store, b"whole")
+    put = obstore.put
 
-    def copy(_: str, path: str, *, destination_filesystem: fs.FileSystem, **__: object) -> None:
-        with destination_filesystem.open_output_stream(path) as stream:
-            stream.write(b"whole!"[:bytes_that_arrive])
+    def cut(bucket: Bucket, key: str, _: Path, **named: Any) -> object:
+        return put(bucket, key, b"who", **named)
 
-    monkeypatch.setattr("reporting_dags.landing.bucket.fs.copy_files", copy)
-    with pytest.raises(StorageError, match=f"{KEY} arrived with {bytes_that_arrive} of 5 bytes"):
+    monkeypatch.setattr("reporting_dags.landing.bucket.obstore.put", cut)
+    with pytest.raises(StorageError, match=f"{KEY} arrived with 3 of 5 bytes"):
         store.put(source, KEY)
     assert source.read_bytes() == b"whole"
-    assert not store.exists(KEY), "nobody reads what is not whole"
+
+
+class TakenError(Exception):
+    """Another run has taken over."""
+
+
+@pytest.mark.parametrize("there", [b"", b"old"], ids=["absent", "replaced"])
+def test_a_key_that_another_process_changed_after_the_check_is_checked_again_and_not_overwritten(
+    store: Store, there: bytes
+) -> None:
+    if there:
+        store.put(staged(store, there), KEY)
+    checks: list[int | None] = []
+
+    def check() -> None:
+        checks.append(store.size(KEY))
+        if len(checks) > 1:
+            raise TakenError
+        (other := store.staging() / "other.part").write_bytes(b"newer")
+        store.put(other, KEY, lambda: None)
+
+    source = staged(store, b"stale content")
+    with pytest.raises(TakenError):
+        store.put(source, KEY, check)
+    assert checks == [len(there) or None, len(b"newer")]
+    with store.open(KEY) as file:
+        assert file.read() == b"newer"
+    assert source.exists()
+
+
+def test_a_key_that_changed_after_the_check_is_replaced_by_whoever_may_still_do_so(store: Store) -> None:
+    checks: list[int | None] = []
+
+    def check() -> None:
+        checks.append(store.size(KEY))
+        if len(checks) < 3:
+            (other := store.staging() / "other.part").write_bytes(b"x" * len(checks))
+            store.put(other, KEY, lambda: None)
+
+    store.put(staged(store, b"newest"), KEY, check)
+    assert checks == [None, 1, 2]
+    assert store.size(KEY) == len(b"newest")
+
+
+def test_a_key_that_never_stops_changing_is_an_error_and_its_file_stays(store: Store) -> None:
+    def check() -> None:
+        (other := store.staging() / "other.part").write_bytes(b"x" * (1 + (store.size(KEY) or 0)))
+        store.put(other, KEY, lambda: None)
+
+    source = staged(store, b"mine")
+    with pytest.raises(StorageError, match="changes faster than it can be replaced"):
+        store.put(source, KEY, check)
+    assert source.exists()
+
+
+@pytest.mark.parametrize("kind", ["s3", "gcs"])
+@pytest.mark.parametrize("there", [b"", b"old"], ids=["absent", "replaced"])
+def test_an_upload_whose_bytes_arrive_after_a_newer_one_is_refused_by_the_bucket(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, there: bytes
+) -> None:
+    server = request.getfixturevalue(kind)
+    direct = open_store(ADDRESSES[kind](server, tmp_path.name), scratch=tmp_path / "direct")
+    if there:
+        direct.put(staged(direct, there), KEY)
+    checks: list[str] = []
+
+    def check() -> None:
+        checks.append("checked")
+        if len(checks) > 1:
+            raise TakenError
+
+    with slow_line(server) as line, ThreadPoolExecutor(1) as pool:
+        slow = open_store(ADDRESSES[kind](line.address, tmp_path.name), scratch=tmp_path / "slow")
+        stale = pool.submit(slow.put, staged(slow, b"stale"), KEY, check)
+        assert line.holding.wait(20)
+        assert checks == ["checked"]
+        direct.put(staged(direct, b"newer"), KEY, lambda: None)
+        line.released.set()
+        with pytest.raises(TakenError):
+            stale.result(20)
+    with direct.open(KEY) as file:
+        assert file.read() == b"newer"
+
+
+@pytest.mark.parametrize("kind", ["s3", "gcs"])
+def test_a_file_that_is_replaced_while_it_is_read_is_an_error_not_a_mixture(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    store = open_store(ADDRESSES[kind](request.getfixturevalue(kind), tmp_path.name), scratch=tmp_path)
+    store.put(staged(store, b"a" * 100), KEY)
+    with store.open(KEY) as file:
+        assert file.read(50) == b"a" * 50
+        store.put(staged(store, b"b" * 100), KEY)
+        with pytest.raises(OSError, match="was replaced"):
+            file.read(50)
+
+
+def test_a_folder_that_another_process_keeps_locked_is_an_error_after_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reporting_dags.landing.local._LOCK_SECONDS", 0.2)
+    store = open_store(str(tmp_path / "data"), scratch=tmp_path)
+    (tmp_path / "data" / KEY).parent.mkdir(parents=True)
+    with locked((tmp_path / "data" / KEY).parent), pytest.raises(StorageError, match="stays locked by another process"):
+        store.put(staged(store, b"x"), KEY, lambda: None)
+    store.put(staged(store, b"x"), KEY, lambda: None)
 
 
 def test_what_is_not_there_is_a_storage_error(store: Store, tmp_path: Path) -> None:
@@ -126,28 +248,31 @@ def test_a_key_stays_below_the_root(store: Store, key: str) -> None:
         store.exists(key)
 
 
-def test_days_land_in_a_bucket(tmp_path: Path, bucket: str) -> None:
+@pytest.mark.parametrize("kind", ["s3", "gcs"])
+def test_days_land_in_a_bucket(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
     bench = Bench(tmp_path)
-    bench.store = open_store(f"s3://ak:sk@reports/landed?{bucket}", scratch=tmp_path / "scratch")
+    bench.store = open_store(ADDRESSES[kind](request.getfixturevalue(kind), "landed"), scratch=tmp_path / "scratch")
     results = bench.land(rows("2026-11-01,1,US,1,1,1"), days=[FIRST, SECOND])
     assert all(isinstance(each, LandedDay) for each in results)
     table = read_days(bench.store, report(), [FIRST, SECOND])
     assert table.num_rows == 1
     assert list((tmp_path / "scratch" / "staging").iterdir()) == []
-    client, base = fs.FileSystem.from_uri(f"s3://ak:sk@reports/landed?{bucket}")
-    files = [info.path for info in client.get_file_info(fs.FileSelector(base, recursive=True)) if info.is_file]
-    assert sorted(files) == [f"{base}/dt_offer_wall/event/date={each}/part-0.parquet" for each in (FIRST, SECOND)]
+    assert sorted(bench.store.sizes("")) == [
+        f"dt_offer_wall/event/date={each}/part-0.parquet" for each in (FIRST, SECOND)
+    ]
 
 
-def test_a_bucket_that_refuses_is_one_line_without_secrets(tmp_path: Path, bucket: str) -> None:
-    store = open_store(
-        f"s3://ak:sk-secret@nowhere/x?{bucket}", scratch=tmp_path, label="raw store", variable="REPORTING_RAW_URL"
-    )
+@pytest.mark.parametrize("precondition", [None, lambda: None], ids=["plain", "conditional"])
+def test_a_bucket_that_refuses_is_one_line_without_secrets(
+    tmp_path: Path, s3: str, precondition: Callable[[], None] | None
+) -> None:
+    address = s3_address(s3, "x").replace("ak:sk@reports", "ak:sk-secret@nowhere")
+    store = open_store(address, scratch=tmp_path, label="raw store", variable="REPORTING_RAW_URL")
     assert store.url == "s3://nowhere/x"
     with pytest.raises(StorageError) as refused:
-        store.put(staged(store, b"x"), KEY)
+        store.put(staged(store, b"x"), KEY, precondition)
     line = refused.value.line
-    assert line.startswith("raw store s3://nowhere/x cannot be written: ")
+    assert line.startswith("raw store s3://nowhere/x cannot be written: no such bucket")
     assert line.endswith("Set REPORTING_RAW_URL to a place that can be written")
     for secret in ("sk-secret", "endpoint_override", "127.0.0.1"):
         assert secret not in line
@@ -185,6 +310,51 @@ def test_a_staging_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> N
 def test_an_address_of_no_known_form_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="REPORTING_DATA_URL"):
         open_store(url, scratch=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("regoin=eu-west-1", "unknown parameter 'regoin' in the address. Fix: use only access_key, endpoint_override"),
+        ("scheme=ftp&endpoint_override=127.0.0.1%3A1", "the parameter scheme is neither http nor https"),
+    ],
+)
+def test_a_parameter_of_a_bucket_that_is_not_known_is_named(tmp_path: Path, query: str, said: str) -> None:
+    store = open_store(f"s3://ak:sk@reports/x?{query}", scratch=tmp_path)
+    with pytest.raises(SettingError, match=re.escape(f"REPORTING_DATA_URL: {said}")):
+        store.exists(KEY)
+
+
+def test_a_bucket_without_credentials_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    store = open_store("s3://reports/x?scheme=http&endpoint_override=127.0.0.1%3A1", scratch=tmp_path)
+    with pytest.raises(SettingError, match="no AWS credentials were found for s3://reports"):
+        store.exists(KEY)
+
+
+def test_credentials_of_a_profile_open_a_bucket(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles = tmp_path / "credentials"
+    profiles.write_text("[reports]\naws_access_key_id = ak\naws_secret_access_key = sk\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(profiles))
+    monkeypatch.setenv("AWS_PROFILE", "reports")
+    store = open_store(s3_address(s3, tmp_path.name).replace("ak:sk@", ""), scratch=tmp_path / "scratch")
+    store.put(staged(store, b"x"), KEY, lambda: None)
+    assert store.size(KEY) == 1
+
+
+def test_a_bucket_that_is_silent_is_an_error_after_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reporting_dags.landing.bucket_address._READ_TIMEOUT", timedelta(seconds=0.3))
+    monkeypatch.setattr("reporting_dags.landing.bucket_address._RETRIES", {"max_retries": 1})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"127.0.0.1:{silent.getsockname()[1]}"
+        for address in (s3_address(server, "x"), gcs_address(server, "x")):
+            store = open_store(address, scratch=tmp_path)
+            with pytest.raises(StorageError, match="cannot be read: no answer of the bucket, or an unknown one"):
+                store.sizes("")
 
 
 def test_opening_a_store_touches_nothing(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def _asked(report: Report[Any], database: Database) -> list[tuple[int, int, bool
     control = report.control.key if report.control is not None else ""
     jobs = tables.jobs
     query = sa.select(jobs).where(jobs.c.report.in_([report.key, control]), jobs.c.submitted_at.is_not(None))
-    rows = database.run(lambda connection: connection.execute(query).all())
+    rows = database.read(lambda connection: connection.execute(query).all())
     return [(1 + row.resends, len(Window(row.first_day, row.last_day)), row.report == control) for row in rows]
 
 
@@ -146,7 +146,7 @@ def _first_landings(report: Report[Any], database: Database) -> dict[date, datet
     landings = tables.landings
     query = sa.select(landings.c.day, landings.c.landed_at).where(landings.c.report == report.key)
     found: dict[date, datetime] = {}
-    for day, at in database.run(lambda connection: connection.execute(query).tuples().all()):
+    for day, at in database.read(lambda connection: connection.execute(query).tuples().all()):
         found[day] = min(at, found.get(day, at))
     return found
 
@@ -169,7 +169,7 @@ def open_hours(database: Database) -> float:
     query = sa.select(jobs.c.submitted_at, jobs.c.closed_at).where(
         jobs.c.submitted_at.is_not(None), jobs.c.closed_at.is_not(None)
     )
-    rows = database.run(lambda connection: connection.execute(query).tuples().all())
+    rows = database.read(lambda connection: connection.execute(query).tuples().all())
     return sum((closed - asked).total_seconds() for asked, closed in rows) / 3600
 
 

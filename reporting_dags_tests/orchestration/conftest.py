@@ -88,9 +88,9 @@ class Place:
 
     @contextmanager
     def locked(self) -> Generator[None]:
-        """Another process holds the ledger's lock."""
+        """Another process holds the ledger's lock, also against readers."""
         other = sqlite3.connect(self.home / FILE_NAME, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN EXCLUSIVE")
         try:
             yield
         finally:
@@ -108,7 +108,7 @@ class Place:
         row = {"api": api, "account": account, "job": "", "newest": False, "at": datetime.now(UTC)}
         database = open_database(None, self.home, lock_seconds=30)
         try:
-            database.run(lambda connection: connection.execute(tables.calls.insert(), [row] * calls))
+            database.write(lambda connection: connection.execute(tables.calls.insert(), [row] * calls), "test")
         finally:
             database.close()
 

@@ -51,7 +51,7 @@ def job_rows(place: Place, report: Report[Any]) -> Sequence[sa.Row[Any]]:
     query = sa.select(tables.jobs).where(tables.jobs.c.report == report.key)
     try:
         database.create(tables.metadata)
-        return database.run(lambda connection: connection.execute(query).all())
+        return database.read(lambda connection: connection.execute(query).all())
     finally:
         database.close()
 

@@ -44,6 +44,11 @@ class Place:
         """The data root of the runs."""
         return self.folder / "data"
 
+    @property
+    def data_url(self) -> str:
+        """The address of the data root: a folder, unless the variables say otherwise."""
+        return self.variables.get("REPORTING_DATA_URL", str(self.data))
+
     def environment(self) -> dict[str, str]:
         """All that a process is told; nothing of this process's own settings is passed on."""
         self.home.mkdir(parents=True, exist_ok=True)
@@ -72,10 +77,10 @@ class Place:
 
     def losses(self, report: Report[Any], days: Collection[date], *, absent_is_lost: bool = True) -> Losses:
         """What differs from the truth on `days`; a day that is not there counts as lost unless that is told apart."""
-        store = open_store(str(self.data), scratch=self.folder)
+        store = open_store(self.data_url, scratch=self.folder)
         whole = Losses()
         for day in days:
-            if not (self.data / report.file(day)).exists():
+            if not store.exists(report.file(day)):
                 missing = expected_rows(self.sandbox, report, day) if absent_is_lost else Counter[Any]()
                 whole += Losses(lost=max(1, missing.total()) if absent_is_lost else 0)
                 continue

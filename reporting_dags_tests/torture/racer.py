@@ -3,9 +3,9 @@
 It reads one JSON object a line from its input, `{"report": key, "days": [day, …]}`, and answers each with a line
 `{"outcomes": {day: outcome}, "lines": […]}`.
 
-With TORTURE_STOP=step it stops itself (SIGSTOP) the first time that it comes to that step: `ledger` before the
-transaction that publishes, `put` inside it, before the file is put in place. TORTURE_PATIENCE is how many seconds it
-waits for a locked ledger.
+With TORTURE_STOP=step it stops itself (SIGSTOP) the first time that it comes to that step: `landing` before it looks
+at the file that it replaces, `checked` when it has found that it may replace it, `replaced` when it has done so and has
+yet to note it. TORTURE_PATIENCE is how many seconds it waits for a locked ledger.
 """
 
 import json
@@ -19,11 +19,13 @@ from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
+import obstore
 import requests
 
+from reporting_dags.jobs.database import Database
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.pull import pull
-from reporting_dags.landing.local import LocalStore
+from reporting_dags.landing import local
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration import home
@@ -80,10 +82,13 @@ def stopping(work: Callable[..., Any], of: Callable[[tuple[Any, ...]], bool]) ->
 
 def arm(step: str) -> None:
     """Let this process stop itself at `step`."""
-    if step == "ledger":
+    if step == "landing":
         Ledger.landed = stopping(Ledger.landed, lambda _: True)
-    elif step == "put":
-        LocalStore.put = stopping(LocalStore.put, lambda arguments: str(arguments[2]).endswith(".parquet"))
+    elif step == "checked":
+        local.locked = stopping(local.locked, lambda _: True)
+        obstore.put = stopping(obstore.put, lambda arguments: str(arguments[1]).endswith(".parquet"))
+    elif step == "replaced":
+        Database.write = stopping(Database.write, lambda arguments: arguments[1].__name__ == "note")
     else:
         raise SystemExit(f"no step {step!r}")
 

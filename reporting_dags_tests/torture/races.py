@@ -13,6 +13,7 @@ from reporting_dags.model.days import ONE_DAY
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 from reporting_dags.sandbox.server import running_sandbox
+from reporting_dags_tests.buckets import running_s3, s3_address
 from reporting_dags_tests.torture.place import Place, kill, materialize
 from reporting_dags_tests.torture.postgres import Postgres, running_postgres
 from reporting_dags_tests.torture.racers import Racer, Reading, first_of, racing, reading
@@ -32,6 +33,8 @@ def rows(pairs: int = 100) -> Iterator[Row]:
     with running_postgres() as server:
         yield pair_after_pair(max(5, pairs // 10), DAGSTER_POSTGRES_URL=server.new_database())
         yield from stale_writers(server)
+        with running_s3() as bucket:
+            yield from stale_writers(server, s3_address(bucket, "stale"))
     yield from stopped_writers()
     yield backfill_across_schedule(backfill_first=True)
     yield backfill_across_schedule(backfill_first=False)
@@ -53,7 +56,7 @@ def restated(versions: int, **variables: str) -> Generator[Place]:
         yield place
 
 
-def pair_after_pair(pairs: int, **variables: str) -> Row:
+def pair_after_pair(pairs: int, where: str = "", **variables: str) -> Row:
     """Two processes bring a day home at one moment, `pairs` times, while it is restated, and read all the time."""
     with (
         restated(pairs + 3, **variables) as place,
@@ -78,7 +81,7 @@ def pair_after_pair(pairs: int, **variables: str) -> Row:
         versions = [digest(expected_rows(place.sandbox, PERFORMANCE, _DAY, _noon(age))) for age in range(1, pairs + 3)]
         read = reader.end()
         bad = bad_reads(read, versions)
-        where = "on PostgreSQL" if variables else "on SQLite"
+        where = where or ("on PostgreSQL" if variables else "on SQLite")
         reads = sum(count for _, count in read)
         return Row(
             fault=f"{pairs} pairs of processes on one day, {where}, and a reader",
@@ -102,10 +105,18 @@ def bad_reads(read: Reading, versions: list[str]) -> int:
     return bad
 
 
-def stale_writers(server: Postgres) -> Iterator[Row]:
-    """A writer is stopped right before it publishes and cut off, another lands a newer answer, the first wakes."""
-    for step, where in (("ledger", "before the transaction that publishes"), ("put", "inside it")):
-        with restated(9, DAGSTER_POSTGRES_URL=server.new_database(), TORTURE_PATIENCE="5") as place:
+_STEPS = {
+    "landing": "before it looks at the file",
+    "checked": "between its check and the replacement",
+    "replaced": "between the replacement and its note",
+}
+
+
+def stale_writers(server: Postgres, bucket: str = "") -> Iterator[Row]:
+    """A writer is stopped while it publishes and cut off, another lands a newer answer, the first wakes."""
+    for step, where in _STEPS.items():
+        more = {"REPORTING_DATA_URL": bucket.replace("?", f"/{step}?")} if bucket else {}
+        with restated(9, DAGSTER_POSTGRES_URL=server.new_database(), TORTURE_PATIENCE="5", **more) as place:
             with racing(place, 1, stops=step) as (stale,), racing(place, 1) as (fresh,):
                 _until_stopped(stale)
                 server.cut()
@@ -117,16 +128,13 @@ def stale_writers(server: Postgres) -> Iterator[Row]:
             lines = lost["lines"]
             silent = [] if len(lines) == 1 and lines[0].startswith("LostClaim") else [f"the stale writer said {lost}"]
             behind = [] if not landed["lines"] else [f"the other said {landed}"]
-            yield _stale_row(f"stale writer on PostgreSQL, stopped {where}", "lost its claim", place, silent + behind)
+            fault = f"stale writer{' on a bucket' if bucket else ''}, stopped {where}"
+            yield _stale_row(fault, "lost its claim", place, silent + behind)
 
 
 def stopped_writers() -> Iterator[Row]:
     """A writer is stopped on SQLite, where its lock lives on: the other one waits, or ends in one line."""
-    stops = (
-        ("ledger", "before the transaction that publishes", "is still bringing"),
-        ("put", "inside it", "stays locked by another process"),
-    )
-    for step, where, said in stops:
+    for step, where in _STEPS.items():
         with restated(9, TORTURE_PATIENCE="2") as place:
             with (
                 racing(place, 1, stops=step) as (stale,),
@@ -142,7 +150,7 @@ def stopped_writers() -> Iterator[Row]:
                 stale.wake()
                 both = [stale.told(), patient.told()]
             lines = ended["lines"]
-            troubles = [] if len(lines) == 1 and said in lines[0] else [f"the hasty one said {ended}"]
+            troubles = [] if len(lines) == 1 and "is still bringing" in lines[0] else [f"the hasty one said {ended}"]
             troubles += early + [f"said: {each}" for each in both if each["lines"]]
             yield _stale_row(f"writer stopped on SQLite, {where}", "others waited or ended", place, troubles)
 
@@ -199,12 +207,12 @@ def _newest_answer(place: Place) -> Losses:
     """How what lies there differs from the last answer that the provider gave."""
     asked = place.sandbox.log.entries("dt.report", status=200)[-1].at
     truth = expected_rows(place.sandbox, PERFORMANCE, _DAY, asked)
-    return losses(truth, landed_rows(open_store(str(place.data), scratch=place.folder), PERFORMANCE, _DAY))
+    return losses(truth, landed_rows(open_store(place.data_url, scratch=place.folder), PERFORMANCE, _DAY))
 
 
 def _disagreements(place: Place) -> list[str]:
     """What the ledger says of the day that its file does not."""
-    store = open_store(str(place.data), scratch=place.folder)
+    store = open_store(place.data_url, scratch=place.folder)
     database = open_database(place.variables.get("DAGSTER_POSTGRES_URL"), place.home, lock_seconds=5)
     try:
         facts = Ledger(database).days(PERFORMANCE.key)[_DAY]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reporting_dags_tests.torture import answers, canary, changes, daemon, kills, machine, races, steps
+from reporting_dags_tests.torture import answers, canary, changes, daemon, kills, machine, meeting, races, steps
 from reporting_dags_tests.torture.row import Losses, Row, Section
 
 
@@ -13,6 +13,7 @@ def sections() -> list[Section]:
         Section(name="changes", rows=changes.rows),
         Section(name="killed at every step", rows=steps.rows),
         Section(name="races", rows=races.rows),
+        Section(name="where machines meet", rows=meeting.rows),
         Section(name="hostile machine", rows=machine.rows),
         Section(name="random kills", rows=kills.rows),
         Section(name="killed under the daemon", rows=daemon.rows, aside=True),

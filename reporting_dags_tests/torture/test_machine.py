@@ -25,7 +25,7 @@ def test_a_run_is_not_taken_for_dead_after_its_connection_was_cut(tmp_path: Path
         owner = mine.owners.enter()
         server.cut()
         assert not other.owners.alive(owner), "the server has dropped its lock"
-        mine.run(lambda _: None)
+        mine.write(lambda _: None, "test")
         assert other.owners.alive(owner)
         mine.owners.leave(owner)
         assert not other.owners.alive(owner)

@@ -174,7 +174,7 @@ class Engine:
 
     def jobs(self) -> list[JobRow]:
         """Every job of the ledger."""
-        rows = self.database.run(lambda connection: connection.execute(sa.select(tables.jobs)).all())
+        rows = self.database.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
         return [
             JobRow(
                 id=row.id,

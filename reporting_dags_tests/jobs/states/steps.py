@@ -87,14 +87,14 @@ class Steps:
         finally:
             self._run = before
 
-    def reach(self, name: str, *, in_transaction: bool = False) -> None:
-        """The run has come to a step; no other run can do anything while a transaction is open."""
+    def reach(self, name: str) -> None:
+        """The run has come to a step."""
         run = self._run
         if run is None or run.interruption is None or run.happened:
             return
         run.count += 1
         kind = run.interruption.kind
-        if run.count < run.interruption.at or (in_transaction and kind in _SHARED):
+        if run.count < run.interruption.at:
             return
         run.happened = name
         if kind is Kind.KILL:
@@ -115,8 +115,13 @@ class SteppedDatabase(Database):
         self._steps = steps
         self._engine_in_memory = engine
 
-    def run(self, work: Callable[[sa.Connection], T]) -> T:
-        result = super().run(work)
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        result = super().read(work)
+        self._steps.reach(f"after {getattr(work, '__qualname__', 'a transaction')}")
+        return result
+
+    def write(self, work: Callable[[sa.Connection], T], lock: str, *locks: str) -> T:
+        result = super().write(work, lock, *locks)
         self._steps.reach(f"after {getattr(work, '__qualname__', 'a transaction')}")
         return result
 
@@ -166,13 +171,12 @@ class SteppedStore(LocalStore):
         super().__init__(root, private=private, label="store", variable="")
         self.root = root
         self._steps = steps
-        self._in_transaction = not private
         self._name = "raw" if private else "data"
 
-    def put(self, source: Path, key: str, last: Callable[[], None] = lambda: None) -> None:
-        self._steps.reach(f"before {self._name}.put", in_transaction=self._in_transaction)
-        super().put(source, key, last)
-        self._steps.reach(f"after {self._name}.put {key}", in_transaction=self._in_transaction)
+    def put(self, source: Path, key: str, precondition: Callable[[], None] | None = None) -> None:
+        self._steps.reach(f"before {self._name}.put")
+        super().put(source, key, precondition)
+        self._steps.reach(f"after {self._name}.put {key}")
 
     def exists(self, key: str) -> bool:
         self._steps.reach(f"before {self._name}.exists")
