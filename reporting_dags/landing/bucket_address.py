@@ -15,7 +15,7 @@ from pyarrow.fs import resolve_s3_region
 from reporting_dags.model.errors import SettingError
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, GCSConfig, RetryConfig, S3Config
+    from obstore.store import ClientConfig, GCSConfig, RetryConfig, S3Config, S3CredentialProvider
 
 Bucket: TypeAlias = S3Store | GCSStore
 
@@ -68,26 +68,22 @@ def _s3(
     parts: SplitResult, given: Mapping[str, str], endpoint: str | None, options: "ClientConfig", variable: str
 ) -> S3Store:
     bucket, prefix = _place(parts)
-    config: S3Config = {"region": given.get("region") or ("us-east-1" if endpoint else resolve_s3_region(bucket))}
+    config: S3Config = {
+        "skip_signature": False,
+        "region": given.get("region") or ("us-east-1" if endpoint else resolve_s3_region(bucket)),
+    }
     if endpoint:
         config["endpoint"] = endpoint
     if given.get("force_virtual_addressing", "").lower() in {"1", "true"}:
         config["virtual_hosted_style_request"] = True
     key = unquote(parts.username or "") or given.get("access_key", "")
+    credentials: S3CredentialProvider
     if key:
         secret = unquote(parts.password or "") or given.get("secret_key", "")
-        config |= {"access_key_id": key, "secret_access_key": secret}
-        return S3Store(bucket, prefix=prefix, config=config, client_options=options, retry_config=_RETRIES)
-    # It takes a third of a second to import, and only buckets need it.
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
-
-    try:
-        credentials = Boto3CredentialProvider()
-    except ValueError:
-        raise SettingError(
-            f"{variable}: no AWS credentials were found for s3://{bucket}",
-            advice="Fix: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role.",
-        ) from None
+        # As a provider: beside keys of the configuration, a session token of the environment would be used.
+        credentials = _given(key, secret)
+    else:
+        credentials = _of_environment(bucket, variable)
     return S3Store(
         bucket,
         prefix=prefix,
@@ -96,6 +92,23 @@ def _s3(
         retry_config=_RETRIES,
         credential_provider=credentials,
     )
+
+
+def _given(key: str, secret: str) -> "S3CredentialProvider":
+    return lambda: {"access_key_id": key, "secret_access_key": secret, "token": None, "expires_at": None}
+
+
+def _of_environment(bucket: str, variable: str) -> "S3CredentialProvider":
+    # It takes a third of a second to import, and only buckets need it.
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
+
+    try:
+        return Boto3CredentialProvider()
+    except ValueError:
+        raise SettingError(
+            f"{variable}: no AWS credentials were found for s3://{bucket}",
+            advice="Fix: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role.",
+        ) from None
 
 
 def _gcs(parts: SplitResult, endpoint: str | None, options: "ClientConfig") -> GCSStore:

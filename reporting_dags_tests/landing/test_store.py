@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import stat
+import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -344,6 +345,28 @@ def test_credentials_of_a_profile_open_a_bucket(s3: str, tmp_path: Path, monkeyp
     store = open_store(s3_address(s3, tmp_path.name).replace("ak:sk@", ""), scratch=tmp_path / "scratch")
     store.put(staged(store, b"x"), KEY, lambda: None)
     assert store.size(KEY) == 1
+
+
+def test_keys_of_an_address_are_used_whatever_the_environment_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token-of-the-environment")
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with server.accept()[0] as line:
+                asked.append(line.recv(65536))
+                line.sendall(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        store = open_store(s3_address(f"127.0.0.1:{server.getsockname()[1]}", "x"), scratch=tmp_path)
+        assert store.size(KEY) is None
+        thread.join()
+    assert b"Credential=ak/" in asked[0]
+    assert b"token-of-the-environment" not in asked[0]
 
 
 def test_a_bucket_that_is_silent_is_an_error_after_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
