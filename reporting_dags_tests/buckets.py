@@ -1,5 +1,6 @@
 """Buckets on loopback: S3 by moto, and a line to a bucket that holds requests back. For Google's see `gcs`."""
 
+import logging
 import socket
 import threading
 from collections.abc import Generator
@@ -16,6 +17,8 @@ BUCKET = "reports"
 @contextmanager
 def running_s3() -> Generator[str]:
     """An S3 server with a bucket `reports`; yields its host and port."""
+    # It would print a line a request.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
