@@ -118,7 +118,7 @@ def _bought(ledger: Ledger, report: str, days: list[date]) -> Job:
     who = Claimant(report=report, account="bench", fingerprint="query", owner=ledger.owners.enter(), run="bench")
     now = datetime.now(UTC)
     claim = ledger.claim(who, days, longest=len(days), parts=[""], halves=lambda _: (), now=now)
-    assert not isinstance(claim, Busy)  # noqa: S101 - nobody else has these days
+    assert not isinstance(claim, Busy)  # noqa: S101 - no other run wants these days
     (job,) = claim.jobs
     sent = ledger.submitted(job, Handle(id="request"), now)
     return ledger.downloaded(sent, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)

@@ -77,10 +77,11 @@ class Builds:
         mine = table.c.report.in_(reports) & table.c.day.between(min(days), max(days))
         query = sa.select(table.c.day, table.c.report, table.c.fingerprint, table.c.landed_at).where(mine)
         found: dict[date, list[tuple[str, ...]]] = {day: [] for day in days}
-        for day, *told, landed_at in self._database.read(lambda connection: connection.execute(query).tuples().all()):
+        rows = self._database.read(lambda connection: connection.execute(query).tuples().all())
+        for day, source, version, landed_at in rows:
             if day in found:
-                found[day].append((*told, landed_at.isoformat()))
-        return {day: sorted(told) for day, told in found.items()}
+                found[day].append((source, version, landed_at.isoformat()))
+        return {day: sorted(sources) for day, sources in found.items()}
 
     def build_failed(self, report: str, day: date, failure: BuildFailure) -> Sequence[BuildFailure]:
         """Note that a day could not be built.
@@ -107,8 +108,9 @@ class Builds:
         columns = (table.c.day, table.c.sources, table.c.cause, table.c.failed_at)
         query = sa.select(*columns).where(table.c.report == report).order_by(table.c.id)
         found: dict[date, list[BuildFailure]] = {}
-        for day, *told in self._database.read(lambda connection: connection.execute(query).tuples().all()):
-            found.setdefault(day, []).append(BuildFailure(*told))
+        rows = self._database.read(lambda connection: connection.execute(query).tuples().all())
+        for day, sources, cause, failed_at in rows:
+            found.setdefault(day, []).append(BuildFailure(sources, cause, failed_at))
         return found
 
 

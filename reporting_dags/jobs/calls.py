@@ -43,8 +43,8 @@ class Calls:
                     raise _denied(f"the quota of {quota.per_day} {quota.api} a day is spent", now)
                 if not newest and others + max(newest_ones, quota.kept) >= quota.per_day:
                     kept = quota.kept - newest_ones
-                    told = f"of {quota.per_day} {quota.api} a day the {kept} that are left are kept for the newest day"
-                    raise _denied(told, now)
+                    left = f"of {quota.per_day} {quota.api} a day the {kept} that are left are kept for the newest day"
+                    raise _denied(left, now)
             row = {"api": quota.api, "account": account, "job": job.id, "newest": newest, "at": now}
             connection.execute(tables.calls.insert().values(row))
 
@@ -88,6 +88,6 @@ def _spent(connection: sa.Connection, quota: Quota, account: str, now: datetime)
     return found.get(False, 0), found.get(True, 0)
 
 
-def _denied(told: str, now: datetime) -> Denied:
+def _denied(message: str, now: datetime) -> Denied:
     until = renewed(now)
-    return Denied(told, advice=f"It is renewed on {until:%Y-%m-%d} at 00:00 UTC; run again then.", retry_at=until)
+    return Denied(message, advice=f"It is renewed on {until:%Y-%m-%d} at 00:00 UTC; run again then.", retry_at=until)

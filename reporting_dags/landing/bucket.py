@@ -212,7 +212,7 @@ class _ObjectFile(io.RawIOBase):
         options: GetOptions = {"range": (self._at, end), "if_match": self._stored["e_tag"]}
         try:
             read = obstore.get(self._bucket, self._stored["path"], options=options).bytes().to_bytes()
-        except BaseError as error:
-            raise OSError(errno.EIO, f"{self._stored['path']} was replaced, or cannot be read any more") from error
+        except BaseError:
+            raise OSError(errno.EIO, f"{self._stored['path']} was replaced, or cannot be read any more") from None
         self._at = end
         return read

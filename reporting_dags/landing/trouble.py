@@ -21,7 +21,7 @@ _CLOUD_REASONS = (
     (UnauthenticatedError, "not authenticated"),
     (NotSupportedError, "the bucket does not support this operation"),
     (PreconditionError, "the object was replaced meanwhile"),
-    (GenericError, "no answer of the bucket, or an unknown one"),
+    (GenericError, "no response from the bucket, or an unexpected one"),
 )
 
 

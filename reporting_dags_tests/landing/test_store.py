@@ -376,7 +376,7 @@ def test_a_bucket_that_is_silent_is_an_error_after_a_time(tmp_path: Path, monkey
         server = f"127.0.0.1:{silent.getsockname()[1]}"
         for address in (s3_address(server, "x"), gcs_address(server, "x")):
             store = open_store(address, scratch=tmp_path)
-            with pytest.raises(StorageError, match="cannot be read: no answer of the bucket, or an unknown one"):
+            with pytest.raises(StorageError, match="cannot be read: no response from the bucket, or an unexpected one"):
                 store.sizes("")
 
 
