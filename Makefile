@@ -21,7 +21,7 @@ ui: $(RUNTIME) ## open the Dagster UI on the instance that `make demo` filled, s
 test: $(DEV) ## run the whole test suite
 	@$(BIN)/python -m pytest -n 3
 
-torture: $(DEV) ## every fault, kill and race, a row each, in about 45 minutes (OF="races" for one section)
+torture: $(DEV) ## every fault, kill and race, a row each, in about 50 minutes (OF="races" for one section)
 	@$(BIN)/python -m reporting_dags_tests.torture $(if $(OF),"$(OF)")
 
 month: $(DEV) ## a simulated month, every tick and run of it, and a table of what it cost (within 20 minutes)
