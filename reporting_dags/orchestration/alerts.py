@@ -24,7 +24,7 @@ from reporting_dags.orchestration.news import (
     newest_id,
 )
 from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
-from reporting_dags.providers.resource import SECRET
+from reporting_dags.providers.resource import secret
 from reporting_dags.providers.settings import optional
 
 _OFF = "REPORTING_ALERT_URLS is not set: nobody is told"
@@ -39,11 +39,9 @@ logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 class Alerts(dg.ConfigurableResource[Any]):
     """Where alerts go. Every address is a secret: it holds the token of its service."""
 
-    urls: str | None = Field(
-        default=None,
-        description="Addresses as apprise takes them, such as slack://…, mailto://… or json://…, with spaces between. "
-        "Unset: REPORTING_ALERT_URLS, else nobody is told.",
-        json_schema_extra=SECRET,
+    urls: str | None = secret(
+        "Addresses as apprise takes them, such as slack://…, mailto://… or json://…, with spaces between. "
+        "Unset: REPORTING_ALERT_URLS, else alerts are off."
     )
     ui: str | None = Field(
         default=None,

@@ -21,7 +21,7 @@ from reporting_dags.model.errors import SettingError, StorageError
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Provider
-from reporting_dags.providers.resource import SECRET
+from reporting_dags.providers.resource import secret
 from reporting_dags.providers.settings import optional, setting
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -86,11 +86,9 @@ class ReportingHome(dg.ConfigurableResource[Any]):
         description="Days for which raw answers are kept, 2 at least, or `forever`; older ones are removed at the end "
         f"of a run of their report. Unset: REPORTING_RAW_DAYS, else {DEFAULT_DAYS}.",
     )
-    postgres_url: str | None = Field(
-        default=None,
-        description="PostgreSQL for the job ledger, at a direct address, not of a pooler. Unset: REPORTING_LEDGER_URL, "
-        "else DAGSTER_POSTGRES_URL, else SQLite in DAGSTER_HOME.",
-        json_schema_extra=SECRET,
+    postgres_url: str | None = secret(
+        "PostgreSQL for the job ledger, at a direct address, not of a pooler. Unset: REPORTING_LEDGER_URL, "
+        "else DAGSTER_POSTGRES_URL, else SQLite in DAGSTER_HOME."
     )
     folder: str | None = Field(
         default=None,

@@ -12,8 +12,14 @@ from reporting_dags.providers.api import Pace, Provider, unpaced
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.settings import seconds
 
-SECRET: dict[str, Any] = {"dagster__is_secret": True}
-"""Marks a field that Dagster's UI masks."""
+
+def secret(description: str) -> Any:
+    """Return a field that Dagster's UI masks; None by default.
+
+    The default is made by a function, so that Dagster does not know it: where it knows one, the launchpad fills the
+    mask in, and a run that is launched with it has the mask in place of the secret.
+    """
+    return Field(default_factory=lambda: None, description=description, json_schema_extra={"dagster__is_secret": True})
 
 
 class ProviderResource(dg.ConfigurableResource[Any], ABC):

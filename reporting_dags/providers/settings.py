@@ -23,9 +23,23 @@ def base_url(value: str | None, variable: str, *, default: str) -> str:
 
 
 def optional(value: str | None, variable: str) -> str | None:
-    """`value`, else what the environment variable holds, else None; blanks count as unset."""
-    found = value if value is not None else dg.EnvVar(variable).get_value()
-    return (found or "").strip() or None
+    """Return `value`, else what the environment variable holds, else None; blanks count as unset.
+
+    A value that is a mask counts as unset, too: saved launchpad configurations of earlier releases hold such values.
+
+    Raises:
+        SettingError: the variable holds a mask.
+    """
+    if value is not None and not _is_mask(value):
+        return value.strip() or None
+    text = (dg.EnvVar(variable).get_value() or "").strip()
+    if _is_mask(text):
+        raise SettingError(f"{variable} is set to {text}, which is a mask", advice=f"Fix: set {variable} to the value.")
+    return text or None
+
+
+def _is_mask(value: str) -> bool:
+    return len(value.strip()) > 2 and not value.strip().strip("*")
 
 
 def setting(value: str | None, variable: str, *, default: str | None = None, purpose: str = "") -> str:

@@ -38,3 +38,16 @@ def test_a_base_url_that_is_none_is_named_and_not_shown(monkeypatch: pytest.Monk
     with pytest.raises(SettingError, match="SOME_VARIABLE is no plain http") as caught:
         base_url(None, "SOME_VARIABLE", default="https://usual.example")
     assert "hush" not in caught.value.line
+
+
+def test_a_mask_that_the_launchpad_filled_in_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_VARIABLE", "real")
+    assert setting("********", "SOME_VARIABLE") == "real"
+    assert setting(" *** ", "SOME_VARIABLE") == "real"
+    assert setting("**", "SOME_VARIABLE") == "**"
+
+
+def test_a_variable_that_holds_a_mask_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_VARIABLE", "********")
+    with pytest.raises(SettingError, match=r"SOME_VARIABLE is set to \*{8}, which is a mask"):
+        setting(None, "SOME_VARIABLE", default="d")

@@ -8,7 +8,7 @@ from reporting_dags.providers.api import Pace, unpaced
 from reporting_dags.providers.digital_turbine.client import BASE_URL
 from reporting_dags.providers.digital_turbine.offer_wall import KEPT, OfferWall
 from reporting_dags.providers.digital_turbine.user_level import UserLevel
-from reporting_dags.providers.resource import SECRET, ProviderResource
+from reporting_dags.providers.resource import ProviderResource, secret
 from reporting_dags.providers.settings import base_url, setting
 
 _KEYS = "API keys are made in the DT Console under User Profile"
@@ -20,12 +20,8 @@ class DigitalTurbineResource(ProviderResource):
     base_url: str | None = Field(
         default=None, description=f"Base URL of the reporting APIs. Unset: DT_BASE_URL, else {BASE_URL}."
     )
-    client_id: str | None = Field(
-        default=None, description="Client ID of the API keys. Unset: DT_CLIENT_ID.", json_schema_extra=SECRET
-    )
-    client_secret: str | None = Field(
-        default=None, description="Client secret of the API keys. Unset: DT_CLIENT_SECRET.", json_schema_extra=SECRET
-    )
+    client_id: str | None = secret("Client ID of the API keys. Unset: DT_CLIENT_ID.")
+    client_secret: str | None = secret("Client secret of the API keys. Unset: DT_CLIENT_SECRET.")
 
     @property
     def _base_url(self) -> str:

@@ -9,7 +9,7 @@ from reporting_dags.providers.api import Pace, unpaced
 from reporting_dags.providers.integr8.client import BASE_URL, FILE_HOSTS, Integr8
 from reporting_dags.providers.integr8.exports import KEPT
 from reporting_dags.providers.integr8.session import Paths
-from reporting_dags.providers.resource import SECRET, ProviderResource
+from reporting_dags.providers.resource import ProviderResource, secret
 from reporting_dags.providers.settings import base_url, optional, setting
 
 
@@ -19,7 +19,7 @@ class Integr8Resource(ProviderResource):
     base_url: str | None = Field(
         default=None, description=f"Base URL of the API. Unset: INTEGR8_BASE_URL, else {BASE_URL}."
     )
-    api_key: str | None = Field(default=None, description="API key. Unset: INTEGR8_API_KEY.", json_schema_extra=SECRET)
+    api_key: str | None = secret("API key. Unset: INTEGR8_API_KEY.")
     integration_id: str | None = Field(
         default=None, description="Id of the integration. Unset: INTEGR8_INTEGRATION_ID."
     )

@@ -5,7 +5,7 @@ from pydantic import Field
 from reporting_dags.model.clock import Clock
 from reporting_dags.providers.api import Pace, unpaced
 from reporting_dags.providers.mintegral.client import BASE_URL, AdvancedPerformance
-from reporting_dags.providers.resource import SECRET, ProviderResource
+from reporting_dags.providers.resource import ProviderResource, secret
 from reporting_dags.providers.settings import base_url, setting
 
 _KEYS = "API keys stand in the Mintegral dashboard under Account, API Tools"
@@ -17,12 +17,8 @@ class MintegralResource(ProviderResource):
     base_url: str | None = Field(
         default=None, description=f"Base URL of the API. Unset: MINTEGRAL_BASE_URL, else {BASE_URL}."
     )
-    access_key: str | None = Field(
-        default=None, description="Access key. Unset: MINTEGRAL_ACCESS_KEY.", json_schema_extra=SECRET
-    )
-    api_key: str | None = Field(
-        default=None, description="API key. Unset: MINTEGRAL_API_KEY.", json_schema_extra=SECRET
-    )
+    access_key: str | None = secret("Access key. Unset: MINTEGRAL_ACCESS_KEY.")
+    api_key: str | None = secret("API key. Unset: MINTEGRAL_API_KEY.")
 
     def client(self, clock: Clock, pace: Pace = unpaced) -> AdvancedPerformance:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""

@@ -5,7 +5,7 @@ from pydantic import Field
 from reporting_dags.model.clock import Clock
 from reporting_dags.providers.api import Pace, unpaced
 from reporting_dags.providers.orangeclick.client import BASE_URL, OrangeClick
-from reporting_dags.providers.resource import SECRET, ProviderResource
+from reporting_dags.providers.resource import ProviderResource, secret
 from reporting_dags.providers.settings import base_url, setting
 
 
@@ -15,9 +15,7 @@ class OrangeClickResource(ProviderResource):
     base_url: str | None = Field(
         default=None, description=f"Base URL of the API. Unset: ORANGECLICK_BASE_URL, else {BASE_URL}."
     )
-    api_token: str | None = Field(
-        default=None, description="Bearer token. Unset: ORANGECLICK_API_TOKEN.", json_schema_extra=SECRET
-    )
+    api_token: str | None = secret("Bearer token. Unset: ORANGECLICK_API_TOKEN.")
 
     def client(self, clock: Clock, pace: Pace = unpaced) -> OrangeClick:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
