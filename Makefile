@@ -7,10 +7,10 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test torture month mutants lint types bench docs defs lock clean
+.PHONY: help demo ui test torture month mutants lint types bench docs screenshots defs lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(RUNTIME) ## bring the last 30 days of every report home from the provider sandbox, and print a table
 	@$(BIN)/python -m reporting_dags.cli demo
@@ -48,13 +48,16 @@ bench: $(DEV) ## count the provider calls of a backfill of 90 days of every repo
 docs: $(RUNTIME) ## write the data dictionary, docs/datasets.md, from the declarations
 	@$(BIN)/python -m reporting_dags.cli docs
 
+screenshots: $(DEV) ## renew the pictures of Dagster's UI in docs/ (needs Chromium)
+	@$(BIN)/python -m reporting_dags_tests.ui.screenshots
+
 defs: $(DEV) ## check that Dagster loads every definition
 	@$(BIN)/python -m reporting_dags.cli instance
 	@DAGSTER_HOME=$(CURDIR)/.dagster VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/dg check defs
 
 lock: $(DEV) ## renew the hashed locks from pyproject.toml
-	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile $(LOCK) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(BIN)/uv pip compile $(LOCK) --extra build pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile $(LOCK) --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 
@@ -68,6 +71,7 @@ $(BIN)/python:
 $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
 	@echo "setting up $(VENV)"
 	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV): requirements-dev.lock pyproject.toml | $(BIN)/python

@@ -2,10 +2,9 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,21 +17,23 @@ from rich.console import Console
 from rich.table import Table
 
 from reporting_dags.jobs.calls import renewed
-from reporting_dags.jobs.verify import Verified, forgotten, verify
+from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.verify import Places, Verified, forgotten, verify
 from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.days import Window
-from reporting_dags.model.errors import DeclarationError, ReportingError, SettingError
+from reporting_dags.model.errors import DeclarationError, ReportingError, SettingError, StorageError
 from reporting_dags.model.report import Report
 
 try:
     from reporting_dags.definitions import definitions
     from reporting_dags.demo import DAYS, run_demo
-    from reporting_dags.local import HOME, command_line, make_home, sandbox, sandbox_environment
+    from reporting_dags.local import HOME, make_instance
     from reporting_dags.orchestration.home import PROJECT, OpenHome, ReportingHome, as_set
     from reporting_dags.providers.resource import ProviderResource
     from reporting_dags.reports.catalog import all_reports
     from reporting_dags.reports.dictionary import dictionary
     from reporting_dags.reports.network import NETWORK
+    from reporting_dags.ui import run_ui
 except DeclarationError as wrong:
     # Declarations are made while they are imported: the one line says it all.
     sys.exit(wrong.line)
@@ -58,8 +59,13 @@ def demo(days: int = DAYS, home: Path = HOME) -> None:
 
 @app.command()
 def instance(home: Path = HOME) -> None:
-    """Make the local instance's folder, and nothing else."""
-    make_home(home.absolute())
+    """Make the folder of an instance: dagster.yaml, workspace.yaml and .env. Files that are there stay as they are."""
+    try:
+        for line in make_instance(home.expanduser().absolute()):
+            typer.echo(line)
+    except ReportingError as error:
+        typer.echo(error.line, err=True)
+        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -69,23 +75,17 @@ def docs(file: Path = PROJECT / "docs" / "datasets.md") -> None:
 
 
 @app.command()
-def ui(port: int | None = None, home: Path = HOME) -> None:
+def ui(port: Annotated[int | None, typer.Option(min=1, max=65535)] = None, home: Path = HOME) -> None:
     """Open the Dagster UI (webserver and daemon) on the demo's instance, with the provider sandbox running.
 
-    Without a port Dagster takes 3000, or a free one when that is taken.
+    Without a port it is 3000, or the next free one when that is taken.
     """
-    _stop_in_order()
-    folder = make_home(home.absolute())
-    command = command_line("dev", "-w", str(PROJECT / "workspace.yaml"))
-    command += [] if port is None else ["--port", str(port)]
-    with sandbox() as url:
-        environment = sandbox_environment(url, folder)
-        process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)  # noqa: S603
-        try:
-            process.wait()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            process.wait()
+    try:
+        status = run_ui(home.expanduser().absolute(), port, typer.echo)
+    except ReportingError as error:
+        typer.echo(error.line, err=True)
+        status = 1
+    raise typer.Exit(status)
 
 
 _DAY = ["%Y-%m-%d"]
@@ -99,22 +99,35 @@ def verify_command(
 ) -> None:
     """Read every landed day back and compare it with the ledger: bytes, rows, every value and the sums of money.
 
-    Exits 0 only if all of it is whole. Reads the ledger of DAGSTER_HOME; changes nothing.
+    Partitions that are damaged alike are one finding, with the commands that repair them. Exits 0 only if all of it is
+    whole. Reads the ledger of DAGSTER_HOME; changes nothing.
     """
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=True)
     found: list[Verified] = []
     try:
         window = Window(first.date() if first else date.min, last.date() if last else date.max)
+        place = ReportingHome().missing_ledger(_home())
+        declared = [*map(as_set, all_reports()), NETWORK]
+        if place:
+            _chosen(reports or [], declared)
+            raise StorageError(f"no ledger in {place}: nothing has been landed by this instance")
         with _opened() as opened:
-            chosen = _chosen(reports or [], opened)
-            for verified in verify(chosen, window=window, built={NETWORK.key}, ledger=opened.ledger, data=opened.data):
+            places = Places(
+                ledger=opened.ledger,
+                data=opened.data,
+                raw=opened.raw,
+                scratch=opened.scratch,
+                now=SystemClock().now(),
+            )
+            known = [*declared, *forgotten(declared, ledger=opened.ledger, data=opened.data)]
+            chosen = _chosen(reports or [], known)
+            for verified in verify(chosen, window=window, built={NETWORK.key}, places=places):
                 found.append(verified)
                 for finding in verified.findings:
-                    console.print(
-                        f"{finding.subject}: {finding.told}", style="red" if finding.damage else None, markup=False
-                    )
-                    if finding.mend:
-                        console.print(f"    {finding.mend}", markup=False)
+                    line = f"{finding.subject}: {finding.message}"
+                    console.print(line, style="red" if finding.damage else None, markup=False)
+                    for fix in finding.fix:
+                        console.print(f"    {fix}", markup=False)
     except (ReportingError, ValueError) as error:
         console.print(error.line if isinstance(error, ReportingError) else str(error), style="red", markup=False)
         raise typer.Exit(1) from None
@@ -130,9 +143,7 @@ def verify_command(
     raise typer.Exit(0 if days and not damaged else 1)
 
 
-def _chosen(names: Sequence[str], opened: OpenHome) -> list[Report[Any]]:
-    declared = [*map(as_set, all_reports()), NETWORK]
-    known = [*declared, *forgotten(declared, ledger=opened.ledger, data=opened.data)]
+def _chosen(names: Sequence[str], known: Sequence[Report[Any]]) -> list[Report[Any]]:
     keys = {report.key for report in known}
     if unknown := [name for name in names if name not in keys]:
         raise SettingError(f"there is no report {unknown[0]}", advice=f"There are: {', '.join(sorted(keys))}")
@@ -141,41 +152,53 @@ def _chosen(names: Sequence[str], opened: OpenHome) -> list[Report[Any]]:
 
 @app.command()
 def quotas() -> None:
-    """Tell what is left today of every quota of the accounts that are connected. Asks no provider."""
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    """List the quotas and rate limits of every connected network, and what is left today. Calls no provider."""
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("calls", "a day", "left today", "of them kept for the newest day", "renewed"):
-        table.add_column(heading, justify="left" if heading in {"calls", "renewed"} else "right")
-    clock = SystemClock()
+    for heading in ("calls", "a day", "left today", "reserved for latest day", "renewed", "rate limit"):
+        table.add_column(heading, justify="right" if heading in {"left today", "reserved for latest day"} else "left")
+    place = ""
     try:
-        with _opened() as opened:
+        place = ReportingHome().missing_ledger(_home())
+        with nullcontext() if place else _opened() as opened:
             for name, resource in sorted((definitions().resources or {}).items()):
                 if isinstance(resource, ProviderResource):
-                    for row in _quotas(name, resource, opened, clock):
+                    for row in _quotas(name, resource, None if opened is None else opened.ledger, SystemClock()):
                         table.add_row(*row)
     except ReportingError as error:
         console.print(error.line, style="red", markup=False)
         raise typer.Exit(1) from None
     console.print(table)
+    if place:
+        console.print(f"no ledger in {place}: this instance has made no call", markup=False)
 
 
-def _quotas(name: str, resource: ProviderResource, opened: OpenHome, clock: Clock) -> Generator[tuple[str, ...]]:
+def _quotas(name: str, resource: ProviderResource, ledger: Ledger | None, clock: Clock) -> Generator[tuple[str, ...]]:
+    """Rows of the table; without a ledger nothing is spent."""
     try:
         provider = resource.client(clock)
     except SettingError as error:
-        yield (name, "", "", "", error.message.partition(":")[0])
+        yield (name, f"not connected: {error.message.partition(':')[0]}")
         return
     with closing(provider):
-        for quota in provider.quotas:
-            left = opened.ledger.calls.left(quota, opened.ledger.accounts.of(provider.account), clock.now())
-            if left is not None:
-                at = f"{renewed(clock.now()):%Y-%m-%d %H:%M} UTC"
-                yield (quota.api, str(quota.per_day), str(left[0]), str(left[1]), at)
+        rates = ", ".join(f"{rate.per_minute} a minute" for rate in provider.rates) or "none"
+        at = f"{renewed(clock.now()):%Y-%m-%d %H:%M} UTC"
+        limited = [quota for quota in provider.quotas if quota.per_day is not None]
+        for quota in limited:
+            left = (quota.per_day, quota.kept)
+            if ledger is not None:
+                left = ledger.calls.left(quota, ledger.accounts.of(provider.account), clock.now()) or left
+            yield (quota.api, str(quota.per_day), str(left[0]), str(left[1]), at, rates)
+        if not limited:
+            yield (name, "no daily quota", "", "", "", rates)
 
 
-@contextmanager
-def _opened() -> Generator[OpenHome]:
-    """The places of DAGSTER_HOME, with the settings that a run started in this folder would have."""
+def _home() -> Path:
+    """DAGSTER_HOME, with the settings that a run started in this folder would have.
+
+    Raises:
+        SettingError: it is not set, or is no folder.
+    """
     # Dagster's commands read the .env of the folder in which they run, above all else.
     os.environ.update({name: value for name, value in dotenv_values(Path.cwd() / ".env").items() if value is not None})
     home = os.environ.get("DAGSTER_HOME", "")
@@ -184,6 +207,12 @@ def _opened() -> Generator[OpenHome]:
             f"DAGSTER_HOME is {'no folder' if home else 'not set'}",
             advice="Set it to the instance whose ledger is meant.",
         )
+    return Path(home)
+
+
+@contextmanager
+def _opened() -> Generator[OpenHome]:
+    """The ledger, which exists, and the stores of DAGSTER_HOME."""
     with dg.DagsterInstance.ephemeral() as instance, ReportingHome().open(instance) as opened:
         yield opened
 

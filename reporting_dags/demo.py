@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pyarrow as pa
@@ -18,26 +19,38 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from reporting_dags.definitions import definitions
 from reporting_dags.jobs.combining import due
 from reporting_dags.jobs.due import due_days
+from reporting_dags.jobs.standing import CONTROL_TOTALS
 from reporting_dags.landing.read import read_days, read_snapshot
 from reporting_dags.landing.sums import Sums
-from reporting_dags.local import command_line, make_home, sandbox, sandbox_environment
+from reporting_dags.local import change_settings, command_line, make_home, sandbox, sandbox_environment, start_on
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.column import MIXED
-from reporting_dags.model.days import SNAPSHOT, Window, stretches
+from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window, stretches
 from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.checks import BLOCKING, WARNINGS
 from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set, start_date
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.network import COMBINATION, SUMS_MATCH
+from reporting_dags.orchestration.late import late_tick, new_tick
+from reporting_dags.orchestration.network_build import COMBINATION, SUMS_MATCH
+from reporting_dags.orchestration.partitions import first_partitions
+from reporting_dags.orchestration.settling import KEY as SETTLING
+from reporting_dags.orchestration.tick import Cursor
+from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK, SOURCES
+from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 
 DAYS = 30
 _RECENT_CHECKS = 10_000
 _AT_ONCE = 2
+_RESTATED = "dt_offer_wall/performance"
+"""The report of which the demo shows how days are restated."""
+_MOST_TICKS = 20
+_TICK_SECONDS = 0.5
 _MONEY = ("publisher_revenue", "revenue", "earnings", "spend")
 
 
@@ -67,16 +80,20 @@ def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
     with sandbox() as url:
         environment = sandbox_environment(url, home)
         with _environment(environment):
-            demo = _Demo(home, days, environment, console)
+            demo = Demo(home, days, environment, console)
+            first = demo.first_partition()
+            start_on(first, home)
             reports = all_reports()
             # Two at a time: a run is mostly Dagster's own start and events, which keep a core busy.
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
+            with demo.restatement(url), ThreadPoolExecutor(_AT_ONCE) as pool:
                 try:
                     list(pool.map(demo.bring_home, reports))
                 except BaseException:
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
             demo.build_network()
+            demo.check_totals(first)
+            demo.draw()
             lines = [demo.line(report) for report in (*reports, NETWORK)]
     console.print(_table(lines, days))
     for line in lines:
@@ -89,15 +106,17 @@ def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
     return whole
 
 
-class _Demo:
+class Demo:
     """One run of the demo: what is wanted of each report, and what there is of it."""
 
     def __init__(self, home: Path, days: int, environment: dict[str, str], console: Console) -> None:
         self._home = home
-        self._days = days
         self._environment = environment
         self._console = console
         self._now = SystemClock().now()
+        # One first day for all reports, so that none has a partition that the demo leaves missing.
+        newest = min(report.calendar.newest(self._now) for report in all_reports() if report.partitioned)
+        self._first = max(newest - timedelta(days=days - 1), start_date())
         with self._opened() as (opened, _):
             self._spent = {report.key: opened.ledger.calls.count(report=report.key) for report in all_reports()}
 
@@ -107,11 +126,27 @@ class _Demo:
             return Window(SNAPSHOT, SNAPSHOT)
         calendars = [source.report.calendar for source in SOURCES] if report is NETWORK else [report.calendar]
         last = max(calendar.newest(self._now) for calendar in calendars)
-        first = max(last - timedelta(days=self._days - 1), report.calendar.oldest(self._now), start_date())
+        first = max(self._first, report.calendar.oldest(self._now))
         if first > last:
             advice = "Set REPORTING_START_DATE to a day that has passed."
             raise SettingError(f"{report.key} has no day from {first} on yet", advice=advice)
         return Window(first, last)
+
+    def first_partition(self) -> date:
+        """Return the first day from which on every partition of a report has landed, or can land now.
+
+        It is the first day of the window, unless days after it are missing that the provider serves no longer: some of
+        User Level, if the last demo was weeks ago.
+        """
+        first = self._first
+        reports = [report for report in all_reports() if report.partitioned]
+        shown = first_partitions(reports, first, ReportingHome().first_requested(first), self._now)
+        with self._opened() as (_, instance):
+            for report in reports:
+                if shown[report.key] < (oldest := report.calendar.oldest(self._now)):
+                    window = Window(shown[report.key], oldest - ONE_DAY)
+                    first = max([first, *(day + ONE_DAY for day in self._unknown(report, window, instance))])
+        return first
 
     def bring_home(self, report: Report[Any]) -> None:
         """Materialize what is missing or due."""
@@ -120,6 +155,55 @@ class _Demo:
             due = due_days(as_set(report), since=window.first, ledger=opened.ledger, data=opened.data, now=self._now)
             wanted = set(due) | (self._unknown(report, window, instance) if report.partitioned else set())
         self._materialize(report, wanted)
+
+    @contextmanager
+    def restatement(self, url: str) -> Generator[None]:
+        """Let the provider restate days of one report: within this context, what it has of recent days is not final.
+
+        Only if nothing of the report has landed yet.
+        """
+        report = next((one for one in all_reports() if one.key == _RESTATED), None)
+        if report is None:
+            yield
+            return
+        with self._opened() as (opened, _):
+            landed = bool(opened.ledger.days(report.key))
+        if not landed:
+            change_settings(url, "dt", restate_days=DtSettings().restate_days)
+        yield
+        if not landed:
+            change_settings(url, "dt", restate_days=0)
+            self._materialize(report, set(self.window(report).days[-DtSettings().restate_days :]))
+
+    def check_totals(self, start: date) -> None:
+        """Compare what has landed with the control totals of the providers, by ticks of the late-data sensors."""
+        loaded, reports = definitions(), all_reports()
+        firsts = first_partitions(reports, start, ReportingHome().first_requested(start), self._now)
+        for provider in dict.fromkeys(report.provider for report in reports):
+            resource = cast("ProviderResource", (loaded.resources or {})[provider])
+            mine = [report for report in reports if report.provider == provider]
+            cursor = Cursor()
+            for _ in range(_MOST_TICKS):
+                with self._opened() as (_, instance):
+                    tick = new_tick(start, firsts, cursor)
+                    late_tick(instance, ReportingHome(), resource, mine, tick)
+                    for event in tick.events:
+                        instance.report_runless_asset_event(event)  # pyright: ignore[reportArgumentType]
+                    if not self._awaits_totals(mine, instance):
+                        break
+                time.sleep(_TICK_SECONDS)
+
+    def _awaits_totals(self, reports: list[Report[Any]], instance: dg.DagsterInstance) -> bool:
+        """Whether control totals of one of `reports` were not compared yet."""
+        keys = [dg.AssetCheckKey(key_of(report), CONTROL_TOTALS) for report in reports if report.control]
+        latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+        events = [record.event.dagster_event for record in latest.values() if record.event]
+        compared = [event.asset_check_evaluation_data.metadata.get("days_compared") for event in events if event]
+        return len([count for count in compared if count is not None]) < len(keys)
+
+    def draw(self) -> None:
+        """Materialize the picture of how reports settle."""
+        self._run(SETTLING.to_user_string())
 
     def build_network(self) -> None:
         """Build the days of network/daily that are not there yet, or of which a source has landed since."""
@@ -138,17 +222,20 @@ class _Demo:
             self._console.print(f"{report.key}: nothing is missing or due", highlight=False)
         for stretch in stretches(days):
             self._console.print(f"{report.key}: materializing {stretch}", highlight=False)
-            command = command_line("asset", "materialize", "-m", "reporting_dags.definitions")
-            command += ["--select", f'key:"{report.key}"']
-            command += ["--partition-range", f"{stretch.first}...{stretch.last}"] if report.partitioned else []
-            log = self._home / f"demo_{report.provider}_{report.name}.log"
-            with log.open("ab") as sink:
-                done = subprocess.run(  # noqa: S603 - our own command
-                    command, cwd=self._home, env=self._environment, stdout=sink, stderr=subprocess.STDOUT, check=False
-                )
-            if done.returncode:
-                told = f"{report.key} {stretch}: the run failed; its log is {log}"
-                self._console.print(told, style="red", highlight=False)
+            partitions = ["--partition-range", f"{stretch.first}...{stretch.last}"] if report.partitioned else []
+            self._run(report.key, *partitions)
+
+    def _run(self, key: str, *partitions: str) -> None:
+        command = command_line("asset", "materialize", "-m", "reporting_dags.definitions")
+        command += ["--select", f'key:"{key}"', *partitions]
+        log = self._home / f"demo_{key.replace('/', '_')}.log"
+        with log.open("ab") as sink:
+            done = subprocess.run(  # noqa: S603 - our own command
+                command, cwd=self._home, env=self._environment, stdout=sink, stderr=subprocess.STDOUT, check=False
+            )
+        if done.returncode:
+            text = f"{' '.join([key, *partitions[1:]])}: the run failed; its log is {log}"
+            self._console.print(text, style="red", highlight=False)
 
     def line(self, report: Report[Any]) -> Line:
         """What there is of a report now: rows and money as they lie in its files, checks as Dagster recorded them."""

@@ -1,37 +1,124 @@
-"""The local instance of the make targets: a folder made from the root's `dagster.yaml`, and a sandbox beside it."""
+"""Folders of instances: the local one of the make targets, with a sandbox beside it, and those of users."""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import requests
-import yaml
+from dotenv import dotenv_values, set_key
 
-from reporting_dags.model.errors import Failed, StorageError
+from reporting_dags.model.errors import Failed, SettingError, StorageError
 from reporting_dags.orchestration.home import PROJECT
 from reporting_dags.sandbox.digital_turbine.user_level import apps_of
 
 HOME = PROJECT / ".dagster"
 _PATIENCE_SECONDS = 30
-_NOT_INHERITED = frozenset({"DAGSTER_POSTGRES_URL", "REPORTING_RAW_URL", "REPORTING_JOB_TIMEOUT_SECONDS"})
+_SANDBOX_ONLY = frozenset(
+    {
+        "DAGSTER_HOME",
+        "DAGSTER_POSTGRES_URL",
+        "REPORTING_LEDGER_URL",
+        "REPORTING_RAW_URL",
+        "REPORTING_JOB_TIMEOUT_SECONDS",
+    }
+)
+_PROVIDERS = ("DT_", "MINTEGRAL_", "ORANGECLICK_", "INTEGR8_")
+_START = "REPORTING_START_DATE"
 
 
 def make_home(home: Path = HOME) -> Path:
-    """Write the local instance's settings: the production instance's, but with embedded storage."""
-    source = PROJECT / "dagster.yaml"
-    try:
-        settings = yaml.safe_load(source.read_text(encoding="utf-8"))
-        del settings["storage"]
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (home / "dagster.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"the local instance {home} cannot be written: {error.strerror}") from None
+    """Make the folder of an instance, with the project's `dagster.yaml`; one that is there stays as it is.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    _make_folder(home, ["dagster.yaml"])
     return home
+
+
+def make_instance(home: Path) -> list[str]:
+    """Make the folder of a user's instance, in which Dagster's commands run without options.
+
+    It holds the project's `dagster.yaml` and `workspace.yaml`, and a `.env` made from `.env.example`; but no `.env` in
+    the folder of the demo, which never has real accounts. Files that are there stay as they are.
+
+    Returns:
+        What a user must know, a line each.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    differing = _make_folder(home, ["dagster.yaml", "workspace.yaml"])
+    lines = [
+        f"{home / name} differs from {PROJECT / name} and was not changed. Compare them after an upgrade"
+        for name in differing
+    ]
+    if home == HOME:
+        return lines
+    settings, earlier = home / ".env", PROJECT / ".env"
+    if not os.path.lexists(settings):
+        _write(settings, _read(PROJECT / ".env.example"))
+        if earlier.exists():
+            lines.append(f"commands that run in {home} do not read {earlier}. Fix: move its settings to {settings}")
+    lines.append(f"fill in {settings}, then: cd {shlex.quote(str(home))} && export DAGSTER_HOME=$PWD && dagster dev")
+    return lines
+
+
+def _make_folder(home: Path, names: Sequence[str]) -> list[str]:
+    """Copy files of the project into `home` where they are missing; return the names of those that differ."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"the instance's folder {home} cannot be made: {error.strerror}") from None
+    differing: list[str] = []
+    for name in names:
+        text = _read(PROJECT / name)
+        if not os.path.lexists(home / name):
+            _write(home / name, text)
+        elif _read(home / name) != text:
+            differing.append(name)
+    return differing
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise StorageError(f"{path} cannot be read: {reason}") from None
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read, at once: a process that is killed leaves no half of it."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.touch(mode=0o600)
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def start_on(first: date, home: Path) -> None:
+    """Let the partitions of every report begin on `first`, for all processes of Dagster that run in `home`.
+
+    Raises:
+        StorageError: the folder's `.env` cannot be written.
+    """
+    settings = home / ".env"
+    if not os.path.lexists(settings):
+        _write(settings, "# `make demo` sets this to the first day of its data.\n")
+    try:
+        set_key(settings, _START, first.isoformat(), quote_mode="never")
+    except OSError as error:
+        raise StorageError(f"{settings} cannot be written: {error.strerror}") from None
 
 
 @contextmanager
@@ -39,10 +126,15 @@ def sandbox() -> Generator[str]:
     """The address of a provider sandbox that runs as long as this context."""
     with TemporaryDirectory(prefix="reporting_sandbox_") as folder:
         ready = Path(folder) / "ready"
-        command = [sys.executable, "-m", "reporting_dags.sandbox", "--port", "0", "--ready-file", str(ready)]
-        process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL)  # noqa: S603 - our own module
+        command = guarded(sys.executable, "-m", "reporting_dags.sandbox", "--port", "0", "--ready-file", str(ready))
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+        )
         try:
-            yield _address(process, ready)
+            address = _address(process, ready)
+            # What the demo has landed is final, and stays so: it is another sandbox that runs beside the UI later.
+            change_settings(address, "dt", restate_days=0)
+            yield address
         finally:
             process.terminate()
             process.wait()
@@ -61,10 +153,29 @@ def _address(process: subprocess.Popen[bytes], ready: Path) -> str:
 
 
 def sandbox_environment(url: str, home: Path = HOME) -> dict[str, str]:
-    """The environment in which every provider is the sandbox, and state lies in the local instance."""
-    mine = {"DAGSTER_HOME": str(home), "REPORTING_POLL_SECONDS": "0.2", "PYTHONPATH": str(PROJECT)}
-    kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    return {**kept, **mine, **sandbox_accounts(url)}
+    """Return the environment in which every provider is the sandbox, and state lies in the local instance.
+
+    Raises:
+        SettingError: the `.env` of `home`, which Dagster puts above the environment, names other accounts or places.
+    """
+    if foreign := sorted(name for name, value in dotenv_values(home / ".env").items() if value and _is_foreign(name)):
+        raise SettingError(
+            f"{home / '.env'} sets {', '.join(foreign)}: demo and UI would not use the sandbox",
+            advice="Fix: remove the lines from it, or name another folder with --home.",
+        )
+    own = {"DAGSTER_HOME": str(home), "REPORTING_POLL_SECONDS": "0.2", "PYTHONPATH": str(PROJECT)}
+    inherited = {name: value for name, value in os.environ.items() if not _is_foreign(name)}
+    return {**inherited, **own, **sandbox_accounts(url)}
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether a variable names an account, or a place for state, that is not the sandbox's."""
+    return name in _SANDBOX_ONLY or name.startswith(_PROVIDERS)
+
+
+def change_settings(url: str, provider: str, **values: object) -> None:
+    """Change settings of one provider of the sandbox at `url`."""
+    requests.post(f"{url}/_sandbox/settings", json={provider: values}, timeout=_PATIENCE_SECONDS).raise_for_status()
 
 
 def sandbox_accounts(url: str, account: str = "ordinary") -> dict[str, str]:
@@ -85,6 +196,11 @@ def sandbox_accounts(url: str, account: str = "ordinary") -> dict[str, str]:
         "INTEGR8_API_KEY": accounts["integr8"]["api_key"],
         "INTEGR8_INTEGRATION_ID": accounts["integr8"]["integration_id"],
     }
+
+
+def guarded(*command: str) -> list[str]:
+    """Return a command line that runs `command` until it ends or the standard input closes, a pipe of the caller."""
+    return [sys.executable, "-m", "reporting_dags.guarded", *command]
 
 
 def command_line(*arguments: str) -> list[str]:

@@ -74,7 +74,13 @@ class Asking:
             raise WindowExpired(refused.message, advice=refused.advice)
         if refused is not None:
             raise refused
-        handle = self._bench.provider.submit(self._report, job.request, self.meter(job))
+        began = self._bench.clock.now()
+        try:
+            handle = self._bench.provider.submit(self._report, job.request, self.meter(job))
+        except Unavailable as error:
+            if error.unreachable and not error.ambiguous:
+                self._bench.ledger.calls.take_back(job, began)
+            raise
         self._bench.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
         return self._bench.ledger.submitted(job, handle, self._bench.clock.now(), self._bench.provider.ahead)
 

@@ -24,13 +24,20 @@ class FailedBuild:
 
     Attributes:
         day: the partition.
-        line: outcome, cause, what to do, and when it is tried again.
+        error: why.
+        next_attempt: when it is tried again.
         is_new: whether it has not failed for this cause with these sources before.
     """
 
     day: date
-    line: str
+    error: ReportingError
+    next_attempt: str
     is_new: bool
+
+    @property
+    def line(self) -> str:
+        """Outcome, cause, what to do, and when it is tried again."""
+        return f"{self.error.outcome}: {self.error.line.removesuffix('.')}. Next attempt: {self.next_attempt}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +61,14 @@ def failed(combination: Combination, day: date, error: ReportingError, *, ledger
     Raises:
         StorageError: the ledger refuses.
     """
-    line = f"{error.outcome}: {error.line}"
     if not ledger.landed_sources(_keys(combination), [day])[day]:
-        return FailedBuild(day=day, line=line, is_new=True)
+        return FailedBuild(day=day, error=error, next_attempt="when one of its sources lands", is_new=True)
     failure = BuildFailure(sources=_sources(combination, [day], ledger)[day], cause=error.message, failed_at=now)
     before = ledger.build_failed(combination.report.key, day, failure)
     until = _until([*before, failure], day, now) or now
-    again = f"Next attempt: when one of its sources lands again, or on {_at(until)}"
+    again = f"when one of its sources lands again, or on {_at(until)}"
     is_new = all(other.cause != failure.cause for other in before)
-    return FailedBuild(day=day, line=f"{line.removesuffix('.')}. {again}", is_new=is_new)
+    return FailedBuild(day=day, error=error, next_attempt=again, is_new=is_new)
 
 
 def held_back(combination: Combination, days: Collection[date], *, ledger: Ledger, now: datetime) -> dict[date, Held]:

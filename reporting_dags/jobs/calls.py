@@ -50,6 +50,12 @@ class Calls:
 
         self._database.write(work, job.report, f"quota {quota.api} {account}")
 
+    def take_back(self, job: Job, since: datetime) -> None:
+        """Forget the calls for `job` that were counted from `since` on, and that never reached the provider."""
+        table = tables.calls
+        query = table.delete().where(table.c.job == job.id, table.c.at >= since)
+        self._database.write(lambda connection: connection.execute(query), job.report)
+
     def left(self, quota: Quota, account: str, now: datetime) -> tuple[int, int] | None:
         """How many calls are left today, and how many of them are kept for the newest day; None without a limit."""
         if quota.per_day is None:

@@ -93,6 +93,13 @@ class Claims:
         rows = self._database.read(lambda connection: open_rows(connection, report))
         return [replace(_leftover(row), run=self._live_run(row)) for row in rows]
 
+    def jobs(self, report: str, ids: Collection[str]) -> dict[str, Leftover]:
+        """The jobs of a report that have these ids, as far as the ledger knows them; closed ones as `DOWNLOADED`."""
+        table = tables.jobs
+        query = sa.select(table).where(table.c.report == report, table.c.id.in_(ids))
+        rows = self._database.read(lambda connection: connection.execute(query).all()) if ids else []
+        return {row.id: _leftover(row) for row in rows}
+
     def close_superseded(self, report: str, now: datetime) -> list[Window]:
         """Close the open jobs of which no day is left to land, unless a live run holds them; returns their windows.
 

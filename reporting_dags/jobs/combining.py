@@ -6,7 +6,7 @@ landed them and however close together; so nothing depends on having seen an eve
 
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -21,11 +21,13 @@ from reporting_dags.jobs.builds import Build
 from reporting_dags.jobs.entity_history import KnownCurrencies, Period, catch_up
 from reporting_dags.jobs.job import LandedFacts
 from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.verify import noted
 from reporting_dags.landing.combine import Source, summed
 from reporting_dags.landing.hashing import fingerprint
 from reporting_dags.landing.spool import sha256_of
 from reporting_dags.landing.store import Store
 from reporting_dags.landing.sums import Sums, total_of
+from reporting_dags.landing.verify import read_back
 from reporting_dags.landing.workspace import workspace
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT
@@ -153,6 +155,50 @@ def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, c
                     no_currency=_without_currency(table),
                 )
     raise trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBuild:
+    """What a stored day turned out to hold.
+
+    Attributes:
+        rows: in the file.
+        sources: keys of the sources that it holds.
+        wrong: how it differs from what the ledger notes of it and of its sources, a line each.
+        no_currency: as of `Built`.
+        readable: whether it has the rows and columns of a built day; of one that has not, `wrong` alone is known.
+    """
+
+    rows: int
+    sources: Collection[str]
+    wrong: Sequence[str]
+    no_currency: Mapping[str, Mapping[str, Decimal]]
+    readable: bool = True
+
+
+def stored_build(combination: Combination, day: date, *, ledger: Ledger, data: Store) -> StoredBuild:
+    """Read a stored day, and compare it with its own row in the ledger and with those of its sources.
+
+    Raises:
+        StorageError: the store or the ledger refuses.
+    """
+    facts = ledger.days(combination.report.key)[day]
+    batches: list[pa.RecordBatch] = []
+    reading = read_back(combination.report, day, noted(facts), data, each=batches.append)
+    if reading.sums is None or not reading.declared:
+        wrong = reading.differences or ("it was built by another release",)
+        return StoredBuild(rows=reading.rows, sources=(), wrong=wrong, no_currency={}, readable=False)
+    table = pa.Table.from_batches(batches, schema=combination.report.schema)
+    wrong = list(reading.differences)
+    for texts in _wrong(combination, table, day, ledger).values():
+        wrong += texts
+    sources = ledger.versions([source.report.key for source in combination.sources], since=day, until=day)
+    return StoredBuild(
+        rows=table.num_rows,
+        sources=tuple(sources.get(day, {})),
+        wrong=wrong,
+        no_currency=_without_currency(table),
+    )
 
 
 def _table(

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import tenacity
@@ -17,7 +18,7 @@ from reporting_dags.jobs.asking import Asking
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.job import Job, JobState
 from reporting_dags.landing.spool import Spool, sha256_of
-from reporting_dags.landing.store import raw_key
+from reporting_dags.landing.store import Store, raw_key
 from reporting_dags.model.errors import (
     Deferred,
     Denied,
@@ -34,6 +35,8 @@ from reporting_dags.providers.trouble import LATER, Unavailable
 
 _DOWNLOADS = 3
 _GROWTH = 1.5
+_NETWORK_FAILURE = timedelta(seconds=90)
+"""How long a host that has never answered in this run is polled for a job: a short network failure is outlasted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class _Flight:
     interval: timedelta
     look_at: datetime
     waited: timedelta = timedelta()
+    unreachable_since: datetime | None = None
 
 
 class Driver:
@@ -145,6 +149,8 @@ class Driver:
         try:
             state = bench.provider.poll(self._report, job.request, job.handle)
         except Unavailable as error:
+            if self._is_given_up(flight, error):
+                raise
             state = Pending(error.message)
         if isinstance(state, Pending):
             self._wait(flight, state)
@@ -164,6 +170,15 @@ class Driver:
         )
         bench.log(f"{job.report} {job.request}: {size} bytes of raw answer are kept")
         return True
+
+    def _is_given_up(self, flight: _Flight, error: Unavailable) -> bool:
+        """Whether a host has been unreachable for too long. The job stays open for the next run."""
+        now = self._bench.clock.now()
+        if not error.unreachable:
+            flight.unreachable_since = None
+            return False
+        flight.unreachable_since = flight.unreachable_since or now
+        return self._bench.waits and now - flight.unreachable_since >= _NETWORK_FAILURE
 
     def _wait(self, flight: _Flight, state: Pending) -> None:
         now, job, policy = self._bench.clock.now(), flight.job, self._policy
@@ -233,7 +248,10 @@ def _breaks_off(error: BaseException) -> bool:
 
 def kept_whole(bench: Bench, report: Report[Any], job: Job) -> bool:
     """Whether the raw answer that an earlier run kept of `job` is there, and is what it was."""
+    return is_stored(bench.raw, bench.scratch, report, job)
+
+
+def is_stored(raw: Store, scratch: Path, report: Report[Any], job: Job) -> bool:
+    """Whether the raw response of `job` is in the store `raw`, with the bytes that were received."""
     key = raw_key(job.report, job.raw_sha256, report.format.suffix)
-    if not bench.raw.exists(key):
-        return False
-    return sha256_of(bench.raw.fetch(key, bench.scratch)) == job.raw_sha256
+    return raw.exists(key) and sha256_of(raw.fetch(key, scratch)) == job.raw_sha256

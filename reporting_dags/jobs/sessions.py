@@ -42,6 +42,19 @@ def engine_of(address: str, variable: str) -> sa.Engine:
     Raises:
         StorageError: the address is malformed.
     """
+    return _engine(postgres_address(address, variable), os.getpid())
+
+
+def postgres_address(address: str, variable: str) -> sa.URL:
+    """Return a PostgreSQL address in its parts.
+
+    Args:
+        address: as of `engine_of`.
+        variable: the environment variable that holds it, which errors name.
+
+    Raises:
+        StorageError: the address is malformed.
+    """
     try:
         url = sa.make_url(address)
     except (ArgumentError, ValueError):
@@ -49,7 +62,7 @@ def engine_of(address: str, variable: str) -> sa.Engine:
     # A second @ means a password that was not percent-encoded: where the host begins is anybody's guess.
     if url.get_backend_name() != "postgresql" or address.count("@") > 1:
         raise _malformed(variable)
-    return _engine(url, os.getpid())
+    return url
 
 
 def _malformed(variable: str) -> StorageError:

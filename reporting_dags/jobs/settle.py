@@ -61,10 +61,12 @@ def settling(report: Report[Any], landings: Sequence[Landing]) -> Settling:
     shares: dict[int, list[float]] = {}
     changes: dict[date, int] = {}
     for day, found in repeated.items():
-        final = found[-1].amount
+        final, ages = found[-1].amount, set[int]()
         for before, landing in zip([None, *found[:-1]], found, strict=True):
             age = max(0, (landing.asked_at - report.calendar.published_at(day)) // ONE_DAY)
-            if final:
+            # Of several landings at one age the first counts: that is what was known.
+            if final and age not in ages:
+                ages.add(age)
                 shares.setdefault(age, []).append(float(divide(landing.amount, final, decimals=_SHARE_DECIMALS)))
             if before is not None and before.fingerprint != landing.fingerprint:
                 changes[day] = age

@@ -31,6 +31,8 @@ GRACE = timedelta(minutes=45)
 """From a day's publication until it is missed."""
 DANGER = timedelta(days=3)
 """A day that is lost within so long is in danger."""
+NEEDS_ACTION = "needs_action"
+"""Fact of a check that has not passed: whether a person has to do something about it."""
 _WITHOUT_CONTROL = timedelta(days=2)
 """Days that have gone on landing for so long since the last control totals are held against nothing."""
 _LASTING = "What differs still after two landings more is not asked for again until its total changes"
@@ -68,9 +70,17 @@ def standing(report: Report[Any], known: Known, *, since: date, now: datetime) -
         now=now,
     )
     found = [_newest(facts), _missing(facts), _failed(facts), _in_danger(facts)]
+    if not (known.landed or known.bought or known.failures):
+        text = f"nothing has been requested yet: turn on the schedule of {report.provider}, or materialize partitions"
+        found = [_waiting(check.name, text) if not check.passed else check for check in found]
     if report.control is not None:
         found.append(_control(report, known, since))
     return found
+
+
+def _waiting(name: str, text: str) -> CheckResult:
+    """Return the result of a check that has not passed, and needs nothing but time."""
+    return CheckResult(name=name, passed=False, blocking=False, detail=text, facts={NEEDS_ACTION: False})
 
 
 def _newest(facts: Standing) -> CheckResult:
@@ -93,13 +103,29 @@ def _missing(facts: Standing) -> CheckResult:
         if one.why in asked and one.day not in facts.landed and facts.now >= calendar.published_at(one.day) + GRACE
     ]
     other = [one for one in facts.due if one.why is Why.MISSING and one.day in facts.landed]
-    told = f"missing: {_listed(days)}" if days else "every reachable day has landed"
+    waiting = [day for day in days if _waits(facts, day)]
+    missing = [day for day in days if day not in waiting]
+    told = "; ".join(
+        f"{text}: {_listed(some)}"
+        for text, some in (("missing", missing), ("requested, or waiting for the renewal of a quota", waiting))
+        if some
+    )
+    told = told or "all available partitions are materialized"
+    if not missing and not other and waiting:
+        return _waiting(NO_DAY_MISSING, told)
     if other:
         told += f"; {_listed([one.day for one in other])} {other[0].told}"
     if facts.wider:
         lost = next(iter(facts.wider.values()))
         told += f"; {_listed(list(facts.wider))} covers more than is requested now and stays as it is ({lost})"
-    return _result(facts, NO_DAY_MISSING, [*days, *(one.day for one in other)], told)
+    return _result(facts, NO_DAY_MISSING, [*missing, *(one.day for one in other)], told)
+
+
+def _waits(facts: Standing, day: date) -> bool:
+    """Whether a day that is missing lands without anybody's help: it was requested, or its quota is renewed."""
+    if any(one.day == day and one.why is Why.BOUGHT for one in facts.due):
+        return True
+    return any(one.retry_at is not None and one.retry_at > facts.now for one in facts.failures.get(day, ())[-1:])
 
 
 def _failed(facts: Standing) -> CheckResult:
@@ -127,13 +153,16 @@ def _lost(group: Sequence[Due], now: datetime) -> str:
 
 
 def _control(report: Report[Any], known: Known, since: date) -> CheckResult:
+    without = _without_control(known)
+    if not compared(known.landed, known.control) and not without:
+        text = "nothing to compare yet: the late-data sensor requests control totals once a day"
+        return _waiting(CONTROL_TOTALS, text)
     # What landed after the control was asked for is for the next control to judge.
     differing = differences(known.landed, known.control, known.tries)
     found = [one for one in differing if one.day >= since and (one.seen if one.lasting else one.newer)]
     told = "; ".join(map(str, found[:10])) or f"{compared(known.landed, known.control)} days add up"
     again = [one.day for one in found if not one.lasting]
     told += "" if len(again) == len(found) else f". {_LASTING}"
-    without = _without_control(known)
     return CheckResult(
         name=CONTROL_TOTALS,
         passed=not found and not without,
@@ -141,7 +170,7 @@ def _control(report: Report[Any], known: Known, since: date) -> CheckResult:
         facts={
             "days_compared": compared(known.landed, known.control),
             "count": len(found),
-            "days": _listed([one.day for one in found]),
+            "days": ranges(one.day for one in found),
         },
     )
 
@@ -157,17 +186,16 @@ def _without_control(known: Known) -> str:
 
 
 def _result(facts: Standing, name: str, days: Sequence[date], told: str) -> CheckResult:
-    listed = _listed(days)
     return CheckResult(
         name=name,
         passed=not days,
         detail=told + _mended(facts.report, days),
-        facts={"count": len(days), "days": listed},
+        facts={"count": len(days), "days": ranges(days)},
     )
 
 
 def _mended(report: Report[Any], days: Sequence[date]) -> str:
-    return f". Mended by: {mending(report, days)}" if days else ""
+    return f". Fix: {mending(report, days)}" if days else ""
 
 
 def mending(report: Report[Any], days: Sequence[date]) -> str:

@@ -2,22 +2,25 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reporting_dags.landing.dayfiles import DayFile
-from reporting_dags.landing.grain import confirmed, twice
+from reporting_dags.landing.decode import Note
+from reporting_dags.landing.grain import Repeated, confirmed, twice
 from reporting_dags.landing.guard import dropped
 from reporting_dags.landing.origin import without_origin
 from reporting_dags.landing.rowdays import DECLARE_FORM
 from reporting_dags.landing.sums import Sums
 from reporting_dags.landing.times import read_times, why_unread
-from reporting_dags.landing.totals import total_row
+from reporting_dags.landing.totals import PartSums, total_row
 from reporting_dags.landing.values import shortened
 from reporting_dags.model.column import MOMENT
 from reporting_dags.model.days import ranges
@@ -54,6 +57,44 @@ class CheckResult:
     facts: Mapping[str, int | float | str] = field(default_factory=dict[str, int | float | str])
     blocking: bool = True
     advice: str = ""
+
+
+class CheckedDay(Protocol):
+    """A day and what its rows come to, whether it is about to land or is stored."""
+
+    @property
+    def day(self) -> date:
+        """The partition."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """A local file with its rows."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        ...
+
+    @property
+    def sums(self) -> Sums:
+        """The sums of all rows."""
+        ...
+
+    @property
+    def strays(self) -> Sequence[Note]:
+        """Rows whose time lies outside of the day."""
+        ...
+
+    @property
+    def parts(self) -> Mapping[int, PartSums]:
+        """The sums of each file of the response, with and without the rows that look like totals."""
+        ...
+
+    def grain_twice(self) -> Repeated:
+        """Return the grains that several rows share; can be called once."""
+        ...
 
 
 def schema(report: Report[Any], file: DayFile) -> CheckResult:
@@ -115,7 +156,7 @@ def read_back(report: Report[Any], file: DayFile) -> None:
         )
 
 
-def grain_unique(report: Report[Any], file: DayFile) -> CheckResult:
+def grain_unique(report: Report[Any], file: CheckedDay) -> CheckResult:
     """No two rows of the day share their grain, and none is the total of the others.
 
     Keys that rows share are a warning where no document promises that they are unique.
@@ -150,7 +191,7 @@ def grain_unique(report: Report[Any], file: DayFile) -> CheckResult:
     return CheckResult(name=GRAIN_UNIQUE, passed=passed, blocking=blocking, detail=detail, facts=facts)
 
 
-def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:
+def day_and_currency(report: Report[Any], file: CheckedDay) -> CheckResult:
     """Every row and its times are of this day; every currency is declared, or looks like an ISO 4217 code."""
     currencies = file.sums.currencies()
     money = file.sums.money()
@@ -174,7 +215,7 @@ def day_and_currency(report: Report[Any], file: DayFile) -> CheckResult:
     return CheckResult(name=DAY_AND_CURRENCY, passed=True, detail=told, facts=facts)
 
 
-def _strays(report: Report[Any], file: DayFile) -> str:
+def _strays(report: Report[Any], file: CheckedDay) -> str:
     zone = report.calendar.timezone
     columns = {column.header: column for column in report.kept}
     counts: Counter[str] = Counter()

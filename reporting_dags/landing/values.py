@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reporting_dags.landing.arrow import AnyArray, lengths, matches, viewed
-from reporting_dags.model.decimals import rounded
+from reporting_dags.model.decimals import is_negligible, rounded
 from reporting_dags.model.numbers import is_number, whole_number
 
 Mask = npt.NDArray[np.bool_]
@@ -27,7 +27,7 @@ class Typed:
     Attributes:
         values: of the column's type; null where the field was empty or is bad.
         bad: rows whose text is no such value.
-        rounded: rows whose text says more than the type can hold, and were rounded to it.
+        rounded: rows whose text says more than the type can hold, and whose value is another by more than 1e-9 of it.
         nulled: rows whose text is no such value and was read as null.
     """
 
@@ -172,6 +172,6 @@ def _decimals_one_by_one(texts: AnyArray, kind: pa.Decimal128Type) -> Typed:
         near = rounded(exact, kind.scale)
         if near and near.adjusted() >= digits:
             raise ValueError(text)
-        return near, near != exact
+        return near, not is_negligible(near, exact, kind.scale)
 
     return _one_by_one(texts, kind, read)

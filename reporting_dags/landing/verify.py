@@ -1,8 +1,8 @@
 """One published file, read back from its first row to its last, against what was noted when it landed."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -55,26 +55,44 @@ class Reading:
     Attributes:
         rows: that were read.
         differences: how it differs from what was noted, a line each; none if it is whole.
+        damage: of what kind the differences are, in the same words for files that are alike; "" if there are none.
         declared: whether its columns are those that the report declares now.
+        sums: of its rows; None if it cannot be read.
     """
 
     rows: int = 0
     differences: tuple[str, ...] = ()
+    damage: str = ""
     declared: bool = False
+    sums: Sums | None = field(default=None, compare=False)
 
 
-def read_back(report: Report[Any], day: date, noted: Noted, store: Store) -> Reading:
+def read_back(
+    report: Report[Any],
+    day: date,
+    noted: Noted,
+    store: Store,
+    *,
+    each: Callable[[pa.RecordBatch], None] | None = None,
+) -> Reading:
     """Read the file of `day` and compare it with what was `noted`, a stretch of rows at a time.
 
     The data version is worked out from the rows and columns that the file has, whatever is declared now. A file that
     agrees with it and has other columns than the declaration is thus an older one, not a damaged one.
+
+    Args:
+        report: as it is declared now.
+        day: the partition.
+        noted: what was noted when it landed.
+        store: the data root.
+        each: called with each stretch of rows.
 
     Raises:
         StorageError: the store as a whole cannot be read.
     """
     key = report.file(day)
     if not store.exists(key):
-        return Reading(differences=("the file is gone",))
+        return Reading(differences=("the file is gone",), damage="the file is gone")
     told: list[str] = []
     try:
         size = store.size(key)
@@ -90,12 +108,20 @@ def read_back(report: Report[Any], day: date, noted: Noted, store: Store) -> Rea
                 rows += batch.num_rows
                 version.add(row_hashes(batch.schema.names, batch.columns))
                 sums.add(batch)
+                if each is not None:
+                    each(batch)
     except _UNREADABLE as error:
-        return Reading(differences=(*told, f"cannot be read as Parquet ({type(error).__name__})"))
+        line = f"cannot be read as Parquet ({type(error).__name__})"
+        return Reading(differences=(*told, line), damage="cannot be read as Parquet")
+    damage = "other bytes than landed" if told else ""
     told += [] if rows == noted.rows else [f"{rows} rows in place of {noted.rows}"]
     told += [] if version.text == noted.fingerprint else ["other values or columns than landed"]
-    told += _other_money(sums.money(), noted.money)
-    return Reading(rows=rows, differences=tuple(told), declared=schema.equals(report.schema, check_metadata=True))
+    other_money = list(_other_money(sums.money(), noted.money))
+    if rows != noted.rows or version.text != noted.fingerprint or other_money:
+        damage = "other rows or values than landed"
+    told += other_money
+    declared = schema.equals(report.schema, check_metadata=True)
+    return Reading(rows=rows, differences=tuple(told), damage=damage, declared=declared, sums=sums)
 
 
 def _sha256(file: pa.NativeFile) -> str:
@@ -128,6 +154,7 @@ def _as_landed(report: Report[Any], schema: pa.Schema) -> Report[Any]:
         columns=tuple(_column(field) for field in schema),
         grain=(),
         entity="",
+        hour="",
         day_from="",
         partitioned=False,
     )

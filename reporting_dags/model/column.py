@@ -1,7 +1,7 @@
 """One column of a report: the provider's header, the Arrow type it is kept in, and what it means."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -72,6 +72,7 @@ class Column:
         forms: of a time: how the provider writes it. Values of another form are refused.
         day_tolerance: of a time that tells the hour or event of its row: how far it may lie outside of the row's day.
             None of a time that may lie anywhere.
+        additive: of a measure: whether the values of rows can be added up. Users are counted once in each row.
         rest: whether it takes, as one JSON object of texts, every column of the answer that is not declared.
     """
 
@@ -92,6 +93,8 @@ class Column:
     masks: bool = False
     forms: tuple[TimeForm, ...] = (TimeForm.TEXT,)
     day_tolerance: timedelta | None = None
+    # Not in the text of a column: whether responses can be read does not depend on it.
+    additive: bool = field(default=True, repr=False)
     rest: bool = False
 
     @property
@@ -193,9 +196,17 @@ def rest(header: str, meaning: str) -> Column:
     return Column(header=header, kind=Kind.IDENTITY, type=pa.string(), meaning=meaning, rest=True)
 
 
-def measure(header: str, meaning: str, *, unit: str, aliases: tuple[str, ...] = ()) -> Column:
-    """A count: a 64-bit integer that may be missing."""
-    return Column(header=header, kind=Kind.MEASURE, type=pa.int64(), meaning=meaning, unit=unit, aliases=aliases)
+def measure(header: str, meaning: str, *, unit: str, aliases: tuple[str, ...] = (), additive: bool = True) -> Column:
+    """A count: a 64-bit integer that may be missing; `additive` as of `Column`."""
+    return Column(
+        header=header,
+        kind=Kind.MEASURE,
+        type=pa.int64(),
+        meaning=meaning,
+        unit=unit,
+        aliases=aliases,
+        additive=additive,
+    )
 
 
 def money(

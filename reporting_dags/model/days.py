@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
+from dateutil.tz import datetime_exists
 
 ONE_DAY = timedelta(days=1)
 SNAPSHOT = date(1970, 1, 1)
@@ -63,13 +64,30 @@ def ranges(days: Iterable[date], *, most: int | None = None) -> str:
     return ", ".join(map(str, found[:most])) + more
 
 
+def days_in(text: str) -> set[date]:
+    """Return the days of a text that `ranges` wrote; none of an empty text.
+
+    Raises:
+        ValueError: it is no such text.
+    """
+    days: set[date] = set()
+    for part in filter(None, text.split(", ")):
+        if part == str(Window(SNAPSHOT, SNAPSHOT)):
+            days.add(SNAPSHOT)
+            continue
+        first, _, last = part.partition("...")
+        days.update(Window(date.fromisoformat(first), date.fromisoformat(last or first)).days)
+    return days
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """When a provider has the days of a report, and for how long.
 
     Attributes:
         timezone: IANA name of the zone in which the report's days begin and end.
-        published_after: time from the end of a day until its data is out.
+        published_after: from midnight at the end of a day until the provider publishes it, by the clock of the report's
+            time zone; whole minutes.
         restated_at: ages in days, counted from publication, at which a day is worth pulling again; empty if never.
         first_day: the provider's own first day, where it has one.
         reach_days: how many days back the provider serves, where it counts in days.
@@ -88,8 +106,14 @@ class Calendar:
         return now.astimezone(ZoneInfo(self.timezone)).date()
 
     def published_at(self, day: date) -> datetime:
-        """When the data of `day` is out, in UTC; a day's length in its own zone (23, 24 or 25 hours) counts."""
-        return self.begins_at(day + ONE_DAY) + self.published_after
+        """Return when the provider publishes `day`, in UTC: at the same time of day in the report's zone all year."""
+        midnight = datetime.combine(day + ONE_DAY, time(), tzinfo=ZoneInfo(self.timezone))
+        # Python adds to the local time. One that clocks show twice is the second, as Dagster has it in its partitions;
+        # one that they skip is the time at which they go on.
+        local = (midnight + self.published_after).replace(fold=1)
+        while not datetime_exists(local):
+            local += timedelta(minutes=1)
+        return local.astimezone(UTC)
 
     def begins_at(self, day: date) -> datetime:
         """The moment, in UTC, at which `day` begins in the report's time zone."""

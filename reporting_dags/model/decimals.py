@@ -70,6 +70,14 @@ def rounded(amount: Decimal, decimals: int) -> Decimal:
     return amount.quantize(Decimal((0, (1,), -decimals)), context=_ROUNDING)
 
 
+def is_negligible(near: Decimal, exact: Decimal, decimals: int) -> bool:
+    """Whether `near`, which is `exact` rounded at `decimals` digits, differs from it by at most 1e-9 of its value."""
+    if near == exact or exact.adjusted() >= 9 - decimals:
+        return True
+    # What is rounded to zero need not be computed, however small it is.
+    return bool(near) and abs(Fraction(near) - Fraction(exact)) <= abs(Fraction(exact)) / 10**9
+
+
 def from_units(units: int, decimals: int) -> Decimal:
     """The amount that is `units` of its last digit, with `decimals` digits after the point."""
     return Decimal((int(units < 0), tuple(int(digit) for digit in str(abs(units))), -decimals))

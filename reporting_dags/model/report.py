@@ -134,6 +134,8 @@ class Report(Generic[QueryT_co]):
         after = as_given(calendar.published_after)
         if not isinstance(after, timedelta):
             self._refuse("published_after", f"{after!r} is no length of time, such as timedelta(hours=6)")
+        if after < timedelta() or after % timedelta(minutes=1):
+            self._refuse("published_after", f"{after} must be whole minutes, 0 or more")
 
     def _check_sources(self) -> None:
         headers = {column.header: column for column in self.columns}

@@ -1,6 +1,6 @@
 """The asset checks of every report: what landing verified of each day, and how its volume compares with others."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from fractions import Fraction
 from statistics import median
@@ -8,17 +8,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reporting_dags.jobs.entity_history import Listed
 from reporting_dags.jobs.job import LandedFacts
-from reporting_dags.jobs.standing import mending
+from reporting_dags.jobs.result import DayResult
+from reporting_dags.jobs.standing import CONTROL_TOTALS, STANDING, mending
 from reporting_dags.landing.entities import Weights, lost, weights
 from reporting_dags.landing.land import CheckResult
 from reporting_dags.landing.store import Store
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
+from reporting_dags.orchestration.home import OpenHome
 from reporting_dags.orchestration.keys import key_of
 
 GRAIN_UNIQUE = "grain_unique"
@@ -30,6 +33,8 @@ BLOCKING: Mapping[str, str] = {
 }
 VOLUME = "volume"
 ENTITIES = "entities"
+GONE = "gone"
+"""Metadata of a result: the names of what is gone."""
 HOURS = "hours"
 SOURCES_LANDED = "sources_landed"
 CURRENCY_KNOWN = "currency_known"
@@ -39,17 +44,12 @@ _HISTORY = 14
 _ENOUGH = 5
 _FACTOR = 2.0
 _LOST_SHARE = Fraction(1, 20)
+_NAMED = 10
 
 
 def has_entities(report: Report[Any]) -> bool:
     """Whether the report tells by day which apps, sites or offers earned."""
     return bool(report.entity) and report.partitioned
-
-
-def names(report: Report[Any]) -> list[str]:
-    """The checks that are made of each day as it lands."""
-    entities = has_entities(report) or not report.partitioned
-    return [*BLOCKING, VOLUME, *([ENTITIES] if entities else []), *([HOURS] if report.hour else [])]
 
 
 def check_specs(report: Report[Any], partitions: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
@@ -77,6 +77,10 @@ def check_specs(report: Report[Any], partitions: dg.PartitionsDefinition[str] | 
     if report.hour:
         text = "Every hour of the day has rows, unless the day has none at all. A warning only."
         specs.append(dg.AssetCheckSpec(HOURS, asset=key, description=text, partitions_def=partitions))
+    if report.partitioned:
+        # Of the report as a whole, not of a partition.
+        names = [name for name in STANDING if name != CONTROL_TOTALS or report.control is not None]
+        specs += [dg.AssetCheckSpec(name, asset=key, description=STANDING[name]) for name in names]
     return specs
 
 
@@ -100,13 +104,14 @@ def entities_check(report: Report[Any], day: date, data: Store, *, earlier: Weig
             gone[name] = max(share, gone.get(name, Fraction()))
     share = sum(gone.values(), Fraction())
     passed = share <= _LOST_SHARE
-    told = f"; gone: {', '.join(list(gone)[:10])}, {float(share):.1%} of what was earned" if gone else ""
+    largest = [name for name, one in gone.items() if one > _LOST_SHARE] or list(gone)
+    told = f"; gone: {', '.join(list(gone)[:_NAMED])}, {float(share):.1%} of what was earned" if gone else ""
     mended = "" if passed else f". If that cannot be, ask again: {mending(report, [day])}"
     return CheckResult(
         name=ENTITIES,
         passed=passed,
         detail=f"{len(now)} of {report.entity}{told}{mended}",
-        facts={"entities": len(now), "lost": len(gone), "lost_share": float(share)},
+        facts={"entities": len(now), "lost": len(gone), "lost_share": float(share), **_gone_names(largest)},
     )
 
 
@@ -115,16 +120,23 @@ def list_check(report: Report[Any], listed: Listed) -> CheckResult:
     gone = len(listed.gone)
     share = Fraction(gone, listed.before) if gone else Fraction()
     passed = share <= _LOST_SHARE
-    more = f" and {gone - 10} more" if gone > 10 else ""
-    told = f"; gone: {', '.join(listed.gone[:10])}{more}, {float(share):.1%} of the snapshot before" if gone else ""
+    more = f" and {gone - _NAMED} more" if gone > _NAMED else ""
+    told = f"; gone: {', '.join(listed.gone[:_NAMED])}{more}, {float(share):.1%} of the snapshot before" if gone else ""
     command = f"dagster asset materialize -m reporting_dags.definitions --select {report.key}"
     fix = "" if passed else f". What was known of them is kept. Fix: if they exist at the provider, {command}"
     return CheckResult(
         name=ENTITIES,
         passed=passed,
         detail=f"{listed.entities} entities{told}{fix}",
-        facts={"entities": listed.entities, "lost": gone, "lost_share": float(share)},
+        facts={"entities": listed.entities, "lost": gone, "lost_share": float(share), **_gone_names(listed.gone)},
     )
+
+
+def _gone_names(names: Iterable[str]) -> dict[str, str]:
+    """Return the metadata that names what is gone, the same for every day on which the same is gone."""
+    found = sorted(names)
+    more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
+    return {GONE: ", ".join([*found[:_NAMED], *more])} if found else {}
 
 
 def _weights_before(report: Report[Any], day: date, data: Store) -> Weights:
@@ -138,8 +150,11 @@ def _weights_before(report: Report[Any], day: date, data: Store) -> Weights:
 def hours_check(report: Report[Any], day: date, data: Store) -> CheckResult:
     """Whether every hour of the day, which may have 23 or 25 of them, has rows."""
     (column,) = (column.name for column in report.kept if column.header == report.hour)
-    with data.open(report.file(day)) as file:
-        moments = set(pq.read_table(file, columns=[column]).column(column).to_pylist())
+    try:
+        with data.open(report.file(day)) as file:
+            moments = set(pq.read_table(file, columns=[column]).column(column).to_pylist())
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise data.trouble("read", error) from None
     begins = report.calendar.begins_at(day)
     hours = [begins + timedelta(hours=n) for n in range(report.calendar.hours(Window(day, day)))]
     missing = [hour for hour in hours if hour not in moments] if moments else []
@@ -159,43 +174,42 @@ def blocks(check: CheckResult) -> bool:
     return check.blocking and check.name not in WARNINGS
 
 
-def severity(*checks: CheckResult) -> dg.AssetCheckSeverity:
-    """Of the result of one check on one or more days."""
-    return dg.AssetCheckSeverity.ERROR if any(map(blocks, checks)) else dg.AssetCheckSeverity.WARN
+def severity(check: CheckResult) -> dg.AssetCheckSeverity:
+    """Return the severity of a result."""
+    return dg.AssetCheckSeverity.ERROR if blocks(check) else dg.AssetCheckSeverity.WARN
 
 
-def evaluation(report: Report[Any], day: date, check: CheckResult) -> dg.AssetCheckEvaluation:
-    """One day's result of one check, as the event that Dagster records."""
-    return dg.AssetCheckEvaluation(
-        asset_key=key_of(report),
-        check_name=check.name,
-        passed=check.passed,
-        metadata=dict(check.facts),
-        severity=severity(check),
-        description=check.detail,
-        blocking=blocks(check),
-        partition=day.isoformat() if report.partitioned else None,
-    )
+def day_checks(report: Report[Any], result: DayResult, opened: OpenHome) -> tuple[CheckResult, ...]:
+    """Return the checks of a day that has landed: what landing verified, and how the day compares with others."""
+    before = result.evidence.restatement
+    compared = comparisons(report, result.day, opened, earlier=before.entities if before else None)
+    return (*result.checks, *compared)
 
 
-def summaries(report: Report[Any], days: Mapping[date, Sequence[CheckResult]]) -> Iterator[dg.AssetCheckResult]:
-    """One result a check for the run as a whole: passed when no day failed it.
+def comparisons(
+    report: Report[Any], day: date, opened: OpenHome, *, earlier: Weights | None = None
+) -> list[CheckResult]:
+    """Return the checks that compare a stored day with others: its rows, what earns, its hours.
 
-    A run over one day records it under that day, so it says what was found on the day. A run in which no day came as
-    far as being checked has none: nothing was found, and the step fails.
+    Args:
+        report: the report.
+        day: the partition.
+        opened: where it is stored.
+        earlier: what earned in the version of the day before this one, if there was one.
+
+    Raises:
+        StorageError: the day cannot be read.
     """
-    for name in dict.fromkeys(check.name for checks in days.values() for check in checks):
-        told = [(day, check) for day, checks in days.items() for check in checks if check.name == name]
-        failed = [f"{day}: {check.detail}" for day, check in told if not check.passed]
-        facts: dict[str, int | float | str] = {"days_checked": len(told), "days_failed": len(failed)}
-        description = "; ".join(failed[:3]) or f"{len(told)} days passed"
-        if len(days) == 1:
-            facts, description = dict(told[0][1].facts), told[0][1].detail
-        yield dg.AssetCheckResult(
-            asset_key=key_of(report),
-            check_name=name,
-            passed=not failed,
-            severity=severity(*(check for _, check in told)),
-            description=description,
-            metadata=facts,
-        )
+    landed = opened.ledger.days(report.key)
+    if report.partitioned and not landed[day].rows:
+        names = [VOLUME, *([ENTITIES] if has_entities(report) else []), *([HOURS] if report.hour else [])]
+        detail = "the provider confirmed that the day has no rows: not compared with other days"
+        return [CheckResult(name=name, passed=True, detail=detail, facts={"rows": 0}) for name in names]
+    found = [volume_check(day, landed[day].rows, landed)]
+    if has_entities(report):
+        found.append(entities_check(report, day, opened.data, earlier=earlier))
+    elif not report.partitioned:
+        found.append(list_check(report, opened.ledger.listed(report.key, landed[day].asked_at)))
+    if report.hour:
+        found.append(hours_check(report, day, opened.data))
+    return found

@@ -1,6 +1,6 @@
 """Where reports come home to: the ledger, the data root and the raw store, as one Dagster resource."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -12,12 +12,14 @@ from pydantic import Field
 
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import open_database
+from reporting_dags.jobs.first_days import first_requested
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.rates import Rates
+from reporting_dags.jobs.read_only import missing_ledger
 from reporting_dags.jobs.retention import DEFAULT_DAYS, raw_kept_for
 from reporting_dags.landing.store import Store, open_store
 from reporting_dags.model.clock import Clock
-from reporting_dags.model.errors import SettingError, StorageError
+from reporting_dags.model.errors import ReportingError, SettingError, StorageError
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Provider
@@ -112,8 +114,7 @@ class ReportingHome(dg.ConfigurableResource[Any]):
                 f"{folder} cannot be written: {error.strerror}", advice="DAGSTER_HOME must be a folder of this process."
             ) from None
         patience = LOCK_SECONDS if lock_seconds is None else lock_seconds
-        variable = "REPORTING_LEDGER_URL" if optional(None, "REPORTING_LEDGER_URL") else "DAGSTER_POSTGRES_URL"
-        address = optional(self.postgres_url, variable)
+        address, variable = self._ledger_address()
         database = open_database(address, folder, lock_seconds=patience, variable=variable)
         try:
             yield OpenHome(
@@ -132,6 +133,32 @@ class ReportingHome(dg.ConfigurableResource[Any]):
             )
         finally:
             database.close()
+
+    def first_requested(self, since: date = date.min) -> Mapping[str, date] | None:
+        """Return the oldest day that was ever requested, by report key; None if the ledger cannot be read now.
+
+        Requests of days before `since` alone do not count. Creates, upgrades and locks nothing.
+        """
+        try:
+            folder = optional(self.folder, "DAGSTER_HOME")
+            address, variable = self._ledger_address()
+            return first_requested(address, Path(folder) if folder else None, variable=variable, since=since)
+        except ReportingError:
+            # A run says what is wrong; the definitions load.
+            return None
+
+    def missing_ledger(self, folder: Path) -> str:
+        """Return where the ledger of the instance in `folder` would be if there is none; empty if there is one.
+
+        Creates nothing.
+        """
+        address, variable = self._ledger_address()
+        return missing_ledger(address, folder, variable=variable)
+
+    def _ledger_address(self) -> tuple[str | None, str]:
+        """Return the address of the ledger on PostgreSQL, None if it is on none, and the variable that holds it."""
+        variable = "REPORTING_LEDGER_URL" if optional(None, "REPORTING_LEDGER_URL") else "DAGSTER_POSTGRES_URL"
+        return optional(self.postgres_url, variable), variable
 
     def _raw_days(self) -> str:
         """As the user wrote it; blank counts as written here, since it might be meant as none or as for ever."""

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from tempfile import gettempdir
@@ -15,9 +15,13 @@ import pyarrow as pa
 from reporting_dags.landing.read import Adapted, read_days, read_snapshot, to_pandas
 from reporting_dags.model.days import ranges
 from reporting_dags.model.errors import ReportingError
+from reporting_dags.model.report import Report
 from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK
+
+_AHEAD = 3
+"""Days after the last full one for which partitions of an asset downstream may exist."""
 
 
 class ReportsIOManager(dg.ConfigurableIOManager):
@@ -48,7 +52,7 @@ class ReportsIOManager(dg.ConfigurableIOManager):
         try:
             store = self.home.open_data(Path(gettempdir()))
             if report.partitioned:
-                days = [date.fromisoformat(partition) for partition in context.asset_partition_keys]
+                days = _midnight_days(context, report, map(date.fromisoformat, context.asset_partition_keys))
                 table = read_days(store, report, days, allow_missing=allow_missing, adapted=adapted)
             else:
                 table = read_snapshot(store, report, allow_missing=allow_missing, adapted=adapted)
@@ -66,6 +70,35 @@ class ReportsIOManager(dg.ConfigurableIOManager):
             f"{'/'.join(context.asset_key.path)}: reports land themselves; give your asset another io_manager_key",
             allow_retries=False,
         )
+
+
+def _midnight_days(context: dg.InputContext, report: Report[Any], days: Iterable[date]) -> list[date]:
+    """Return the days that the partitions of a run read, as if the partitions of reports began at midnight.
+
+    They begin at the time of day at which days are published, so that mappings of time windows name a day too many, or
+    the wrong one. Daily partitions of the asset that reads are days too, at whatever time of day they begin, such as
+    those that it shares with a report. Other mappings are followed as they are.
+    """
+    try:
+        execution = dg.AssetExecutionContext.get()
+    except dg.DagsterInvariantViolationError:
+        # Outside of a run, whoever calls names the days.
+        return list(days)
+    theirs, mine = context.asset_partitions_def, execution.assets_def.partitions_def
+    mapping = execution.assets_def.get_partition_mapping(context.asset_key) or dg.TimeWindowPartitionMapping()
+    if not (
+        isinstance(mapping, dg.TimeWindowPartitionMapping)
+        and isinstance(theirs, dg.TimeWindowPartitionsDefinition)
+        and isinstance(mine, dg.TimeWindowPartitionsDefinition)
+    ):
+        return list(days)
+    # Days that are not published yet are named too: reading them fails, and is never silently short.
+    daily = dg.DailyPartitionsDefinition(theirs.start, timezone=report.calendar.timezone, end_offset=_AHEAD)
+    if isinstance(mine, dg.DailyPartitionsDefinition):
+        mine = dg.DailyPartitionsDefinition(mine.start, timezone=mine.timezone, end_offset=_AHEAD)
+    read = mine.subset_with_partition_keys(execution.partition_keys)
+    mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(read, mine, daily)
+    return [date.fromisoformat(key) for key in mapped.partitions_subset.get_partition_keys()]
 
 
 def _note(context: dg.InputContext, key: str, earlier: Mapping[Adapted, Sequence[date]]) -> None:

@@ -7,16 +7,21 @@ from typing import Any, cast
 
 import dagster as dg
 
+# Not exported, and no evaluation that is logged by hand can do without it.
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+
 from reporting_dags.jobs.result import DayResult, Restatement
 from reporting_dags.landing.land import CheckResult, LandedDay
 from reporting_dags.landing.store import Store
 from reporting_dags.model.column import MIXED, Column
 from reporting_dags.model.days import ranges
-from reporting_dags.model.decimals import difference, plain
-from reporting_dags.model.errors import Deferred
+from reporting_dags.model.decimals import difference, plain, rounded
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import evaluation
+from reporting_dags.orchestration.checks import blocks, severity
 from reporting_dags.orchestration.keys import key_of
+
+_SHOWN_DECIMALS = 6
+"""Of money as a number, which the UI plots; beside it stands the exact amount, as text."""
 
 
 def record_day(
@@ -27,21 +32,22 @@ def record_day(
     data: Store,
 ) -> None:
     """Log one day's materialization, if it landed, and its check results, under the day's own partition."""
-    key = key_of(report)
     if result.landed is not None:
         context.log_event(
             dg.AssetMaterialization(
-                asset_key=key,
-                partition=result.day.isoformat() if report.partitioned else None,
+                asset_key=key_of(report),
+                partition=partition_of(report, result.day),
                 description=f"{result.landed.rows} rows, {result.outcome}",
                 metadata=_metadata(report, result, result.landed, data),
                 tags={"dagster/data_version": result.landed.fingerprint},
             )
         )
-    for check in checks:
-        record_check(context, report, result.day, check)
-    if result.error is not None and not isinstance(result.error, Deferred):
-        context.log.error("%s %s %s: %s", report.key, ranges([result.day]), result.outcome, result.error.line)
+    record_checks(context, report, result.day, checks)
+
+
+def partition_of(report: Report[Any], day: date) -> str | None:
+    """Return the key of the partition of `day`; None where the report has none."""
+    return day.isoformat() if report.partitioned else None
 
 
 def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: Store) -> dict[str, Any]:
@@ -52,7 +58,6 @@ def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: S
         "dagster/uri": location,
         "dagster/table_name": report.key.replace("/", "."),
         "outcome": str(result.outcome),
-        "rows": landed.rows,
         "bytes": landed.size,
         "provider_request_id": ", ".join(evidence.request_ids),
         "raw_sha256": ", ".join(evidence.raw_sha256),
@@ -67,9 +72,14 @@ def _metadata(report: Report[Any], result: DayResult, landed: LandedDay, data: S
         facts["replayed"] = "from the kept raw answer; the provider was not asked"
     for column, sums in landed.money.items():
         for currency, amount in sums.items():
-            facts[f"{column}_{_unit(currency)}"] = float(amount)
+            facts[f"{column}_{_unit(currency)}"] = float(rounded(amount, _SHOWN_DECIMALS))
             facts[f"{column}_{_unit(currency)}_exact"] = plain(amount)
-    facts |= {f"{column}_total": total for column, total in landed.totals.items() if isinstance(total, int)}
+    additive = {column.name for column in report.kept if column.additive}
+    facts |= {
+        f"{column}_total": total
+        for column, total in landed.totals.items()
+        if isinstance(total, int) and column in additive
+    }
     facts |= {f"{column}_of_sums": float(quotient) for column, quotient in landed.ratios.items()}
     if landed.warnings:
         facts["warnings"] = "; ".join(landed.warnings)
@@ -87,9 +97,9 @@ def _restatement(before: Restatement | None, landed: LandedDay) -> dict[str, Any
     for column, sums in landed.money.items():
         for currency, amount in sums.items():
             was = before.money.get(column, {}).get(currency, Decimal())
-            facts[f"{column}_{_unit(currency)}_before"] = float(was)
+            facts[f"{column}_{_unit(currency)}_before"] = float(rounded(was, _SHOWN_DECIMALS))
             changed = difference(amount, was)
-            facts[f"{column}_{_unit(currency)}_restated_by"] = float(changed)
+            facts[f"{column}_{_unit(currency)}_restated_by"] = float(rounded(changed, _SHOWN_DECIMALS))
             facts[f"{column}_{_unit(currency)}_restated_by_exact"] = plain(changed)
     return facts
 
@@ -98,10 +108,33 @@ def _unit(currency: str) -> str:
     return "mixed" if currency == MIXED else currency.lower()
 
 
-def record_check(context: dg.AssetExecutionContext, report: Report[Any], day: date, check: CheckResult) -> None:
-    """Log one day's result of one check."""
-    # `log_event` records check evaluations at run time, though its annotation does not list them.
-    context.log_event(cast("dg.AssetObservation", evaluation(report, day, check)))
+def record_checks(
+    context: dg.AssetExecutionContext, report: Report[Any], day: date, checks: Sequence[CheckResult]
+) -> None:
+    """Log one day's results of its checks, as those of the day's newest materialization."""
+    if not checks:
+        return
+    partition = partition_of(report, day)
+    # Where an evaluation does not name the materialization, the check's list of partitions counts it as missing.
+    wanted = dg.AssetRecordsFilter(asset_key=key_of(report), asset_partitions=[partition] if partition else None)
+    newest = next(iter(context.instance.fetch_materializations(wanted, limit=1).records), None)
+    target = newest and AssetCheckEvaluationTargetMaterializationData(
+        storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp
+    )
+    for check in checks:
+        evaluation = dg.AssetCheckEvaluation(
+            asset_key=key_of(report),
+            check_name=check.name,
+            passed=check.passed,
+            metadata=dict(check.facts),
+            target_materialization_data=target,
+            severity=severity(check),
+            description=check.detail,
+            blocking=blocks(check),
+            partition=partition,
+        )
+        # `log_event` records check evaluations at run time, though its annotation does not list them.
+        context.log_event(cast("dg.AssetObservation", evaluation))
 
 
 def has_dependants(context: dg.AssetExecutionContext) -> bool:
@@ -131,15 +164,3 @@ def warn(context: dg.AssetExecutionContext, report: Report[Any], results: Sequen
         day, warnings = warned[0]
         text = "%s: %d days landed with warnings, shown in their metadata; the first, %s: %s"
         context.log.warning(text, report.key, len(warned), ranges([day]), "; ".join(warnings))
-
-
-def failure_line(report: Report[Any], results: Sequence[DayResult]) -> str:
-    """One line on every day that did not come home: days of one cause together."""
-    bad = [result for result in results if result.error is not None]
-    causes: dict[str, list[date]] = {}
-    for result in bad:
-        text = f"{result.outcome}: {result.error.line.rstrip('.') if result.error else ''}"
-        causes.setdefault(text, []).append(result.day)
-    told = [f"{ranges(days)} {text}" for text, days in causes.items()]
-    of = f" ({len(bad)} of {len(results)} days)" if len(results) > 1 else ""
-    return f"{report.key}{of} {'; '.join(told)}"

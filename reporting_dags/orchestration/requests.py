@@ -9,12 +9,15 @@ import dagster as dg
 from reporting_dags.jobs.due import Due, described
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import names
+from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.orchestration.keys import key_of, op_name
+from reporting_dags.providers.resource import ProviderResource
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 WHY = "reporting/why"
+DAILY = "_daily"
+"""How the name of a schedule goes on after that of its provider."""
 _LONGEST_WHY = 200
 _STALE_SECONDS = 900
 
@@ -33,6 +36,46 @@ def is_on(instance: dg.DagsterInstance, sensor: str, now: datetime) -> bool:
         state.name == sensor and state.is_running and now.timestamp() - _lately(state.instigator_data) < _STALE_SECONDS
         for state in instance.all_instigator_state()
     )
+
+
+def running_schedule(instance: dg.DagsterInstance, provider: str) -> str:
+    """Return the name of a schedule of `provider` that is on; empty if none is."""
+    names = (state.name for state in instance.all_instigator_state() if state.is_running)
+    return next((name for name in names if name.startswith(f"{provider}{DAILY}")), "")
+
+
+def awaits_first_tick(instance: dg.DagsterInstance, provider: str) -> bool:
+    """Whether a schedule of `provider` is on, and has not ticked since it was turned on."""
+    return any(
+        state.name.startswith(f"{provider}{DAILY}")
+        and state.is_running
+        and not instance.get_ticks(
+            state.instigator_origin_id,
+            state.selector_id,
+            after=getattr(state.instigator_data, "start_timestamp", None) or 0.0,
+            limit=1,
+        )
+        for state in instance.all_instigator_state()
+    )
+
+
+def without_account(resource: ProviderResource, home: ReportingHome, reports: Sequence[Report[Any]]) -> str:
+    """Return why nothing is requested of a provider that has no account; empty if it has one, or ever had.
+
+    Settings that were lost are a failure, which is not hidden: where something was requested before, runs go on.
+
+    Args:
+        resource: of the provider.
+        home: where the ledger is.
+        reports: all reports of the provider.
+    """
+    if resource.has_account:
+        return ""
+    requested = home.first_requested()
+    if requested is None or any(report.key in requested for report in reports):
+        return ""
+    variables = ", ".join(resource.account_settings.values())
+    return f"{reports[0].provider} has no account, and nothing is expected of it: {variables} not set"
 
 
 def _lately(data: object) -> float:
@@ -74,8 +117,6 @@ def run_request(
     return dg.RunRequest(
         run_key=f"{report.key}:{window}:{reason}",
         asset_selection=[key_of(report)],
-        # Standing checks are the sensor's: a run would have to say of each that it was skipped.
-        asset_check_keys=None if wait is None else [dg.AssetCheckKey(key_of(report), name) for name in names(report)],
         partition_key=first if report.partitioned and single else None,
         run_config={} if wait is None else {"ops": {op_name(report): {"config": config}}},
         tags=tags,

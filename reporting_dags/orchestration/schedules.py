@@ -17,7 +17,8 @@ from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, OpenHome, ReportingHome, as_set
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.requests import is_on, run_request, sensor_name
+from reporting_dags.orchestration.requests import DAILY, is_on, run_request, sensor_name, without_account
+from reporting_dags.providers.resource import ProviderResource
 
 _MARGIN = timedelta(minutes=5)
 _HOURS = 3
@@ -35,8 +36,14 @@ def provider_schedules(reports: Sequence[Report[Any]], start: date) -> list[dg.S
     schedules: list[dg.ScheduleDefinition] = []
     for (provider, timezone), mine in grouped.items():
         further = "" if timezone == first[provider] else f"_{re.sub('[^0-9a-z]+', '_', timezone.lower())}"
-        schedules.append(_schedule(f"{provider}_daily{further}", provider, mine, start))
+        schedules.append(_schedule(f"{provider}{DAILY}{further}", provider, mine, start))
     return schedules
+
+
+def _hours(first: int) -> str:
+    """Every third hour of the day, `first` among them, in the form that is shown in the clearest words."""
+    hours = range(first % _HOURS, 24, _HOURS)
+    return f"*/{_HOURS}" if 0 in hours else ",".join(map(str, hours))
 
 
 def _schedule(name: str, provider: str, reports: list[Report[Any]], start: date) -> dg.ScheduleDefinition:
@@ -47,14 +54,20 @@ def _schedule(name: str, provider: str, reports: list[Report[Any]], start: date)
 
     @dg.schedule(
         name=name,
-        cron_schedule=f"{minute} {hour % _HOURS}-23/{_HOURS} * * *",
+        cron_schedule=f"{minute} {_hours(hour)} * * *",
         execution_timezone=zone,
         target=[key_of(report) for report in reports],
+        required_resource_keys={"home", provider},
         description=f"Asks {provider} for every day that is missing: at {hour:02d}:{minute:02d} {zone}, when the "
         f"newest is out, and every {_HOURS} hours for what has failed. Days that are due again ride along where that "
         f"costs no call; the others, and what is not ready yet, are the turn of the sensor {sensor_name(provider)}.",
     )
-    def daily(context: dg.ScheduleEvaluationContext, home: ReportingHome) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def daily(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        home: ReportingHome = context.resources.home
+        resource: ProviderResource = getattr(context.resources, provider)
+        if reason := without_account(resource, home, reports):
+            yield dg.SkipReason(reason)
+            return
         now = context.scheduled_execution_time
         alone = not is_on(context.instance, sensor_name(provider), SystemClock().now())
         requests: list[tuple[datetime, dg.RunRequest]] = []

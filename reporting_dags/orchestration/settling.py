@@ -1,8 +1,7 @@
 """`network/settling`: how each report settles with age, as a picture and a table in the UI, once a day."""
 
-import base64
-import io
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -12,6 +11,8 @@ from reporting_dags.model.days import stretches
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.home import ReportingHome
+from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.pictures import curves
 from reporting_dags.reports.network import NETWORK
 
 KEY = dg.AssetKey([NETWORK.provider, "settling"])
@@ -25,6 +26,7 @@ def settling_asset(reports: Sequence[Report[Any]]) -> dg.AssetsDefinition:
     @dg.asset(
         key=KEY,
         group_name=NETWORK.provider,
+        deps=[key_of(report) for report in reports if report.partitioned],
         description="How each report settles: the median share of a day's newest amount that was known at each age, "
         "from every landing that the ledger remembers.",
         check_specs=[
@@ -38,7 +40,7 @@ def settling_asset(reports: Sequence[Report[Any]]) -> dg.AssetsDefinition:
         kinds={"picture"},
         output_required=False,
     )
-    def curves(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+    def drawn(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         home: ReportingHome = context.resources.home
         try:
             with home.open(context.instance) as opened:
@@ -49,7 +51,7 @@ def settling_asset(reports: Sequence[Report[Any]]) -> dg.AssetsDefinition:
             raise dg.Failure(error.line, allow_retries=False) from None
         yield dg.MaterializeResult(metadata=_metadata(found), check_results=[_long_enough(found)])
 
-    return curves
+    return drawn
 
 
 def settling_schedule() -> dg.ScheduleDefinition:
@@ -75,28 +77,22 @@ def _metadata(found: Sequence[Settling]) -> dict[str, Any]:
         )
         for one in found
     ]
-    return {"curves": dg.MetadataValue.md(_picture(found)), "table": dg.MetadataValue.table(rows)}
+    return {"curves": _picture(found), "table": dg.MetadataValue.table(rows)}
 
 
-def _picture(found: Sequence[Settling]) -> str:
-    """The curves as a picture in markdown; words where nothing has landed twice."""
-    drawn = [one for one in found if len(one.known) > 1]
-    if not drawn:
-        return "No day has landed more than once yet."
-    # It takes a quarter of the time in which a run process starts, and one run a day draws.
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=(8, 4), dpi=80, layout="constrained")
-    axes = figure.subplots()
-    for one in drawn:
-        axes.plot(list(one.known), [100 * share for share in one.known.values()], marker="o", label=one.report)
-    axes.set_xlabel("age of the day when it was asked for, in days since it was out")
-    axes.set_ylabel("known, % of the newest")
-    axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize="small")
-    held = io.BytesIO()
-    figure.savefig(held, format="png")
-    return f"![how the reports settle](data:image/png;base64,{base64.b64encode(held.getvalue()).decode()})"
+def _picture(found: Sequence[Settling]) -> dg.MarkdownMetadataValue:
+    """The curves; words where nothing has landed twice."""
+    lines: dict[str, dict[int | date, float]] = {
+        one.report: {age: 100 * share for age, share in one.known.items()} for one in found if len(one.known) > 1
+    }
+    if not lines:
+        return dg.MetadataValue.md("No day has landed more than once yet.")
+    return curves(
+        lines,
+        title="How complete each report is by age",
+        x="age of the day when it was requested, in days since it was published",
+        y="known, % of the newest amount",
+    )
 
 
 def _long_enough(found: Sequence[Settling]) -> dg.AssetCheckResult:

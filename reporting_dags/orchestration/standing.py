@@ -1,59 +1,51 @@
-"""Standing checks as Dagster sees them: of the report as a whole, told by the late-data sensor or run by hand."""
+"""The checks of a report as a whole, as Dagster records them: at the end of each run, and by the late-data sensor."""
 
-from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
 from reporting_dags.jobs.due import known
-from reporting_dags.jobs.standing import CONTROL_TOTALS, STANDING, standing
+from reporting_dags.jobs.standing import NEEDS_ACTION, standing
 from reporting_dags.landing.checks import CheckResult
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import ReportingHome, as_set
-from reporting_dags.orchestration.keys import key_of, op_name
+from reporting_dags.orchestration.checks import severity
+from reporting_dags.orchestration.home import OpenHome, as_set
+from reporting_dags.orchestration.keys import key_of
 
 
-def standing_checks(report: Report[Any], start: date) -> dg.AssetChecksDefinition:
-    """The standing checks of `report`, in one op: they read the ledger alone."""
-    names = [name for name in STANDING if name != CONTROL_TOTALS or report.control is not None]
+def record_report_checks(context: dg.AssetExecutionContext, report: Report[Any], start: date, opened: OpenHome) -> None:
+    """Evaluate the checks of `report` as a whole that the run has selected; they read the ledger alone.
 
-    @dg.multi_asset_check(
-        name=f"{op_name(report)}__standing",
-        specs=[dg.AssetCheckSpec(name, asset=key_of(report), description=STANDING[name]) for name in names],
-        required_resource_keys={"home"},
-        can_subset=True,
-    )
-    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        home: ReportingHome = context.op_execution_context.resources.home
-        try:
-            with home.open(context.instance) as opened:
-                asked, now = as_set(report), SystemClock().now()
-                found = standing(asked, known(asked, opened.ledger, now), since=start, now=now)
-        except ReportingError as error:
-            raise dg.Failure(f"{report.key}: {error.line}", allow_retries=False) from None
-        wanted = {key.name for key in context.selected_asset_check_keys}
-        for check in found:
-            if check.name in wanted:
-                yield dg.AssetCheckResult(
-                    asset_key=key_of(report),
-                    check_name=check.name,
-                    passed=check.passed,
-                    description=check.detail,
-                    metadata=dict(check.facts),
-                )
+    They are logged without a materialization: Dagster would name that of the run's partition, and show no result where
+    another partition has landed later.
 
-    return checks
+    Raises:
+        StorageError: the ledger cannot be read.
+    """
+    if not report.partitioned:
+        return
+    asked, now = as_set(report), SystemClock().now()
+    selected = {key.name for key in context.selected_asset_check_keys}
+    for check in standing(asked, known(asked, opened.ledger, now), since=start, now=now):
+        if check.name in selected:
+            # `log_event` records check evaluations at run time, though its annotation does not list them.
+            context.log_event(cast("dg.AssetObservation", standing_event(report, check)))
 
 
 def standing_event(report: Report[Any], check: CheckResult) -> dg.AssetCheckEvaluation:
-    """A standing check as an event of its own, without a run."""
+    """A check of a report as a whole as an event of its own, without a run."""
     return dg.AssetCheckEvaluation(
         asset_key=key_of(report),
         check_name=check.name,
         passed=check.passed,
-        metadata=dict(check.facts),
+        severity=severity(check),
+        metadata=_metadata(check),
         description=check.detail,
     )
+
+
+def _metadata(check: CheckResult) -> dict[str, int | float | str]:
+    """Return what is shown of a result; one that did not pass always tells whether a person has to do something."""
+    return {**({} if check.passed else {NEEDS_ACTION: True}), **check.facts}

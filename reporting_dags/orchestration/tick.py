@@ -1,7 +1,9 @@
 """One tick of a late-data sensor: what it finds, says and asks for, a report at a time, in bounded time."""
 
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from tempfile import TemporaryDirectory
@@ -11,7 +13,7 @@ import dagster as dg
 
 from reporting_dags.jobs import control
 from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.due import described, due, known, paused
+from reporting_dags.jobs.due import MOST_RANGES, described, due, known, paused
 from reporting_dags.jobs.job import Known
 from reporting_dags.jobs.ledger import Ledger
 from reporting_dags.jobs.look import Looked, look
@@ -23,11 +25,11 @@ from reporting_dags.jobs.turns import by_sensor
 from reporting_dags.landing.checks import CheckResult
 from reporting_dags.landing.store import open_store
 from reporting_dags.model.clock import Clock
-from reporting_dags.model.days import Window, stretches
+from reporting_dags.model.days import Window, ranges, stretches
 from reporting_dags.model.errors import ReportingError, StorageError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.assets import daily_partitions
 from reporting_dags.orchestration.home import OpenHome, as_set
+from reporting_dags.orchestration.partitions import offered
 from reporting_dags.orchestration.requests import run_request
 from reporting_dags.orchestration.standing import standing_event
 from reporting_dags.providers.api import Pace, Provider, Rate
@@ -36,7 +38,8 @@ from reporting_dags.providers.trouble import Unavailable
 _SLOT = timedelta(hours=3)
 """A day that is due again and whose run came to nothing is asked for once more after so long."""
 _TOLD_AGAIN = timedelta(hours=6)
-"""A standing check that says the same is told again after so long."""
+"""A check of a report as a whole that says the same is recorded again after so long."""
+_DURATION = re.compile(r"\d+(\.\d+)? (minutes|hours)")
 
 
 class Hurried:
@@ -73,25 +76,52 @@ class Hurried:
 
 @dataclass(kw_only=True)
 class Cursor:
-    """What one tick leaves to the next: with which report to begin, and what was last told of the standing checks."""
+    """What one tick leaves to the next.
+
+    Attributes:
+        next: the report with which it begins.
+        checks: by report and check, a hash of its last result.
+        since: when all of these were recorded last, as a POSIX timestamp.
+        lines: hashes of what was logged.
+    """
 
     next: str = ""
-    told: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
+    checks: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    since: int = 0
+    lines: list[str] = field(default_factory=list[str])
 
     @classmethod
     def read(cls, text: str | None) -> Self:
-        """From the text that Dagster keeps; anything else begins anew."""
+        """Return the cursor that Dagster keeps as `text`; an empty one if it is of another release."""
         try:
-            said = json.loads(text or "{}")
-            told = {str(name): (str(what), float(at)) for name, (what, at) in said.get("told", {}).items()}
-            return cls(next=str(said.get("next", "")), told=told)
+            kept = json.loads(text or "{}")
+            checks = {str(key): {str(n): str(h) for n, h in by.items()} for key, by in kept.get("checks", {}).items()}
+            lines = [str(line) for line in kept.get("lines", [])]
+            return cls(next=str(kept.get("next", "")), checks=checks, since=int(kept.get("since", 0)), lines=lines)
         except (ValueError, TypeError, AttributeError):
             return cls()
 
     @property
     def text(self) -> str:
-        """As Dagster keeps it."""
-        return json.dumps({"next": self.next, "told": self.told})
+        """The cursor as Dagster keeps it: a few hundred characters, as its page shows them."""
+        kept = {"next": self.next, "checks": self.checks, "since": self.since, "lines": self.lines}
+        return json.dumps(kept, separators=(",", ":"))
+
+    def new_lines(self, lines: Sequence[str]) -> list[str]:
+        """Return those of `lines` that the tick before did not log; how long something has taken does not count."""
+        before, self.lines = set(self.lines), [_hash(_DURATION.sub("", line)) for line in lines]
+        return [line for line, its in zip(lines, self.lines, strict=True) if its not in before]
+
+
+def _line(report: Report[Any], group: Sequence[tuple[Looked, str]]) -> str:
+    """Return the text of the job that was requested first, with the days of all that say the same."""
+    days = [day for looked, _ in group for day in looked.window.days]
+    text = min(group, key=lambda one: one[0].asked_at)[1]
+    return f"{report.key} {ranges(days, most=MOST_RANGES)}: {text}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 @dataclass(kw_only=True)
@@ -99,7 +129,8 @@ class Tick:
     """One tick.
 
     Attributes:
-        start: the first partition of every report.
+        start: the first day by the settings.
+        firsts: the first partition of each report, by its key.
         clock: ends what would take too long.
         cursor: what the tick before left, and this one leaves.
         told: what was found, a line each.
@@ -108,6 +139,7 @@ class Tick:
     """
 
     start: date
+    firsts: Mapping[str, date]
     clock: Hurried
     cursor: Cursor
     told: list[str] = field(default_factory=list[str])
@@ -118,11 +150,13 @@ class Tick:
     def stand(self, opened: OpenHome, reports: Sequence[Report[Any]]) -> None:
         """Tell the standing checks that say something new, or have said nothing for long."""
         now = self.clock.now()
+        if now.timestamp() - self.cursor.since >= _TOLD_AGAIN.total_seconds():
+            self.cursor.checks, self.cursor.since = {}, int(now.timestamp())
         for report in reports:
             if report.partitioned:
                 asked = as_set(report)
                 found = standing(asked, self._known(asked, opened.ledger), since=self.start, now=now)
-                self.events += [standing_event(report, check) for check in found if self._is_news(report, check, now)]
+                self.events += [standing_event(report, check) for check in found if self._is_news(report, check)]
 
     def _known(self, report: Report[Any], ledger: Ledger) -> Known:
         """What the ledger knows of `report`, read once a tick as long as the tick changes nothing of it."""
@@ -130,12 +164,13 @@ class Tick:
             self._read[report.key] = known(report, ledger, self.clock.now())
         return self._read[report.key]
 
-    def _is_news(self, report: Report[Any], check: CheckResult, now: datetime) -> bool:
-        name, said = f"{report.key}:{check.name}", f"{check.passed} {check.detail}"
-        what, at = self.cursor.told.get(name, ("", 0.0))
-        if what == said and now.timestamp() - at < _TOLD_AGAIN.total_seconds():
+    def _is_news(self, report: Report[Any], check: CheckResult) -> bool:
+        # A letter is enough: no report has two checks that begin with the same ones.
+        name, result = check.name.removeprefix("no_day_")[0], _hash(f"{check.passed} {check.detail}")
+        last = self.cursor.checks.setdefault(report.name, {})
+        if last.get(name) == result:
             return False
-        self.cursor.told[name] = (said, now.timestamp())
+        last[name] = result
         if not check.passed:
             self.told.append(f"{report.key} {check.name}: {check.detail}")
         return True
@@ -161,8 +196,9 @@ class Tick:
                 self.told.append(f"{report.key}: {error.line}")
 
     def _report(self, bench: Bench, report: Report[Any]) -> None:
-        now, held = self.clock.now(), list[Window]()
+        now, held, ready = self.clock.now(), list[Window](), list[Looked]()
         failures = self._known(report, bench.ledger).failures
+        texts: dict[str, list[tuple[Looked, str]]] = {}
         for looked in look(bench, report, now, spent=lambda: self.clock.spent):
             held.append(looked.window)
             # What failed since was another part of the same asking, such as an app that is refused.
@@ -175,8 +211,10 @@ class Tick:
                 text = f"{told}: left alone until {max(pauses):%Y-%m-%d %H:%M} UTC"
             else:
                 text = looked.told
-                self.requests += self._landing(report, looked) if looked.worth else ()
-            self.told.append(f"{report.key} {looked.window}: {text}")
+                ready += [looked] if looked.worth else []
+            texts.setdefault(_DURATION.sub("", text), []).append((looked, text))
+        self.told += [_line(report, group) for group in texts.values()]
+        self.requests += self._landing(report, ready)
         if held:
             # A look may have closed what was open.
             self._read.pop(report.key)
@@ -189,15 +227,16 @@ class Tick:
             self.told.append(f"{report.key}: {'; '.join(described(mine))}")
             self.requests.append(run_request(report, window, reason=f"again:{slot}", why=mine, wait=False))
 
-    def _landing(self, report: Report[Any], looked: Looked) -> Iterator[dg.RunRequest]:
-        """Runs over the days that open jobs were bought for; days that are no partitions would spoil the tick."""
-        partitions = daily_partitions(report, self.start) if report.partitioned else None
-        keys = set(partitions.get_partition_keys(current_time=self.clock.now())) if partitions is not None else None
-        days = [day for day in looked.days if keys is None or day.isoformat() in keys]
-        # A run that ended before it began, as when somebody cancels it in the queue, must not be the last one.
+    def _landing(self, report: Report[Any], ready: Sequence[Looked]) -> Iterator[dg.RunRequest]:
+        """Request one run for each unbroken range of the days of `ready` jobs."""
+        days = {day for looked in ready for day in looked.days}
+        if report.partitioned:
+            days = set(offered(report.calendar, self.firsts[report.key], days, self.clock.now()))
+        # A run that ended before it began, as when it is canceled in the queue, must not be the last one.
         hour = self.clock.now().strftime("%Y-%m-%dT%H")
         for stretch in stretches(days):
-            yield run_request(report, stretch, reason=f"{looked.told[:40]}:{looked.token}:{hour}", wait=False)
+            tokens = [looked.token for looked in ready if any(day in stretch for day in looked.days)]
+            yield run_request(report, stretch, reason=f"landing:{_hash(','.join(sorted(tokens)))}:{hour}", wait=False)
 
     def _control(self, bench: Bench, opened: OpenHome, report: Report[Any]) -> None:
         """Ask for the control totals when it is time, and take them in when they are ready."""

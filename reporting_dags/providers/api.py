@@ -143,6 +143,11 @@ class Provider(ABC):
         return ()
 
     @property
+    def rates(self) -> tuple[Rate, ...]:
+        """The rate limits of its calls."""
+        return ()
+
+    @property
     def ahead(self) -> timedelta:
         """How far this machine's clock is ahead of the provider's, as far as its answers tell."""
         return timedelta()

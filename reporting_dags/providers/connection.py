@@ -9,6 +9,8 @@ from urllib3.util.url import parse_url
 from reporting_dags.providers.deadline import PunctualAdapter
 from reporting_dags.providers.redaction import quiet_http_logs
 
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
 
 def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port of `url`, as the parser reads it that will connect.
@@ -22,10 +24,9 @@ def origin(url: str) -> tuple[str, str, int]:
         parts = parse_url(url)
     except LocationParseError:
         raise ValueError("no URL") from None
-    ports = {"https": 443, "http": 80}
-    if parts.scheme not in ports or not parts.host or parts.auth:
+    if parts.scheme not in DEFAULT_PORTS or not parts.host or parts.auth:
         raise ValueError("no http(s) URL")
-    return parts.scheme, parts.host.lower(), parts.port or ports[parts.scheme]
+    return parts.scheme, parts.host.lower(), parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 def bare_session() -> requests.Session:

@@ -18,6 +18,7 @@ from typing import Any, cast
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 
 class LateError(TimeoutError):
@@ -123,6 +124,17 @@ class _Punctual(HTTPConnection):
 
 class _PunctualTls(HTTPSConnection, _Punctual):
     """The same over TLS."""
+
+    def connect(self) -> None:
+        """As urllib3 does; a handshake that takes too long is a connection that did not come about, not a lost answer.
+
+        Raises:
+            ConnectTimeoutError: the host or the proxy was silent before the request was sent.
+        """
+        try:
+            super().connect()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "no TLS connection in time") from error
 
 
 class _Pool(HTTPConnectionPool):

@@ -15,6 +15,7 @@ from reporting_dags.model.errors import Failed
 from reporting_dags.providers.body import Body
 from reporting_dags.providers.connection import bare_session, origin
 from reporting_dags.providers.deadline import deadline
+from reporting_dags.providers.first_contact import is_unreached
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.trouble import LATER, Unavailable, why
 
@@ -66,6 +67,7 @@ class Downloads:
         self._name = name
         self.allowed = allowed
         self._limits = limits
+        self._answered: set[str] = set()
         self._session = bare_session()
         self._session.headers["Accept-Encoding"] = "identity"
 
@@ -94,7 +96,8 @@ class Downloads:
                 with deadline(seconds):
                     response = self._session.get(url, timeout=self._limits.timeout, allow_redirects=False, stream=True)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                raise Unavailable(f"the file of {self._name} did not answer ({why(error)})", advice=LATER) from None
+                raise self._unavailable(url, error) from None
+            self._answered.add(origin(url)[1])
             if not response.is_redirect:
                 return response
             response.close()
@@ -103,6 +106,15 @@ class Downloads:
             except ValueError:
                 raise Astray(f"the file of {self._name} redirects to what is no URL; it was not followed") from None
         raise Astray(f"the file of {self._name} redirects more than {MOST_REDIRECTS} times")
+
+    def _unavailable(self, url: str, error: Exception) -> Unavailable:
+        # The host alone: the address is signed.
+        scheme, host, _ = origin(url)
+        reached = host in self._answered or not is_unreached(error, scheme)
+        advice = LATER if reached else f"Fix: check that this machine can reach {host}."
+        unavailable = Unavailable(f"the file of {self._name} at {host} did not answer ({why(error)})", advice=advice)
+        unavailable.most_tries = None if reached else 1
+        return unavailable
 
     def close(self) -> None:
         """Close the connections."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Self, TypeVar
 
 import requests
 import tenacity
@@ -18,13 +18,15 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed, ReportingError, SettingError
 from reporting_dags.providers.answer import Answer
 from reporting_dags.providers.body import Body
-from reporting_dags.providers.connection import bare_session, origin
+from reporting_dags.providers.connection import bare_session
 from reporting_dags.providers.deadline import deadline
+from reporting_dags.providers.first_contact import FirstContact
 from reporting_dags.providers.limits import USUAL, Limits
 from reporting_dags.providers.redaction import Redactor
 from reporting_dags.providers.retries import RetryAfterOr, Worth
-from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable, arrived, moment, retry_after, why
+from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable, moment, retry_after
 
+T = TypeVar("T")
 Headers = Callable[[], Mapping[str, str]]
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 LOST_ON_THE_WAY = frozenset({502, 504})
@@ -53,6 +55,7 @@ class Http:
     Args:
         name: how messages call the provider.
         base_url: of the API; paths are appended to it.
+        variable: the environment variable of the base URL, which errors name.
         redactor: knows the secrets of this provider.
         clock: waits between tries.
         first_delay: seconds before the first retry; each later one doubles, with jitter.
@@ -70,6 +73,7 @@ class Http:
         *,
         name: str,
         base_url: str,
+        variable: str = "the base URL",
         redactor: Redactor,
         clock: Clock,
         first_delay: float = 1.0,
@@ -85,9 +89,10 @@ class Http:
         self.redactor = redactor
         self._limits = limits
         try:
-            self.host = origin(base_url)[1]
+            self._contact = FirstContact(name=name, base_url=base_url, variable=variable, clock=clock)
         except ValueError:
             raise SettingError(f"the base URL of {name} is not an http(s) address") from None
+        self._variable = variable
         self._session = bare_session()
         self._clock = clock
         self._ahead: timedelta | None = None
@@ -122,6 +127,8 @@ class Http:
             body: sent as JSON when not None.
             before: called before each try; counts calls, and may raise to forbid one.
 
+        A host that has never answered gets two quick tries if it cannot be reached, and one if it is silent.
+
         Raises:
             Unavailable: no answer, or a server error, at every try.
             RateLimited: 429 at every try, or with a longer wait than is worth it.
@@ -136,7 +143,7 @@ class Http:
         if self._found_again and before is not None:
             # The caller asks once more when it has looked.
             retrying = retrying.copy(stop=tenacity.stop_after_attempt(_TRIES_BEFORE_A_LOOK))
-        return retrying(once)
+        return self._tried(retrying, once)
 
     @contextmanager
     def stream(
@@ -168,7 +175,7 @@ class Http:
             return response
 
         try:
-            response = self._retrying.copy(retry=self._worth(request))(once)
+            response = self._tried(self._retrying.copy(retry=self._worth(request)), once)
         except Unavailable as error:
             error.exhausted = True
             raise
@@ -176,6 +183,15 @@ class Http:
             yield self._body(response)
         finally:
             response.close()
+
+    def _tried(self, retrying: tenacity.Retrying, once: Callable[[], T]) -> T:
+        """Return the result of `once`, which is tried again as `retrying` says."""
+        self._contact.check()
+        try:
+            return retrying(once)
+        except Unavailable as error:
+            self._contact.failed(error)
+            raise
 
     def _worth(self, request: "_Call") -> Worth:
         metered = request.before is not None
@@ -206,7 +222,8 @@ class Http:
                     stream=True,
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._unavailable(error) from None
+            raise self._contact.unavailable(error, counted=request.before is not None) from None
+        self._contact.answered()
         told = moment(response.headers.get("Date", ""))
         if told is not None and abs(began - told) < _BROKEN:
             # Answers are made after they are asked for: the least of all is nearest to the truth.
@@ -218,11 +235,6 @@ class Http:
         """How far this machine's clock is ahead of the provider's, by the dates of its answers; 0 if it is not."""
         return self._ahead if self._ahead is not None and self._ahead > _ALIKE else timedelta()
 
-    def _unavailable(self, error: Exception) -> Unavailable:
-        unavailable = Unavailable(f"{self.name} at {self.host} did not answer ({why(error)})", advice=LATER)
-        unavailable.ambiguous = arrived(error)
-        return unavailable
-
     def _body(self, response: requests.Response) -> Body:
         return Body.of(response, name=self.name, most=self._limits.file_bytes)
 
@@ -230,7 +242,7 @@ class Http:
         try:
             content = self._body(response).start(LARGEST_ANSWER + 1)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._unavailable(error) from None
+            raise self._contact.unavailable(error, counted=request.before is not None) from None
         answer = Answer(status=response.status_code, headers=response.headers, body=content)
         if len(answer.body) > LARGEST_ANSWER:
             raise Failed(f"{self.name} answered with more than {LARGEST_ANSWER} bytes where a short answer was due")
@@ -242,7 +254,7 @@ class Http:
             raise Failed(
                 f"{self.name} answered {request.method} {request.path} with a redirect ({answer.status}), which is not "
                 "followed because it could carry the credentials elsewhere",
-                advice="Check the base URL of the provider.",
+                advice=f"Fix: check {self._variable}.",
             )
         if answer.status in TRANSIENT:
             raise self._transient(request.method, request.path, answer)

@@ -1,16 +1,18 @@
 """The Dagster face of a provider: a resource that holds settings and credentials and makes the client of one run."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 from pydantic import Field
 
-from reporting_dags.model.clock import Clock
+from reporting_dags.model.clock import Clock, SystemClock
+from reporting_dags.model.errors import SettingError
 from reporting_dags.providers.api import Pace, Provider, unpaced
 from reporting_dags.providers.limits import USUAL, Limits
-from reporting_dags.providers.settings import seconds
+from reporting_dags.providers.settings import optional, seconds
 
 
 def secret(description: str) -> Any:
@@ -24,6 +26,9 @@ def secret(description: str) -> Any:
 
 class ProviderResource(dg.ConfigurableResource[Any], ABC):
     """One provider's API. Its resource key is the first part of the asset keys that it serves."""
+
+    account_settings: ClassVar[Mapping[str, str]]
+    """The fields that name an account, and the variable of each."""
 
     poll_seconds: float | None = Field(
         default=None,
@@ -52,6 +57,23 @@ class ProviderResource(dg.ConfigurableResource[Any], ABC):
     @abstractmethod
     def client(self, clock: Clock, pace: Pace = unpaced) -> Provider:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether every setting that a run needs is there."""
+        try:
+            self.client(SystemClock()).close()
+        except SettingError:
+            return False
+        return True
+
+    @property
+    def has_account(self) -> bool:
+        """Whether any setting that names an account is there, be it not enough, or wrong."""
+        try:
+            return any(optional(getattr(self, name), variable) for name, variable in self.account_settings.items())
+        except SettingError:
+            return True
 
     @property
     def first_poll(self) -> timedelta:

@@ -4,6 +4,8 @@ import tenacity
 
 from reporting_dags.providers.trouble import RateLimited, Unavailable
 
+_UNREACHABLE_SECONDS = 1.0
+
 
 class Worth(tenacity.retry_base):
     """Whether a failed try is worth another: what is transient, as long as no more is asked for than `longest`.
@@ -26,13 +28,15 @@ class Worth(tenacity.retry_base):
             return self._backs_off if error.retry_after is None else error.retry_after <= self._longest
         if not isinstance(error, Unavailable):
             return False
+        if error.most_tries is not None and retry_state.attempt_number >= error.most_tries:
+            return False
         if error.ambiguous and self._repeats is not None and retry_state.attempt_number > self._repeats:
             return False
         return error.retry_after is None or error.retry_after <= self._longest
 
 
 class RetryAfterOr(tenacity.wait.wait_base):
-    """The provider's own `Retry-After` where it gave one, else `fallback`."""
+    """The provider's own `Retry-After` where it gave one, else `fallback`; a second for a host never reached."""
 
     def __init__(self, fallback: tenacity.wait.wait_base) -> None:
         self._fallback = fallback
@@ -41,4 +45,6 @@ class RetryAfterOr(tenacity.wait.wait_base):
         """Seconds to wait after the try that just failed."""
         error = retry_state.outcome.exception() if retry_state.outcome else None
         asked = error.retry_after if isinstance(error, Unavailable | RateLimited) else None
+        if isinstance(error, Unavailable) and error.unreachable:
+            return min(_UNREACHABLE_SECONDS, self._fallback(retry_state))
         return self._fallback(retry_state) if asked is None else asked

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from reporting_dags.jobs.job import Failure, Known, LandedFacts
-from reporting_dags.jobs.standing import DANGER, GRACE, mending, standing
+from reporting_dags.jobs.standing import DANGER, GRACE, NEEDS_ACTION, mending, standing
 from reporting_dags.landing.checks import CheckResult
-from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.model.days import ONE_DAY, Window, days_in
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.reports.dt_offer_wall import EVENT
@@ -80,14 +80,39 @@ def test_an_old_day_that_has_just_landed_does_not_stand_for_the_newest() -> None
     assert not told(fresh)["newest_day"].passed
 
 
-def test_every_missing_day_is_listed_with_what_mends_it_even_while_it_is_under_way() -> None:
+def test_every_missing_day_is_listed_with_the_command_that_requests_it() -> None:
+    check = told(landed([DAYS[0], DAYS[3], DAYS[4]]))["no_day_missing"]
+    assert not check.passed
+    assert check.blocking
+    assert f"missing: {DAYS[1]}...{DAYS[2]}" in check.detail
+    assert check.detail.endswith(f"{COMMAND} --partition-range {DAYS[1]}...{DAYS[2]}")
+    assert check.facts == {"count": 2, "days": f"{DAYS[1]}...{DAYS[2]}"}
+
+
+def test_missing_days_that_were_requested_or_wait_for_a_quota_need_no_action() -> None:
     days = landed([DAYS[0], DAYS[3], DAYS[4]])
-    for bought in ((), DAYS[1:3]):
-        check = told(days, bought=bought)["no_day_missing"]
-        assert not check.passed
-        assert f"missing: {DAYS[1]}...{DAYS[2]}" in check.detail
-        assert check.detail.endswith(f"{COMMAND} --partition-range {DAYS[1]}...{DAYS[2]}")
-        assert check.facts == {"count": 2, "days": f"{DAYS[1]}...{DAYS[2]}"}
+    renewed = OUT + ONE_DAY
+    denied = {DAYS[2]: [Failure(OUT, retry_at=renewed)]}
+    check = told(days, bought=DAYS[1:2], failures=denied)["no_day_missing"]
+    assert not check.passed
+    assert not check.blocking
+    assert check.facts == {NEEDS_ACTION: False}
+    assert check.detail == f"requested, or waiting for the renewal of a quota: {DAYS[1]}...{DAYS[2]}"
+    late = told(days, bought=DAYS[1:2], failures=denied, now=renewed)["no_day_missing"]
+    assert late.blocking
+    assert late.facts == {"count": 1, "days": f"{DAYS[2]}"}
+
+
+def test_a_report_of_which_nothing_was_requested_yet_has_not_passed_and_needs_no_action() -> None:
+    found = told({})
+    for name in ("newest_day", "no_day_missing", "control_totals"):
+        assert not found[name].passed
+        assert not found[name].blocking
+        assert found[name].facts == {NEEDS_ACTION: False}
+    assert found["newest_day"].detail.startswith(
+        "nothing has been requested yet: turn on the schedule of dt_offer_wall"
+    )
+    assert told({}, bought=DAYS[:1])["newest_day"].blocking, "from the first request on"
 
 
 def test_a_day_of_another_declaration_is_listed() -> None:
@@ -102,7 +127,7 @@ def test_a_day_of_another_declaration_is_listed() -> None:
 def test_a_report_whose_first_day_is_yet_to_come_stands_well() -> None:
     found = told({}, since=NEWEST + ONE_DAY)
     assert found["newest_day"].detail == "no day is out yet"
-    assert all(check.passed for check in found.values())
+    assert all(check.passed for name, check in found.items() if name != "control_totals")
 
 
 def test_a_day_whose_last_answer_failed_is_listed() -> None:
@@ -156,7 +181,10 @@ def test_a_total_that_is_not_asked_for_any_more_disputes_nothing() -> None:
 
 def test_days_that_go_on_landing_without_control_totals_are_told() -> None:
     days = landed(DAYS)
-    assert told({day: days[day] for day in DAYS[:3]}, control={})["control_totals"].passed, "none is due yet"
+    early = told({day: days[day] for day in DAYS[:3]}, control={})["control_totals"]
+    assert early.detail.startswith("nothing to compare yet"), "none is due yet"
+    assert not early.passed
+    assert early.facts == {NEEDS_ACTION: False}
     check = told(days, control={})["control_totals"]
     assert not check.passed
     assert check.detail == (
@@ -165,7 +193,7 @@ def test_days_that_go_on_landing_without_control_totals_are_told() -> None:
     control = {DAYS[0]: days[DAYS[0]], DAYS[1]: days[DAYS[1]]}
     assert "none since 2026-11-17 at 12:00 UTC" in told(days, control=control)["control_totals"].detail
     assert told({day: days[day] for day in DAYS[:4]}, control=control)["control_totals"].passed
-    assert told({}, control={})["control_totals"].passed
+    assert not told({}, control={})["control_totals"].blocking
 
 
 def test_days_before_the_first_partition_are_nobodys_trouble() -> None:
@@ -179,4 +207,5 @@ def test_many_stretches_are_counted_and_the_first_is_mended() -> None:
     assert mending(EVENT, days).endswith(f"--partition {min(days)}, and so on for 29 more stretches")
     since = NEWEST - 59 * ONE_DAY
     check = told(landed(sorted(set(Window(since, NEWEST).days) - set(days))), since=since)["no_day_missing"]
-    assert "and 20 more" in str(check.facts["days"])
+    assert "and 20 more" in check.detail
+    assert days_in(str(check.facts["days"])) == set(days), "the alerts read all of them"

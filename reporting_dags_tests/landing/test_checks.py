@@ -69,7 +69,7 @@ def test_values_that_were_rounded_or_cut_are_told_by_column_and_day(
     monkeypatch.setattr("reporting_dags.landing.delimited._BLOCK_BYTES", 4096)
     monkeypatch.setattr("reporting_dags.landing.split._GATHER_ROWS", 100)
     timed = report((*COLUMNS, moment("At", "")))
-    fine = "0.1234567890123456789"
+    fine = "0.00000000001234567891"
     lines = [f"2026-11-0{n % 2 + 1},{n},US,1,{fine},1,2026-11-01T00:00:00.1234567Z" for n in range(600)]
     first, second = bench.land(rows(*lines[:-2], header=f"{HEADER},At"), of=timed, days=[FIRST, SECOND])
     for each in (first, second):

@@ -14,11 +14,12 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.sandbox.server import Sandbox
-from reporting_dags_tests.orchestration.ticks import start_sensor
+from reporting_dags_tests.orchestration.ticks import schedule_ticked, start_schedule, start_sensor
 
 _SENSOR_MINUTES = {"mintegral_late": 20}
 """Minutes past the hour at which a sensor ticks: a while after its provider's day should have landed."""
 _USUAL_MINUTES = 50
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +101,14 @@ class Deployment:
         return not name.startswith(tuple(others))
 
     def turn_on(self) -> None:
-        """Turn every sensor on, as the UI does."""
+        """Turn every schedule and sensor on, as the UI does."""
+        for schedule in self.schedules:
+            start_schedule(self.instance, schedule.name)
         for sensor in self.sensors:
             start_sensor(self.instance, sensor.name)
 
-    def until(self, end: datetime) -> Iterator[datetime]:
-        """Let time pass: schedules tick when they are due, sensors once an hour. Yields each moment, before it."""
+    def until(self, end: datetime, every: timedelta = _HOUR) -> Iterator[datetime]:
+        """Let time pass: schedules tick when they are due, sensors `every` so often. Yields each moment, before it."""
         began = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         moments: list[tuple[datetime, str]] = []
         fires = {one.name: self._fires(one, began) for one in self.schedules}
@@ -113,14 +116,15 @@ class Deployment:
             heapq.heappush(moments, (next(fire), name))
         sensors = {one.name: one for one in self.sensors}
         for name in sensors:
-            heapq.heappush(moments, (began + timedelta(minutes=_SENSOR_MINUTES.get(name, _USUAL_MINUTES)), name))
+            minutes = timedelta(minutes=_SENSOR_MINUTES.get(name, _USUAL_MINUTES))
+            heapq.heappush(moments, (began + minutes % every, name))
         while moments[0][0] < end:
             moment, name = heapq.heappop(moments)
             self.traveller.move_to(max(moment, datetime.now(UTC)))
             yield moment
             if name in sensors:
                 self._sensor(sensors[name])
-                heapq.heappush(moments, (moment + timedelta(hours=1), name))
+                heapq.heappush(moments, (moment + every, name))
             else:
                 self._schedule(name, moment)
                 heapq.heappush(moments, (next(fires[name]), name))
@@ -131,14 +135,16 @@ class Deployment:
         )
 
     def _schedule(self, name: str, at: datetime) -> None:
+        schedule = self._repository.get_schedule_def(name)
         context = dg.build_schedule_context(
             instance=self.instance,
             scheduled_execution_time=at,
             repository_def=self._repository,
-            resources={"home": self._resources["home"]},
+            resources={name: self._resources[name] for name in schedule.required_resource_keys},
         )
         with context:
-            told = self._repository.get_schedule_def(name).evaluate_tick(context)
+            told = schedule.evaluate_tick(context)
+        schedule_ticked(self.instance, name)
         self._told(name, told.run_requests or [], told.skip_message)
 
     def _sensor(self, sensor: dg.SensorDefinition) -> None:

@@ -1,9 +1,9 @@
 """A deployment of the simulated month: folders, database, sandbox, and a clock for all of them."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +17,7 @@ from reporting_dags.definitions import definitions
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.reports.catalog import all_reports
 from reporting_dags.sandbox.server import running_sandbox
 from reporting_dags_tests.month.clockwork import Deployment
 from reporting_dags_tests.torture.postgres import running_postgres
@@ -41,8 +42,26 @@ def _make_home(home: Path) -> None:
 
 
 @contextmanager
-def deployment(folder: Path, began: datetime, providers: tuple[str, ...], **switches: Any) -> Generator[Deployment]:
-    """A deployment in `folder`, with every sensor on, at the moment `began`; on PostgreSQL, as in production."""
+def deployment(
+    folder: Path,
+    began: datetime,
+    providers: tuple[str, ...],
+    *,
+    first: date | None = None,
+    is_all_on: bool = False,
+    switches: Mapping[str, Any] | None = None,
+) -> Generator[Deployment]:
+    """A deployment that is connected to `providers` alone, with every sensor on; on PostgreSQL, as in production.
+
+    Args:
+        folder: where its files are.
+        began: the moment at which it begins.
+        providers: whose accounts it has.
+        first: the first partition; None: the day on which it begins.
+        is_all_on: whether schedules and sensors of all providers are on, not of `providers` alone.
+        switches: how the sandbox begins.
+    """
+    first = first or began.date()
     home = folder / "home"
     _make_home(home)
     with (
@@ -50,16 +69,18 @@ def deployment(folder: Path, began: datetime, providers: tuple[str, ...], **swit
         # Dagster opens a connection for every query, which is half of what a simulated month would take.
         patch.object(sqlalchemy.pool, "NullPool", sqlalchemy.pool.QueuePool),
         time_machine.travel(began, tick=True) as traveller,
-        running_sandbox(seed=7, **switches) as sandbox,
+        running_sandbox(seed=7, **(switches or {})) as sandbox,
         # Whoever waits for a rate or before a retry lets simulated time pass, not ours.
         patch.object(SystemClock, "sleep", _passing(traveller)),
     ):
-        variables = sandbox_accounts(sandbox.url) | {
+        prefixes = tuple(f"{provider.partition('_')[0].upper()}_" for provider in providers)
+        accounts = {name: value for name, value in sandbox_accounts(sandbox.url).items() if name.startswith(prefixes)}
+        variables = accounts | {
             "DAGSTER_HOME": str(home),
             "DAGSTER_POSTGRES_URL": postgres.url,
             "REPORTING_DATA_URL": str(folder / "data"),
             "REPORTING_POLL_SECONDS": "0.05",
-            "REPORTING_START_DATE": began.date().isoformat(),
+            "REPORTING_START_DATE": first.isoformat(),
             # What a month needs is time, not a database that survives the loss of power.
             "PGOPTIONS": "-c synchronous_commit=off",
         }
@@ -68,8 +89,8 @@ def deployment(folder: Path, began: datetime, providers: tuple[str, ...], **swit
                 sandbox=sandbox,
                 folder=folder,
                 postgres_url=postgres.url,
-                began=began.date(),
-                providers=providers,
+                began=first,
+                providers=tuple({report.provider for report in all_reports()}) if is_all_on else providers,
                 instance=instance,
                 traveller=traveller,
                 loaded=definitions(),

@@ -77,7 +77,7 @@ def _passed(providers: tuple[str, ...], script: Script) -> Month:
     end = BEGAN + timedelta(days=script.days + script.tail)
     with (
         TemporaryDirectory(prefix="reporting_month_") as folder,
-        deployment(Path(folder), BEGAN, providers, **script.switches) as deployed,
+        deployment(Path(folder), BEGAN, providers, switches=script.switches) as deployed,
     ):
         world = World(sandbox=deployed.sandbox, began=BEGAN.date(), script=script)
         today = None

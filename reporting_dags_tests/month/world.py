@@ -88,7 +88,7 @@ class World:
         if apps:
             self.told.append(f"{today}: the app {apps[0]} is refused")
         if number == self.script.lost_domain:
-            self.domain = self._largest_domain(today)
+            self.domain = largest_domain(self.sandbox, today - 2 * ONE_DAY)
             self.told.append(f"{today}: the domain {self.domain} is silently missing")
         lost = (self.domain,) if number == self.script.lost_domain else ()
         self.sandbox.settings.change("orangeclick", lost_domains=lost)
@@ -115,8 +115,10 @@ class World:
             for endpoint in self.sandbox.providers[provider].endpoints:
                 self.sandbox.faults.add(endpoint.point, do="status", status=503, times=None)
 
-    def _largest_domain(self, today: date) -> str:
-        earned: dict[str, float] = {}
-        for row in self.sandbox.truth("orangeclick/earnings", today - 2 * ONE_DAY):
-            earned[row["domain"]] = earned.get(row["domain"], 0.0) + float(row["earnings"] or 0)
-        return max(earned, key=lambda name: earned[name])
+
+def largest_domain(sandbox: Sandbox, day: date) -> str:
+    """The domain that earns most on a day."""
+    earned: dict[str, float] = {}
+    for row in sandbox.truth("orangeclick/earnings", day):
+        earned[row["domain"]] = earned.get(row["domain"], 0.0) + float(row["earnings"] or 0)
+    return max(earned, key=lambda name: earned[name])

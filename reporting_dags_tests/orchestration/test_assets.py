@@ -1,7 +1,7 @@
 """Real Dagster runs over days and ranges: what is recorded, what fails alone, and what users get to read."""
 
 import sqlite3
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +9,10 @@ import dagster as dg
 import pyarrow.dataset as ds
 import pytest
 
-from reporting_dags.orchestration.checks import BLOCKING, VOLUME
+from reporting_dags.definitions import definitions
+from reporting_dags.jobs.standing import STANDING
+from reporting_dags.orchestration.checks import BLOCKING, ENTITIES, VOLUME
+from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import KEY, Place, failure_of
 
@@ -28,7 +31,8 @@ def test_a_range_is_one_query_and_each_day_has_its_own_facts_and_check_results(
     for day in thirty:
         truth = live.truth("dt_offer_wall/event", day)
         facts = place.metadata(day)
-        assert facts["dagster/partition_row_count"] == facts["rows"] == len(truth)
+        assert facts["dagster/partition_row_count"] == len(truth)
+        assert "rows" not in facts, "said once"
         earned = sum((Decimal(row["Publisher Revenue"] or "0") for row in truth), Decimal())
         assert abs(Decimal(str(facts["publisher_revenue_usd_exact"])) - earned) < Decimal("1e-15")
         assert facts["window_calls_spent"] == 1
@@ -58,8 +62,8 @@ def test_one_bad_day_of_thirty_fails_alone_with_its_cause(live: Sandbox, place: 
     assert place.materialized() == {day.isoformat() for day in thirty if day != bad}
     told = place.checks("grain_unique")
     assert told[bad.isoformat()] is False
-    assert all(passed for day, passed in told.items() if day not in {bad.isoformat(), None})
-    assert told[None] is False
+    assert set(told) == {day.isoformat() for day in thirty}, "nothing is said of the asset as a whole"
+    assert all(passed for day, passed in told.items() if day != bad.isoformat())
 
     live.faults.clear()
     asked = live.log.count("dt.report")
@@ -69,9 +73,16 @@ def test_one_bad_day_of_thirty_fails_alone_with_its_cause(live: Sandbox, place: 
     assert place.checks("grain_unique")[bad.isoformat()] is True
 
 
-def test_today_and_a_range_across_it_fail_in_one_line_and_unasked(live: Sandbox, place: Place, newest: date) -> None:
-    result = place.run(newest, newest + timedelta(days=1))
-    assert f"(1 of 2 days) {newest + timedelta(days=1)} not ready" in failure_of(result)
+def test_a_day_that_is_not_published_is_left_out_of_a_range_and_fails_alone_in_one_line(
+    live: Sandbox, place: Place, newest: date
+) -> None:
+    early = newest + timedelta(days=1)
+    line = failure_of(place.run(early))
+    published = EVENT.calendar.published_at(early)
+    assert f"{early} not ready: " in line
+    assert f"publishes it on {published:%Y-%m-%d} at {published:%H:%M} UTC" in line
+    assert live.log.entries() == []
+    assert place.run(newest, early).success
     assert place.materialized() == {newest.isoformat()}
     (query,) = live.log.entries("dt.report")
     assert query.body["dateRange"]["end"] == newest.isoformat()
@@ -160,16 +171,20 @@ def test_the_data_version_changes_with_the_content_alone(live: Sandbox, place: P
     assert version() != first
 
 
-def test_a_day_far_from_the_usual_volume_warns_and_still_lands(live: Sandbox, place: Place, thirty: list[date]) -> None:
+def test_a_day_that_the_provider_confirms_to_be_empty_lands_and_is_not_compared_with_others(
+    live: Sandbox, place: Place, thirty: list[date]
+) -> None:
     place.run(thirty[0], thirty[9])
     live.faults.add("dt.data", do="header_only", day=thirty[10])
     assert place.run(thirty[10]).success
-    assert place.checks(VOLUME)[thirty[10].isoformat()] is False
     assert place.metadata(thirty[10])["outcome"] == "confirmed empty"
+    for name in (VOLUME, ENTITIES):
+        assert place.checks(name)[thirty[10].isoformat()] is True
+        detail = place.check_descriptions(name)[thirty[10].isoformat()]
+        assert detail == "the provider confirmed that the day has no rows: not compared with other days"
 
 
 def test_definitions_load_with_no_variable_set(bare_environment: None) -> None:
-    from reporting_dags.definitions import definitions  # noqa: PLC0415
 
     loaded = definitions()
     dg.Definitions.validate_loadable(loaded)
@@ -179,12 +194,12 @@ def test_definitions_load_with_no_variable_set(bare_environment: None) -> None:
     }
 
 
-def test_the_first_partition_is_the_setting_or_the_providers_first_day(
+def test_the_first_partition_is_the_setting_or_the_oldest_day_that_can_be_had(
     bare_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reporting_dags.definitions import definitions  # noqa: PLC0415
 
-    for text, first in (("2026-09-01", "2026-09-01"), ("2001-01-01", "2019-06-10")):
+    oldest = EVENT.calendar.oldest(datetime.now(UTC)).isoformat()
+    for text, first in (("2026-09-01", "2026-09-01"), ("2001-01-01", oldest)):
         monkeypatch.setenv("REPORTING_START_DATE", text)
         partitions = definitions().resolve_assets_def(KEY).partitions_def
         assert partitions is not None
@@ -204,3 +219,41 @@ def test_a_day_that_was_never_looked_at_has_no_check_result(place: Place, newest
     assert not place.run(newest + timedelta(days=1)).success
     for name in (*BLOCKING, VOLUME):
         assert place.checks(name) == {}
+
+
+def evaluated(place: Place, name: str) -> list[dg.AssetCheckEvaluation]:
+    """The results of a check, newest first."""
+    key = dg.AssetCheckKey(KEY, name)
+    found = place.instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
+    events = [record.event.dagster_event for record in found if record.event is not None]
+    return [
+        event.asset_check_evaluation_data
+        for event in events
+        if event is not None and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
+
+
+def test_checks_of_the_report_as_a_whole_are_of_no_single_day(live: Sandbox, place: Place, newest: date) -> None:
+    older = newest - timedelta(days=1)
+    assert place.run(older).success
+    assert place.run(newest).success
+    live.faults.add("dt.data", do="duplicate_row", source="event", day=older)
+    assert not place.run(older).success
+    for name in STANDING:
+        # The UI shows no result where it names a materialization that is not the newest.
+        assert evaluated(place, name)[0].target_materialization_data is None
+
+
+def test_a_partition_whose_file_is_gone_is_damaged_and_its_rebuilding_costs_no_call(place: Place, newest: date) -> None:
+    assert place.run(newest - timedelta(days=1), newest).success
+    (place.data / EVENT.file(newest)).unlink()
+    checks = dg.define_asset_job("checks", selection=dg.AssetSelection.checks_for_assets(KEY))
+    merged = dg.Definitions.merge(definitions(), dg.Definitions(jobs=[checks]))
+    done = merged.resolve_job_def("checks").execute_in_process(instance=place.instance, raise_on_error=False)
+    line = failure_of(done)
+    assert f"{newest}: checks failed" in line
+    assert f"--partition {newest} --config-json" in line
+    assert '"replay": true' in line
+    for name in (ENTITIES, VOLUME):
+        results = {result.partition: result.passed for result in evaluated(place, name) if result.partition}
+        assert results[newest.isoformat()], f"{name}: the file is damaged, and the provider took nothing away"

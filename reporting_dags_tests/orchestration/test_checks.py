@@ -14,7 +14,7 @@ from reporting_dags.landing.store import open_store
 from reporting_dags.model.column import Kind
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import hours_check, names, volume_check
+from reporting_dags.orchestration.checks import check_specs, hours_check, volume_check
 from reporting_dags.providers.mintegral.report import advanced_performance_report
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE, OFFER_PERFORMANCE_HOURLY
 
@@ -93,5 +93,5 @@ def test_every_hour_of_a_day_has_rows(tmp_path: Path, report: Report[Any], hours
 
 
 def test_reports_by_the_day_have_no_hours() -> None:
-    assert "hours" in names(OFFER_PERFORMANCE_HOURLY)
-    assert "hours" not in names(OFFER_PERFORMANCE)
+    assert "hours" in {spec.name for spec in check_specs(OFFER_PERFORMANCE_HOURLY, None)}
+    assert "hours" not in {spec.name for spec in check_specs(OFFER_PERFORMANCE, None)}

@@ -359,7 +359,7 @@ def test_where_time_ran_out_the_next_tick_begins(live: Sandbox, there: Place, mo
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
-    cursor = Cursor(next="mintegral/offer_performance", told={"a:b": ("True fine", 12.5)})
+    cursor = Cursor(next="mintegral/offer_performance", checks={"event": {"n": "12ab34"}}, since=12, lines=["ab12cd"])
     assert Cursor.read(cursor.text) == cursor
     assert Cursor.read(None) == Cursor.read("no cursor of ours") == Cursor()
 
@@ -445,6 +445,30 @@ def test_a_provider_without_credentials_is_named_and_the_standing_checks_are_tol
     assert verdicts(told)["newest_day"] is False
 
 
+def test_nothing_is_expected_of_a_provider_that_never_had_an_account(
+    live: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DT_CLIENT_ID", "DT_CLIENT_SECRET"):
+        monkeypatch.delenv(name)
+    reason = "dt_offer_wall has no account, and nothing is expected of it: DT_CLIENT_ID, DT_CLIENT_SECRET not set"
+    told = sensor_tick(place)
+    assert (told.requests, told.events, told.skipped) == ([], [], reason)
+    told = schedule_tick(place, datetime.now(UTC))
+    assert (told.requests, told.skipped) == ([], reason)
+
+
+def test_an_account_whose_settings_were_lost_is_not_passed_over(
+    live: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.run(NEWEST)
+    for name in ("DT_CLIENT_ID", "DT_CLIENT_SECRET"):
+        monkeypatch.delenv(name)
+    told = sensor_tick(place)
+    assert "DT_CLIENT_ID is not set" in said(told)
+    assert verdicts(told)["no_day_missing"] is False
+    assert schedule_tick(place, datetime.now(UTC)).asked("dt_offer_wall/event")
+
+
 def test_days_that_are_no_partitions_any_more_spoil_no_tick(
     live: Sandbox, there: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -461,13 +485,15 @@ def test_days_that_are_no_partitions_any_more_spoil_no_tick(
 def test_a_missing_yesterday_is_red_within_an_hour_and_green_when_it_has_landed(
     live: Sandbox, there: Place, now: time_machine.Traveller
 ) -> None:
-    now.move_to(OUT - timedelta(minutes=5) + timedelta(minutes=44))
+    scheduled(there)
+    place_day = NEWEST + ONE_DAY
+    now.move_to(OUT + ONE_DAY - timedelta(minutes=5) + timedelta(minutes=44))
     assert verdicts(sensor_tick(there))["newest_day"] is True
     now.shift(timedelta(minutes=2))
     told = sensor_tick(there)
     assert verdicts(told)["newest_day"] is False
     (check,) = (one for one in told.events if getattr(one, "check_name", "") == "newest_day" and "event" in str(one))
-    assert "--partition 2026-11-19" in str(getattr(check, "description", ""))
+    assert f"--partition {place_day}" in str(getattr(check, "description", ""))
     scheduled(there)
     assert verdicts(sensor_tick(there))["newest_day"] is True
 

@@ -17,9 +17,9 @@ from reporting_dags.landing.combine import Source
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.orchestration import network
 from reporting_dags.orchestration.alerts import Alerts
-from reporting_dags.orchestration.assets import daily_partitions
-from reporting_dags.orchestration.network import SUMS_MATCH
-from reporting_dags.orchestration.news import AlertCursor
+from reporting_dags.orchestration.failure_events import Severity
+from reporting_dags.orchestration.incidents import AlertCursor
+from reporting_dags.orchestration.network_build import SUMS_MATCH
 from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
 from reporting_dags.providers.orangeclick.report import orangeclick_report
 from reporting_dags.reports.dt_offer_wall import EVENT
@@ -122,7 +122,8 @@ def test_a_day_without_any_source_fails_in_one_line_and_leaves_the_others(place:
     assert place.run(day, key=key(EARNINGS)).success
     result = place.run(day - timedelta(days=1), day, key=KEY)
     assert failure_of(result) == (
-        f"network/daily {day - timedelta(days=1)} not ready: none of its sources has landed. Materialize them first."
+        f"network/daily {day - timedelta(days=1)} not ready: none of its sources has landed. Materialize them first. "
+        "Next attempt: when one of its sources lands"
     )
     assert place.materialized(KEY) == {day.isoformat()}
 
@@ -319,26 +320,27 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Sequence[str]]]:
     """Every alert, as it would be sent."""
     sent: list[tuple[str, Sequence[str]]] = []
 
-    def tell(_: Alerts, title: str, lines: Sequence[str], path: str) -> Sequence[str]:
+    def send(_: Alerts, title: str, lines: Sequence[str], path: str, severity: Severity) -> Sequence[str]:
+        assert path.startswith(("runs/", "assets/"))
+        assert severity in Severity
         sent.append((title, lines))
         return []
 
     monkeypatch.setenv("REPORTING_ALERT_URLS", "json://localhost")
-    monkeypatch.setattr(Alerts, "tell", tell)
+    monkeypatch.setattr(Alerts, "send", send)
     return sent
 
 
 def alert(place: Place) -> None:
-    """Both alert sensors, for all that ever happened."""
-    for name in ("alert_on_failed_runs", "alert_on_failed_checks"):
-        context = dg.build_sensor_context(
-            instance=place.instance,
-            cursor=AlertCursor(after=0).text,
-            resources={"alerts": Alerts()},
-            repository_def=loaded_now().get_repository_def(),
-        )
-        with context:
-            loaded_now().resolve_sensor_def(name).evaluate_tick(context)
+    """The sensor of the alerts, for all that ever happened."""
+    context = dg.build_sensor_context(
+        instance=place.instance,
+        cursor=AlertCursor(after=0).text,
+        resources={"alerts": Alerts()},
+        repository_def=loaded_now().get_repository_def(),
+    )
+    with context:
+        loaded_now().resolve_sensor_def("alerts").evaluate_tick(context)
 
 
 def test_a_day_that_cannot_be_built_is_tried_after_growing_pauses_with_one_alert(
@@ -352,7 +354,7 @@ def test_a_day_that_cannot_be_built_is_tried_after_growing_pauses_with_one_alert
     assert tried == [0, 165 + 15, 165 + 15 + 330 + 15]
     alert(place)
     ((title, lines),) = [each for each in told if each[0].startswith("network/daily") and "failed" in each[0]]
-    assert title == f"network/daily {day}: run failed"
+    assert title == f"network/daily {day}: failed"
     assert lines[0].startswith(
         f"network/daily {day} failed: orangeclick/earnings {day} cannot be read: its file is damaged (ArrowInvalid). "
         f"Fix: materialize orangeclick/earnings {day} again, with replay: true from the kept raw answer, or without it "
@@ -404,26 +406,10 @@ def test_a_run_that_dies_before_it_notes_anything_is_started_once_an_hour(place:
     assert len(set(keys)) <= 3
 
 
-def test_sources_and_the_table_can_be_materialized_in_one_run(place: Place, day: date) -> None:
-    job = dg.Definitions.resolve_implicit_global_asset_job_def(definitions())
-    result = job.execute_in_process(
-        instance=place.instance,
-        asset_selection=[key(EARNINGS), key(EVENT), KEY],
-        partition_key=day.isoformat(),
-        raise_on_error=False,
-    )
-    assert result.success
-    assert {row["source_asset"] for row in pq.read_table(place.data / NETWORK.file(day)).to_pylist()} == {
-        EVENT.key,
-        EARNINGS.key,
-    }
-    assert place.metadata(day, key(EARNINGS))["rows"]
-
-
 def test_an_asset_of_ones_own_reads_the_table_in_the_same_run(place: Place, day: date) -> None:
     seen: list[int] = []
 
-    @dg.asset(ins={"table": dg.AssetIn(KEY)}, partitions_def=daily_partitions(NETWORK, date(2026, 6, 1)))
+    @dg.asset(ins={"table": dg.AssetIn(KEY)}, partitions_def=definitions().get_assets_def(KEY).partitions_def)
     def summary(table: pa.Table) -> None:
         seen.append(table.num_rows)
 

@@ -43,7 +43,7 @@ NEW = (
 def test_a_new_declaration_becomes_an_asset_with_checks_and_lands(report: Report[Any], place: Place) -> None:
     day = report.calendar.newest(datetime.now(UTC)) - timedelta(days=1)
     loaded = definitions()
-    asset = report_asset(report, day - timedelta(days=10))
+    asset = report_asset(report, day - timedelta(days=10), day - timedelta(days=10))
     both = dg.Definitions.merge(dg.Definitions(assets=[asset], resources=loaded.resources))
     job = both.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(

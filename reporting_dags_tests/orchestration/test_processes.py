@@ -14,7 +14,9 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
+from dotenv import dotenv_values
 
+from reporting_dags.definitions import definitions
 from reporting_dags.orchestration.home import PROJECT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import KEY, Place
@@ -119,6 +121,15 @@ def files_under(*roots: Path) -> Iterator[Path]:
         yield from (path for path in root.rglob("*") if path.is_file())
 
 
+def offered_partitions() -> dict[dg.AssetKey, list[str]]:
+    """The partitions that Dagster offers now, by asset."""
+    found: dict[dg.AssetKey, list[str]] = {}
+    for asset in definitions().resolve_asset_graph().asset_nodes:
+        if asset.partitions_def is not None:
+            found[asset.key] = list(asset.partitions_def.get_partition_keys())
+    return found
+
+
 def test_the_demo_brings_everything_home_again_is_a_no_op_and_the_account_of_a_dotenv_file_is_left_alone(
     live: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,3 +154,13 @@ def test_the_demo_brings_everything_home_again_is_a_no_op_and_the_account_of_a_d
     assert states[0] == states[1]
     assert "nothing is missing or due" in said
     assert live.log.entries() == [], "the account of the .env file was not asked"
+    home = tmp_path / "home"
+    for name, value in dotenv_values(home / ".env").items():
+        monkeypatch.setenv(name, value or "")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    offered = offered_partitions()
+    assert len(offered) >= 12
+    with dg.DagsterInstance.get() as instance:
+        for key, partitions in offered.items():
+            assert len(partitions) >= 3
+            assert instance.get_materialized_partitions(key) == set(partitions), key

@@ -56,6 +56,12 @@ def read(place: Place, asset: dg.AssetsDefinition, first: date, last: date) -> d
     )
 
 
+def days_seen() -> set[date]:
+    (table,) = SEEN
+    assert isinstance(table, pa.Table)
+    return {day for day in table.column("date").to_pylist() if day is not None}
+
+
 def test_a_range_is_read_as_one_frame_with_exact_decimals(live: Sandbox, place: Place, newest: date) -> None:
     first = newest - timedelta(days=2)
     place.run(first, newest)
@@ -141,3 +147,86 @@ def test_days_of_the_declaration_as_it_is_are_read_without_a_word(place: Place, 
     place.run(newest)
     assert said(read(place, as_arrow, newest, newest), place) == []
     assert observed(place) == []
+
+
+WEEKS = dg.WeeklyPartitionsDefinition("2026-06-01", end_offset=1)
+MAPPINGS: dict[str, tuple[dg.PartitionMapping | None, tuple[int, ...]]] = {
+    "inferred": (None, (0,)),
+    "identity": (dg.IdentityPartitionMapping(), (0,)),
+    "time windows": (dg.TimeWindowPartitionMapping(), (0,)),
+    "the day before": (dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1), (1,)),
+    "three days": (dg.TimeWindowPartitionMapping(start_offset=-2), (2, 1, 0)),
+}
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_a_day_reads_the_days_that_a_mapping_names_as_if_partitions_began_at_midnight(
+    place: Place, newest: date, name: str
+) -> None:
+    mapping, ages = MAPPINGS[name]
+
+    @dg.asset(ins={"event": dg.AssetIn(KEY, partition_mapping=mapping)}, partitions_def=PARTITIONS)
+    def daily(event: pa.Table) -> None:
+        SEEN.append(event)
+
+    place.run(newest - timedelta(days=4), newest)
+    assert read(place, daily, newest, newest).success
+    assert days_seen() == {newest - timedelta(days=age) for age in ages}
+
+
+@pytest.mark.parametrize("shared", [KEY, dg.AssetKey(["network", "daily"])], ids=str)
+def test_an_asset_that_shares_the_partitions_of_another_reads_the_day_of_its_own_name(
+    place: Place, newest: date, shared: dg.AssetKey
+) -> None:
+    partitions = definitions().get_assets_def(shared).partitions_def
+
+    @dg.asset(ins={"event": dg.AssetIn(KEY)}, partitions_def=partitions)
+    def daily(event: pa.Table) -> None:
+        SEEN.append(event)
+
+    place.run(newest - timedelta(days=1), newest)
+    assert read(place, daily, newest, newest).success
+    assert days_seen() == {newest}
+
+
+def test_an_hour_reads_the_day_that_it_lies_in(place: Place, newest: date) -> None:
+    hours = dg.HourlyPartitionsDefinition(f"{newest - timedelta(days=1)}-00:00")
+
+    @dg.asset(ins={"event": dg.AssetIn(KEY)}, partitions_def=hours)
+    def hourly(event: pa.Table) -> None:
+        SEEN.append(event)
+
+    place.run(newest - timedelta(days=2), newest)
+    merged = dg.Definitions.merge(definitions(), dg.Definitions([hourly]))
+    for hour in (5, 17):
+        SEEN.clear()
+        done = merged.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=place.instance, asset_selection=[hourly.key], partition_key=f"{newest}-{hour:02}:00"
+        )
+        assert done.success
+        assert days_seen() == {newest}
+
+
+def test_a_mapping_that_allows_partitions_that_do_not_exist_leaves_them_out(place: Place, newest: date) -> None:
+    mapping = dg.TimeWindowPartitionMapping(start_offset=-2, allow_nonexistent_upstream_partitions=True)
+
+    @dg.asset(ins={"event": dg.AssetIn(KEY, partition_mapping=mapping)}, partitions_def=PARTITIONS)
+    def daily(event: pa.Table) -> None:
+        SEEN.append(event)
+
+    first = date(2026, 6, 1)
+    place.run(first, first + timedelta(days=1))
+    assert read(place, daily, first, first).success
+    assert days_seen() == {first}
+
+
+def test_a_week_reads_its_seven_days(place: Place, newest: date) -> None:
+    @dg.asset(ins={"event": dg.AssetIn(KEY)}, partitions_def=WEEKS)
+    def weekly(event: pa.Table) -> None:
+        SEEN.append(event)
+
+    # Weeks of Dagster begin on Sunday.
+    first = newest - timedelta(days=(newest.weekday() + 1) % 7 + 7)
+    place.run(first - timedelta(days=1), first + timedelta(days=7))
+    assert read(place, weekly, first, first).success
+    assert days_seen() == {first + timedelta(days=n) for n in range(7)}

@@ -50,8 +50,8 @@ def test_days_are_replayed_by_the_command_line_with_no_call_and_each_is_recorded
         now = place.metadata(day)
         assert now["replayed"]
         assert "replayed" not in facts
-        assert {name: now[name] for name in ("rows", "raw_sha256", "provider_request_id")} == {
-            name: facts[name] for name in ("rows", "raw_sha256", "provider_request_id")
+        assert {name: now[name] for name in ("dagster/partition_row_count", "raw_sha256", "provider_request_id")} == {
+            name: facts[name] for name in ("dagster/partition_row_count", "raw_sha256", "provider_request_id")
         }
         assert facts["dt_offer_wall queries left today"] == 49
 

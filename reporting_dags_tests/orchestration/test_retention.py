@@ -126,4 +126,4 @@ def test_what_cannot_be_removed_is_a_warning_and_the_day_stands(
         if record.event_log_entry.level == 30
     ]
     told = [entry.user_message for entry in warnings]
-    assert [text for text in told if text.startswith(f"{EVENT}: old raw answers are left: raw store")], told
+    assert [text for text in told if text.startswith(f"{EVENT}: old raw responses are left: raw store")], told

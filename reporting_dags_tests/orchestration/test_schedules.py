@@ -27,7 +27,7 @@ def noon_after(day: date) -> datetime:
 @pytest.mark.rule("OW7")
 def test_ow7_the_schedule_ticks_at_five_past_noon_utc_and_every_three_hours(live: Sandbox, place: Place) -> None:
     schedule = definitions().resolve_schedule_def("dt_offer_wall_daily")
-    assert schedule.cron_schedule == "5 0-23/3 * * *"
+    assert schedule.cron_schedule == "5 */3 * * *"
     assert schedule.execution_timezone == "UTC"
 
 
@@ -86,10 +86,10 @@ def test_a_ledger_that_is_locked_fails_the_tick_in_one_line_and_the_scheduler_is
 @pytest.mark.parametrize(
     ("provider", "at", "cron", "wanted"),
     [
-        ("dt_user_level", "12:05", "5 0-23/3 * * *", {"revenue": ["2026-11-10...2026-11-19"]}),
-        ("mintegral", "01:35", "35 1-23/3 * * *", {"creative_performance": ["2026-06-01...2026-11-19"]}),
-        ("orangeclick", "06:05", "5 0-23/3 * * *", {"earnings": ["2026-06-01...2026-11-19"]}),
-        ("integr8", "01:05", "5 1-23/3 * * *", {"clicks": ["2026-06-01...2026-11-19"], "offers": [""]}),
+        ("dt_user_level", "12:05", "5 */3 * * *", {"revenue": ["2026-11-10...2026-11-19"]}),
+        ("mintegral", "01:35", "35 1,4,7,10,13,16,19,22 * * *", {"creative_performance": ["2026-06-01...2026-11-19"]}),
+        ("orangeclick", "06:05", "5 */3 * * *", {"earnings": ["2026-06-01...2026-11-19"]}),
+        ("integr8", "01:05", "5 1,4,7,10,13,16,19,22 * * *", {"clicks": ["2026-06-01...2026-11-19"], "offers": [""]}),
     ],
 )
 def test_each_provider_is_asked_when_its_newest_day_is_out_for_every_day_that_it_serves(
@@ -142,7 +142,8 @@ def test_reports_of_another_time_zone_have_a_schedule_of_their_own() -> None:
         "mintegral_daily": "UTC",
         "mintegral_daily_etc_gmt_8": "Etc/GMT-8",
     }
-    assets = [report_asset(report, date(2026, 11, 1)) for report in (*mintegral.REPORTS, shanghai)]
+    first = date(2026, 11, 1)
+    assets = [report_asset(report, first, first) for report in (*mintegral.REPORTS, shanghai)]
     loaded = definitions()
     mine = {"home", "reports", "mintegral"}
     resources = {name: one for name, one in (loaded.resources or {}).items() if name in mine}

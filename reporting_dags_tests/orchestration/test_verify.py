@@ -1,10 +1,11 @@
 """What lies at the data root is compared with what the ledger noted: whatever was altered is told, and nothing else."""
 
+import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,23 +18,29 @@ import pytest
 
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.combining import build
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.verify import Verified, forgotten, verify
-from reporting_dags.landing.store import Store
+from reporting_dags.jobs.database import Database, open_database
+from reporting_dags.jobs.replay import replay
+from reporting_dags.jobs.verify import Places, Verified, forgotten, verify
+from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.model.days import Window
+from reporting_dags.model.days import SNAPSHOT, Window
+from reporting_dags.model.errors import StorageError
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.home import ReportingHome, as_set
 from reporting_dags.orchestration.network import COMBINATION
 from reporting_dags.providers.digital_turbine.offer_wall_report import offer_wall_report
+from reporting_dags.providers.digital_turbine.resource import OfferWallResource
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
+from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import CLICKS, OFFERS
 from reporting_dags.reports.network import NETWORK, SOURCES
+from reporting_dags.reports.orangeclick import EARNINGS
 from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.conftest import SandboxClock
 from reporting_dags_tests.orchestration.conftest import Place
-from reporting_dags_tests.pulling import BenchOf, landed
+from reporting_dags_tests.pulling import BenchOf, bench_in, landed
 
 NEWEST = date(2026, 11, 19)
 DAYS = [NEWEST - timedelta(days=n) for n in (2, 1, 0)]
@@ -55,12 +62,28 @@ def lies(bench: Bench, tmp_path: Path) -> Path:
 
 
 def verified(bench: Bench, report: Report[Any] = EVENT, window: Window = ALWAYS) -> Verified:
-    (found,) = verify([report], window=window, ledger=bench.ledger, data=bench.data)
+    (found,) = verify([report], window=window, places=places_of(bench))
     return found
 
 
+def places_of(bench: Bench, *, at: datetime | None = None) -> Places:
+    now = at or bench.clock.now()
+    return Places(ledger=bench.ledger, data=bench.data, raw=bench.raw, scratch=bench.scratch, now=now)
+
+
 def told(found: Verified) -> list[str]:
-    return [f"{finding.subject}: {finding.told}" for finding in found.findings]
+    return [f"{finding.subject}: {finding.message}" for finding in found.findings]
+
+
+def replay_of(report: Report[Any], days: str) -> str:
+    """The command that rebuilds days from their raw responses."""
+    option = "--partition-range" if "..." in days else "--partition"
+    config = '{"ops": {"%s__%s": {"config": {"replay": true}}}}' % (report.provider, report.name)  # noqa: UP031
+    return f"{request_of(report)} {option} {days} --config-json '{config}'"
+
+
+def request_of(report: Report[Any]) -> str:
+    return f"dagster asset materialize -m reporting_dags.definitions --select {report.key}"
 
 
 def rewritten(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
@@ -133,8 +156,8 @@ def test_edited_rows_are_told_with_the_command_that_mends_them(
     found = verified(bench)
     (finding,) = found.findings
     assert finding.subject == f"{EVENT.key} {DAYS[1]}"
-    assert telling in finding.told
-    assert finding.mend.endswith(f" --select {EVENT.key} --partition {DAYS[1]}")
+    assert telling in finding.message
+    assert finding.fix[1:] == (replay_of(EVENT, str(DAYS[1])),)
     assert (found.days, found.whole, found.sound) == (3, 2, False)
 
 
@@ -188,7 +211,7 @@ def test_a_file_that_is_gone_cut_or_another_is_told(
 ) -> None:
     break_it(lies)
     (finding,) = verified(bench).findings
-    assert telling in finding.told
+    assert telling in finding.message
     assert finding.damage
 
 
@@ -210,7 +233,7 @@ def test_an_edited_row_of_the_ledger_is_told(bench: Bench, tmp_path: Path, edit:
     connection.close()
     (finding,) = verified(bench).findings
     assert finding.subject == f"{EVENT.key} {DAYS[1]}"
-    assert telling in finding.told
+    assert telling in finding.message
 
 
 def test_files_that_nobody_landed_are_told(bench: Bench, lies: Path) -> None:
@@ -229,11 +252,13 @@ def test_files_that_nobody_landed_are_told(bench: Bench, lies: Path) -> None:
         shutil.copy(lies, stray)
     found = verified(bench)
     assert (found.days, found.whole, found.sound) == (3, 3, False)
-    assert {line.rpartition(": ")[2] for line in told(found)} == set(map(str, strays))
-    mends = {finding.told.rpartition(": ")[2]: finding.mend for finding in found.findings}
-    assert mends.pop(str(strays[1])).endswith(f"--select {EVENT.key} --partition {other}")
-    assert set(mends.values()) == {f"rm {stray}" for stray in strays if stray != strays[1]}
-    assert len(verified(bench, window=Window(NEWEST, NEWEST)).findings) == 3, "those of other days are not asked for"
+    landed_elsewhere, unknown = found.findings
+    assert (landed_elsewhere.days, unknown.days) == ((other,), ())
+    names, paths = unknown.message.rpartition(": ")[2].split(", "), map(str, strays)
+    assert {f"{root}/{name}" for name in names} == set(paths) - {str(strays[1])}
+    assert unknown.fix == (f"Fix: move them out of {root}",)
+    (few,) = verified(bench, window=Window(NEWEST, NEWEST)).findings
+    assert few.message.startswith("3 files that no run has landed"), "those of other days are not asked for"
 
 
 def test_only_the_days_asked_for_are_read(bench: Bench, lies: Path) -> None:
@@ -342,8 +367,10 @@ def test_a_day_of_an_earlier_declaration_is_told_and_no_damage(bench: Bench, lie
     assert told(found) == [f"{EVENT.key} {DAYS[0]}...{NEWEST}: landed under an earlier declaration"]
     rewritten(lies, one_cent_more)
     found = verified(bench, now)
-    assert [finding.damage for finding in found.findings] == [True, False, False]
-    assert "publisher_revenue sums to " in found.findings[0].told
+    damaged, whole = found.findings
+    assert (damaged.days, damaged.damage) == ((DAYS[1],), True)
+    assert (whole.days, whole.damage, whole.fix) == ((DAYS[0], NEWEST), False, ())
+    assert "publisher_revenue sums to " in damaged.message
 
 
 def test_a_day_of_another_policy_for_personal_data_is_told(bench_of: BenchOf) -> None:
@@ -372,7 +399,239 @@ def test_a_snapshot_is_read_whatever_the_days_asked_for(bench_of: BenchOf, tmp_p
     (tmp_path / "data" / OFFERS.file(NEWEST)).unlink()
     (finding,) = verified(bench, OFFERS).findings
     assert finding.subject == f"{OFFERS.key} the snapshot"
-    assert finding.mend.endswith(f" --select {OFFERS.key}")
+    config = '{"ops": {"integr8__offers": {"config": {"replay": true}}}}'
+    assert finding.fix[1:] == (f"{request_of(OFFERS)} --config-json '{config}'",)
+
+
+def raw_files(bench: Bench) -> list[Path]:
+    return [path for path in Path(bench.raw.url).rglob("*") if path.is_file()]
+
+
+def test_days_that_are_damaged_alike_are_one_finding_with_a_command_for_each_range(
+    bench_of: BenchOf, tmp_path: Path
+) -> None:
+    bench = bench_of("dt_offer_wall")
+    days = [NEWEST - timedelta(days=n) for n in reversed(range(40))]
+    landed(bench, EVENT, days)
+    files = {day: tmp_path / "data" / EVENT.file(day) for day in days}
+    # Twelve ranges without a file, of three days and of single days; and one range of files that are no Parquet.
+    gone_days = [*days[:3], *days[4:26:2]]
+    for day in gone_days:
+        files[day].unlink()
+    for n, day in enumerate(days[30:35]):
+        files[day].write_bytes(b"x" * (n + 1))
+    gone, unreadable = verified(bench).findings
+    assert gone.days == tuple(gone_days)
+    assert gone.subject.startswith(f"{EVENT.key} {days[0]}...{days[2]}, {days[4]}, {days[6]}, ")
+    assert gone.subject.endswith(f"{days[20]}, and 2 more ranges")
+    assert gone.message == "the file is gone"
+    assert gone.fix[0] == "Fix: rebuild from the stored raw responses, without a call to the provider:"
+    assert gone.fix[1:3] == (replay_of(EVENT, f"{days[0]}...{days[2]}"), replay_of(EVENT, str(days[4])))
+    assert (len(gone.fix), gone.fix[-1]) == (12, "and 2 more ranges")
+    assert unreadable.subject == f"{EVENT.key} {days[30]}...{days[34]}"
+    assert unreadable.message.startswith(f"cannot be read as Parquet ({days[30]}: 1 bytes in place of ")
+    assert unreadable.fix[1:] == (replay_of(EVENT, f"{days[30]}...{days[34]}"),)
+
+
+def test_the_advice_to_rebuild_repairs_without_a_call(bench: Bench, lies: Path, sandbox: Sandbox) -> None:
+    lies.unlink()
+    (finding,) = verified(bench).findings
+    assert "without a call" in finding.fix[0]
+    sandbox.log.clear()
+    assert [result.error for result in replay(bench, EVENT, finding.days)] == [None]
+    assert sandbox.log.entries() == []
+    assert verified(bench).sound
+
+
+@pytest.mark.parametrize("harm", ["removed", "altered"])
+@pytest.mark.parametrize("served", [True, False])
+def test_without_its_raw_response_a_day_is_requested_while_the_provider_serves_it(
+    bench: Bench, lies: Path, harm: str, served: bool
+) -> None:
+    for raw in raw_files(bench):
+        raw.unlink() if harm == "removed" else raw.write_bytes(raw.read_bytes()[:-1])
+    lies.unlink()
+    reach = EVENT.calendar.lost_at(DAYS[1])
+    assert reach is not None
+    now = reach - timedelta(seconds=1) if served else reach
+    (found,) = verify([EVENT], window=ALWAYS, places=places_of(bench, at=now))
+    (finding,) = found.findings
+    if served:
+        assert finding.fix == (
+            "Fix: request again from the provider:",
+            f"{request_of(EVENT)} --partition {DAYS[1]}",
+        )
+    else:
+        (line,) = finding.fix
+        assert line.startswith("Fix: restore the file from a backup: these days cannot be requested any more")
+        assert "dagster" not in line
+
+
+def test_days_with_and_without_a_raw_response_are_told_apart(bench_of: BenchOf, tmp_path: Path) -> None:
+    bench = bench_of("dt_offer_wall")
+    landed(bench, EVENT, DAYS[:1])
+    for raw in raw_files(bench):
+        raw.unlink()
+    landed(bench, EVENT, DAYS[1:])
+    shutil.rmtree(tmp_path / "data" / EVENT.key)
+    requested, replayed = verified(bench).findings
+    assert (requested.days, requested.fix[1:]) == ((DAYS[0],), (f"{request_of(EVENT)} --partition {DAYS[0]}",))
+    assert (replayed.days, replayed.fix[1:]) == (tuple(DAYS[1:]), (replay_of(EVENT, f"{DAYS[1]}...{NEWEST}"),))
+
+
+def test_what_is_requested_otherwise_now_is_not_rebuilt(bench: Bench, lies: Path) -> None:
+    lies.unlink()
+    now = offer_wall_report(name="event", source="event", splits=("Date", "Country"), metrics=("Offer Clicks",))
+    finding = verified(bench, now).findings[0]
+    assert finding.fix[0] == "Fix: request again from the provider:"
+
+
+def test_an_app_that_was_added_is_not_rebuilt(
+    bench_of: BenchOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apps = os.environ["DT_USER_LEVEL_APP_IDS"]
+    monkeypatch.setenv("DT_USER_LEVEL_APP_IDS", apps.split(",")[0])
+    bench, report = bench_of("dt_user_level"), as_set(REVENUE)
+    landed(bench, report, [NEWEST])
+    (tmp_path / "data" / REVENUE.file(NEWEST)).unlink()
+    assert "without a call" in verified(bench, as_set(REVENUE)).findings[0].fix[0]
+    monkeypatch.setenv("DT_USER_LEVEL_APP_IDS", apps)
+    assert "request again" in verified(bench, as_set(REVENUE)).findings[0].fix[0]
+
+
+def test_a_raw_store_that_refuses_is_no_error(bench: Bench, lies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(key: str) -> bool:
+        raise StorageError(f"no {key}")
+
+    lies.unlink()
+    monkeypatch.setattr(bench.raw, "exists", refuses)
+    assert "request again" in verified(bench).findings[0].fix[0]
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, clock: SandboxClock) -> Iterator[Callable[[Bench], Bench]]:
+    """Another instance: a ledger and a raw store of its own, on the data root of a bench."""
+    databases: list[Database] = []
+
+    def make(bench: Bench) -> Bench:
+        home = tmp_path / f"elsewhere-{len(databases)}"
+        home.mkdir()
+        databases.append(open_database(None, home, lock_seconds=2))
+        return replace(bench_in(home, bench.provider, databases[-1], clock), data=bench.data)
+
+    yield make
+    for database in databases:
+        database.close()
+
+
+def test_what_another_instance_has_landed_is_one_line_a_report(
+    bench_of: BenchOf, elsewhere: Callable[[Bench], Bench]
+) -> None:
+    days = [NEWEST - timedelta(days=n) for n in reversed(range(30)) if n not in {7, 8}]
+    for name, report in (("dt_offer_wall", EVENT), ("integr8", OFFERS)):
+        other = bench_of(name)
+        expected = days if report.partitioned else [SNAPSHOT]
+        landed(other, report, expected)
+        account = other.provider.account
+        here = elsewhere(other)
+        (finding,) = verified(here, report).findings
+        assert (finding.days, finding.damage, finding.fix) == (tuple(expected), True, ())
+        many = f"{len(days)} partitions are" if report.partitioned else "1 partition is"
+        assert finding.message == (
+            f"{many} not in this ledger: another instance, such as the demo, landed them (account {account}). Fix: set "
+            "REPORTING_DATA_URL to a folder of this instance's own, or DAGSTER_HOME to the instance that landed them."
+        )
+        assert verified(other, report).sound
+        if report.partitioned:
+            assert finding.subject == f"{EVENT.key} {days[0]}...{NEWEST - timedelta(days=9)}, {days[-7]}...{NEWEST}"
+            assert verified(here, report, Window(days[0], days[1])).findings[0].days == (days[0], days[1])
+
+
+def test_beside_days_of_its_own_those_of_another_instance_are_moved(
+    bench: Bench, elsewhere: Callable[[Bench], Bench], tmp_path: Path
+) -> None:
+    here = elsewhere(bench)
+    landed(here, EVENT, [NEWEST - timedelta(days=9)])
+    (finding,) = verified(here).findings
+    assert finding.days == tuple(DAYS)
+    folder = tmp_path / "data" / EVENT.key
+    assert finding.message.endswith(f" Fix: move them out of {folder}, to the data root of that instance.")
+
+
+def test_a_day_that_an_instance_of_another_account_has_replaced_is_not_overwritten(
+    bench: Bench, elsewhere: Callable[[Bench], Bench], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> None:
+    for name, value in sandbox_accounts(sandbox.url, "other").items():
+        monkeypatch.setenv(name, value)
+    provider = OfferWallResource().client(clock)
+    other = replace(elsewhere(bench), provider=provider, allow_data_loss=True)
+    landed(other, EVENT, DAYS[1:])
+    provider.close()
+    (finding,) = verified(bench).findings
+    assert (finding.days, finding.damage) == (tuple(DAYS[1:]), True)
+    assert finding.message == f"replaced by another instance, of account {provider.account}"
+    assert "dagster asset" not in "".join(finding.fix)
+
+
+def test_a_table_that_another_instance_has_built_is_named(bench: Bench, elsewhere: Callable[[Bench], Bench]) -> None:
+    build(COMBINATION, NEWEST, ledger=bench.ledger, data=bench.data, clock=bench.clock)
+    (finding,) = verified(elsewhere(bench), NETWORK).findings
+    assert finding.message.startswith("1 partition is not in this ledger: another instance, such as the demo, landed")
+    assert "account" not in finding.message
+
+
+def test_a_table_that_another_instance_of_the_account_has_built_from_more_is_not_overwritten(
+    bench: Bench, bench_of: BenchOf, elsewhere: Callable[[Bench], Bench]
+) -> None:
+    here, before = elsewhere(bench), NEWEST - timedelta(days=1)
+    landed(here, EVENT, [NEWEST])
+    build(COMBINATION, NEWEST, ledger=here.ledger, data=here.data, clock=here.clock)
+    landed(bench_of("orangeclick"), EARNINGS, [before, NEWEST])
+    for day in (before, NEWEST):
+        build(COMBINATION, day, ledger=bench.ledger, data=bench.data, clock=bench.clock)
+    (found,) = verify([NETWORK], window=ALWAYS, built={NETWORK.key}, places=places_of(here))
+    replaced, others = found.findings
+    assert (replaced.days, replaced.damage) == ((NEWEST,), True)
+    assert replaced.message == "replaced by another instance that lands in the same folder"
+    assert others.days == (before,)
+    assert "dagster asset" not in "".join((*replaced.fix, *others.fix))
+
+
+def test_a_damaged_table_of_all_networks_is_built_again(bench: Bench, tmp_path: Path) -> None:
+    build(COMBINATION, NEWEST, ledger=bench.ledger, data=bench.data, clock=bench.clock)
+    (tmp_path / "data" / NETWORK.file(NEWEST)).unlink()
+    (found,) = verify([NETWORK], window=ALWAYS, built={NETWORK.key}, places=places_of(bench))
+    assert found.findings[0].fix == (
+        "Fix: build again from its sources:",
+        f"{request_of(NETWORK)} --partition {NEWEST}",
+    )
+
+
+def test_the_file_of_another_program_is_moved_and_not_overwritten(bench: Bench, lies: Path) -> None:
+    """A command that lands the day would replace the only copy."""
+    day = NEWEST - timedelta(days=5)
+    strange = lies.parents[1] / f"date={day}" / "part-0.parquet"
+    strange.parent.mkdir()
+    pq.write_table(pa.table({"x": [1]}), strange)
+    (finding,) = verified(bench).findings
+    assert finding.message == f"no run has landed this file, in {lies.parents[1]}: date={day}/part-0.parquet"
+    assert finding.fix == (f"Fix: move it out of {lies.parents[1]}",)
+
+
+def test_hundreds_of_files_that_no_run_has_landed_are_one_finding(bench: Bench, lies: Path) -> None:
+    for n in range(200):
+        (lies.parent / f"part-{n + 1}.parquet").write_bytes(b"")
+    (finding,) = verified(bench).findings
+    assert finding.message.startswith("200 files that no run has landed")
+    assert finding.message.endswith(", and 190 more files")
+
+
+def test_no_advice_removes_or_overwrites_anything(bench: Bench, lies: Path) -> None:
+    (gone,) = forgotten([], ledger=bench.ledger, data=bench.data)
+    lies.write_bytes(b"")
+    finding = verified(bench, gone).findings[0]
+    assert finding.damage
+    assert finding.fix == ("Fix: declare the report again and verify it, or restore the files from a backup.",)
 
 
 def test_a_file_of_many_row_groups_is_read_in_stretches(
@@ -382,7 +641,7 @@ def test_a_file_of_many_row_groups_is_read_in_stretches(
     pq.write_table(table, lies, compression="zstd", compression_level=1, row_group_size=1)
     monkeypatch.setattr("reporting_dags.landing.verify._BATCH_ROWS", 2)
     (finding,) = verified(bench).findings
-    assert finding.told == f"{lies.stat().st_size} bytes in place of {bench.ledger.days(EVENT.key)[DAYS[1]].size}"
+    assert finding.message == f"{lies.stat().st_size} bytes in place of {bench.ledger.days(EVENT.key)[DAYS[1]].size}"
 
 
 def test_every_kind_of_dataset_is_whole_after_real_runs(live: Sandbox, place: Place, newest: date) -> None:
@@ -393,9 +652,12 @@ def test_every_kind_of_dataset_is_whole_after_real_runs(live: Sandbox, place: Pl
         key = dg.AssetKey([report.provider, report.name])
         assert (place.run(day, key=key) if report.partitioned else place.snapshot(key)).success
     with ReportingHome().open(place.instance) as opened:
+        places = Places(
+            ledger=opened.ledger, data=opened.data, raw=opened.raw, scratch=opened.scratch, now=datetime.now(UTC)
+        )
         build(COMBINATION, day, ledger=opened.ledger, data=opened.data, clock=SystemClock())
         reports = [*map(as_set, all_reports()), NETWORK]
-        found = list(_verified_all(reports, opened.ledger, opened.data))
+        found = _verified_all(reports, places)
         assert [line for verified in found for line in told(verified)] == []
         assert [(verified.report, verified.days, verified.whole) for verified in found] == [
             (report.key, 1, 1) for report in reports
@@ -405,14 +667,14 @@ def test_every_kind_of_dataset_is_whole_after_real_runs(live: Sandbox, place: Pl
         for report in (NETWORK, *(source.report for source in SOURCES)):
             money = next(name for name, sums in opened.ledger.days(report.key)[day].money.items() if sums)
             rewritten(place.data / report.file(day), lambda table, name=money: _dearer(table, name))
-        damaged = [verified for verified in _verified_all(reports, opened.ledger, opened.data) if not verified.sound]
+        damaged = [verified for verified in _verified_all(reports, places) if not verified.sound]
     assert {verified.report for verified in damaged} == {NETWORK.key, *(source.report.key for source in SOURCES)}
     untold = [line for verified in damaged for line in told(verified) if " sums to " not in line]
     assert untold == []
 
 
-def _verified_all(reports: Sequence[Report[Any]], ledger: Ledger, data: Store) -> list[Verified]:
-    return list(verify(reports, window=ALWAYS, built={NETWORK.key}, ledger=ledger, data=data))
+def _verified_all(reports: Sequence[Report[Any]], places: Places) -> list[Verified]:
+    return list(verify(reports, window=ALWAYS, built={NETWORK.key}, places=places))
 
 
 def _dearer(table: pa.Table, name: str) -> pa.Table:

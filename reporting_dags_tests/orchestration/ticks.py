@@ -10,7 +10,14 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, SensorInstigatorData
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    ScheduleInstigatorData,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from reporting_dags.definitions import definitions
@@ -57,12 +64,13 @@ def _loaded(_start: str) -> dg.Definitions:
 def schedule_tick(place: Place, at: datetime, provider: str = "dt_offer_wall") -> Told:
     """The provider's schedule, as the scheduler evaluates it at `at`."""
     loaded = loaded_now()
+    resources = loaded.resources or {}
     schedule = loaded.resolve_schedule_def(f"{provider}_daily")
     context = dg.build_schedule_context(
         instance=place.instance,
         scheduled_execution_time=at,
         repository_def=loaded.get_repository_def(),
-        resources={"home": loaded.resources["home"]} if loaded.resources else {},
+        resources={name: resources[name] for name in ("home", provider)},
     )
     with context:
         lines = _lines(context.log)
@@ -131,8 +139,34 @@ FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 def start_sensor(instance: dg.DagsterInstance, name: str, ticked: datetime = FOR_EVER) -> None:
     """Turn a sensor on, as the UI does; as far as anybody knows the daemon let it tick last at `ticked`."""
+    data = SensorInstigatorData(last_tick_timestamp=ticked.timestamp())
+    instance.add_instigator_state(InstigatorState(_origin(name), InstigatorType.SENSOR, InstigatorStatus.RUNNING, data))
+
+
+def start_schedule(instance: dg.DagsterInstance, name: str) -> None:
+    """Turn a schedule on, as the UI does."""
+    data = ScheduleInstigatorData("5 */3 * * *", start_timestamp=datetime.now(UTC).timestamp())
+    instance.add_instigator_state(
+        InstigatorState(_origin(name), InstigatorType.SCHEDULE, InstigatorStatus.RUNNING, data)
+    )
+
+
+def schedule_ticked(instance: dg.DagsterInstance, name: str) -> None:
+    """Record a tick of a schedule, as the daemon does."""
+    (state,) = (state for state in instance.all_instigator_state() if state.name == name)
+    instance.create_tick(
+        TickData(
+            instigator_origin_id=state.instigator_origin_id,
+            instigator_name=name,
+            instigator_type=InstigatorType.SCHEDULE,
+            status=TickStatus.SKIPPED,
+            timestamp=datetime.now(UTC).timestamp() + 1,
+            selector_id=state.selector_id,
+        )
+    )
+
+
+def _origin(name: str) -> RemoteInstigatorOrigin:
     target = LoadableTargetOrigin(module_name="reporting_dags.definitions")
     repository = RemoteRepositoryOrigin(InProcessCodeLocationOrigin(target), "__repository__")
-    origin = RemoteInstigatorOrigin(repository, name)
-    data = SensorInstigatorData(last_tick_timestamp=ticked.timestamp())
-    instance.add_instigator_state(InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.RUNNING, data))
+    return RemoteInstigatorOrigin(repository, name)

@@ -133,8 +133,8 @@ def _postgres() -> Generator[str]:
 
 def _rows(canary: Canary, where: str, *, quick: bool) -> Iterator[Row]:
     day = a_full_day(canary.sandbox)
-    assert canary.run([day], ONE_OF_EACH) == 0, canary.output[-1][-2000:]
-    assert quick or canary.run([], SNAPSHOTS) == 0, canary.output[-1][-2000:]
+    assert canary.run([day], ONE_OF_EACH) == 0, canary.failure()
+    assert quick or canary.run([], SNAPSHOTS) == 0, canary.failure()
     done = list(provoked(canary, day - timedelta(days=1), quick=quick))
     # Jobs that are left open keep their signed addresses: the ledger has them, and nothing else.
     with canary.under({"point": "dt.file", "do": "never", "times": None}):
@@ -157,7 +157,7 @@ def _closed(canary: Canary, day: date, where: str, done: list[str]) -> Iterator[
     """Everything once more, when no job is open: now not even the ledger may hold a secret."""
     days = [day - timedelta(days=age) for age in range(3)]
     canary.renew_quotas()
-    assert canary.run(days, ONE_OF_EACH) == 0, canary.output[-1][-2000:]
+    assert canary.run(days, ONE_OF_EACH) == 0, canary.failure()
     with webserver(canary.place) as url:
         canary.web = answers(url)
     control = canary.web["logs of runs"] + canary.web["ticks of sensors"]

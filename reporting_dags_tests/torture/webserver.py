@@ -21,7 +21,7 @@ _ERROR = "message className stack cause { message stack } errorChain { error { m
 _WHERE = '{repositoryName: "__repository__", repositoryLocationName: "reporting_dags.definitions"}'
 _SENSORS = (
     "dt_offer_wall_late", "dt_user_level_late", "mintegral_late", "orangeclick_late", "integr8_late",
-    "alert_on_failed_checks",
+    "alerts",
 )  # fmt: skip
 
 

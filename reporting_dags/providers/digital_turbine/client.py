@@ -56,6 +56,7 @@ class DigitalTurbine(Provider):
         http = Http(
             name=name,
             base_url=base_url,
+            variable="DT_BASE_URL",
             redactor=Redactor(),
             clock=clock,
             first_delay=first_poll.total_seconds(),

@@ -31,7 +31,7 @@ METRICS = _by_header(
     ratio("Publisher ARPU", "Publisher revenue by unique user", unit="USD per user"),
     measure("Offer Impressions", "Offers shown", unit="impressions"),
     measure("Offer Clicks", "Offers clicked", unit="clicks"),
-    measure("OFW Unique Users", "Different users of the wall; not additive over splits", unit="users"),
+    measure("OFW Unique Users", "Different users of the wall; not additive over splits", unit="users", additive=False),
     ratio("Avg. Offers per Container", "Offers shown by opened wall", unit="offers"),
     ratio("Avg. Position", "Average position of an offer on the wall", unit="position"),
     ratio("Container Fill Rate", "Walls that had offers to show", unit="ratio"),

@@ -1,5 +1,7 @@
 """Digital Turbine as Dagster resources: two APIs under one pair of API keys."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from reporting_dags.model.clock import Clock
@@ -39,6 +41,8 @@ class DigitalTurbineResource(ProviderResource):
 class OfferWallResource(DigitalTurbineResource):
     """The Offer Wall reporting API."""
 
+    account_settings: ClassVar = {"client_id": "DT_CLIENT_ID", "client_secret": "DT_CLIENT_SECRET"}
+
     queries_kept: int = Field(
         default=KEPT,
         ge=0,
@@ -62,6 +66,8 @@ class OfferWallResource(DigitalTurbineResource):
 
 class UserLevelResource(DigitalTurbineResource):
     """The User Level reporting API."""
+
+    account_settings: ClassVar = {"app_ids": "DT_USER_LEVEL_APP_IDS"}
 
     app_ids: str | None = Field(
         default=None, description="Comma-separated ids of the apps to ask for. Unset: DT_USER_LEVEL_APP_IDS."

@@ -15,6 +15,7 @@ from reporting_dags.providers.api import (
     Pending,
     Provider,
     Quota,
+    Rate,
     Ready,
     Request,
     unpaced,
@@ -89,6 +90,11 @@ class Integr8(Provider):
     def quotas(self) -> tuple[Quota, ...]:
         """Its exports (IN8)."""
         return (self._exports.quota,)
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """Its requests (IN10)."""
+        return (self._session.rate,)
 
     def halves(self, report: Report[Query], request: Request) -> tuple[Request, ...]:
         """Fewer days, and of a single day its halves (IN7)."""

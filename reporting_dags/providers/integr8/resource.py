@@ -1,6 +1,7 @@
 """Integr8 as a Dagster resource."""
 
 from dataclasses import fields
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -15,6 +16,8 @@ from reporting_dags.providers.settings import base_url, optional, setting
 
 class Integr8Resource(ProviderResource):
     """The API of one Integr8 integration."""
+
+    account_settings: ClassVar = {"api_key": "INTEGR8_API_KEY", "integration_id": "INTEGR8_INTEGRATION_ID"}
 
     base_url: str | None = Field(
         default=None, description=f"Base URL of the API. Unset: INTEGR8_BASE_URL, else {BASE_URL}."

@@ -83,15 +83,16 @@ class Session:
         self.integration = integration
         self.paths = paths
         self.account = hashlib.sha256(f"integr8:{integration}:{api_key}".encode()).hexdigest()[:12]
-        rate = Rate(api="integr8 requests", account=self.account, per_minute=REQUESTS_PER_MINUTE)
+        self.rate = Rate(api="integr8 requests", account=self.account, per_minute=REQUESTS_PER_MINUTE)
         self._headers = {"API-KEY": api_key, "Accept": "application/json"}
         self._http = Http(
             name=NAME,
             base_url=base_url,
+            variable="INTEGR8_BASE_URL",
             redactor=self.redactor,
             clock=clock,
             first_delay=first_delay.total_seconds(),
-            pace=lambda: pace(rate),
+            pace=lambda: pace(self.rate),
             backs_off=True,
             found_again=True,
             limits=limits,

@@ -70,6 +70,7 @@ class AdvancedPerformance(Provider):
         self._http = Http(
             name=NAME,
             base_url=base_url,
+            variable="MINTEGRAL_BASE_URL",
             redactor=self._redactor,
             clock=clock,
             first_delay=first_poll.total_seconds(),

@@ -1,5 +1,7 @@
 """Mintegral as a Dagster resource."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from reporting_dags.model.clock import Clock
@@ -13,6 +15,8 @@ _KEYS = "API keys stand in the Mintegral dashboard under Account, API Tools"
 
 class MintegralResource(ProviderResource):
     """The Advanced Performance reporting API."""
+
+    account_settings: ClassVar = {"access_key": "MINTEGRAL_ACCESS_KEY", "api_key": "MINTEGRAL_API_KEY"}
 
     base_url: str | None = Field(
         default=None, description=f"Base URL of the API. Unset: MINTEGRAL_BASE_URL, else {BASE_URL}."

@@ -68,14 +68,15 @@ class OrangeClick(Provider):
         self._redactor = Redactor()
         self._redactor.add(api_token)
         self.account = hashlib.sha256(f"orangeclick:{api_token}".encode()).hexdigest()[:12]
-        rate = Rate(api=REQUESTS.api, account=self.account, per_minute=REQUESTS_PER_MINUTE)
+        self._rate = Rate(api=REQUESTS.api, account=self.account, per_minute=REQUESTS_PER_MINUTE)
         self._http = Http(
             name=NAME,
             base_url=base_url,
+            variable="ORANGECLICK_BASE_URL",
             redactor=self._redactor,
             clock=clock,
             first_delay=first_poll.total_seconds(),
-            pace=lambda: pace(rate),
+            pace=lambda: pace(self._rate),
             limits=limits,
         )
         self._headers = {
@@ -142,6 +143,11 @@ class OrangeClick(Provider):
 
     def _told(self, said: Mapping[str, Any]) -> str:
         return self._redactor.clean(words(said) or "no message", limit=600)
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """Its requests (OC2)."""
+        return (self._rate,)
 
     @property
     def ahead(self) -> timedelta:

@@ -1,5 +1,7 @@
 """OrangeClickMedia as a Dagster resource."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from reporting_dags.model.clock import Clock
@@ -11,6 +13,8 @@ from reporting_dags.providers.settings import base_url, setting
 
 class OrangeClickResource(ProviderResource):
     """The OCM reporting API."""
+
+    account_settings: ClassVar = {"api_token": "ORANGECLICK_API_TOKEN"}
 
     base_url: str | None = Field(
         default=None, description=f"Base URL of the API. Unset: ORANGECLICK_BASE_URL, else {BASE_URL}."

@@ -1,0 +1,115 @@
+"""How the failure of days is shown: on the page of each partition, as the end of the run, and to the alerts."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import dagster as dg
+
+from reporting_dags.jobs.due import known, paused
+from reporting_dags.jobs.result import DayResult
+from reporting_dags.jobs.standing import NEEDS_ACTION
+from reporting_dags.model.clock import SystemClock
+from reporting_dags.model.days import ranges
+from reporting_dags.model.errors import Denied, Expired, ReportingError, SettingError, StorageError
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.home import OpenHome
+from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.record import partition_of
+from reporting_dags.orchestration.requests import running_schedule
+from reporting_dags.providers.trouble import Unavailable
+
+FAILED_DAYS = "failed_days"
+"""Metadata of a run's failure: the days that failed, as ranges."""
+REPEATED = "failed_as_before"
+"""Metadata of a run's failure: whether an earlier run has failed so."""
+STORAGE = "storage"
+"""The cause of whatever the ledger, the data root or the raw store keeps from landing."""
+CAUSES = "causes"
+"""Metadata of a run's failure: what failed, in words that are the same for all reports that fail for one cause."""
+
+
+def record_failures(
+    context: dg.AssetExecutionContext,
+    report: Report[Any],
+    errors: Mapping[date, ReportingError],
+    opened: OpenHome | None,
+) -> None:
+    """Record why each partition failed, what to do, and when it is requested again.
+
+    Args:
+        context: of the run.
+        report: the report.
+        errors: of each day that failed.
+        opened: where the ledger is; None if that cannot be read.
+
+    Raises:
+        StorageError: the ledger cannot be read.
+    """
+    now = SystemClock().now()
+    failed = known(report, opened.ledger, now).failures if errors and opened is not None else {}
+    schedule = running_schedule(context.instance, report.provider)
+    for day, error in errors.items():
+        record_failure(context, report, day, error, _next_attempt(report, error, paused(failed, day, now), schedule))
+
+
+def record_failure(
+    context: dg.AssetExecutionContext, report: Report[Any], day: date, error: ReportingError, next_attempt: str
+) -> None:
+    """Log an observation of a partition that failed: it is what the partition's page in the UI shows."""
+    context.log_event(
+        dg.AssetObservation(
+            asset_key=key_of(report),
+            partition=partition_of(report, day),
+            description=f"{error.outcome}: {error.line}",
+            metadata={
+                "outcome": str(error.outcome),
+                "cause": error.message,
+                "fix": error.advice or "none known: see the cause",
+                "next_attempt": next_attempt,
+            },
+        )
+    )
+
+
+def _next_attempt(report: Report[Any], error: ReportingError, until: datetime | None, schedule: str) -> str:
+    """Return when the day is requested again, if nobody does it by hand."""
+    if isinstance(error, Expired):
+        return "none: the provider does not serve the day any more"
+    if not schedule:
+        return f"none: no schedule of {report.provider} is on; materialize the partition"
+    after = max(filter(None, (until, error.retry_at)), default=None)
+    return f"by schedule {schedule}, " + ("at its next tick" if after is None else f"after {after:%Y-%m-%d %H:%M} UTC")
+
+
+def failure_of(report: Report[Any], results: Sequence[DayResult]) -> dg.Failure:
+    """Return the end of a run in which days failed: one line, days of one cause together."""
+    errors = {result.day: result.error for result in results if result.error is not None}
+    causes: dict[str, list[date]] = {}
+    for day, error in errors.items():
+        causes.setdefault(f"{error.outcome}: {error.line.rstrip('.')}", []).append(day)
+    texts = [f"{ranges(days)} {text}" for text, days in causes.items()]
+    of = f" ({len(errors)} of {len(results)} days)" if len(results) > 1 else ""
+    return failure(report, f"{report.key}{of} {'; '.join(texts)}", errors)
+
+
+def failure(report: Report[Any], line: str, errors: Mapping[date, ReportingError]) -> dg.Failure:
+    """Return the end of a run, with what the alerts need to know of the days that failed."""
+    return dg.Failure(
+        line,
+        metadata={
+            FAILED_DAYS: ranges(errors),
+            CAUSES: ", ".join(sorted({_cause(report, error) for error in errors.values()})),
+            NEEDS_ACTION: not all(error.retry_at for error in errors.values()),
+        },
+        allow_retries=False,
+    )
+
+
+def _cause(report: Report[Any], error: ReportingError) -> str:
+    """Return what fails all reports that fail so: the storage, the provider, or this report alone."""
+    if isinstance(error, StorageError):
+        return STORAGE
+    if isinstance(error, Unavailable | Denied | SettingError):
+        return f"{report.provider} {error.outcome}"
+    return f"{report.key} {error.outcome}"

@@ -1,0 +1,185 @@
+"""What a run of a report does: materialize partitions, or evaluate the checks of those that are stored.
+
+Each day is recorded under its own partition the moment that it ends. So a run over a range keeps its good days when one
+is bad, and what it landed before a crash stays recorded.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from datetime import date, datetime
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.due import carried, due, known
+from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.replay import replay
+from reporting_dags.jobs.result import DayResult
+from reporting_dags.jobs.retention import forget_raw
+from reporting_dags.landing.land import CheckResult
+from reporting_dags.model.clock import SystemClock
+from reporting_dags.model.days import SNAPSHOT, ranges
+from reporting_dags.model.errors import Deferred, ReportingError, StorageError
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.checks import day_checks
+from reporting_dags.orchestration.failures import failure, failure_of, record_failures
+from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set
+from reporting_dags.orchestration.record import has_dependants, record_day, warn
+from reporting_dags.orchestration.standing import record_report_checks
+from reporting_dags.providers.resource import ProviderResource
+
+Way = Callable[[Bench, Report[Any], list[date]], Iterator[DayResult]]
+
+
+class ReportConfig(dg.Config):
+    """Settings of one run of a report."""
+
+    replay: bool = Field(
+        default=False,
+        description="Rebuild the partitions from the stored raw responses, with the current declaration and settings. "
+        "Does not call the provider.",
+    )
+    wait: bool = Field(
+        default=True,
+        description="Poll until the report is ready. If false, the run submits and exits, and the late-data sensor "
+        "lands what is not ready yet.",
+    )
+    only_due: bool = Field(
+        default=False,
+        description="Skip partitions that are no longer due when the run starts, so that overlapping triggers and "
+        "retries cost no calls.",
+    )
+    allow_data_loss: bool = Field(
+        default=False,
+        description="Replace a stored partition even if the new one covers less (fewer apps or columns, a narrower "
+        "filter, another time zone) or is of another account. What only the stored partition has is lost.",
+    )
+    same_account: bool = Field(
+        default=False,
+        description="The credentials that are set now are new keys of the account whose partitions are stored. Both "
+        "are treated as one account from now on. Needed once after the keys of a provider were replaced.",
+    )
+
+
+def materialize(
+    context: dg.AssetExecutionContext, report: Report[Any], config: ReportConfig, start: date
+) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
+    """Materialize the partitions of the run, and evaluate the checks of the report as a whole.
+
+    Args:
+        context: of the run.
+        report: the report.
+        config: of the run.
+        start: the first day by the settings.
+
+    Raises:
+        dg.Failure: a day failed, or all of them did; one line says why, and what to do.
+    """
+    home: ReportingHome = context.resources.home
+    results: list[DayResult] = []
+    checks: dict[date, tuple[CheckResult, ...]] = {}
+    stopped: ReportingError | None = None
+    try:
+        with home.open(context.instance) as opened:
+            try:
+                for result in _results(context, report, config, start, opened):
+                    checks[result.day] = result.checks if result.landed is None else day_checks(report, result, opened)
+                    record_day(context, report, result, checks[result.day], opened.data)
+                    results.append(result)
+            except StorageError:
+                raise
+            except ReportingError as error:
+                # Such as a variable that is not set: what the ledger knows of the report can be told all the same.
+                stopped = error
+            left = {day: stopped for day in _days(context, report) if day not in checks} if stopped else {}
+            record_failures(context, report, {**_errors(results), **left}, opened)
+            record_report_checks(context, report, start, opened)
+    except ReportingError as error:
+        left = {day: error for day in _days(context, report) if day not in checks}
+        record_failures(context, report, left, None)
+        raise failure(report, f"{report.key} {error.outcome}: {error.line}", left) from None
+    if stopped is not None:
+        errors = {**_errors(results), **left}
+        raise failure(report, f"{report.key} {stopped.outcome}: {stopped.line}", errors)
+    warn(context, report, results)
+    deferred = [result.day for result in results if isinstance(result.error, Deferred)]
+    if deferred:
+        text = "%s: requested %s, not ready yet: the late-data sensor lands it when it is"
+        context.log.info(text, report.key, ranges(deferred))
+    ended = [result for result in results if not isinstance(result.error, Deferred)]
+    if _errors(ended):
+        raise failure_of(report, ended)
+    if has_dependants(context):
+        # Steps that follow in this run want an output, which Dagster records as a bare materialization of every day.
+        yield dg.Output(None, output_name=context.op_execution_context.op_def.output_defs[0].name)
+        with home.open(context.instance) as opened:
+            for result in ended:
+                record_day(context, report, result, checks[result.day], opened.data)
+
+
+def _errors(results: Iterable[DayResult]) -> dict[date, ReportingError]:
+    """Return why days failed; one that is not ready yet has not failed."""
+    errors = {result.day: result.error for result in results}
+    return {day: error for day, error in errors.items() if error is not None and not isinstance(error, Deferred)}
+
+
+def _days(context: dg.AssetExecutionContext, report: Report[Any]) -> list[date]:
+    return [date.fromisoformat(key) for key in context.partition_keys] if report.partitioned else [SNAPSHOT]
+
+
+def _results(
+    context: dg.AssetExecutionContext, report: Report[Any], config: ReportConfig, start: date, opened: OpenHome
+) -> Iterator[DayResult]:
+    clock = SystemClock()
+    days = _published(context, report, clock.now())
+    if config.only_due:
+        days = _only_due(as_set(report), days, start, opened, clock.now())
+        if not days:
+            context.log.info("%s: no partition is due any more", report.key)
+            return
+    resource: ProviderResource = getattr(context.resources, report.provider)
+    bench = opened.bench(
+        resource.client(clock, opened.rates.pace(clock)),
+        clock,
+        run=context.run.run_id,
+        log=context.log.info,
+        waits=config.wait,
+        allow_data_loss=config.allow_data_loss,
+    )
+    way: Way = replay if config.replay else pull
+    with closing(bench.provider):
+        if config.same_account:
+            joined = opened.ledger.accounts.join(report.key, bench.provider.account, clock.now())
+            context.log.info("%s: the credentials are keys of account %s", report.key, joined)
+        yield from way(bench, as_set(report), days)
+    try:
+        forget_raw(bench, report, opened.keep_raw)
+    except StorageError as error:
+        context.log.warning("%s: old raw responses are left: %s", report.key, error.line)
+
+
+def _published(context: dg.AssetExecutionContext, report: Report[Any], now: datetime) -> list[date]:
+    """Return the days of the run; of several, those that are not published yet are left out."""
+    days = _days(context, report)
+    newest = report.calendar.newest(now)
+    early = [day for day in days if day > newest]
+    if not early or len(early) == len(days):
+        return days
+    published = report.calendar.published_at(early[0])
+    text = "%s: left out %s, not published yet: %s is published on %s UTC"
+    context.log.info(text, report.key, ranges(early), early[0], f"{published:%Y-%m-%d at %H:%M}")
+    return [day for day in days if day <= newest]
+
+
+def _only_due(report: Report[Any], days: list[date], start: date, opened: OpenHome, now: datetime) -> list[date]:
+    """Those of `days` that are due, or that an open job was bought for, and what comes along with them."""
+    facts = known(report, opened.ledger, now)
+    found = {one.day for one in due(report, facts, since=start, data=opened.data, now=now)}
+    found.update(opened.ledger.open_days(report.key))
+    wanted = [day for day in days if day in found]
+    # Days that cost nothing must not block on another run's lease.
+    held = [one.job.request.window for one in opened.ledger.leftovers(report.key) if one.run is not None]
+    along = [day for day in carried(report, facts, wanted) if not any(day in window for window in held)]
+    return [day for day in days if day in wanted or day in along]

@@ -1,0 +1,251 @@
+"""What a run of `network/daily` does: build days from the partitions of other assets, or evaluate stored ones."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import dagster as dg
+
+from reporting_dags.jobs.build_retries import FailedBuild, failed
+from reporting_dags.jobs.combining import Built, Combination, build, stored_build
+from reporting_dags.jobs.standing import NEEDS_ACTION
+from reporting_dags.landing.checks import CheckResult
+from reporting_dags.landing.grouped import sums_by
+from reporting_dags.landing.read import DATE, read_days
+from reporting_dags.model.clock import SystemClock
+from reporting_dags.model.days import Calendar, Window, ranges
+from reporting_dags.model.decimals import plain
+from reporting_dags.model.errors import DataError, NotReady, ReportingError, StorageError
+from reporting_dags.orchestration.checks import CURRENCY_KNOWN, SOURCES_LANDED
+from reporting_dags.orchestration.evaluate import names_partitions, not_evaluated, repair_advice, summary
+from reporting_dags.orchestration.failures import REPEATED, failure, record_failure
+from reporting_dags.orchestration.home import OpenHome, ReportingHome
+from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.partitions import combined_calendar
+from reporting_dags.orchestration.pictures import curves
+from reporting_dags.orchestration.record import has_dependants, record_checks
+from reporting_dags.reports.network import CURRENCIES, NETWORK, SOURCES
+
+SUMS_MATCH = "sums_match"
+_SHOWN_DAYS = 30
+"""How many days the picture of the asset's page shows."""
+COMBINATION = Combination(report=NETWORK, sources=SOURCES, currencies=CURRENCIES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkDays:
+    """The days of network/daily.
+
+    Attributes:
+        first: the first partition.
+        sources: the sources that are expected to land, by report key, each with its own first partition.
+    """
+
+    first: date
+    sources: Mapping[str, date]
+
+    @property
+    def calendar(self) -> Calendar:
+        """From when a day can be built: as soon as the first of the sources is published."""
+        return combined_calendar(source.report.calendar for source in SOURCES if source.report.key in self.sources)
+
+    def expected(self, day: date, now: datetime) -> list[str]:
+        """Return the keys of the sources that have published `day`."""
+        return [
+            source.report.key
+            for source in SOURCES
+            if source.report.key in self.sources
+            and self.sources[source.report.key] <= day <= source.report.calendar.newest(now)
+        ]
+
+
+def network_days(firsts: Mapping[str, date], start: date, connected: Collection[str]) -> NetworkDays:
+    """Return the days of network/daily.
+
+    Args:
+        firsts: the first partition of each report, by its key.
+        start: the first day by the settings.
+        connected: the providers that have credentials; where none has, all sources are expected.
+    """
+    keys = [source.report.key for source in SOURCES]
+    expected = [source.report.key for source in SOURCES if source.report.provider in connected] or keys
+    sources = {key: firsts[key] for key in expected}
+    return NetworkDays(first=min(sources.values(), default=start), sources=sources)
+
+
+def build_days(context: dg.AssetExecutionContext, network: NetworkDays) -> Iterator[dg.Output[None]]:
+    """Build the partitions of the run, each recorded as it ends.
+
+    Raises:
+        dg.Failure: a day failed; one line says why, and what to do.
+    """
+    home: ReportingHome = context.resources.home
+    landed: dict[date, tuple[dg.AssetMaterialization, Sequence[CheckResult]]] = {}
+    failures: list[FailedBuild] = []
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    try:
+        with home.open(context.instance) as opened:
+            for place, day in enumerate(days):
+                try:
+                    landed[day] = _build_day(context, day, opened, network)
+                except (NotReady, DataError) as error:
+                    failures.append(failed(COMBINATION, day, error, ledger=opened.ledger, now=SystemClock().now()))
+                    if isinstance(error, DataError):
+                        check = CheckResult(name=SUMS_MATCH, passed=False, detail=error.message)
+                        record_checks(context, NETWORK, day, [check])
+                except StorageError as error:
+                    # What refuses one day refuses those after it: each would wait for it, and start a run of its own.
+                    now, left = SystemClock().now(), days[place:]
+                    failures += [failed(COMBINATION, one, error, ledger=opened.ledger, now=now) for one in left]
+                    break
+    except ReportingError as error:
+        raise failure(NETWORK, f"{NETWORK.key} {error.outcome}: {error.line}", dict.fromkeys(days, error)) from None
+    for one in failures:
+        record_failure(context, NETWORK, one.day, one.error, one.next_attempt)
+    if failures:
+        raise _failure(failures)
+    if has_dependants(context):
+        # As of a report: the output counts as a bare materialization of every day, so each day's own comes again.
+        yield dg.Output(None, output_name=context.op_execution_context.op_def.output_defs[0].name)
+        for day, (materialization, checks) in landed.items():
+            context.log_event(materialization)
+            record_checks(context, NETWORK, day, checks)
+
+
+def evaluate_days(context: dg.AssetExecutionContext, network: NetworkDays) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate the selected checks on the stored partitions of the run; on all of them if the run names none.
+
+    Raises:
+        dg.Failure: stored partitions are damaged; one line names them and says what to do.
+    """
+    home: ReportingHome = context.resources.home
+    selected = {key.name for key in context.selected_asset_check_keys}
+    results: dict[str, list[CheckResult]] = {name: [] for name in selected}
+    damaged: list[date] = []
+    fix = ""
+    try:
+        with home.open(context.instance) as opened:
+            stored = sorted(opened.ledger.days(NETWORK.key))
+            if names_partitions(context):
+                stored = [day for day in map(date.fromisoformat, context.partition_keys) if day in stored]
+            for day in stored:
+                checks = [check for check in _stored_checks(day, opened, network) if check.name in selected]
+                record_checks(context, NETWORK, day, checks)
+                for check in checks:
+                    results[check.name].append(check)
+                damaged += [day] if any(check.name == SUMS_MATCH and not check.passed for check in checks) else []
+            if not names_partitions(context):
+                yield from (summary(NETWORK, name, found) for name, found in results.items())
+            fix = repair_advice(NETWORK, damaged, opened, built=True)
+    except ReportingError as error:
+        raise dg.Failure(f"{NETWORK.key}: {error.line}", allow_retries=False) from None
+    if damaged:
+        line = f"{NETWORK.key} {ranges(damaged)}: checks failed, shown on the partitions"
+        raise dg.Failure(f"{line}. {fix}", allow_retries=False)
+
+
+def _stored_checks(day: date, opened: OpenHome, network: NetworkDays) -> Iterator[CheckResult]:
+    found = stored_build(COMBINATION, day, ledger=opened.ledger, data=opened.data)
+    yield CheckResult(
+        name=SUMS_MATCH,
+        passed=not found.wrong,
+        detail="; ".join(found.wrong) or "as the sources landed it",
+        facts={"rows": found.rows},
+    )
+    if found.readable:
+        yield _sources_landed(day, found.sources, network)
+        yield _currency_known(found.no_currency)
+    else:
+        yield from map(not_evaluated, (SOURCES_LANDED, CURRENCY_KNOWN))
+
+
+def _failure(failures: Sequence[FailedBuild]) -> dg.Failure:
+    """The end of a run, days of one cause together; no alert tells of one in which nothing is new."""
+    causes: dict[str, list[date]] = {}
+    for one in failures:
+        causes.setdefault(one.line, []).append(one.day)
+    texts = [f"{ranges(days)} {line}" for line, days in causes.items()]
+    ended = failure(NETWORK, f"{NETWORK.key} {'; '.join(texts[:10])}", {one.day: one.error for one in failures})
+    repeated = not any(one.is_new for one in failures)
+    return dg.Failure(ended.description, metadata={**ended.metadata, REPEATED: repeated}, allow_retries=False)
+
+
+def _build_day(
+    context: dg.AssetExecutionContext, day: date, opened: OpenHome, network: NetworkDays
+) -> tuple[dg.AssetMaterialization, tuple[CheckResult, ...]]:
+    built = build(COMBINATION, day, ledger=opened.ledger, data=opened.data, clock=SystemClock())
+    checks = (
+        _sources_landed(day, built.versions, network),
+        CheckResult(name=SUMS_MATCH, passed=True, detail="as the sources landed it", facts={"rows": built.rows}),
+        _currency_known(built.no_currency),
+    )
+    materialization = _materialization(built, opened)
+    newest = max(opened.ledger.days(NETWORK.key))
+    if day == newest:
+        # Of the newest day alone: it is what the asset's page shows.
+        picture = _picture(opened, newest)
+        materialization = materialization.with_metadata({**materialization.metadata, "money": picture})
+    context.log_event(materialization)
+    record_checks(context, NETWORK, day, checks)
+    return materialization, checks
+
+
+def _sources_landed(day: date, landed: Collection[str], network: NetworkDays) -> CheckResult:
+    """Whether every expected source has landed the day. No alert: the checks of the source alert what is missing."""
+    expected = network.expected(day, SystemClock().now())
+    missing = [key for key in expected if key not in landed]
+    return CheckResult(
+        name=SOURCES_LANDED,
+        passed=not missing,
+        detail=f"missing: {', '.join(missing)}" if missing else f"{len(landed)} sources; none is missing",
+        facts={"sources": len(landed), "missing": ", ".join(missing), NEEDS_ACTION: False},
+    )
+
+
+def _currency_known(unknown: Mapping[str, Mapping[str, Decimal]]) -> CheckResult:
+    """Whether the day has no money without a currency; names the entities and their money where it has."""
+    if not unknown:
+        return CheckResult(name=CURRENCY_KNOWN, passed=True, detail="the currency of all money is known")
+    told = [
+        f"{entity or 'without an id'} ({', '.join(f'{figure} {plain(amount)}' for figure, amount in sums.items())})"
+        for entity, sums in unknown.items()
+    ]
+    more = f" and {len(told) - 10} more" if len(told) > 10 else ""
+    nouns = "entity" if len(told) == 1 else "entities"
+    source = CURRENCIES.key if CURRENCIES is not None else "a list of the entities"
+    return CheckResult(
+        name=CURRENCY_KNOWN,
+        passed=False,
+        detail=f"no currency was ever known of {len(told)} {nouns}: {', '.join(told[:10])}{more}. "
+        f"Fix: materialize {source}; the day is rebuilt as soon as that names them",
+        facts={"entities": len(told)},
+    )
+
+
+def _picture(opened: OpenHome, newest: date) -> dg.MarkdownMetadataValue:
+    """Money by day and network, of the last days."""
+    days = Window(newest - timedelta(days=_SHOWN_DAYS - 1), newest).days
+    table = read_days(opened.data, NETWORK, days, allow_missing=True)
+    lines: dict[str, dict[int | date, float]] = {}
+    for figure in ("earnings", "spend"):
+        for row in sums_by(table, [DATE, "network", "currency"], [figure]).to_pylist():
+            if row[figure]:
+                name = f"{row['network']}, {figure} in {row['currency'] or 'unknown currency'}"
+                lines.setdefault(name, {})[row[DATE]] = float(row[figure])
+    return curves(lines, title="Money by day and network", x="day", y="amount, in each currency")
+
+
+def _materialization(built: Built, opened: OpenHome) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        asset_key=key_of(NETWORK),
+        partition=built.day.isoformat(),
+        description=f"{built.rows} rows of {len(built.versions)} sources",
+        metadata={
+            "dagster/partition_row_count": built.rows,
+            "dagster/uri": f"{opened.data.url}/{NETWORK.file(built.day)}",
+            "sources": ", ".join(built.versions),
+            **{f"version of {key}": version for key, version in built.versions.items()},
+        },
+        tags={"dagster/data_version": built.fingerprint},
+    )

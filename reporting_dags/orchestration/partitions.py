@@ -1,0 +1,119 @@
+"""Which days Dagster offers as partitions of a report: those that the provider has published and still serves.
+
+A partition of Dagster exists as soon as its time window has ended. Here each window begins and ends at the time of day
+at which the provider publishes, so a partition exists exactly when its day is published. With windows from midnight to
+midnight, Dagster would offer days that cannot be had yet: a backfill of all missing partitions would fail on them, and
+no report would ever be complete.
+
+The price is that a window overlaps two days of an asset whose windows begin at midnight. `same_day` maps days by name,
+and the IO manager reads the days that a mapping of time windows names if windows begin at midnight. And Dagster refuses
+a run or backfill that begins with reports of several providers.
+
+Other ways cost more. With windows from midnight and `end_offset=1`, a backfill of what is missing fails on today.
+Dynamic partitions are names without time: a week or a range of days cannot be mapped to them. One time of day for all
+providers would keep days that are published from being landed for hours.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import dagster as dg
+
+from reporting_dags.model.days import ONE_DAY, Calendar
+from reporting_dags.model.report import Report
+
+_SEASONS = (date(2026, 1, 15), date(2026, 7, 15))
+"""A day in winter and one in summer: clocks of zones that change them are an hour apart."""
+
+
+def day_partitions(calendar: Calendar, first: date) -> dg.DailyPartitionsDefinition:
+    """Return the partitions of a report: the days from `first` to the newest published one.
+
+    A run may name other days. They fail in one line that says when they are published, or that they cannot be had; of a
+    day that is no partition Dagster's commands print a stack trace.
+    """
+    days, minutes = _publish_time(calendar)
+    partitions = dg.DailyPartitionsDefinition(
+        first.isoformat(),
+        hour_offset=minutes // 60,
+        minute_offset=minutes % 60,
+        timezone=calendar.timezone,
+        end_offset=-days,
+    )
+    # In place of a subclass: IdentityPartitionMapping accepts no other class than the one of the asset downstream. The
+    # daemon and the web server work with a copy of the fields, and offer published days alone.
+    vars(partitions).update(has_partition_key=_is_day, get_partition_keys_in_range=_days_in)
+    return partitions
+
+
+def _publish_time(calendar: Calendar) -> tuple[int, int]:
+    """Return how long after its end a day is published, as full days and the minutes beyond."""
+    days, rest = divmod(calendar.published_after, ONE_DAY)
+    return days, rest // timedelta(minutes=1)
+
+
+def _is_day(partition_key: str) -> bool:
+    try:
+        return date.fromisoformat(partition_key).isoformat() == partition_key
+    except ValueError:
+        return False
+
+
+def _days_in(partition_key_range: dg.PartitionKeyRange) -> list[str]:
+    first, last = (date.fromisoformat(key) for key in (partition_key_range.start, partition_key_range.end))
+    return [(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)]
+
+
+def same_day(upstream: Calendar, downstream: Calendar) -> dg.PartitionMapping:
+    """Return the mapping of each partition downstream to the partition upstream of the same day, if there is one."""
+    if upstream.timezone != downstream.timezone:
+        return dg.IdentityPartitionMapping()
+    theirs, mine = _publish_time(upstream)[1], _publish_time(downstream)[1]
+    # A window that begins earlier overlaps the day before, and one that ends later the day after.
+    return dg.TimeWindowPartitionMapping(
+        start_offset=int(theirs > mine), end_offset=-int(theirs < mine), allow_nonexistent_upstream_partitions=True
+    )
+
+
+def first_partitions(
+    reports: Iterable[Report[Any]], start: date, requested: Mapping[str, date] | None, now: datetime
+) -> dict[str, date]:
+    """Return the first partition of each report, by its key.
+
+    It is `start`, or the provider's own first day where that is later. Where the provider serves days for a limited
+    time, it is the oldest day that was ever requested or can be requested now: an older one can never be had.
+
+    Args:
+        reports: the reports.
+        start: the first day by the settings.
+        requested: the oldest day that was ever requested, by report key; None if that is not known.
+        now: the present moment.
+    """
+    found: dict[str, date] = {}
+    for report in reports:
+        first = max(start, report.calendar.first_day or start)
+        if requested is not None:
+            oldest = report.calendar.oldest(now)
+            first = max(first, min(oldest, requested.get(report.key, oldest)))
+        found[report.key] = first
+    return found
+
+
+def combined_calendar(calendars: Iterable[Calendar]) -> Calendar:
+    """Return the calendar of what is built from reports of these `calendars`: a day exists when the first source does.
+
+    Its days are those of UTC.
+    """
+    offsets = [
+        calendar.published_at(day) - datetime.combine(day + ONE_DAY, time(), tzinfo=UTC)
+        for calendar in calendars
+        for day in _SEASONS
+    ]
+    return Calendar(published_after=max(timedelta(), min(offsets, default=timedelta())))
+
+
+def offered(calendar: Calendar, first: date, days: Iterable[date], now: datetime) -> list[date]:
+    """Return those of `days` that are partitions now: a request for any other loses a whole tick."""
+    newest = calendar.newest(now)
+    return [day for day in days if first <= day <= newest]
