@@ -1,7 +1,8 @@
 """What a run of the checks alone does: it reads the stored partitions again, and calls no provider."""
 
+import functools
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -35,25 +36,49 @@ def evaluate(context: dg.AssetExecutionContext, report: Report[Any], start: date
     Raises:
         dg.Failure: stored partitions are damaged; one line names them and says what to do.
     """
+    yield from evaluate_stored(context, report, start, functools.partial(_checks, report))
+
+
+def evaluate_stored(
+    context: dg.AssetExecutionContext,
+    report: Report[Any],
+    start: date,
+    checks_of: Callable[[date, OpenHome], Iterable[CheckResult]],
+    *,
+    built: bool = False,
+) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate the selected checks as `evaluate` does.
+
+    Args:
+        context: of the run.
+        report: the report.
+        start: the first day by the settings.
+        checks_of: evaluates the checks of a stored partition.
+        built: whether the report is built from others.
+
+    Raises:
+        dg.Failure: as `evaluate`.
+    """
     home: ReportingHome = context.resources.home
     damaged: list[date] = []
     fix = ""
-    results: dict[str, list[CheckResult]] = {name: [] for name in _day_checks(context, report)}
+    selected = {key.name for key in context.selected_asset_check_keys}
+    results: dict[str, list[CheckResult]] = {name: [] for name in sorted(selected - set(STANDING))}
     try:
         with home.open(context.instance) as opened:
             days = _stored_days(context, report, opened)
             context.log.info("%s: evaluating %s", report.key, ranges(days) or "no partition: none is stored")
             for day in days:
-                checks = [check for check in _checks(report, day, opened) if check.name in results]
+                checks = [check for check in checks_of(day, opened) if check.name in results]
                 record_checks(context, report, day, checks)
                 for check in checks:
                     results[check.name].append(check)
                 if any(blocks(check) and not check.passed for check in checks):
                     damaged.append(day)
-            if report.partitioned and not names_partitions(context):
-                yield from (summary(report, name, found) for name, found in results.items())
+            if report.partitioned and not _names_partitions(context):
+                yield from (_summary(report, name, found) for name, found in results.items())
             record_report_checks(context, report, start, opened)
-            fix = repair_advice(report, damaged, opened)
+            fix = _repair_advice(report, damaged, opened, built=built)
     except ReportingError as error:
         raise dg.Failure(f"{report.key}: {error.line}", allow_retries=False) from None
     if damaged:
@@ -61,7 +86,7 @@ def evaluate(context: dg.AssetExecutionContext, report: Report[Any], start: date
         raise dg.Failure(f"{line}. {fix}", allow_retries=False)
 
 
-def repair_advice(report: Report[Any], damaged: Collection[date], opened: OpenHome, *, built: bool = False) -> str:
+def _repair_advice(report: Report[Any], damaged: Collection[date], opened: OpenHome, *, built: bool) -> str:
     """Return how stored partitions that are damaged are repaired, in one line, without the loss of any.
 
     Args:
@@ -95,27 +120,17 @@ def _stored_days(context: dg.AssetExecutionContext, report: Report[Any], opened:
     landed = opened.ledger.days(report.key)
     if not report.partitioned:
         return [day for day in landed if day == SNAPSHOT]
-    if not names_partitions(context):
+    if not _names_partitions(context):
         return sorted(landed)
     return [day for day in map(date.fromisoformat, context.partition_keys) if day in landed]
 
 
-def names_partitions(context: dg.AssetExecutionContext) -> bool:
+def _names_partitions(context: dg.AssetExecutionContext) -> bool:
     """Whether a run is of partitions; one that executes checks alone may be of the asset as a whole."""
     return context.has_partition_key or context.has_partition_key_range
 
 
-def _day_checks(context: dg.AssetExecutionContext, report: Report[Any]) -> list[str]:
-    """Return the names of the selected checks that are evaluated on each day."""
-    selected = {key.name for key in context.selected_asset_check_keys}
-    return [name for name in _names(report) if name in selected]
-
-
-def _names(report: Report[Any]) -> list[str]:
-    return [spec.name for spec in check_specs(report, None) if spec.name not in STANDING]
-
-
-def summary(report: Report[Any], name: str, results: Sequence[CheckResult]) -> dg.AssetCheckResult:
+def _summary(report: Report[Any], name: str, results: Sequence[CheckResult]) -> dg.AssetCheckResult:
     """Return the result of a check on all stored days: Dagster expects one for the run, where it has no partitions."""
     failed = [check for check in results if not check.passed]
     detail = f"{len(results) - len(failed)} of {len(results)} stored partitions passed"
@@ -133,16 +148,18 @@ def _checks(report: Report[Any], day: date, opened: OpenHome) -> list[CheckResul
     facts = opened.ledger.days(report.key)[day]
     with workspace(opened.data) as folder:
         checks = list(stored_checks(as_set(report), day, noted(facts), opened.data, folder))
+    reason = "the stored partition cannot be read"
     if all(check.passed for check in checks if check.name == SCHEMA):
         try:
             return [*checks, *comparisons(report, day, opened)]
-        except StorageError:
-            pass
-    known = {check.name for check in checks}
-    return [*checks, *(not_evaluated(name) for name in _names(report) if name not in known)]
+        except StorageError as error:
+            reason = error.message
+    known = {*STANDING, *(check.name for check in checks)}
+    names = [spec.name for spec in check_specs(report, None) if spec.name not in known]
+    return [*checks, *(not_evaluated(name, reason) for name in names)]
 
 
-def not_evaluated(name: str) -> CheckResult:
-    """Return the result of a check of a stored partition that cannot be read; another check fails and says why."""
-    detail = "not evaluated: the stored partition cannot be read"
+def not_evaluated(name: str, reason: str = "the stored partition cannot be read") -> CheckResult:
+    """Return the result of a check of a stored partition that could not be evaluated, which needs no alert."""
+    detail = f"not evaluated: {reason}"
     return CheckResult(name=name, passed=False, blocking=False, detail=detail, facts={NEEDS_ACTION: False})

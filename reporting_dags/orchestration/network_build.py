@@ -1,5 +1,6 @@
 """What a run of `network/daily` does: build days from the partitions of other assets, or evaluate stored ones."""
 
+import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -18,7 +19,7 @@ from reporting_dags.model.days import Calendar, Window, ranges
 from reporting_dags.model.decimals import plain
 from reporting_dags.model.errors import DataError, NotReady, ReportingError, StorageError
 from reporting_dags.orchestration.checks import CURRENCY_KNOWN, SOURCES_LANDED
-from reporting_dags.orchestration.evaluate import names_partitions, not_evaluated, repair_advice, summary
+from reporting_dags.orchestration.evaluate import evaluate_stored, not_evaluated
 from reporting_dags.orchestration.failures import REPEATED, failure, record_failure
 from reporting_dags.orchestration.home import OpenHome, ReportingHome
 from reporting_dags.orchestration.keys import key_of
@@ -119,33 +120,11 @@ def evaluate_days(context: dg.AssetExecutionContext, network: NetworkDays) -> It
     Raises:
         dg.Failure: stored partitions are damaged; one line names them and says what to do.
     """
-    home: ReportingHome = context.resources.home
-    selected = {key.name for key in context.selected_asset_check_keys}
-    results: dict[str, list[CheckResult]] = {name: [] for name in selected}
-    damaged: list[date] = []
-    fix = ""
-    try:
-        with home.open(context.instance) as opened:
-            stored = sorted(opened.ledger.days(NETWORK.key))
-            if names_partitions(context):
-                stored = [day for day in map(date.fromisoformat, context.partition_keys) if day in stored]
-            for day in stored:
-                checks = [check for check in _stored_checks(day, opened, network) if check.name in selected]
-                record_checks(context, NETWORK, day, checks)
-                for check in checks:
-                    results[check.name].append(check)
-                damaged += [day] if any(check.name == SUMS_MATCH and not check.passed for check in checks) else []
-            if not names_partitions(context):
-                yield from (summary(NETWORK, name, found) for name, found in results.items())
-            fix = repair_advice(NETWORK, damaged, opened, built=True)
-    except ReportingError as error:
-        raise dg.Failure(f"{NETWORK.key}: {error.line}", allow_retries=False) from None
-    if damaged:
-        line = f"{NETWORK.key} {ranges(damaged)}: checks failed, shown on the partitions"
-        raise dg.Failure(f"{line}. {fix}", allow_retries=False)
+    checks_of = functools.partial(_stored_checks, network)
+    yield from evaluate_stored(context, NETWORK, network.first, checks_of, built=True)
 
 
-def _stored_checks(day: date, opened: OpenHome, network: NetworkDays) -> Iterator[CheckResult]:
+def _stored_checks(network: NetworkDays, day: date, opened: OpenHome) -> Iterator[CheckResult]:
     found = stored_build(COMBINATION, day, ledger=opened.ledger, data=opened.data)
     yield CheckResult(
         name=SUMS_MATCH,
@@ -199,7 +178,7 @@ def _sources_landed(day: date, landed: Collection[str], network: NetworkDays) ->
         name=SOURCES_LANDED,
         passed=not missing,
         detail=f"missing: {', '.join(missing)}" if missing else f"{len(landed)} sources; none is missing",
-        facts={"sources": len(landed), "missing": ", ".join(missing), NEEDS_ACTION: False},
+        facts={"sources": len(landed), "missing": ", ".join(missing), **({NEEDS_ACTION: False} if missing else {})},
     )
 
 

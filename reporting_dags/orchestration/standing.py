@@ -6,7 +6,7 @@ from typing import Any, cast
 import dagster as dg
 
 from reporting_dags.jobs.due import known
-from reporting_dags.jobs.standing import NEEDS_ACTION, standing
+from reporting_dags.jobs.standing import NEEDS_ACTION, STANDING, standing
 from reporting_dags.landing.checks import CheckResult
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.report import Report
@@ -24,10 +24,10 @@ def record_report_checks(context: dg.AssetExecutionContext, report: Report[Any],
     Raises:
         StorageError: the ledger cannot be read.
     """
-    if not report.partitioned:
+    selected = {key.name for key in context.selected_asset_check_keys} & set(STANDING)
+    if not selected:
         return
     asked, now = as_set(report), SystemClock().now()
-    selected = {key.name for key in context.selected_asset_check_keys}
     for check in standing(asked, known(asked, opened.ledger, now), since=start, now=now):
         if check.name in selected:
             # `log_event` records check evaluations at run time, though its annotation does not list them.
