@@ -90,8 +90,9 @@ def _newest(facts: Standing) -> CheckResult:
     if day < facts.since:
         return _result(facts, NEWEST_DAY, [], "no day is out yet")
     present = day in facts.landed
-    told = f"{day} has landed" if present else f"{day} is not there; it was out on {_at(calendar.published_at(day))}"
-    return _result(facts, NEWEST_DAY, [] if present else [day], told)
+    published = _at(calendar.published_at(day))
+    text = f"{day} has landed" if present else f"{day} has not landed; it was published on {published}"
+    return _result(facts, NEWEST_DAY, [] if present else [day], text)
 
 
 def _missing(facts: Standing) -> CheckResult:
@@ -105,20 +106,20 @@ def _missing(facts: Standing) -> CheckResult:
     other = [one for one in facts.due if one.why is Why.MISSING and one.day in facts.landed]
     waiting = [day for day in days if _waits(facts, day)]
     missing = [day for day in days if day not in waiting]
-    told = "; ".join(
+    text = "; ".join(
         f"{text}: {_listed(some)}"
         for text, some in (("missing", missing), ("requested, or waiting for the renewal of a quota", waiting))
         if some
     )
-    told = told or "all available partitions are materialized"
+    text = text or "all available partitions are materialized"
     if not missing and not other and waiting:
-        return _waiting(NO_DAY_MISSING, told)
+        return _waiting(NO_DAY_MISSING, text)
     if other:
-        told += f"; {_listed([one.day for one in other])} {other[0].told}"
+        text += f"; {_listed([one.day for one in other])} {other[0].told}"
     if facts.wider:
         lost = next(iter(facts.wider.values()))
-        told += f"; {_listed(list(facts.wider))} covers more than is requested now and stays as it is ({lost})"
-    return _result(facts, NO_DAY_MISSING, [*missing, *(one.day for one in other)], told)
+        text += f"; {_listed(list(facts.wider))} covers more than is requested now and stays as it is ({lost})"
+    return _result(facts, NO_DAY_MISSING, [*missing, *(one.day for one in other)], text)
 
 
 def _waits(facts: Standing, day: date) -> bool:
@@ -130,8 +131,8 @@ def _waits(facts: Standing, day: date) -> bool:
 
 def _failed(facts: Standing) -> CheckResult:
     days = sorted(day for day in facts.failures if day >= facts.since)
-    told = f"failed and not mended since: {_listed(days)}" if days else "none is left that failed"
-    return _result(facts, NO_DAY_FAILED, days, told)
+    text = f"failed, and not landed since: {_listed(days)}" if days else "no failed days"
+    return _result(facts, NO_DAY_FAILED, days, text)
 
 
 def _in_danger(facts: Standing) -> CheckResult:
@@ -141,8 +142,8 @@ def _in_danger(facts: Standing) -> CheckResult:
     causes: dict[str, list[Due]] = {}
     for one in soon:
         causes.setdefault(one.cause, []).append(one)
-    told = "; ".join(_lost(group, facts.now) for group in causes.values())
-    return _result(facts, NO_DAY_IN_DANGER, [one.day for one in soon], told or "none")
+    text = "; ".join(_lost(group, facts.now) for group in causes.values())
+    return _result(facts, NO_DAY_IN_DANGER, [one.day for one in soon], text or "none")
 
 
 def _lost(group: Sequence[Due], now: datetime) -> str:
@@ -160,13 +161,13 @@ def _control(report: Report[Any], known: Known, since: date) -> CheckResult:
     # What landed after the control was asked for is for the next control to judge.
     differing = differences(known.landed, known.control, known.tries)
     found = [one for one in differing if one.day >= since and (one.seen if one.lasting else one.newer)]
-    told = "; ".join(map(str, found[:10])) or f"{compared(known.landed, known.control)} days add up"
+    text = "; ".join(map(str, found[:10])) or f"{compared(known.landed, known.control)} days add up"
     again = [one.day for one in found if not one.lasting]
-    told += "" if len(again) == len(found) else f". {_LASTING}"
+    text += "" if len(again) == len(found) else f". {_LASTING}"
     return CheckResult(
         name=CONTROL_TOTALS,
         passed=not found and not without,
-        detail="; ".join(filter(None, [without, told])) + _mended(report, again),
+        detail="; ".join(filter(None, [without, text])) + _fix(report, again),
         facts={
             "days_compared": compared(known.landed, known.control),
             "count": len(found),
@@ -176,25 +177,25 @@ def _control(report: Report[Any], known: Known, since: date) -> CheckResult:
 
 
 def _without_control(known: Known) -> str:
-    """That days go on landing without being held against control totals; empty while they are."""
+    """Say that days land without being compared with control totals; empty while they are compared."""
     landed = [facts.landed_at for facts in known.landed.values()]
     last = max((facts.asked_at for facts in known.control.values()), default=None)
     if not landed or max(landed) - (last or min(landed)) <= _WITHOUT_CONTROL:
         return ""
     since = f"none since {_at(last)}" if last is not None else "none so far"
-    return f"days land, and control totals are not told ({since}): the late-data sensor's ticks say why"
+    return f"days land, and there are no control totals ({since}): the late-data sensor's ticks say why"
 
 
-def _result(facts: Standing, name: str, days: Sequence[date], told: str) -> CheckResult:
+def _result(facts: Standing, name: str, days: Sequence[date], text: str) -> CheckResult:
     return CheckResult(
         name=name,
         passed=not days,
-        detail=told + _mended(facts.report, days),
+        detail=text + _fix(facts.report, days),
         facts={"count": len(days), "days": ranges(days)},
     )
 
 
-def _mended(report: Report[Any], days: Sequence[date]) -> str:
+def _fix(report: Report[Any], days: Sequence[date]) -> str:
     return f". Fix: {mending(report, days)}" if days else ""
 
 

@@ -93,13 +93,13 @@ def read_back(
     key = report.file(day)
     if not store.exists(key):
         return Reading(differences=("the file is gone",), damage="the file is gone")
-    told: list[str] = []
+    differences: list[str] = []
     try:
         size = store.size(key)
-        told += [] if size == noted.size else [f"{size} bytes in place of {noted.size}"]
+        differences += [] if size == noted.size else [f"{size} bytes in place of {noted.size}"]
         with store.open(key) as file, pq.ParquetFile(file) as parquet:
             # What a reader may skip by, such as a column's least value, is in no row: the bytes themselves are noted.
-            told += [] if _sha256(file) == noted.sha256 or told else ["other bytes than landed"]
+            differences += [] if _sha256(file) == noted.sha256 or differences else ["other bytes than landed"]
             schema = without_origin(parquet.schema_arrow)
             sums = Sums(report if schema.equals(report.schema, check_metadata=True) else _as_landed(report, schema))
             version = Fingerprint(schema)
@@ -112,16 +112,16 @@ def read_back(
                     each(batch)
     except _UNREADABLE as error:
         line = f"cannot be read as Parquet ({type(error).__name__})"
-        return Reading(differences=(*told, line), damage="cannot be read as Parquet")
-    damage = "other bytes than landed" if told else ""
-    told += [] if rows == noted.rows else [f"{rows} rows in place of {noted.rows}"]
-    told += [] if version.text == noted.fingerprint else ["other values or columns than landed"]
+        return Reading(differences=(*differences, line), damage="cannot be read as Parquet")
+    damage = "other bytes than landed" if differences else ""
+    differences += [] if rows == noted.rows else [f"{rows} rows in place of {noted.rows}"]
+    differences += [] if version.text == noted.fingerprint else ["other values or columns than landed"]
     other_money = list(_other_money(sums.money(), noted.money))
     if rows != noted.rows or version.text != noted.fingerprint or other_money:
         damage = "other rows or values than landed"
-    told += other_money
+    differences += other_money
     declared = schema.equals(report.schema, check_metadata=True)
-    return Reading(rows=rows, differences=tuple(told), damage=damage, declared=declared, sums=sums)
+    return Reading(rows=rows, differences=tuple(differences), damage=damage, declared=declared, sums=sums)
 
 
 def _sha256(file: pa.NativeFile) -> str:

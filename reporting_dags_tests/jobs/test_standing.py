@@ -70,7 +70,7 @@ def test_the_newest_day_is_missed_three_quarters_of_an_hour_after_it_is_out_and_
     assert told(days, now=OUT + GRACE - timedelta.resolution)["newest_day"].passed
     check = told(days)["newest_day"]
     assert not check.passed
-    assert f"{NEWEST} is not there; it was out on 2026-11-20 at 12:00 UTC" in check.detail
+    assert f"{NEWEST} has not landed; it was published on 2026-11-20 at 12:00 UTC" in check.detail
     assert check.detail.endswith(f"{COMMAND} --partition {NEWEST}")
 
 
@@ -188,7 +188,7 @@ def test_days_that_go_on_landing_without_control_totals_are_told() -> None:
     check = told(days, control={})["control_totals"]
     assert not check.passed
     assert check.detail == (
-        "days land, and control totals are not told (none so far): the late-data sensor's ticks say why; 0 days add up"
+        "days land, and there are no control totals (none so far): the late-data sensor's ticks say why; 0 days add up"
     )
     control = {DAYS[0]: days[DAYS[0]], DAYS[1]: days[DAYS[1]]}
     assert "none since 2026-11-17 at 12:00 UTC" in told(days, control=control)["control_totals"].detail
