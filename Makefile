@@ -27,8 +27,8 @@ torture: $(DEV) ## every fault, kill and race, a row each, in about 50 minutes (
 month: $(DEV) ## a simulated month, every tick and run of it, and a table of what it cost (within 20 minutes)
 	@$(BIN)/python -W ignore -m reporting_dags_tests.month
 
-mutants: $(DEV) ## change the code in small ways, and list what no test notices (OF='reporting_dags.jobs.rates*')
-	@$(BIN)/python -m mutmut run --max-children 2 '$(or $(OF),reporting_dags.jobs.calls*)'
+mutants: $(DEV) ## change the code in small ways, and list what no test notices (OF='reporting_dags.jobs.ledger.rate_limit*')
+	@$(BIN)/python -m mutmut run --max-children 2 '$(or $(OF),reporting_dags.jobs.ledger.quota*)'
 	@$(BIN)/python -m mutmut results | grep -v 'not checked' || true
 
 lint: $(DEV) ## ruff, the layers of the house, and that every import is a declared dependency

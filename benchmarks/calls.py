@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import typer
 from rich import box
@@ -54,7 +53,7 @@ class Cost:
         return self.landed == self.days and self.spent == self.least
 
 
-def measure(report: Report[Any], days: int) -> Cost:
+def measure(report: Report, days: int) -> Cost:
     """Backfill the report's last `days`, or as many as are served, from a sandbox and into a home of its own."""
     now = datetime.now(UTC)
     last = report.calendar.newest(now)
@@ -76,7 +75,7 @@ def measure(report: Report[Any], days: int) -> Cost:
     return Cost(report.key, len(window), landed, spent, least, len(window) * parts, POINTS[report.provider][1])
 
 
-def _seen(sandbox: Sandbox, report: Report[Any]) -> int:
+def _seen(sandbox: Sandbox, report: Report) -> int:
     """Calls as the provider counts them; asking again after the same job is no new one."""
     entries = sandbox.log.entries(POINTS[report.provider][0])
     jobs = {entry.facts["job"] for entry in entries if "job" in entry.facts}
@@ -85,7 +84,7 @@ def _seen(sandbox: Sandbox, report: Report[Any]) -> int:
 
 def main(days: int = 90, only: str = "") -> None:
     """Measure every daily report whose key contains `only`, two at a time, and print the table."""
-    reports: Sequence[Report[Any]] = [one for one in all_reports() if one.partitioned and only in one.key]
+    reports: Sequence[Report] = [one for one in all_reports() if one.partitioned and only in one.key]
     with ThreadPoolExecutor(2) as pool:
         costs = list(pool.map(measure, reports, [days] * len(reports)))
     table = Table(title=f"Provider calls of one backfill of {days} days", box=box.SIMPLE_HEAD)

@@ -23,10 +23,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from reporting_dags.jobs.database import open_database
-from reporting_dags.jobs.job import Busy, Claimant, Job, LandedFacts
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.landing.local import LocalStore
+from reporting_dags.jobs.ledger.database import open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.records import Busy, Claimant, Job, LandedFacts
+from reporting_dags.landing.storage.local_store import LocalStore
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle

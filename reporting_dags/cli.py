@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import dagster as dg
 import typer
@@ -16,9 +16,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from reporting_dags.jobs.calls import renewed
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.verify import Places, Verified, forgotten, verify
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.quota import renewed
+from reporting_dags.jobs.verification.verify import Places, Verified, forgotten, verify
 from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import DeclarationError, ReportingError, SettingError, StorageError
@@ -28,7 +28,7 @@ try:
     from reporting_dags.definitions import definitions
     from reporting_dags.demo import DAYS, run_demo
     from reporting_dags.local import HOME, make_instance
-    from reporting_dags.orchestration.home import PROJECT, OpenHome, ReportingHome, as_set
+    from reporting_dags.orchestration.storage import PROJECT, OpenHome, ReportingHome, as_set
     from reporting_dags.providers.resource import ProviderResource
     from reporting_dags.reports.catalog import all_reports
     from reporting_dags.reports.dictionary import dictionary
@@ -143,7 +143,7 @@ def verify_command(
     raise typer.Exit(0 if days and not damaged else 1)
 
 
-def _chosen(names: Sequence[str], known: Sequence[Report[Any]]) -> list[Report[Any]]:
+def _chosen(names: Sequence[str], known: Sequence[Report]) -> list[Report]:
     keys = {report.key for report in known}
     if unknown := [name for name in names if name not in keys]:
         raise SettingError(f"there is no report {unknown[0]}", advice=f"There are: {', '.join(sorted(keys))}")

@@ -5,18 +5,18 @@ import warnings
 import dagster as dg
 
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.orchestration.alerts import Alerts, alert_sensor
 from reporting_dags.orchestration.assets import report_asset
-from reporting_dags.orchestration.home import ReportingHome, start_date
 from reporting_dags.orchestration.io_manager import ReportsIOManager
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.late import late_sensors
 from reporting_dags.orchestration.network import network_asset, rebuilding
 from reporting_dags.orchestration.network_build import network_days
 from reporting_dags.orchestration.partitions import first_partitions
+from reporting_dags.orchestration.restatement import KEY as SETTLING
+from reporting_dags.orchestration.restatement import settling_asset, settling_schedule
 from reporting_dags.orchestration.schedules import provider_schedules
-from reporting_dags.orchestration.settling import KEY as SETTLING
-from reporting_dags.orchestration.settling import settling_asset, settling_schedule
+from reporting_dags.orchestration.sensors.alerts import Alerts, alert_sensor
+from reporting_dags.orchestration.sensors.late_data import late_sensors
+from reporting_dags.orchestration.storage import ReportingHome, start_date
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource, UserLevelResource
 from reporting_dags.providers.integr8.resource import Integr8Resource
 from reporting_dags.providers.mintegral.resource import MintegralResource

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import dagster as dg
 import pyarrow as pa
@@ -20,25 +20,25 @@ from rich.console import Console
 from rich.table import Table
 
 from reporting_dags.definitions import definitions
-from reporting_dags.jobs.combining import due
-from reporting_dags.jobs.due import due_days
-from reporting_dags.jobs.standing import CONTROL_TOTALS
-from reporting_dags.landing.read import read_days, read_snapshot
-from reporting_dags.landing.sums import Sums
+from reporting_dags.jobs.building.build import due
+from reporting_dags.jobs.ledger.report_state import due_days
+from reporting_dags.jobs.planning.report_health import CONTROL_TOTALS
+from reporting_dags.landing.compute.sums import Sums
+from reporting_dags.landing.reading.partitions import read_days, read_snapshot
 from reporting_dags.local import change_settings, command_line, make_home, sandbox, sandbox_environment, start_on
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.column import MIXED
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window, stretches
 from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import BLOCKING, WARNINGS
-from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set, start_date
+from reporting_dags.orchestration.asset_checks import BLOCKING, WARNINGS
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.late import late_tick, new_tick
 from reporting_dags.orchestration.network_build import COMBINATION, SUMS_MATCH
 from reporting_dags.orchestration.partitions import first_partitions
-from reporting_dags.orchestration.settling import KEY as SETTLING
-from reporting_dags.orchestration.tick import Cursor
+from reporting_dags.orchestration.restatement import KEY as SETTLING
+from reporting_dags.orchestration.sensors.late_data import late_tick, new_tick
+from reporting_dags.orchestration.sensors.tick import Cursor
+from reporting_dags.orchestration.storage import OpenHome, ReportingHome, as_set, start_date
 from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK, SOURCES
@@ -120,7 +120,7 @@ class Demo:
         with self._opened() as (opened, _):
             self._spent = {report.key: opened.ledger.calls.count(report=report.key) for report in all_reports()}
 
-    def window(self, report: Report[Any]) -> Window:
+    def window(self, report: Report) -> Window:
         """The days that are wanted: the last ones, as far back as the provider reaches."""
         if not report.partitioned:
             return Window(SNAPSHOT, SNAPSHOT)
@@ -148,7 +148,7 @@ class Demo:
                     first = max([first, *(day + ONE_DAY for day in self._unknown(report, window, instance))])
         return first
 
-    def bring_home(self, report: Report[Any]) -> None:
+    def bring_home(self, report: Report) -> None:
         """Materialize what is missing or due."""
         window = self.window(report)
         with self._opened() as (opened, instance):
@@ -193,7 +193,7 @@ class Demo:
                         break
                 time.sleep(_TICK_SECONDS)
 
-    def _awaits_totals(self, reports: list[Report[Any]], instance: dg.DagsterInstance) -> bool:
+    def _awaits_totals(self, reports: list[Report], instance: dg.DagsterInstance) -> bool:
         """Whether control totals of one of `reports` were not compared yet."""
         keys = [dg.AssetCheckKey(key_of(report), CONTROL_TOTALS) for report in reports if report.control]
         latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
@@ -213,11 +213,11 @@ class Demo:
             wanted = self._unknown(NETWORK, window, instance) | {day for day in changed if day in window}
         self._materialize(NETWORK, wanted)
 
-    def _unknown(self, report: Report[Any], window: Window, instance: dg.DagsterInstance) -> set[date]:
+    def _unknown(self, report: Report, window: Window, instance: dg.DagsterInstance) -> set[date]:
         known = instance.get_materialized_partitions(key_of(report))
         return {day for day in window.days if day.isoformat() not in known}
 
-    def _materialize(self, report: Report[Any], days: set[date]) -> None:
+    def _materialize(self, report: Report, days: set[date]) -> None:
         if not days:
             self._console.print(f"{report.key}: nothing is missing or due", highlight=False)
         for stretch in stretches(days):
@@ -237,7 +237,7 @@ class Demo:
             text = f"{' '.join([key, *partitions[1:]])}: the run failed; its log is {log}"
             self._console.print(text, style="red", highlight=False)
 
-    def line(self, report: Report[Any]) -> Line:
+    def line(self, report: Report) -> Line:
         """What there is of a report now: rows and money as they lie in its files, checks as Dagster recorded them."""
         window = self.window(report)
         with self._opened() as (opened, instance):
@@ -269,7 +269,7 @@ class Demo:
             yield opened, instance
 
 
-def _money(report: Report[Any], table: pa.Table) -> dict[str, Decimal]:
+def _money(report: Report, table: pa.Table) -> dict[str, Decimal]:
     """What was earned, or else spent, by currency."""
     sums = Sums(report)
     for batch in table.to_batches():
@@ -278,7 +278,7 @@ def _money(report: Report[Any], table: pa.Table) -> dict[str, Decimal]:
     return dict(next((found[name] for name in _MONEY if name in found), {}))
 
 
-def _latest_checks(report: Report[Any], window: Window, instance: dg.DagsterInstance) -> dict[tuple[str, date], bool]:
+def _latest_checks(report: Report, window: Window, instance: dg.DagsterInstance) -> dict[tuple[str, date], bool]:
     """The last result of each check for each day, as Dagster recorded it; a snapshot's under the day it was taken."""
     latest: dict[tuple[str, date], bool] = {}
     for name in (*BLOCKING, SUMS_MATCH, *WARNINGS):

@@ -61,7 +61,7 @@ class ReportingInstance(dg.DagsterInstance):
 
 def _check(address: str) -> None:
     # Not needed, and slow to import, where storage is embedded.
-    from reporting_dags.jobs.sessions import postgres_address  # noqa: PLC0415
+    from reporting_dags.jobs.ledger.postgres import postgres_address  # noqa: PLC0415
     from reporting_dags.model.errors import ReportingError  # noqa: PLC0415
 
     try:

@@ -15,7 +15,7 @@ import requests
 from dotenv import dotenv_values, set_key
 
 from reporting_dags.model.errors import Failed, SettingError, StorageError
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.sandbox.digital_turbine.user_level import apps_of
 
 HOME = PROJECT / ".dagster"

@@ -14,7 +14,7 @@ import requests
 
 from reporting_dags.local import guarded, make_home, sandbox, sandbox_environment
 from reporting_dags.model.errors import SettingError, StorageError
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 
 _HOST = "127.0.0.1"
 _PORTS = range(3000, 3100)

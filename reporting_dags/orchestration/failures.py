@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 
 import dagster as dg
 
-from reporting_dags.jobs.due import known, paused
-from reporting_dags.jobs.result import DayResult
-from reporting_dags.jobs.standing import NEEDS_ACTION
+from reporting_dags.jobs.ledger.report_state import known
+from reporting_dags.jobs.planning.due import paused
+from reporting_dags.jobs.planning.report_health import NEEDS_ACTION
+from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import ranges
 from reporting_dags.model.errors import Denied, Expired, ReportingError, SettingError, StorageError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import OpenHome
+from reporting_dags.orchestration.event_log import partition_of
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.record import partition_of
-from reporting_dags.orchestration.requests import running_schedule
-from reporting_dags.providers.trouble import Unavailable
+from reporting_dags.orchestration.run_requests import running_schedule
+from reporting_dags.orchestration.storage import OpenHome
+from reporting_dags.providers.http.errors import Unavailable
 
 FAILED_DAYS = "failed_days"
 """Metadata of a run's failure: the days that failed, as ranges."""
@@ -31,7 +31,7 @@ CAUSES = "causes"
 
 def record_failures(
     context: dg.AssetExecutionContext,
-    report: Report[Any],
+    report: Report,
     errors: Mapping[date, ReportingError],
     opened: OpenHome | None,
 ) -> None:
@@ -54,7 +54,7 @@ def record_failures(
 
 
 def record_failure(
-    context: dg.AssetExecutionContext, report: Report[Any], day: date, error: ReportingError, next_attempt: str
+    context: dg.AssetExecutionContext, report: Report, day: date, error: ReportingError, next_attempt: str
 ) -> None:
     """Log an observation of a partition that failed: it is what the partition's page in the UI shows."""
     context.log_event(
@@ -72,7 +72,7 @@ def record_failure(
     )
 
 
-def _next_attempt(report: Report[Any], error: ReportingError, until: datetime | None, schedule: str) -> str:
+def _next_attempt(report: Report, error: ReportingError, until: datetime | None, schedule: str) -> str:
     """Return when the day is requested again, if nobody does it by hand."""
     if isinstance(error, Expired):
         return "none: the provider does not serve the day any more"
@@ -82,7 +82,7 @@ def _next_attempt(report: Report[Any], error: ReportingError, until: datetime | 
     return f"by schedule {schedule}, " + ("at its next tick" if after is None else f"after {after:%Y-%m-%d %H:%M} UTC")
 
 
-def failure_of(report: Report[Any], results: Sequence[DayResult]) -> dg.Failure:
+def failure_of(report: Report, results: Sequence[DayResult]) -> dg.Failure:
     """Return the end of a run in which days failed: one line, days of one cause together."""
     errors = {result.day: result.error for result in results if result.error is not None}
     causes: dict[str, list[date]] = {}
@@ -93,7 +93,7 @@ def failure_of(report: Report[Any], results: Sequence[DayResult]) -> dg.Failure:
     return failure(report, f"{report.key}{of} {'; '.join(texts)}", errors)
 
 
-def failure(report: Report[Any], line: str, errors: Mapping[date, ReportingError]) -> dg.Failure:
+def failure(report: Report, line: str, errors: Mapping[date, ReportingError]) -> dg.Failure:
     """Return the end of a run, with what the alerts need to know of the days that failed."""
     return dg.Failure(
         line,
@@ -106,7 +106,7 @@ def failure(report: Report[Any], line: str, errors: Mapping[date, ReportingError
     )
 
 
-def _cause(report: Report[Any], error: ReportingError) -> str:
+def _cause(report: Report, error: ReportingError) -> str:
     """Return what fails all reports that fail so: the storage, the provider, or this report alone."""
     if isinstance(error, StorageError):
         return STORAGE

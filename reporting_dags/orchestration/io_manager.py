@@ -12,11 +12,11 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from reporting_dags.landing.read import Adapted, read_days, read_snapshot, to_pandas
+from reporting_dags.landing.reading.partitions import Adapted, read_days, read_snapshot, to_pandas
 from reporting_dags.model.days import ranges
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import ReportingHome
+from reporting_dags.orchestration.storage import ReportingHome
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK
 
@@ -72,7 +72,7 @@ class ReportsIOManager(dg.ConfigurableIOManager):
         )
 
 
-def _midnight_days(context: dg.InputContext, report: Report[Any], days: Iterable[date]) -> list[date]:
+def _midnight_days(context: dg.InputContext, report: Report, days: Iterable[date]) -> list[date]:
     """Return the days that the partitions of a run read, as if the partitions of reports began at midnight.
 
     They begin at the time of day at which days are published, so that mappings of time windows name a day too many, or

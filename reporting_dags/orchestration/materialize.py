@@ -7,30 +7,30 @@ is bad, and what it landed before a crash stays recorded.
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import date, datetime
-from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.due import carried, due, known
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.replay import replay
-from reporting_dags.jobs.result import DayResult
-from reporting_dags.jobs.retention import forget_raw
-from reporting_dags.landing.land import CheckResult
+from reporting_dags.jobs.ledger.report_state import known
+from reporting_dags.jobs.planning.due import carried, due
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.raw_retention import forget_raw
+from reporting_dags.jobs.pulling.replay import replay
+from reporting_dags.jobs.pulling.result import DayResult
+from reporting_dags.landing.writing.land import CheckResult
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import SNAPSHOT, ranges
 from reporting_dags.model.errors import Deferred, ReportingError, StorageError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import day_checks
+from reporting_dags.orchestration.asset_checks import day_checks
+from reporting_dags.orchestration.event_log import has_dependants, record_day, warn
 from reporting_dags.orchestration.failures import failure, failure_of, record_failures
-from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set
-from reporting_dags.orchestration.record import has_dependants, record_day, warn
-from reporting_dags.orchestration.standing import record_report_checks
+from reporting_dags.orchestration.report_checks import record_report_checks
+from reporting_dags.orchestration.storage import OpenHome, ReportingHome, as_set
 from reporting_dags.providers.resource import ProviderResource
 
-Way = Callable[[Bench, Report[Any], list[date]], Iterator[DayResult]]
+Way = Callable[[Bench, Report, list[date]], Iterator[DayResult]]
 
 
 class ReportConfig(dg.Config):
@@ -64,7 +64,7 @@ class ReportConfig(dg.Config):
 
 
 def materialize(
-    context: dg.AssetExecutionContext, report: Report[Any], config: ReportConfig, start: date
+    context: dg.AssetExecutionContext, report: Report, config: ReportConfig, start: date
 ) -> Iterator[dg.AssetCheckResult | dg.Output[None]]:
     """Materialize the partitions of the run, and evaluate the checks of the report as a whole.
 
@@ -125,12 +125,12 @@ def _errors(results: Iterable[DayResult]) -> dict[date, ReportingError]:
     return {day: error for day, error in errors.items() if error is not None and not isinstance(error, Deferred)}
 
 
-def _days(context: dg.AssetExecutionContext, report: Report[Any]) -> list[date]:
+def _days(context: dg.AssetExecutionContext, report: Report) -> list[date]:
     return [date.fromisoformat(key) for key in context.partition_keys] if report.partitioned else [SNAPSHOT]
 
 
 def _results(
-    context: dg.AssetExecutionContext, report: Report[Any], config: ReportConfig, start: date, opened: OpenHome
+    context: dg.AssetExecutionContext, report: Report, config: ReportConfig, start: date, opened: OpenHome
 ) -> Iterator[DayResult]:
     clock = SystemClock()
     days = _published(context, report, clock.now())
@@ -160,7 +160,7 @@ def _results(
         context.log.warning("%s: old raw responses are left: %s", report.key, error.line)
 
 
-def _published(context: dg.AssetExecutionContext, report: Report[Any], now: datetime) -> list[date]:
+def _published(context: dg.AssetExecutionContext, report: Report, now: datetime) -> list[date]:
     """Return the days of the run; of several, those that are not published yet are left out."""
     days = _days(context, report)
     newest = report.calendar.newest(now)
@@ -173,10 +173,10 @@ def _published(context: dg.AssetExecutionContext, report: Report[Any], now: date
     return [day for day in days if day <= newest]
 
 
-def _only_due(report: Report[Any], days: list[date], start: date, opened: OpenHome, now: datetime) -> list[date]:
+def _only_due(report: Report, days: list[date], start: date, opened: OpenHome, now: datetime) -> list[date]:
     """Those of `days` that are due, or that an open job was bought for, and what comes along with them."""
     facts = known(report, opened.ledger, now)
-    found = {one.day for one in due(report, facts, since=start, data=opened.data, now=now)}
+    found = {one.day for one in due(report, facts, since=start, sizes=opened.data.sizes(report.key), now=now)}
     found.update(opened.ledger.open_days(report.key))
     wanted = [day for day in days if day in found]
     # Days that cost nothing must not block on another run's lease.

@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from reporting_dags.jobs.build_retries import attempt, held_back
-from reporting_dags.jobs.combining import due
+from reporting_dags.jobs.building.build import due
+from reporting_dags.jobs.building.retries import attempt, held_back
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import stretches
 from reporting_dags.model.errors import ReportingError
-from reporting_dags.orchestration.checks import CURRENCY_KNOWN, SOURCES_LANDED
-from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, ReportingHome
+from reporting_dags.orchestration.asset_checks import CURRENCY_KNOWN, SOURCES_LANDED
+from reporting_dags.orchestration.event_log import column_schema
 from reporting_dags.orchestration.keys import key_of, op_name
 from reporting_dags.orchestration.network_build import COMBINATION, SUMS_MATCH, NetworkDays, build_days, evaluate_days
 from reporting_dags.orchestration.partitions import day_partitions, offered, same_day
-from reporting_dags.orchestration.record import column_schema
-from reporting_dags.orchestration.requests import run_request
+from reporting_dags.orchestration.run_requests import run_request
+from reporting_dags.orchestration.storage import TICK_LOCK_SECONDS, ReportingHome
 from reporting_dags.reports.network import CURRENCIES, NETWORK, SOURCES
 
 _KEY = key_of(NETWORK)

@@ -8,24 +8,24 @@ from decimal import Decimal
 
 import dagster as dg
 
-from reporting_dags.jobs.build_retries import FailedBuild, failed
-from reporting_dags.jobs.combining import Built, Combination, build, stored_build
-from reporting_dags.jobs.standing import NEEDS_ACTION
-from reporting_dags.landing.checks import CheckResult
-from reporting_dags.landing.grouped import sums_by
-from reporting_dags.landing.read import DATE, read_days
+from reporting_dags.jobs.building.build import Built, Combination, build, stored_build
+from reporting_dags.jobs.building.retries import FailedBuild, failed
+from reporting_dags.jobs.planning.report_health import NEEDS_ACTION
+from reporting_dags.landing.checks.partition import CheckResult
+from reporting_dags.landing.compute.group_sums import sums_by
+from reporting_dags.landing.reading.partitions import DATE, read_days
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import Calendar, Window, ranges
 from reporting_dags.model.decimals import plain
 from reporting_dags.model.errors import DataError, NotReady, ReportingError, StorageError
-from reporting_dags.orchestration.checks import CURRENCY_KNOWN, SOURCES_LANDED
-from reporting_dags.orchestration.evaluate import evaluate_stored, not_evaluated
+from reporting_dags.orchestration.asset_checks import CURRENCY_KNOWN, SOURCES_LANDED
+from reporting_dags.orchestration.charts import curves
+from reporting_dags.orchestration.evaluate_checks import evaluate_stored, not_evaluated
+from reporting_dags.orchestration.event_log import has_dependants, record_checks
 from reporting_dags.orchestration.failures import REPEATED, failure, record_failure
-from reporting_dags.orchestration.home import OpenHome, ReportingHome
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.partitions import combined_calendar
-from reporting_dags.orchestration.pictures import curves
-from reporting_dags.orchestration.record import has_dependants, record_checks
+from reporting_dags.orchestration.storage import OpenHome, ReportingHome
 from reporting_dags.reports.network import CURRENCIES, NETWORK, SOURCES
 
 SUMS_MATCH = "sums_match"

@@ -16,7 +16,6 @@ providers would keep days that are published from being landed for hours.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 import dagster as dg
 
@@ -77,7 +76,7 @@ def same_day(upstream: Calendar, downstream: Calendar) -> dg.PartitionMapping:
 
 
 def first_partitions(
-    reports: Iterable[Report[Any]], start: date, requested: Mapping[str, date] | None, now: datetime
+    reports: Iterable[Report], start: date, requested: Mapping[str, date] | None, now: datetime
 ) -> dict[str, date]:
     """Return the first partition of each report, by its key.
 

@@ -4,32 +4,32 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import dagster as dg
 
-from reporting_dags.jobs.due import Due, described, due, known, longest
-from reporting_dags.jobs.planner import plan
-from reporting_dags.jobs.turns import by_schedule, left_out
+from reporting_dags.jobs.ledger.report_state import known
+from reporting_dags.jobs.planning.due import Due, described, due, longest
+from reporting_dags.jobs.planning.policy import by_schedule, left_out
+from reporting_dags.jobs.planning.windows import plan
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import stretches
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import TICK_LOCK_SECONDS, OpenHome, ReportingHome, as_set
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.requests import DAILY, is_on, run_request, sensor_name, without_account
+from reporting_dags.orchestration.run_requests import DAILY, is_on, run_request, sensor_name, without_account
+from reporting_dags.orchestration.storage import TICK_LOCK_SECONDS, OpenHome, ReportingHome, as_set
 from reporting_dags.providers.resource import ProviderResource
 
 _MARGIN = timedelta(minutes=5)
 _HOURS = 3
 
 
-def provider_schedules(reports: Sequence[Report[Any]], start: date) -> list[dg.ScheduleDefinition]:
+def provider_schedules(reports: Sequence[Report], start: date) -> list[dg.ScheduleDefinition]:
     """A schedule for each provider of `reports`, and one more for each further time zone of its reports.
 
     Snapshots come first: other assets look things up in them.
     """
-    grouped: defaultdict[tuple[str, str], list[Report[Any]]] = defaultdict(list)
+    grouped: defaultdict[tuple[str, str], list[Report]] = defaultdict(list)
     for report in sorted(reports, key=lambda report: report.partitioned):
         grouped[report.provider, report.calendar.timezone].append(report)
     first = {report.provider: report.calendar.timezone for report in reversed(reports)}
@@ -46,7 +46,7 @@ def _hours(first: int) -> str:
     return f"*/{_HOURS}" if 0 in hours else ",".join(map(str, hours))
 
 
-def _schedule(name: str, provider: str, reports: list[Report[Any]], start: date) -> dg.ScheduleDefinition:
+def _schedule(name: str, provider: str, reports: list[Report], start: date) -> dg.ScheduleDefinition:
     latest = max(reports, key=lambda report: report.calendar.published_after)
     out = latest.calendar.published_after + _MARGIN
     hour, minute = divmod(int(out.total_seconds()) // 60 % (24 * 60), 60)
@@ -99,11 +99,11 @@ def _schedule(name: str, provider: str, reports: list[Report[Any]], start: date)
 
 
 def _wanted(
-    report: Report[Any], start: date, opened: OpenHome, now: datetime, *, alone: bool
+    report: Report, start: date, opened: OpenHome, now: datetime, *, alone: bool
 ) -> tuple[list[Due], list[str]]:
     """The days that are asked for, and why the other due ones are not."""
     asked = as_set(report)
     told = known(asked, opened.ledger, now)
-    days = due(asked, told, since=start, data=opened.data, now=now)
+    days = due(asked, told, since=start, sizes=opened.data.sizes(asked.key), now=now)
     taken = by_schedule(days, longest=longest(report, told), failures=told.failures, now=now, alone=alone)
     return taken, left_out(days, taken, failures=told.failures, now=now)

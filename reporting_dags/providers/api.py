@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
@@ -152,11 +151,11 @@ class Provider(ABC):
         """How far this machine's clock is ahead of the provider's, as far as its answers tell."""
         return timedelta()
 
-    def parts(self, report: Report[Any]) -> tuple[str, ...]:
+    def parts(self, report: Report) -> tuple[str, ...]:
         """The parts in which a window is asked; `("",)` where one request covers it."""
         return ("",)
 
-    def halves(self, report: Report[Any], request: Request) -> tuple[Request, ...]:
+    def halves(self, report: Report, request: Request) -> tuple[Request, ...]:
         """Smaller requests that together ask for the same, for an answer that was cut; none if there are none."""
         days = request.window.days
         if len(days) == 1:
@@ -175,11 +174,11 @@ class Provider(ABC):
         """Values by header that the answer to a request need not hold itself."""
         return {}
 
-    def claims(self, report: Report[Any], request: Request) -> Mapping[str, str]:
+    def claims(self, report: Report, request: Request) -> Mapping[str, str]:
         """What the answer must say of itself, by its place in the document."""
         return {}
 
-    def find(self, report: Report[Any], request: Request) -> Handle | None:
+    def find(self, report: Report, request: Request) -> Handle | None:
         """The job with the mark of `request`, if the provider has accepted one; None where that is not certain.
 
         Raises:
@@ -188,16 +187,16 @@ class Provider(ABC):
         return None
 
     @abstractmethod
-    def submit(self, report: Report[Any], request: Request, meter: Meter) -> Handle:
+    def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """Ask for the report; returns what finds the job again. Raises `ReportingError`."""
 
     @abstractmethod
-    def poll(self, report: Report[Any], request: Request, handle: Handle) -> Pending | Ready:
+    def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
         """Ask how far it is. Raises `Expired` when the handle no longer serves, `Truncated` when the answer is cut."""
 
     @abstractmethod
     def download(
-        self, report: Report[Any], request: Request, handle: Handle, meter: Meter
+        self, report: Report, request: Request, handle: Handle, meter: Meter
     ) -> AbstractContextManager[Iterator[bytes]]:
         """The bytes of the answer as they arrive.
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.errors import SettingError
 from reporting_dags.providers.api import Pace, Provider, unpaced
-from reporting_dags.providers.limits import USUAL, Limits
+from reporting_dags.providers.http.limits import USUAL, Limits
 from reporting_dags.providers.settings import optional, seconds
 
 

@@ -7,7 +7,7 @@ to an unset variable stops Dagster before the run exists, with a stack trace in 
 import dagster as dg
 
 from reporting_dags.model.errors import SettingError
-from reporting_dags.providers.connection import origin
+from reporting_dags.providers.http.connection import origin
 
 _LONGEST_SECONDS = 365 * 86400
 

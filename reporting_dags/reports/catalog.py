@@ -1,15 +1,13 @@
 """Every report that ships, from the one file that each provider has."""
 
-from typing import Any
-
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.report import Report
 from reporting_dags.reports import dt_offer_wall, dt_user_level, integr8, mintegral, orangeclick
 
 
-def all_reports() -> tuple[Report[Any], ...]:
+def all_reports() -> tuple[Report, ...]:
     """The declared reports; raises `DeclarationError` when two share a key."""
-    found: tuple[Report[Any], ...] = (
+    found: tuple[Report, ...] = (
         *dt_offer_wall.REPORTS,
         *dt_user_level.REPORTS,
         *mintegral.REPORTS,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any
 
 from reporting_dags.model.column import MIXED, Column
 from reporting_dags.model.days import Calendar
@@ -27,7 +26,7 @@ Personal columns hold SHA-256 hashes unless `REPORTING_PERSONAL_DATA` says `keep
 """
 
 
-def dictionary(reports: Sequence[Report[Any]], derived: Sequence[Report[Any]]) -> str:
+def dictionary(reports: Sequence[Report], derived: Sequence[Report]) -> str:
     """The whole document, as Markdown; `derived` datasets are built from the others and asked of nobody."""
     every = (*reports, *derived)
     index = "\n".join(f"- [{report.key}](#{_anchor(report)}): {_brief(report)}" for report in every)
@@ -35,7 +34,7 @@ def dictionary(reports: Sequence[Report[Any]], derived: Sequence[Report[Any]]) -
     return "\n".join([_HEAD, index, *datasets]) + "\n"
 
 
-def _dataset(report: Report[Any], *, asked: bool) -> Iterator[str]:
+def _dataset(report: Report, *, asked: bool) -> Iterator[str]:
     yield f"\n## {report.key}\n"
     yield f"{report.description}\n"
     yield "| | |"
@@ -50,7 +49,7 @@ def _dataset(report: Report[Any], *, asked: bool) -> Iterator[str]:
         yield f"| `{column.name}` | {column.type} | {column.unit} | {meaning} | {sent} |"
 
 
-def _facts(report: Report[Any]) -> Iterator[tuple[str, str]]:
+def _facts(report: Report) -> Iterator[tuple[str, str]]:
     calendar = report.calendar
     grain = ", ".join(f"`{name}`" for name in report.grain_names)
     kind = (
@@ -65,7 +64,7 @@ def _facts(report: Report[Any]) -> Iterator[tuple[str, str]]:
     yield "a day", f"from midnight to midnight, {calendar.timezone}{source}"
 
 
-def _service(report: Report[Any]) -> Iterator[tuple[str, str]]:
+def _service(report: Report) -> Iterator[tuple[str, str]]:
     calendar = report.calendar
     yield "out", f"{_told(calendar.published_after)} after it ends" if calendar.published_after else "when it ends"
     ages = ", ".join(str(age) for age in calendar.restated_at)
@@ -74,7 +73,7 @@ def _service(report: Report[Any]) -> Iterator[tuple[str, str]]:
     yield "days in one query", str(report.window_days)
 
 
-def _currencies(report: Report[Any]) -> Iterator[str]:
+def _currencies(report: Report) -> Iterator[str]:
     for column in report.kept:
         if column.currency_from:
             yield f"each row's, in `{_name(report, column.currency_from)}`"
@@ -84,7 +83,7 @@ def _currencies(report: Report[Any]) -> Iterator[str]:
             yield column.currency
 
 
-def _notes(column: Column, report: Report[Any]) -> Iterator[str]:
+def _notes(column: Column, report: Report) -> Iterator[str]:
     if column.currency_from:
         yield f"In the currency of `{_name(report, column.currency_from)}`"
     if column.quotient:
@@ -101,7 +100,7 @@ def _notes(column: Column, report: Report[Any]) -> Iterator[str]:
         yield f"True where `{_name(report, header)}` was sent as one of {shown}{more}, whatever their case and dashes"
 
 
-def _name(report: Report[Any], header: str) -> str:
+def _name(report: Report, header: str) -> str:
     return next(column.name for column in report.columns if column.header == header)
 
 
@@ -118,11 +117,11 @@ def _told(length: timedelta) -> str:
     return " ".join(text for text in (f"{hours} h" if hours else "", f"{rest} min" if rest else "") if text)
 
 
-def _brief(report: Report[Any]) -> str:
+def _brief(report: Report) -> str:
     return report.description.split(". ")[0].rstrip(".")
 
 
-def _anchor(report: Report[Any]) -> str:
+def _anchor(report: Report) -> str:
     return report.key.replace("/", "").lower()
 
 

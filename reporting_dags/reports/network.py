@@ -6,7 +6,7 @@ that they come from, so that sums over several of them are a choice and no accid
 
 from collections.abc import Iterator
 
-from reporting_dags.landing.combine import Source
+from reporting_dags.landing.reading.combine import Source
 from reporting_dags.model.column import day, identity, measure, money
 from reporting_dags.model.days import Calendar
 from reporting_dags.model.report import Report
@@ -80,7 +80,7 @@ CURRENCIES = _REPORTS.get("integr8/offers")
 
 What it said earlier counts too: the ledger keeps a history of it."""
 
-NETWORK: Report[tuple[str, ...]] = Report(
+NETWORK: Report = Report(
     provider="network",
     name="daily",
     query=tuple(source.report.key for source in SOURCES),

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from reporting_dags.jobs import migrations
-from reporting_dags.jobs.database import FILE_NAME
+from reporting_dags.jobs.ledger import migrations
+from reporting_dags.jobs.ledger.database import FILE_NAME
 
 _HERE = Path(__file__).parent
 FACTS: dict[str, Any] = json.loads((_HERE / "facts.json").read_text(encoding="utf-8"))

@@ -22,14 +22,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from reporting_dags.jobs.combining import build
-from reporting_dags.jobs.database import FILE_NAME, open_database
-from reporting_dags.jobs.due import due_days
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.rates import Rates
-from reporting_dags.landing.store import open_store
+from reporting_dags.jobs.building.build import build
+from reporting_dags.jobs.ledger.database import FILE_NAME, open_database
+from reporting_dags.jobs.planning.due import due_days
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.ledger.rate_limit import Rates
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.local import sandbox_accounts
-from reporting_dags.orchestration.home import as_set
+from reporting_dags.orchestration.storage import as_set
 from reporting_dags.orchestration.network import COMBINATION
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.sandbox.server import running_sandbox

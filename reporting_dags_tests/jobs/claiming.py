@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
-from reporting_dags.jobs.job import Busy, Claim, Claimant, Job, LandedFacts
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.landing.land import Put
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.records import Busy, Claim, Claimant, Job, LandedFacts
+from reporting_dags.landing.writing.land import Put
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Request

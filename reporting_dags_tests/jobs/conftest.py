@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.ledger import Ledger
 from reporting_dags_tests.jobs.scripted import HandClock, Scripted, Stage
 from reporting_dags_tests.pulling import bench_in
 

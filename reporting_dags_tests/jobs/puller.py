@@ -12,9 +12,9 @@ from datetime import date
 
 import dagster as dg
 
-from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.orchestration.home import OpenHome, ReportingHome
+from reporting_dags.orchestration.storage import OpenHome, ReportingHome
 from reporting_dags.providers.integr8.resource import Integr8Resource
 from reporting_dags.providers.orangeclick.resource import OrangeClickResource
 from reporting_dags.reports.catalog import all_reports

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.drive import Driven, Driver
-from reporting_dags.jobs.job import Busy, Claimant, Job
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.poller import Driven, Driver
+from reporting_dags.jobs.records import Busy, Claimant, Job
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
 from reporting_dags.reports.dt_offer_wall import EVENT
@@ -60,7 +60,7 @@ class Scripted(Provider):
         self.quota: Quota | None = None
         self.pages: Quota | None = None
 
-    def _next(self, what: str, report: Report[Any], request: Request, script: list[Any]) -> Any:
+    def _next(self, what: str, report: Report, request: Request, script: list[Any]) -> Any:
         assert report is EVENT
         told = script.pop(0) if len(script) > 1 else script[0]
         self.calls.append((what, str(request), (self.clock.at - NOON).total_seconds()))
@@ -76,25 +76,23 @@ class Scripted(Provider):
     def ahead(self) -> timedelta:
         return self.fast
 
-    def find(self, report: Report[Any], request: Request) -> Handle | None:
+    def find(self, report: Report, request: Request) -> Handle | None:
         self.marks.append(request.mark)
         return self._next("find", report, request, self.finds)
 
-    def submit(self, report: Report[Any], request: Request, meter: Meter) -> Handle:
+    def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         self.marks.append(request.mark)
         if self.quota is not None:
             meter(self.quota)
         self._next("submit", report, request, self.submits)
         return Handle(id=f"r-{len(self.calls)}", url=f"https://files.example/{len(self.calls)}")
 
-    def poll(self, report: Report[Any], request: Request, handle: Handle) -> Pending | Ready:
+    def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
         assert handle.url, "a handle without an address finds nothing"
         return self._next("poll", report, request, self.polls)
 
     @contextmanager
-    def download(
-        self, report: Report[Any], request: Request, handle: Handle, meter: Meter
-    ) -> Generator[Iterator[bytes]]:
+    def download(self, report: Report, request: Request, handle: Handle, meter: Meter) -> Generator[Iterator[bytes]]:
         assert handle.url, "a handle without an address finds nothing"
         if self.pages is not None:
             meter(self.pages)

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from reporting_dags.jobs.asking import Asking
-from reporting_dags.jobs.job import Job, JobState
+from reporting_dags.jobs.pulling.submit import Asking
+from reporting_dags.jobs.records import Job, JobState
 from reporting_dags.model.errors import Denied, Failed
 from reporting_dags.providers.api import Handle, Quota
-from reporting_dags.providers.trouble import Unavailable
+from reporting_dags.providers.http.errors import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.jobs.scripted import DAY, PENDING, READY, Scripted, Stage

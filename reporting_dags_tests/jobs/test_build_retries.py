@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.build_retries import FailedBuild, attempt, failed, held_back
-from reporting_dags.jobs.combining import Combination
-from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.building.build import Combination
+from reporting_dags.jobs.building.retries import FailedBuild, attempt, failed, held_back
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.ledger import Ledger
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.outcome import Outcome

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs import calls
-from reporting_dags.jobs.calls import renewed
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.job import Busy, Claimant, Job
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.ledger import quota as calls
+from reporting_dags.jobs.ledger.database import Database, open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.quota import renewed
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.records import Busy, Claimant, Job
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import Denied
 from reporting_dags.model.outcome import Outcome

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.job import Busy, Claim, Claimant, JobGroup, JobState
-from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.records import Busy, Claim, Claimant, JobGroup, JobState
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome

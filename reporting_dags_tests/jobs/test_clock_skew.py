@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.due import due_days
-from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.ledger.report_state import due_days
+from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE

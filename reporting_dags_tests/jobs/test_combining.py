@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.combining import Built, Combination, build, due
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.job import LandedFacts
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.landing.combine import Source
-from reporting_dags.landing.entities import Entities, entities_of
-from reporting_dags.landing.hashing import fingerprint
-from reporting_dags.landing.store import Store, open_store
-from reporting_dags.landing.sums import Sums
+from reporting_dags.jobs.building.build import Built, Combination, build, due
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.landing.compute.hashing import fingerprint
+from reporting_dags.landing.compute.sums import Sums
+from reporting_dags.landing.reading.combine import Source
+from reporting_dags.landing.reading.entities import Entities, entities_of
+from reporting_dags.landing.storage.store import Store, open_store
 from reporting_dags.model.column import MIXED, day, identity, measure, money
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Calendar
 from reporting_dags.model.errors import DataError, DeclarationError, NotReady
@@ -36,7 +36,7 @@ DAY = date(2026, 11, 3)
 Row = dict[str, Any]
 
 
-def declared(provider: str, *columns: Any, timezone: str = "UTC") -> Report[Any]:
+def declared(provider: str, *columns: Any, timezone: str = "UTC") -> Report:
     return Report(
         provider=provider,
         name="daily",
@@ -82,7 +82,7 @@ class Place:
         self.data: Store = open_store(str(folder / "data"), scratch=folder)
         self.clock = HandClock()
 
-    def write(self, report: Report[Any], at: date, rows: Sequence[Row]) -> pa.Table:
+    def write(self, report: Report, at: date, rows: Sequence[Row]) -> pa.Table:
         """Put a file in place, which the ledger does not know yet."""
         table = pa.Table.from_pylist([dict.fromkeys(report.schema.names) | row for row in rows], schema=report.schema)
         path = self.folder / "made.part"
@@ -90,7 +90,7 @@ class Place:
         self.data.put(path, report.file(at))
         return table
 
-    def facts(self, report: Report[Any], at: date, table: pa.Table, asked_at: datetime) -> LandedFacts:
+    def facts(self, report: Report, at: date, table: pa.Table, asked_at: datetime) -> LandedFacts:
         sums = Sums(report)
         for batch in table.to_batches():
             sums.add(batch)
@@ -107,17 +107,17 @@ class Place:
             landed_at=asked_at,
         )
 
-    def note(self, report: Report[Any], at: date, table: pa.Table, asked_at: datetime = NOON) -> None:
+    def note(self, report: Report, at: date, table: pa.Table, asked_at: datetime = NOON) -> None:
         facts = self.facts(report, at, table, asked_at)
         if not report.partitioned:
             facts = replace(facts, entities=self.entities(report))
         assert self.ledger.combined(report.key, facts, sources={}, publish=lambda precondition=None: None)
 
-    def entities(self, report: Report[Any]) -> Entities:
+    def entities(self, report: Report) -> Entities:
         with self.data.open(report.file(SNAPSHOT)) as file:
             return entities_of(file)
 
-    def land(self, report: Report[Any], rows: Sequence[Row], at: date = DAY, asked_at: datetime = NOON) -> str:
+    def land(self, report: Report, rows: Sequence[Row], at: date = DAY, asked_at: datetime = NOON) -> str:
         """Land a day; returns its data version."""
         table = self.write(report, at, rows)
         self.note(report, at, table, asked_at)

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.control import compared, differences, times_in_vain, window
-from reporting_dags.jobs.job import LandedFacts
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.settle import Landing
+from reporting_dags.jobs.planning.control_totals import compared, differences, times_in_vain, window
+from reporting_dags.jobs.planning.restatement import Landing
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.records import LandedFacts
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -26,7 +26,7 @@ DAYS = Window(date(2026, 11, 10), date(2026, 11, 14)).days
 CONTROLLED = [report for report in all_reports() if report.control is not None]
 
 
-def control_of(report: Report[Any]) -> Report[Any]:
+def control_of(report: Report) -> Report:
     assert report.control is not None
     return report.control
 
@@ -34,7 +34,7 @@ def control_of(report: Report[Any]) -> Report[Any]:
 @pytest.mark.rule("OW1", "MT5", "OC3", "IN3")
 @pytest.mark.parametrize("report", CONTROLLED, ids=lambda report: report.key)
 def test_every_control_adds_up_to_what_its_report_landed(
-    sandbox: Sandbox, bench_of: Callable[..., Bench], report: Report[Any]
+    sandbox: Sandbox, bench_of: Callable[..., Bench], report: Report
 ) -> None:
     sandbox.settings.change("mintegral", fill_polls=0)
     bench = bench_of(report.provider)
@@ -168,7 +168,7 @@ def test_a_day_is_seen_while_the_control_reaches_it() -> None:
 
 NEWEST = EVENT.calendar.newest(NOON)
 OUT = EVENT.calendar.published_at(NEWEST)
-SHORT = replace(EVENT, control=replace(cast("Report[Any]", EVENT.control), window_days=7))
+SHORT = replace(EVENT, control=replace(cast("Report", EVENT.control), window_days=7))
 LONG = replace(EVENT, calendar=replace(EVENT.calendar, restated_at=(1, 20)))
 LANDED = {day: facts(day) for day in Window(NEWEST - 40 * ONE_DAY, NEWEST).days}
 
@@ -177,7 +177,7 @@ LANDED = {day: facts(day) for day in Window(NEWEST - 40 * ONE_DAY, NEWEST).days}
     ("report", "days"), [(EVENT, 30), (PERFORMANCE, 30), (SHORT, 7), (LONG, 40)], ids=["30", "ages", "short", "long"]
 )
 def test_a_control_reaches_a_month_back_and_past_the_restatement_where_one_question_does(
-    report: Report[Any], days: int
+    report: Report, days: int
 ) -> None:
     at = OUT + timedelta(hours=1)
     assert window(report, LANDED, {}, at) == Window(NEWEST - (days - 1) * ONE_DAY, NEWEST)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.tables import metadata
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import Database, open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.tables import metadata
 from reporting_dags.model.errors import StorageError
 
 

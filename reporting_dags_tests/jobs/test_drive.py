@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.drive import Driven
-from reporting_dags.jobs.job import Job, JobState
-from reporting_dags.landing.store import raw_key
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.pulling.poller import Driven
+from reporting_dags.jobs.records import Job, JobState
+from reporting_dags.landing.storage.store import raw_key
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import (
     Denied,
@@ -26,7 +26,7 @@ from reporting_dags.model.errors import (
 )
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Quota
-from reporting_dags.providers.trouble import Unavailable
+from reporting_dags.providers.http.errors import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.jobs.scripted import CONTENT, DAY, DIGEST, PENDING, QUOTA, READY, Stage

@@ -4,15 +4,15 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.due import carried, due_days, known, longest
-from reporting_dags.jobs.job import LandedFacts
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.landing.store import Store, open_store
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.report_state import due_days, known
+from reporting_dags.jobs.planning.due import carried, longest
+from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.landing.storage.store import Store, open_store
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -34,7 +34,7 @@ class Place:
         self.ledger = Ledger(database)
         self.data: Store = open_store(str(self.root), scratch=folder)
 
-    def land(self, report: Report[Any], *days: date, hours_ago: float = 0, money: str = "") -> None:
+    def land(self, report: Report, *days: date, hours_ago: float = 0, money: str = "") -> None:
         for day in days:
             path = self.root / report.file(day)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ class Place:
             )
             assert self.ledger.combined(report.key, facts, sources={}, publish=lambda precondition=None: None)
 
-    def due(self, report: Report[Any] = NEVER_AGAIN, since: date = DAYS[0]) -> list[date]:
+    def due(self, report: Report = NEVER_AGAIN, since: date = DAYS[0]) -> list[date]:
         return due_days(report, since=since, ledger=self.ledger, data=self.data, now=NOON)
 
 
@@ -109,7 +109,7 @@ def test_a_day_that_landed_under_another_declaration_is_due(place: Place) -> Non
 def test_the_declaration_is_looked_at_once_for_however_many_days(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[str] = []
 
-    def version(report: Report[Any]) -> str:
+    def version(report: Report) -> str:
         looks.append(report.key)
         return "v"
 

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.entity_history import KnownCurrencies, Listed, compared
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.pull import pull
-from reporting_dags.landing.entities import entities_of
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import Database, open_database
+from reporting_dags.jobs.ledger.entity_history import KnownCurrencies, Listed, compared
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.landing.reading.entities import entities_of
 from reporting_dags.model.days import SNAPSHOT, Calendar
 from reporting_dags.reports.integr8 import OFFERS, PUBLISHERS
 from reporting_dags.sandbox.server import Sandbox

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.result import DayResult
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import Denied, Truncated
 from reporting_dags.model.outcome import Outcome
@@ -46,11 +46,11 @@ class InParts(Scripted):
     def quotas(self) -> tuple[Quota, ...]:
         return QUOTA, Quota(api="pages")
 
-    def parts(self, report: Report[Any]) -> tuple[str, ...]:
+    def parts(self, report: Report) -> tuple[str, ...]:
         assert report is EVENT
         return ("x", "y")
 
-    def halves(self, report: Report[Any], request: Request) -> tuple[Request, ...]:
+    def halves(self, report: Report, request: Request) -> tuple[Request, ...]:
         assert report is EVENT
         return tuple(Request(request.window, part) for part in self.pieces.get(request.part, ()))
 
@@ -261,7 +261,7 @@ def test_what_the_file_itself_does_not_say_is_what_was_asked(stage: Stage, monke
 
 
 def test_what_the_answer_must_say_of_itself_is_looked_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def claims(report: Report[Any], request: Request) -> Mapping[str, str]:
+    def claims(report: Report, request: Request) -> Mapping[str, str]:
         return {"report.key": report.key}
 
     monkeypatch.setattr(stage.provider, "claims", claims)

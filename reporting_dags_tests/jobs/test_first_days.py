@@ -12,14 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from reporting_dags.definitions import definitions
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.database import FILE_NAME, open_database
-from reporting_dags.jobs.first_days import first_requested
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.read_only import missing_ledger, reading
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import FILE_NAME, open_database
+from reporting_dags.jobs.ledger.first_days import first_requested
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.read_only import missing_ledger, reading
 from reporting_dags.model.errors import StorageError
-from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.storage import ReportingHome
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags_tests.earlier_home import FACTS, START, copy_ledger
 

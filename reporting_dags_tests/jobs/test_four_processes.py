@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.landing.store import open_store
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.outcome import Outcome
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, IMPRESSIONS
 from reporting_dags.reports.orangeclick import EARNINGS

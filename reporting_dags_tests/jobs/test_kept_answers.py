@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.due import due, known
-from reporting_dags.jobs.replay import replay
-from reporting_dags.jobs.standing import standing
-from reporting_dags.jobs.turns import by_schedule
+from reporting_dags.jobs.ledger.report_state import known
+from reporting_dags.jobs.planning.due import due
+from reporting_dags.jobs.planning.policy import by_schedule
+from reporting_dags.jobs.planning.report_health import standing
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.replay import replay
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -23,7 +24,7 @@ from reporting_dags_tests.conftest import SandboxClock
 from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed
 
 
-def with_alias(report: Report[Any], header: str, alias: str) -> Report[Any]:
+def with_alias(report: Report, header: str, alias: str) -> Report:
     """The report once its author has added the name that the provider uses now."""
     columns = tuple(
         replace(column, aliases=(*column.aliases, alias)) if column.header == header else column
@@ -36,7 +37,7 @@ def renamed(sandbox: Sandbox, header: str, to: str, **how: Any) -> None:
     sandbox.faults.add("dt.data", do="rename_column", column=header, to=to, **how)
 
 
-def refuse(sandbox: Sandbox, bench: Bench, report: Report[Any], days: list[date]) -> None:
+def refuse(sandbox: Sandbox, bench: Bench, report: Report, days: list[date]) -> None:
     """Pull days whose file has a column under another name."""
     renamed(sandbox, "Country", "Geo", times=1)
     results = brought(bench, report, days)
@@ -44,10 +45,10 @@ def refuse(sandbox: Sandbox, bench: Bench, report: Report[Any], days: list[date]
     assert all("column 'Country' is missing" in result.error.line for result in results.values() if result.error)
 
 
-def due_days(bench: Bench, report: Report[Any], since: date) -> dict[date, str]:
+def due_days(bench: Bench, report: Report, since: date) -> dict[date, str]:
     now = bench.clock.now()
     facts = known(report, bench.ledger, now)
-    found = due(report, facts, since=since, data=bench.data, now=now)
+    found = due(report, facts, since=since, sizes=bench.data.sizes(report.key), now=now)
     taken = by_schedule(found, longest=report.window_days, failures=facts.failures, now=now)
     return {one.day: one.told for one in taken}
 

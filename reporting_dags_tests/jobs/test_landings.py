@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from reporting_dags.jobs.builds import Build
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.ledger.builds import Build
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.ledger import Ledger
 from reporting_dags.model.errors import LostClaim
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.jobs.claiming import HOUR, REPORT, bought, claimed, day, days, facts_of, published, run_of

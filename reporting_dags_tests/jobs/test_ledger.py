@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.job import JobState
-from reporting_dags.jobs.job_rows import SUPERSEDED, close_unused
-from reporting_dags.jobs.ledger import Ledger
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.job_rows import SUPERSEDED, close_unused
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.records import JobState
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Quota

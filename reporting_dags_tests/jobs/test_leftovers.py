@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.job import Claimant, Job, JobState
-from reporting_dags.jobs.leftovers import ORPHANED, Leftover, Verdict, judge
+from reporting_dags.jobs.planning.resume import ORPHANED, Leftover, Verdict, judge
+from reporting_dags.jobs.records import Claimant, Job, JobState
 from reporting_dags.model.days import Window
 from reporting_dags.providers.api import Handle, Request
 

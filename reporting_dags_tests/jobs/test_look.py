@@ -5,8 +5,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from reporting_dags.jobs.leftovers import FRESH
-from reporting_dags.jobs.look import look
+from reporting_dags.jobs.planning.resume import FRESH
+from reporting_dags.jobs.pulling.probe import look
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock

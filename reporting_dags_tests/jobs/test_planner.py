@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.planner import longest_answered, narrowed, plan, refusal
+from reporting_dags.jobs.planning.windows import longest_answered, narrowed, plan, refusal
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.errors import Expired, NotReady, ReportingError
 from reporting_dags.providers.api import Request

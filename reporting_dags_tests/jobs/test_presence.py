@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.job import Busy, Claim
-from reporting_dags.jobs.presence import once_free, present
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.session import once_free, present
+from reporting_dags.jobs.records import Busy, Claim
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import NotReady, StorageError
 from reporting_dags.providers.api import JobPolicy

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.result import DayResult
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall

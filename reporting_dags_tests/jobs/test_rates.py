@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.rates import Rates
+from reporting_dags.jobs.ledger.database import Database, open_database
+from reporting_dags.jobs.ledger.rate_limit import Rates
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.providers.api import Rate
 from reporting_dags.providers.orangeclick.client import REQUESTS_PER_MINUTE

@@ -4,17 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.due import due, known
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.replay import replay
-from reporting_dags.jobs.standing import standing
+from reporting_dags.jobs.ledger.database import Database, open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.report_state import known
+from reporting_dags.jobs.planning.due import due
+from reporting_dags.jobs.planning.report_health import standing
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.replay import replay
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import ReplacementRefused, SettingError
@@ -54,26 +54,26 @@ def wall(
     splits: tuple[str, ...] = ("Date", "DT Publisher App ID", "Country"),
     metrics: tuple[str, ...] = SUMMED,
     filters: tuple[Filter, ...] = (),
-) -> Report[Any]:
+) -> Report:
     return offer_wall_report(name="event", source=source, splits=splits, metrics=metrics, filters=filters)
 
 
-def names(apps: list[str]) -> Report[Any]:
+def names(apps: list[str]) -> Report:
     """User Level as the environment with these apps declares it."""
     return replace(REVENUE, asked_with=",".join(sorted(apps)))
 
 
-def due_of(bench: Bench, report: Report[Any], day: date) -> list[str]:
+def due_of(bench: Bench, report: Report, day: date) -> list[str]:
     now = bench.clock.now()
-    found = due(report, known(report, bench.ledger, now), since=day, data=bench.data, now=now)
+    found = due(report, known(report, bench.ledger, now), since=day, sizes=bench.data.sizes(report.key), now=now)
     return [one.told for one in found if one.day == day]
 
 
-def bytes_of(bench: Bench, report: Report[Any], day: date) -> bytes:
+def bytes_of(bench: Bench, report: Report, day: date) -> bytes:
     return bench.data.open(report.file(day)).read()
 
 
-CASES: dict[str, tuple[Report[Any], Report[Any], str]] = {
+CASES: dict[str, tuple[Report, Report, str]] = {
     "a metric less": (wall(), wall(metrics=SUMMED[:1]), "column offer_clicks"),
     "a dimension less": (wall(), wall(splits=("Date", "Country")), "column dt_publisher_app_id"),
     "a filter": (wall(), wall(filters=(Filter("Country", ("GERMANY",)),)), "not only those filtered by Country"),
@@ -142,7 +142,7 @@ def test_a_declaration_that_requests_less_does_not_cover_what_has_landed(case: s
     assert stored.scope(()).covers(stored.scope(()))
 
 
-WIDER: dict[str, tuple[Report[Any], Report[Any]]] = {
+WIDER: dict[str, tuple[Report, Report]] = {
     "a metric more": (wall(), wall(metrics=(*SUMMED, "Offer Impressions"))),
     "a dimension more": (wall(splits=("Date", "Country")), wall()),
     "no filter": (wall(filters=(Filter("Country", ("GERMANY",)),)), wall()),
@@ -245,7 +245,7 @@ def test_another_accounts_answer_does_not_replace_a_partition(
     other_account: Callable[[], None],
     clock: SandboxClock,
     tmp_path: Path,
-    report: Report[Any],
+    report: Report,
     home: str,
 ) -> None:
     bench = bench_of(report.provider)

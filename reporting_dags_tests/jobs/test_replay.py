@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.due import due_days
-from reporting_dags.jobs.pull import bring_home, pull
-from reporting_dags.jobs.replay import replay
-from reporting_dags.jobs.result import DayResult
+from reporting_dags.jobs.ledger.report_state import due_days
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import bring_home, pull
+from reporting_dags.jobs.pulling.replay import replay
+from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
@@ -36,18 +36,18 @@ def calls(sandbox: Sandbox) -> int:
     return len(sandbox.log.entries())
 
 
-def replayed(bench: Bench, report: Report[Any], days: list[date]) -> dict[date, DayResult]:
+def replayed(bench: Bench, report: Report, days: list[date]) -> dict[date, DayResult]:
     return {result.day: result for result in replay(bench, report, days)}
 
 
-def newest_days(report: Report[Any], clock: SandboxClock, count: int = 3) -> list[date]:
+def newest_days(report: Report, clock: SandboxClock, count: int = 3) -> list[date]:
     newest = report.calendar.newest(clock.now())
     return [newest - n * ONE_DAY for n in range(count if report.partitioned else 1)]
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.key)
 def test_a_day_that_was_harmed_is_rebuilt_from_its_raw_answer_without_a_call(
-    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, tmp_path: Path, report: Report[Any]
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, tmp_path: Path, report: Report
 ) -> None:
     bench = bench_of(report.provider)
     days = newest_days(report, clock)
@@ -245,7 +245,7 @@ def test_a_raw_answer_that_goes_while_it_is_replayed_is_not_asked_for(
             path.unlink()
         return bring_home(*arguments, **named)
 
-    monkeypatch.setattr("reporting_dags.jobs.replay.bring_home", gone_then)
+    monkeypatch.setattr("reporting_dags.jobs.pulling.replay.bring_home", gone_then)
     result = replayed(bench, EVENT, days)[days[0]]
     assert result.outcome is Outcome.EXPIRED
     assert calls(sandbox) == made

@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.jobs import pull as pulling
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.due import Due, due, known, paused
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.leftovers import judge
-from reporting_dags.jobs.look import look
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.replay import replay
-from reporting_dags.jobs.standing import standing
-from reporting_dags.jobs.turns import by_sensor
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.report_state import known
+from reporting_dags.jobs.planning.due import Due, due, paused
+from reporting_dags.jobs.planning.policy import by_sensor
+from reporting_dags.jobs.planning.report_health import standing
+from reporting_dags.jobs.planning.resume import judge
+from reporting_dags.jobs.pulling import pull as pulling
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.probe import look
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.replay import replay
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import ReplacementRefused, StorageError
 from reporting_dags.model.outcome import Outcome
@@ -50,7 +51,7 @@ class Killed(BaseException):
     """What a SIGKILL does to a run."""
 
 
-def killed_after(bench: Bench, report: Report[Any], wanted: list[date], count: int, patch: pytest.MonkeyPatch) -> None:
+def killed_after(bench: Bench, report: Report, wanted: list[date], count: int, patch: pytest.MonkeyPatch) -> None:
     """A run that dies after `count` days have landed, before Dagster has recorded the last of them."""
 
     def die(*_: object, **__: object) -> None:
@@ -160,7 +161,7 @@ def test_a_day_of_an_open_job_that_became_too_old_fails_alone_or_lands_from_its_
     clock: SandboxClock,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    report: Report[Any],
+    report: Report,
     stored: bool,
 ) -> None:
     bench = bench_of(report.provider)
@@ -195,12 +196,12 @@ def test_a_window_whose_address_expires_while_its_first_day_becomes_too_old_is_p
     check_truth(bench, sandbox, EVENT, wanted[1:])
 
 
-def ticks_asking(bench: Bench, report: Report[Any], wanted: date) -> list[Due]:
+def ticks_asking(bench: Bench, report: Report, wanted: date) -> list[Due]:
     """What a tick of the late-data sensor requests anew of one day."""
     now = bench.clock.now()
     held = [one.window for one in look(bench, report, now)]
     facts = known(report, bench.ledger, now)
-    days_due = due(report, facts, since=wanted, data=None, now=now)
+    days_due = due(report, facts, since=wanted, sizes=None, now=now)
     return [one for one in by_sensor(days_due, held=held, failures=facts.failures, now=now) if one.day == wanted]
 
 
@@ -271,7 +272,7 @@ def test_a_replay_makes_a_confirmed_day_no_older(sandbox: Sandbox, bench_of: Ben
     assert result.error is None
     after = bench.ledger.days(REVENUE.key)[wanted]
     assert (after.asked_at, after.confirmed_at) == (before.asked_at, before.confirmed_at)
-    days_due = due(REVENUE, known(REVENUE, bench.ledger, clock.now()), since=wanted, data=None, now=clock.now())
+    days_due = due(REVENUE, known(REVENUE, bench.ledger, clock.now()), since=wanted, sizes=None, now=clock.now())
     assert wanted not in [one.day for one in days_due]
 
 

@@ -11,10 +11,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.schema import REVISIONS, VERSION_TABLE
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import Database, open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.upgrade import REVISIONS, VERSION_TABLE
 from reporting_dags.model.errors import StorageError
 from reporting_dags_tests.earlier_home import baseline, scripts
 
@@ -131,8 +131,8 @@ def test_alembic_is_imported_only_where_there_is_something_to_migrate(tmp_path: 
     code = """if True:
         import sys
         from pathlib import Path
-        from reporting_dags.jobs.database import open_database
-        from reporting_dags.jobs.ledger import Ledger
+        from reporting_dags.jobs.ledger.database import open_database
+        from reporting_dags.jobs.ledger.ledger import Ledger
         for _ in range(2):
             Ledger(open_database(None, Path(sys.argv[1]), lock_seconds=2))
         assert not [name for name in sys.modules if name.startswith("alembic")]

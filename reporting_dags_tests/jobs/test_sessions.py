@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.owners import PostgresOwners
+from reporting_dags.jobs.ledger.database import Database, open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.liveness import PostgresOwners
 from reporting_dags.model.errors import SettingError
 from reporting_dags_tests.pooler import PGBOUNCER, running_pooler
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from reporting_dags.jobs.settle import Landing, Settling, settling
+from reporting_dags.jobs.planning.restatement import Landing, Settling, settling
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.job import Failure, Known, LandedFacts
-from reporting_dags.jobs.standing import DANGER, GRACE, NEEDS_ACTION, mending, standing
-from reporting_dags.landing.checks import CheckResult
+from reporting_dags.jobs.planning.report_health import DANGER, GRACE, NEEDS_ACTION, mending, standing
+from reporting_dags.jobs.records import Failure, Known, LandedFacts
+from reporting_dags.landing.checks.partition import CheckResult
 from reporting_dags.model.days import ONE_DAY, Window, days_in
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -23,7 +22,7 @@ DAYS = Window(SINCE, NEWEST).days
 COMMAND = "dagster asset materialize -m reporting_dags.definitions --select dt_offer_wall/event"
 
 
-def landed(days: Sequence[date], report: Report[Any] = EVENT, money: str = "10") -> dict[date, LandedFacts]:
+def landed(days: Sequence[date], report: Report = EVENT, money: str = "10") -> dict[date, LandedFacts]:
     return {
         day: LandedFacts(
             day=day,
@@ -45,7 +44,7 @@ def told(
     days: Mapping[date, LandedFacts],
     *,
     now: datetime = OUT + GRACE,
-    report: Report[Any] = EVENT,
+    report: Report = EVENT,
     bought: Sequence[date] = (),
     failures: Mapping[date, Sequence[Failure]] | None = None,
     control: Mapping[date, LandedFacts] | None = None,

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.due import due_days
-from reporting_dags.jobs.job import Busy, Claimant
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.result import DayResult
-from reporting_dags.landing.store import open_store
+from reporting_dags.jobs.ledger.report_state import due_days
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.result import DayResult
+from reporting_dags.jobs.records import Busy, Claimant
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.errors import LostClaim
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -150,7 +150,7 @@ def test_a_run_whose_job_was_taken_over_writes_nothing_more(sandbox: Sandbox, ma
     assert [winner.data.open(EVENT.file(day)).read() for day in DAYS] == written
 
 
-def changed(report: Report[Any]) -> Report[Any]:
+def changed(report: Report) -> Report:
     """The same report, asking for one metric less."""
     fewer = replace(report.query, metrics=report.query.metrics[:-1])
     return replace(report, query=fewer, columns=report.columns[:-1])
@@ -205,7 +205,7 @@ def leave_open(
     days: list[date],
     name: str = "downloaded",
     nth: int = 1,
-    report: Report[Any] = EVENT,
+    report: Report = EVENT,
 ) -> None:
     """A run that dies once its answer is in the raw store, or after some days of it have landed."""
     with monkeypatch.context() as patch:
@@ -361,7 +361,7 @@ def test_days_landed_under_another_declaration_are_due_again(make_bench: MakeBen
     bench = make_bench()
     list(pull(bench, changed(EVENT), DAYS))
 
-    def due(report: Report[Any]) -> list[date]:
+    def due(report: Report) -> list[date]:
         found = due_days(report, since=DAYS[0], ledger=bench.ledger, data=bench.data, now=clock.now())
         return [day for day in found if day in DAYS]
 

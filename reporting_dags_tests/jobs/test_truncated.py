@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import Truncated
 from reporting_dags.model.outcome import Outcome

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.due import Due, Why, paused
-from reporting_dags.jobs.job import Failure
-from reporting_dags.jobs.planner import plan
-from reporting_dags.jobs.turns import TURN, by_schedule, by_sensor, left_out
+from reporting_dags.jobs.planning.due import Due, Why, paused
+from reporting_dags.jobs.planning.policy import TURN, by_schedule, by_sensor, left_out
+from reporting_dags.jobs.planning.windows import plan
+from reporting_dags.jobs.records import Failure
 from reporting_dags.model.days import ONE_DAY, Window
 
 TODAY = date(2026, 11, 20)

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 from sqlalchemy import event
 
-from reporting_dags.jobs import schema, tables
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.schema import REVISIONS, VERSION_TABLE
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger import upgrade as schema
+from reporting_dags.jobs.ledger.database import Database, open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.upgrade import REVISIONS, VERSION_TABLE
 from reporting_dags_tests.earlier_home import FACTS, baseline, copy_ledger
 
 Open = Callable[[], Database]

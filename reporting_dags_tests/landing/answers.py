@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from reporting_dags.landing.land import LandedDay, Publish, RefusedDay, land
-from reporting_dags.landing.part import Part
-from reporting_dags.landing.store import Store, open_store
+from reporting_dags.landing.parsing.raw_file import Part
+from reporting_dags.landing.storage.store import Store, open_store
+from reporting_dags.landing.writing.land import LandedDay, Publish, RefusedDay, land
 from reporting_dags.model.column import Column, day, identity, measure, money, ratio
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.format import DelimitedText, JsonRows
@@ -37,7 +37,7 @@ def report(
     format: DelimitedText | JsonRows | None = None,  # noqa: A002
     timezone: str = "UTC",
     **more: Any,
-) -> Report[None]:
+) -> Report:
     return Report(
         provider="dt_offer_wall",
         name="event",
@@ -72,7 +72,7 @@ class Bench:
     def land(
         self,
         *answers: str | bytes | Part,
-        of: Report[Any] | None = None,
+        of: Report | None = None,
         window: Window = WINDOW,
         days: Sequence[date] = (FIRST,),
         expected: int | None = None,

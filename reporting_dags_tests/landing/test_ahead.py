@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reporting_dags.landing.ahead import Ahead
+from reporting_dags.landing.writing.prefetch import Ahead
 
 
 def test_items_come_in_order() -> None:

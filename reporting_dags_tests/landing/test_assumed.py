@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reporting_dags.landing.land import LandedDay
+from reporting_dags.landing.writing.land import LandedDay
 from reporting_dags.model.column import Column, day, identity, measure, money
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import JsonRows
@@ -133,7 +133,7 @@ EMPTY = "columns that every row leaves empty, and that the provider's document d
 def test_an_undocumented_column_that_every_row_of_the_day_leaves_empty_is_a_warning(
     bench: Bench, lines: tuple[str, ...], warned: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reporting_dags.landing.split._GATHER_ROWS", 1)
+    monkeypatch.setattr("reporting_dags.landing.writing.split._GATHER_ROWS", 1)
     columns = (day("Date"), identity("Id", ""), *unnamed(identity("Note", ""), measure("Clicks", "", unit="clicks")))
     landed = bench.landed(rows(*lines, header="Date,Id,Note,Clicks"), of=report(columns, grain=("Id",)))
     assert landed.warnings == ((f"{EMPTY}: {warned}",) if warned else ())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reporting_dags.landing.land import LandedDay
+from reporting_dags.landing.writing.land import LandedDay
 from reporting_dags.model.column import boolean, day, identity, measure, moment, money
 from reporting_dags.model.errors import DataError
 from reporting_dags_tests.landing.answers import COLUMNS, FIRST, HEADER, SECOND, Bench, report, rows
@@ -25,8 +25,8 @@ def test_what_each_check_counted_is_told(bench: Bench) -> None:
 def test_what_each_failed_check_counted_is_told_over_the_whole_day(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reporting_dags.landing.delimited._BLOCK_BYTES", 4096)
-    monkeypatch.setattr("reporting_dags.landing.split._GATHER_ROWS", 100)
+    monkeypatch.setattr("reporting_dags.landing.parsing.delimited._BLOCK_BYTES", 4096)
+    monkeypatch.setattr("reporting_dags.landing.writing.split._GATHER_ROWS", 100)
     spent = report((*COLUMNS, identity("Currency", ""), money("Spend", "", currency_from="Currency")))
     lines = [f"2026-11-01,{n % 999},US,{'x' if n % 2 else n},1,{'?' if n % 4 == 3 else 1},EURO,1" for n in range(1000)]
     refused = bench.refused(rows(*lines, header=f"{HEADER},Currency,Spend"), of=spent)
@@ -66,8 +66,8 @@ def test_a_day_without_money_or_grain_says_so(bench: Bench) -> None:
 def test_values_that_were_rounded_or_cut_are_told_by_column_and_day(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reporting_dags.landing.delimited._BLOCK_BYTES", 4096)
-    monkeypatch.setattr("reporting_dags.landing.split._GATHER_ROWS", 100)
+    monkeypatch.setattr("reporting_dags.landing.parsing.delimited._BLOCK_BYTES", 4096)
+    monkeypatch.setattr("reporting_dags.landing.writing.split._GATHER_ROWS", 100)
     timed = report((*COLUMNS, moment("At", "")))
     fine = "0.00000000001234567891"
     lines = [f"2026-11-0{n % 2 + 1},{n},US,1,{fine},1,2026-11-01T00:00:00.1234567Z" for n in range(600)]

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.landing.dayfiles import DayFiles
-from reporting_dags.landing.decode import Decoded, Note
-from reporting_dags.landing.rowdays import ordinal_of
-from reporting_dags.landing.split import Piece, Pieces, split
+from reporting_dags.landing.parsing.decode import Decoded, Note
+from reporting_dags.landing.parsing.row_days import ordinal_of
+from reporting_dags.landing.writing.day_files import DayFiles
+from reporting_dags.landing.writing.split import Piece, Pieces, split
 from reporting_dags_tests.landing.answers import FIRST, SECOND, THIRD, report
 
 DAYS = (FIRST, SECOND, THIRD)
-LIMITS = "reporting_dags.landing.dayfiles"
+LIMITS = "reporting_dags.landing.writing.day_files"
 
 
 def batch(rows: int, start: int = 0) -> pa.RecordBatch:
@@ -131,7 +131,7 @@ def decoded(rows: int, day: date = FIRST) -> Decoded:
 
 @pytest.mark.parametrize(("limit", "at"), [("_GATHER_ROWS", 20), ("_GATHER_BYTES", 2 * BYTES)])
 def test_rows_are_gathered_before_they_are_told_apart(monkeypatch: pytest.MonkeyPatch, limit: str, at: int) -> None:
-    monkeypatch.setattr(f"reporting_dags.landing.split.{limit}", at)
+    monkeypatch.setattr(f"reporting_dags.landing.writing.split.{limit}", at)
     gathered = list(split([decoded(10), decoded(10, SECOND), decoded(10), decoded(10), decoded(10)]))
     assert [[(one.day, one.batch.num_rows) for one in each.pieces] for each in gathered] == [
         [(FIRST, 10), (SECOND, 10)],

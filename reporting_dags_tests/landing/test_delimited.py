@@ -41,7 +41,7 @@ def test_what_is_not_the_report_is_refused_in_one_line(bench: Bench, body: bytes
 
 
 def test_a_character_may_stand_across_two_reads(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reporting_dags.landing.survey._CHUNK_BYTES", 7)
+    monkeypatch.setattr("reporting_dags.landing.parsing.row_count._CHUNK_BYTES", 7)
     bench.landed(rows("2026-11-01,€€€,ÅÄÖ", header="Date,A,B"), of=TEXTS)
     assert bench.rows() == [{"a": "€€€", "b": "ÅÄÖ"}]
 
@@ -83,7 +83,7 @@ def test_tabs_without_quoting_take_quotes_as_they_are(bench: Bench) -> None:
 def test_breaks_inside_quotes_count_as_none_where_they_may_stand(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr("reporting_dags.landing.survey._CHUNK_BYTES", chunk)
+    monkeypatch.setattr("reporting_dags.landing.parsing.row_count._CHUNK_BYTES", chunk)
     answer = 'Date,A,B\r\n2026-11-01,"1\n\n""2""","\r\n"\r\n\r\n2026-11-01,3,""\r\n'
     assert bench.landed(answer, of=MULTILINE, expected=2).rows == 2
     assert bench.rows() == [{"a": '1\n\n"2"', "b": "\r\n"}, {"a": "3", "b": ""}]

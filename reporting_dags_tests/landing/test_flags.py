@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from reporting_dags.landing.flags import flagged
+from reporting_dags.landing.parsing.flags import flagged
 from reporting_dags.model.column import day, flag, identity
 from reporting_dags.model.privacy import Personal
 from reporting_dags.providers.digital_turbine.user_level_report import MASKED

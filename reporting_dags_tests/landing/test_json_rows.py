@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.landing import json_stream
-from reporting_dags.landing.land import LandedDay
-from reporting_dags.landing.read import read_days
+from reporting_dags.landing.parsing import json_stream
+from reporting_dags.landing.reading.partitions import read_days
+from reporting_dags.landing.writing.land import LandedDay
 from reporting_dags.model.column import (
     Column,
     TimeForm,
@@ -37,9 +37,7 @@ TEXTS = (day("date"), identity("a", ""), identity("b", ""))
 PLAIN = JsonRows(rows="data.rows")
 
 
-def declared(
-    columns: Sequence[Column] = TEXTS, *, form: JsonRows = PLAIN, grain: Sequence[str] = ("a",)
-) -> Report[Any]:
+def declared(columns: Sequence[Column] = TEXTS, *, form: JsonRows = PLAIN, grain: Sequence[str] = ("a",)) -> Report:
     return report(columns, grain=grain, format=form)
 
 
@@ -399,7 +397,7 @@ def test_events_take_their_day_from_a_moment(bench: Bench) -> None:
 
 
 def test_many_rows_come_in_bounded_batches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reporting_dags.landing.json_rows._BATCH_ROWS", 7)
+    monkeypatch.setattr("reporting_dags.landing.parsing.json_rows._BATCH_ROWS", 7)
     monkeypatch.setattr(json_stream, "_CHUNK_BYTES", 1000)
     pages = [page(*(row(f"é{n}", b=str(n)) for n in range(start, start + 500))) for start in range(0, 3000, 500)]
     assert bench.landed("".join(pages), of=declared(), expected=3000).rows == 3000
@@ -420,7 +418,7 @@ def test_what_would_fill_the_memory_is_refused(
 ) -> None:
     monkeypatch.setattr(json_stream, "_CHUNK_BYTES", 100)
     monkeypatch.setattr(json_stream, "LONGEST_BYTES", 2000)
-    monkeypatch.setattr("reporting_dags.landing.json_survey.LONGEST_BYTES", 2000)
+    monkeypatch.setattr("reporting_dags.landing.parsing.json_scan.LONGEST_BYTES", 2000)
     with pytest.raises(DataError, match=told):
         bench.land(answer, of=declared())
 

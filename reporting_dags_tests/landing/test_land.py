@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.landing.grain import twice
-from reporting_dags.landing.hashing import row_hashes
-from reporting_dags.landing.land import LandedDay, RefusedDay, land
-from reporting_dags.landing.store import open_store
+from reporting_dags.landing.checks.duplicate_keys import twice
+from reporting_dags.landing.compute.hashing import row_hashes
+from reporting_dags.landing.storage.store import open_store
+from reporting_dags.landing.writing.land import LandedDay, RefusedDay, land
 from reporting_dags.model.column import Column, Kind, day, identity, measure, money
 from reporting_dags.model.errors import DataError, Partial, StorageError
 from reporting_dags.model.outcome import Outcome
@@ -179,8 +179,8 @@ def test_a_raw_answer_that_is_gone_is_one_line(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("what", "told"),
     [
-        ("reporting_dags.landing.delimited.pa_csv.open_csv", "^raw answer on this machine cannot be read: "),
-        ("reporting_dags.landing.checks.pq.ParquetFile", "^data root .* cannot be written: "),
+        ("reporting_dags.landing.parsing.delimited.pa_csv.open_csv", "^raw answer on this machine cannot be read: "),
+        ("reporting_dags.landing.checks.partition.pq.ParquetFile", "^data root .* cannot be written: "),
     ],
 )
 def test_a_disk_that_fails_in_the_middle_is_one_line_and_publishes_nothing(
@@ -283,9 +283,9 @@ def test_a_day_is_replaced_as_a_whole_and_its_version_follows_its_rows(bench: Be
 
 
 def test_many_days_interleaved_land_apart(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reporting_dags.landing.dayfiles._BUFFER_BYTES", 40_000)
-    monkeypatch.setattr("reporting_dags.landing.split._GATHER_ROWS", 100)
-    monkeypatch.setattr("reporting_dags.landing.delimited._BLOCK_BYTES", 4096)
+    monkeypatch.setattr("reporting_dags.landing.writing.day_files._BUFFER_BYTES", 40_000)
+    monkeypatch.setattr("reporting_dags.landing.writing.split._GATHER_ROWS", 100)
+    monkeypatch.setattr("reporting_dags.landing.parsing.delimited._BLOCK_BYTES", 4096)
     lines = [f"2026-11-{n % 3 + 1:02},{n},US,{n},{n}.5,1" for n in range(6000)]
     results = bench.land(rows(*lines), days=WINDOW.days, expected=6000)
     for each, start in zip(results, range(3), strict=True):
@@ -336,7 +336,7 @@ def test_rows_whose_hashes_meet_by_chance_are_no_duplicates(bench: Bench) -> Non
 def test_grains_that_only_share_a_hash_are_not_counted_among_those_that_stand_twice(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reporting_dags.landing.grain._CONFIRMED_AT_ONCE", 2)
+    monkeypatch.setattr("reporting_dags.landing.checks.duplicate_keys._CONFIRMED_AT_ONCE", 2)
     free = report((*COLUMNS, identity("Line", "")), grain=("App ID", "Country", "Line"))
     apps = [0, 1, 2, 3, 4, 4]
     bench.landed(

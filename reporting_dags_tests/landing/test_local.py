@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.landing.folders import private_folder
-from reporting_dags.landing.store import open_store
+from reporting_dags.landing.storage.paths import private_folder
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.errors import StorageError
 
 KEY = "a/b/date=2026-11-01/part-0.parquet"

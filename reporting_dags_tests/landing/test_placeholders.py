@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -34,7 +33,7 @@ PLACEHOLDERS = (
 )
 
 
-def declared(*, none_texts: tuple[str, ...] = (), text: DelimitedText | JsonRows | None = None) -> Report[None]:
+def declared(*, none_texts: tuple[str, ...] = (), text: DelimitedText | JsonRows | None = None) -> Report:
     return replace(report(COLUMNS, grain=("Id",), format=text), none_texts=none_texts)
 
 
@@ -101,7 +100,7 @@ def test_every_provider_takes_none_texts_without_another_version() -> None:
     offer_wall = partial(
         offer_wall_report, name="r", source="event", splits=("Date", "Country"), metrics=("Publisher Revenue",)
     )
-    made: list[Callable[..., Report[Any]]] = [
+    made: list[Callable[..., Report]] = [
         offer_wall,
         partial(user_level_report, name="r"),
         partial(advanced_performance_report, name="r", dimensions=("Offer",)),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.landing.guard import guarded_members
-from reporting_dags.landing.land import LandedDay
+from reporting_dags.landing.parsing.pii import guarded_members
+from reporting_dags.landing.writing.land import LandedDay
 from reporting_dags.model.column import day, flag, identity
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.privacy import Personal, PersonalData, Privacy
@@ -20,7 +20,7 @@ from reporting_dags_tests.landing.answers import Bench, report, rows
 HASHED = hashlib.sha256(b"someone@example.com").hexdigest()
 
 
-def users(mode: PersonalData = PersonalData.HASH, key: str = "") -> Report[None]:
+def users(mode: PersonalData = PersonalData.HASH, key: str = "") -> Report:
     columns = (
         day("Date"),
         identity("Device", "", personal=Personal.DEVICE),

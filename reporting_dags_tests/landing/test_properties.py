@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.landing.hashing import Fingerprint, fingerprint, row_hashes
-from reporting_dags.landing.land import LandedDay
-from reporting_dags.landing.read import read_days
+from reporting_dags.landing.compute.hashing import Fingerprint, fingerprint, row_hashes
+from reporting_dags.landing.reading.partitions import read_days
+from reporting_dags.landing.writing.land import LandedDay
 from reporting_dags.model.column import MONEY, day, identity, measure, money
 from reporting_dags.model.format import DelimitedText
 from reporting_dags_tests.landing.answers import FIRST, WINDOW, Bench, report

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from reporting_dags.landing.read import Adapted, read_days, to_pandas
+from reporting_dags.landing.reading.partitions import Adapted, read_days, to_pandas
 from reporting_dags.model.column import Column, measure, money, number
 from reporting_dags.model.errors import StorageError
 from reporting_dags_tests.landing.answers import COLUMNS, FIRST, HEADER, SECOND, THIRD, Bench, report, rows

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.landing.entities import lost, weights
-from reporting_dags.landing.restated import Restated, restated
-from reporting_dags.landing.store import Store, open_store
+from reporting_dags.landing.reading.diff import Restated, restated
+from reporting_dags.landing.reading.entities import lost, weights
+from reporting_dags.landing.storage.store import Store, open_store
 from reporting_dags.model.errors import StorageError
 from reporting_dags.reports.orangeclick import EARNINGS
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.landing.land import LandedDay, RefusedDay
-from reporting_dags.landing.read import read_days, read_snapshot
+from reporting_dags.landing.reading.partitions import read_days, read_snapshot
+from reporting_dags.landing.writing.land import LandedDay, RefusedDay
 from reporting_dags.model.column import TimeForm, day, identity, moment
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import DataError, StorageError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting_dags.landing.spool import Spool, sha256_of
+from reporting_dags.landing.storage.spool import Spool, sha256_of
 from reporting_dags.model.errors import StorageError
 
 

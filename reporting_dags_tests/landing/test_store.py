@@ -14,11 +14,11 @@ from typing import Any
 import obstore
 import pytest
 
-from reporting_dags.landing.bucket_address import Bucket
-from reporting_dags.landing.folders import locked, private_folder
-from reporting_dags.landing.land import LandedDay
-from reporting_dags.landing.read import read_days
-from reporting_dags.landing.store import Store, open_store, raw_key
+from reporting_dags.landing.reading.partitions import read_days
+from reporting_dags.landing.storage.bucket_address import Bucket
+from reporting_dags.landing.storage.paths import locked, private_folder
+from reporting_dags.landing.storage.store import Store, open_store, raw_key
+from reporting_dags.landing.writing.land import LandedDay
 from reporting_dags.model.errors import SettingError, StorageError
 from reporting_dags_tests.buckets import running_s3, s3_address, slow_line
 from reporting_dags_tests.gcs import gcs_address, running_gcs
@@ -116,7 +116,7 @@ def test_an_upload_that_arrives_with_another_size_is_an_error_and_its_file_stays
     def cut(bucket: Bucket, key: str, _: Path, **named: Any) -> object:
         return put(bucket, key, b"who", **named)
 
-    monkeypatch.setattr("reporting_dags.landing.bucket.obstore.put", cut)
+    monkeypatch.setattr("reporting_dags.landing.storage.bucket_store.obstore.put", cut)
     with pytest.raises(StorageError, match=f"{KEY} arrived with 3 of 5 bytes"):
         store.put(source, KEY)
     assert source.read_bytes() == b"whole"
@@ -220,7 +220,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_an_error_not_a_mixture(
 def test_a_folder_that_another_process_keeps_locked_is_an_error_after_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reporting_dags.landing.local._LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("reporting_dags.landing.storage.local_store._LOCK_SECONDS", 0.2)
     store = open_store(str(tmp_path / "data"), scratch=tmp_path)
     (tmp_path / "data" / KEY).parent.mkdir(parents=True)
     with locked((tmp_path / "data" / KEY).parent), pytest.raises(StorageError, match="stays locked by another process"):
@@ -370,8 +370,8 @@ def test_keys_of_an_address_are_used_whatever_the_environment_has(
 
 
 def test_a_bucket_that_is_silent_is_an_error_after_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reporting_dags.landing.bucket_address._READ_TIMEOUT", timedelta(seconds=0.3))
-    monkeypatch.setattr("reporting_dags.landing.bucket_address._RETRIES", {"max_retries": 1})
+    monkeypatch.setattr("reporting_dags.landing.storage.bucket_address._READ_TIMEOUT", timedelta(seconds=0.3))
+    monkeypatch.setattr("reporting_dags.landing.storage.bucket_address._RETRIES", {"max_retries": 1})
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = f"127.0.0.1:{silent.getsockname()[1]}"
         for address in (s3_address(server, "x"), gcs_address(server, "x")):

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from reporting_dags.landing.land import LandedDay
-from reporting_dags.landing.sums import Sums
+from reporting_dags.landing.compute.sums import Sums
+from reporting_dags.landing.writing.land import LandedDay
 from reporting_dags.model.column import (
     Column,
     Kind,
@@ -24,7 +24,7 @@ from reporting_dags.model.report import Report
 from reporting_dags_tests.landing.answers import FIRST, SECOND, Bench, report, rows
 
 
-def traffic(*more: Column, quotients: Sequence[Quotient] = ()) -> Report[None]:
+def traffic(*more: Column, quotients: Sequence[Quotient] = ()) -> Report:
     columns = (
         day("Date"),
         identity("App", ""),
@@ -113,7 +113,7 @@ def test_true_and_false_are_values_like_others(bench: Bench) -> None:
 
 
 def test_sums_by_currency_go_over_all_stretches_of_an_answer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reporting_dags.landing.split._GATHER_ROWS", 1)
+    monkeypatch.setattr("reporting_dags.landing.writing.split._GATHER_ROWS", 1)
     declared = traffic(identity("Currency", ""), money("Spend", "", currency_from="Currency"))
     header = "Date,App,Views,Clicks,Score,Currency,Spend"
     answers = [rows(f"2026-11-01,{n}a,1,0,0,USD,1.5", f"2026-11-01,{n}b,1,0,0,EUR,2", header=header) for n in range(3)]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.landing import survey as module
-from reporting_dags.landing.survey import survey
+from reporting_dags.landing.parsing import row_count as module
+from reporting_dags.landing.parsing.row_count import survey
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import DelimitedText
 
@@ -65,7 +65,7 @@ def test_a_quote_within_a_plain_field_is_taken_as_it_is(
 def test_where_bytes_are_no_text_is_told(
     chunk: int, body: bytes, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reporting_dags.landing.survey._CHUNK_BYTES", chunk)
+    monkeypatch.setattr("reporting_dags.landing.parsing.row_count._CHUNK_BYTES", chunk)
     (tmp_path / "answer.csv").write_bytes(body)
     with pytest.raises(DataError, match=told):
         survey(tmp_path / "answer.csv", DelimitedText())

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.landing.times import read_times, why_unread
-from reporting_dags.landing.values import Typed
+from reporting_dags.landing.parsing.times import read_times, why_unread
+from reporting_dags.landing.parsing.values import Typed
 from reporting_dags.model.column import MOMENT, TimeForm
 
 TEXT, SECONDS, MILLISECONDS, HOUR = TimeForm

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from reporting_dags.landing.land import LandedDay, RefusedDay
+from reporting_dags.landing.writing.land import LandedDay, RefusedDay
 from reporting_dags.model.column import Quotient, day, identity, measure, moment, money, ratio
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import JsonRows
@@ -26,7 +26,7 @@ DAY = ("2026-11-01,1,US,USD,3,2,1.5,0.5", "2026-11-01,2,US,USD,4,4,4.3,1", "2026
 OF = report(COLUMNS, grain=("App", "Country", "Currency"))
 
 
-def refused_line(bench: Bench, *lines: str, of: Report[None] = OF, header: str = HEADER) -> str:
+def refused_line(bench: Bench, *lines: str, of: Report = OF, header: str = HEADER) -> str:
     result = bench.refused(rows(*lines, header=header), of=of)
     assert isinstance(result.error, DataError)
     assert "\n" not in result.error.line

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.landing.values import read_values
+from reporting_dags.landing.parsing.values import read_values
 from reporting_dags.model.column import MONEY
 
 

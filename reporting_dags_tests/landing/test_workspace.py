@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.landing.store import open_store
-from reporting_dags.landing.workspace import workspace
+from reporting_dags.landing.storage.store import open_store
+from reporting_dags.landing.storage.workspace import workspace
 from reporting_dags.model.errors import StorageError
 from reporting_dags_tests.landing.answers import Bench, rows
 
@@ -36,7 +36,7 @@ def test_a_file_that_says_nothing_of_its_columns_is_not_published(
     def forgetful(path: Path, schema: pa.Schema, **how: Any) -> pq.ParquetWriter:
         return honest(path, pa.schema([field.remove_metadata() for field in schema]), **how)
 
-    monkeypatch.setattr("reporting_dags.landing.dayfiles.pq.ParquetWriter", forgetful)
+    monkeypatch.setattr("reporting_dags.landing.writing.day_files.pq.ParquetWriter", forgetful)
     with pytest.raises(StorageError, match="the finished file reads back"):
         bench.landed(rows("2026-11-01,a,US,1,1.5,1"))
     assert not bench.path().exists()

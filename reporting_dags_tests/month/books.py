@@ -4,21 +4,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.combining import due as combined_due
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.due import known
-from reporting_dags.jobs.job import LandedFacts
-from reporting_dags.jobs.planner import plan
-from reporting_dags.jobs.standing import NEWEST_DAY, standing
+from reporting_dags.jobs.building.build import due as combined_due
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.report_state import known
+from reporting_dags.jobs.planning.report_health import NEWEST_DAY, standing
+from reporting_dags.jobs.planning.windows import plan
+from reporting_dags.jobs.records import LandedFacts
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import OpenHome, as_set
 from reporting_dags.orchestration.network import COMBINATION
+from reporting_dags.orchestration.storage import OpenHome, as_set
 from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS
 from reporting_dags_tests.month.clockwork import Deployment, Verdict
 from reporting_dags_tests.truth import expected_rows, landed_rows
@@ -57,7 +56,7 @@ class Bill:
 
 
 def bill(
-    report: Report[Any], deployed: Deployment, opened: OpenHome, database: Database, settled: date, settles: int
+    report: Report, deployed: Deployment, opened: OpenHome, database: Database, settled: date, settles: int
 ) -> Bill:
     """Reckon `report` up; days after `settled` may change still, and are held to what was true when asked for.
 
@@ -84,7 +83,7 @@ def bill(
     )
 
 
-def _asked(report: Report[Any], database: Database) -> list[tuple[int, int, bool]]:
+def _asked(report: Report, database: Database) -> list[tuple[int, int, bool]]:
     """Of each job: how often it was submitted, its days, and whether it is of the control."""
     control = report.control.key if report.control is not None else ""
     jobs = tables.jobs
@@ -93,7 +92,7 @@ def _asked(report: Report[Any], database: Database) -> list[tuple[int, int, bool
     return [(1 + row.resends, len(Window(row.first_day, row.last_day)), row.report == control) for row in rows]
 
 
-def _costs(report: Report[Any]) -> bool:
+def _costs(report: Report) -> bool:
     """Whether a control of the report costs what the report does: Integr8 counts exports, and a count is none."""
     return report.provider != "integr8"
 
@@ -104,14 +103,14 @@ def _oracle(newest: date, began: date, settles: int) -> list[date]:
     return sorted({newest, *([settled] if settled >= began else [])})
 
 
-def _lookback(report: Report[Any], newest: date, began: date, length: int) -> list[date]:
+def _lookback(report: Report, newest: date, began: date, length: int) -> list[date]:
     """The last `length` days that can be had when `newest` is out."""
     oldest = report.calendar.oldest(report.calendar.published_at(newest))
     return Window(max(began, newest - (length - 1) * ONE_DAY, min(oldest, newest)), newest).days
 
 
 def _right(
-    report: Report[Any], deployed: Deployment, opened: OpenHome, facts: LandedFacts | None, day: date, settled: date
+    report: Report, deployed: Deployment, opened: OpenHome, facts: LandedFacts | None, day: date, settled: date
 ) -> bool:
     """Whether the day lies there as the provider last had it; a fresh one as it was when asked for, or landed."""
     if facts is None:
@@ -122,9 +121,7 @@ def _right(
     return any(expected_rows(deployed.sandbox, asked, day, at) == lies for at in moments)
 
 
-def slowly_told(
-    report: Report[Any], verdicts: Sequence[Verdict], database: Database, days: Sequence[date]
-) -> Iterator[str]:
+def slowly_told(report: Report, verdicts: Sequence[Verdict], database: Database, days: Sequence[date]) -> Iterator[str]:
     """Days that were not there an hour after they were out, and were not called missing by then."""
     first = _first_landings(report, database)
     for day in days:
@@ -136,13 +133,13 @@ def slowly_told(
             yield f"{report.key} {day}"
 
 
-def late_days(report: Report[Any], database: Database, days: Sequence[date]) -> int:
+def late_days(report: Report, database: Database, days: Sequence[date]) -> int:
     """How many days were not there an hour after they should have been out."""
     first = _first_landings(report, database)
     return sum(first[day] > report.calendar.published_at(day) + _HOUR for day in days if day in first)
 
 
-def _first_landings(report: Report[Any], database: Database) -> dict[date, datetime]:
+def _first_landings(report: Report, database: Database) -> dict[date, datetime]:
     landings = tables.landings
     query = sa.select(landings.c.day, landings.c.landed_at).where(landings.c.report == report.key)
     found: dict[date, datetime] = {}
@@ -151,7 +148,7 @@ def _first_landings(report: Report[Any], database: Database) -> dict[date, datet
     return found
 
 
-def not_standing(report: Report[Any], deployed: Deployment, opened: OpenHome) -> list[str]:
+def not_standing(report: Report, deployed: Deployment, opened: OpenHome) -> list[str]:
     """Standing checks that fail at the end."""
     asked, now = as_set(report), deployed.now
     found = standing(asked, known(asked, opened.ledger, now), since=deployed.began, now=now)

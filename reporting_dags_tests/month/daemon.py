@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from typing import Any
 
 import dagster as dg
 
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.requests import RANGE_START, WHY, sensor_name
+from reporting_dags.orchestration.run_requests import RANGE_START, WHY, sensor_name
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags_tests.torture.deployment import Deployment, deployed
@@ -25,7 +24,7 @@ _PATIENCE_SECONDS = 420
 class _Case:
     """A report, the sandbox's name of its provider, and what turns its days into restated ones there."""
 
-    report: Report[Any]
+    report: Report
     provider: str
     restate_days: int
 
@@ -62,12 +61,12 @@ def _lines() -> Iterator[str]:
         yield f"the day was restated, and the sensor {_told(deployment, report, place, 2)}"
 
 
-def _materialized(deployment: Deployment, report: Report[Any]) -> list[dg.EventLogRecord]:
+def _materialized(deployment: Deployment, report: Report) -> list[dg.EventLogRecord]:
     """Newest first."""
     return list(deployment.instance.fetch_materializations(key_of(report), limit=10).records)
 
 
-def _told(deployment: Deployment, report: Report[Any], place: Place, count: int) -> str:
+def _told(deployment: Deployment, report: Report, place: Place, count: int) -> str:
     """How the newest landing came about; raises RuntimeError where a run has waited, or other rows lie there."""
     records = _materialized(deployment, report)
     materialization = records[0].asset_materialization

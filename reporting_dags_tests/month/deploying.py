@@ -16,7 +16,7 @@ import yaml
 from reporting_dags.definitions import definitions
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.sandbox.server import running_sandbox
 from reporting_dags_tests.month.clockwork import Deployment

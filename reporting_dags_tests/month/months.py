@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reporting_dags.jobs.database import open_database
+from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags.model.days import ONE_DAY
-from reporting_dags.orchestration.checks import ENTITIES
-from reporting_dags.orchestration.home import ReportingHome
+from reporting_dags.orchestration.asset_checks import ENTITIES
+from reporting_dags.orchestration.storage import ReportingHome
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags_tests.month.books import (
     Bill,

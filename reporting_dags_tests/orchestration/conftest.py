@@ -16,14 +16,14 @@ import pytest
 import yaml
 
 from reporting_dags.definitions import definitions
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.database import FILE_NAME, open_database
-from reporting_dags.jobs.due import due_days
-from reporting_dags.landing.store import Store, open_store
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import FILE_NAME, open_database
+from reporting_dags.jobs.ledger.report_state import due_days
+from reporting_dags.landing.storage.store import Store, open_store
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import ReportingHome, as_set, start_date
+from reporting_dags.orchestration.storage import ReportingHome, as_set, start_date
 from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
@@ -75,7 +75,7 @@ class Place:
         job = dg.Definitions.resolve_implicit_global_asset_job_def(definitions())
         return job.execute_in_process(instance=self.instance, asset_selection=[key], raise_on_error=False)
 
-    def due(self, report: Report[Any]) -> list[date]:
+    def due(self, report: Report) -> list[date]:
         """What the schedule would ask for now."""
         with ReportingHome().open(self.instance) as opened:
             return due_days(

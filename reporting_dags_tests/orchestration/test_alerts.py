@@ -10,16 +10,16 @@ import pytest
 import time_machine
 from apprise.plugins.custom_json import NotifyJSON
 
-from reporting_dags.jobs.standing import NEEDS_ACTION
-from reporting_dags.landing.checks import CheckResult
+from reporting_dags.jobs.planning.report_health import NEEDS_ACTION
+from reporting_dags.landing.checks.partition import CheckResult
 from reporting_dags.model.days import SNAPSHOT, ranges
-from reporting_dags.orchestration import alerts, failure_events
-from reporting_dags.orchestration.alerts import Alerts
-from reporting_dags.orchestration.checks import ENTITIES, GONE, VOLUME
-from reporting_dags.orchestration.failure_events import Severity
-from reporting_dags.orchestration.incidents import AlertCursor
-from reporting_dags.orchestration.record import record_checks
-from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
+from reporting_dags.orchestration.asset_checks import ENTITIES, GONE, VOLUME
+from reporting_dags.orchestration.event_log import record_checks
+from reporting_dags.orchestration.run_requests import RANGE_END, RANGE_START
+from reporting_dags.orchestration.sensors import alerts, failure_events
+from reporting_dags.orchestration.sensors.alerts import Alerts
+from reporting_dags.orchestration.sensors.failure_events import Severity
+from reporting_dags.orchestration.sensors.incidents import AlertCursor
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import KEY, Place

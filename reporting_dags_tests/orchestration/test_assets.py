@@ -10,8 +10,8 @@ import pyarrow.dataset as ds
 import pytest
 
 from reporting_dags.definitions import definitions
-from reporting_dags.jobs.standing import STANDING
-from reporting_dags.orchestration.checks import BLOCKING, ENTITIES, VOLUME
+from reporting_dags.jobs.planning.report_health import STANDING
+from reporting_dags.orchestration.asset_checks import BLOCKING, ENTITIES, VOLUME
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import KEY, Place, failure_of
@@ -131,7 +131,7 @@ def test_a_data_root_that_cannot_be_written_is_named_and_the_answer_is_not_lost(
 def test_a_locked_ledger_is_named_in_one_line(
     live: Sandbox, place: Place, newest: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reporting_dags.orchestration.home.LOCK_SECONDS", 0.3)
+    monkeypatch.setattr("reporting_dags.orchestration.storage.LOCK_SECONDS", 0.3)
     assert place.run(newest).success
     holder = sqlite3.connect(place.home / "reporting_ledger.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")

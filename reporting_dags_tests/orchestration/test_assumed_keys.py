@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import check_specs
+from reporting_dags.orchestration.asset_checks import check_specs
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dictionary import dictionary
@@ -67,7 +67,7 @@ def test_postbacks_land_where_the_provider_leaves_out_the_fields_that_it_does_no
 
 @pytest.mark.parametrize("report", all_reports(), ids=lambda report: report.key)
 def test_a_key_blocks_where_a_document_promises_it_and_the_specs_and_the_dictionary_say_so(
-    report: Report[None],
+    report: Report,
 ) -> None:
     assert report.grain_promised is (report.key not in ASSUMED)
     (spec,) = [spec for spec in check_specs(report, None) if spec.name == "grain_unique"]

@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.database import open_database
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags.model.days import ONE_DAY
-from reporting_dags.orchestration.tick import Cursor
+from reporting_dags.orchestration.sensors.tick import Cursor
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE, REPORTS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place

@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.jobs.job import LandedFacts
-from reporting_dags.landing.store import open_store
+from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.column import Kind
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import check_specs, hours_check, volume_check
+from reporting_dags.orchestration.asset_checks import check_specs, hours_check, volume_check
 from reporting_dags.providers.mintegral.report import advanced_performance_report
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE, OFFER_PERFORMANCE_HOURLY
 
@@ -80,7 +79,7 @@ SHANGHAI = advanced_performance_report(name="sh", dimensions=("Offer",), granula
     ],
     ids=["all", "no traffic", "two missing"],
 )
-def test_every_hour_of_a_day_has_rows(tmp_path: Path, report: Report[Any], hours: Sequence[int], told: str) -> None:
+def test_every_hour_of_a_day_has_rows(tmp_path: Path, report: Report, hours: Sequence[int], told: str) -> None:
     begins = report.calendar.begins_at(DAY)
     (moment,) = (column for column in report.kept if column.kind is Kind.TIME)
     times = [begins + timedelta(hours=hour) for hour in hours for _ in range(2)]

@@ -17,9 +17,9 @@ import time_machine
 from typer.testing import CliRunner
 
 from reporting_dags.cli import app
-from reporting_dags.jobs.database import FILE_NAME
+from reporting_dags.jobs.ledger.database import FILE_NAME
 from reporting_dags.model.days import ONE_DAY
-from reporting_dags.orchestration.home import PROJECT, ReportingHome
+from reporting_dags.orchestration.storage import PROJECT, ReportingHome
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place
 

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 import time_machine
 
-from reporting_dags.jobs.standing import STANDING
-from reporting_dags.landing.checks import DAY_AND_CURRENCY, GRAIN_UNIQUE, ROWS_COMPLETE, SCHEMA
+from reporting_dags.jobs.planning.report_health import STANDING
+from reporting_dags.landing.checks.partition import DAY_AND_CURRENCY, GRAIN_UNIQUE, ROWS_COMPLETE, SCHEMA
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import (
+from reporting_dags.orchestration.asset_checks import (
     BLOCKING,
     CURRENCY_KNOWN,
     ENTITIES,
@@ -25,7 +25,7 @@ from reporting_dags.orchestration.checks import (
 )
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.network_build import SUMS_MATCH
-from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
+from reporting_dags.orchestration.run_requests import RANGE_END, RANGE_START
 from reporting_dags.reports.integr8 import OFFERS
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE, OFFER_PERFORMANCE_HOURLY
 from reporting_dags.reports.network import NETWORK
@@ -54,7 +54,7 @@ def stored(live: Sandbox, place: Place, days: list[date]) -> list[date]:
     return days
 
 
-def execute(place: Place, report: Report[Any], *days: date, checks: Collection[str] = ()) -> dg.ExecuteInProcessResult:
+def execute(place: Place, report: Report, *days: date, checks: Collection[str] = ()) -> dg.ExecuteInProcessResult:
     """Execute checks alone, as the page of an asset's checks does: all of them unless `checks` names some.
 
     Args:
@@ -338,7 +338,7 @@ def test_a_partition_without_its_hours_is_damaged_and_no_traceback(place: Place,
 
 
 def test_a_locked_ledger_is_one_line(place: Place, stored: list[date], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reporting_dags.orchestration.home.LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("reporting_dags.orchestration.storage.LOCK_SECONDS", 0.2)
     with place.locked():
         line = failure_of(execute(place, OFFER_PERFORMANCE))
     assert line.startswith(f"{OFFER_PERFORMANCE.key}: the ledger ")

@@ -9,11 +9,11 @@ import dagster as dg
 import pytest
 import time_machine
 
-from reporting_dags.jobs.settle import Landing
+from reporting_dags.jobs.planning.restatement import Landing
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import ReportingHome, as_set
 from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.storage import ReportingHome, as_set
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS
@@ -43,7 +43,7 @@ class Case:
         point: where it is asked for.
     """
 
-    report: Report[Any]
+    report: Report
     sandbox: str
     point: str
     late: dict[str, Any] = field(default_factory=dict[str, Any])

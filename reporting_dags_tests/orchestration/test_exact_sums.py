@@ -14,22 +14,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.jobs.control import differences
-from reporting_dags.jobs.job import LandedFacts
-from reporting_dags.jobs.result import DayResult, Evidence, Restatement
-from reporting_dags.jobs.settle import Landing, settling
-from reporting_dags.landing.entities import lost, weights
-from reporting_dags.landing.land import LandedDay
-from reporting_dags.landing.restated import Restated
-from reporting_dags.landing.sums import Sums
-from reporting_dags.landing.verify import Noted, read_back
+from reporting_dags.jobs.planning.control_totals import differences
+from reporting_dags.jobs.planning.restatement import Landing, settling
+from reporting_dags.jobs.pulling.result import DayResult, Evidence, Restatement
+from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.landing.compute.sums import Sums
+from reporting_dags.landing.reading.diff import Restated
+from reporting_dags.landing.reading.entities import lost, weights
+from reporting_dags.landing.reading.verify import Noted, read_back
+from reporting_dags.landing.writing.land import LandedDay
 from reporting_dags.model.column import Quotient, day, identity, measure, money, ratio
 from reporting_dags.model.days import ONE_DAY, Calendar
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import entities_check
-from reporting_dags.orchestration.record import record_day
+from reporting_dags.orchestration.asset_checks import entities_check
+from reporting_dags.orchestration.event_log import record_day
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.jobs.test_combining import BUYS, DAY, LOGS, WALL, Place, log, place, wall
 from reporting_dags_tests.landing.answers import FIRST, Bench, report, rows
@@ -172,7 +172,7 @@ def test_shares_of_what_is_gone_add_up_exactly(tmp_path: Path) -> None:
 
 
 def test_how_a_report_settles_is_exact_for_amounts_of_38_digits() -> None:
-    of: Report[Any] = replace(REPORT, calendar=Calendar(restated_at=(1,)))
+    of: Report = replace(REPORT, calendar=Calendar(restated_at=(1,)))
     amounts = ("61728394506172839450.617283945061728390", "123456789012345678901.234567890123456780")
     found = settling(
         of,

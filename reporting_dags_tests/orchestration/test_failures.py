@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from reporting_dags.jobs.standing import CONTROL_TOTALS, NEEDS_ACTION, STANDING
+from reporting_dags.jobs.planning.report_health import CONTROL_TOTALS, NEEDS_ACTION, STANDING
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.network import NETWORK
@@ -138,7 +138,7 @@ def test_a_ledger_that_cannot_be_read_is_observed_on_every_partition(
     live: Sandbox, place: Place, newest: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = [newest - timedelta(days=1), newest]
-    monkeypatch.setattr("reporting_dags.orchestration.home.LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("reporting_dags.orchestration.storage.LOCK_SECONDS", 0.2)
     with place.locked():
         result = place.run(days[0], days[1])
     found = observed(place)

@@ -23,7 +23,7 @@ import yaml
 from typer.testing import CliRunner
 
 from reporting_dags.cli import app
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.torture.deployment import deployed

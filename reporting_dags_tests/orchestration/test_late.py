@@ -9,18 +9,19 @@ import dagster as dg
 import pytest
 import time_machine
 
-from reporting_dags.jobs.job import Failure, Known
-from reporting_dags.jobs.look import Looked
+from reporting_dags.jobs.pulling.probe import Looked
+from reporting_dags.jobs.records import Failure, Known
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import ONE_DAY, Window
-from reporting_dags.orchestration import late, tick
-from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.tick import Cursor, Hurried
+from reporting_dags.orchestration.sensors import late_data as late
+from reporting_dags.orchestration.sensors import tick
+from reporting_dags.orchestration.sensors.tick import Cursor, Hurried
+from reporting_dags.orchestration.storage import ReportingHome
 from reporting_dags.providers.api import Pace, Rate
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource
-from reporting_dags.providers.trouble import Unavailable
+from reporting_dags.providers.http.errors import Unavailable
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.jobs.claiming import claimed, run_of

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from reporting_dags.cli import app
 from reporting_dags.definitions import definitions
-from reporting_dags.orchestration.alerts import Alerts
 from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.sensors.alerts import Alerts
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.dt_user_level import REVENUE

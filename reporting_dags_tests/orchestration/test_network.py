@@ -12,15 +12,15 @@ import time_machine
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from reporting_dags.definitions import definitions
-from reporting_dags.jobs import combining
-from reporting_dags.landing.combine import Source
+from reporting_dags.jobs.building import build as combining
+from reporting_dags.landing.reading.combine import Source
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.orchestration import network
-from reporting_dags.orchestration.alerts import Alerts
-from reporting_dags.orchestration.failure_events import Severity
-from reporting_dags.orchestration.incidents import AlertCursor
 from reporting_dags.orchestration.network_build import SUMS_MATCH
-from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
+from reporting_dags.orchestration.run_requests import RANGE_END, RANGE_START
+from reporting_dags.orchestration.sensors.alerts import Alerts
+from reporting_dags.orchestration.sensors.failure_events import Severity
+from reporting_dags.orchestration.sensors.incidents import AlertCursor
 from reporting_dags.providers.orangeclick.report import orangeclick_report
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, OFFERS

@@ -40,7 +40,7 @@ NEW = (
 
 
 @pytest.mark.parametrize("report", NEW, ids=lambda report: report.key)
-def test_a_new_declaration_becomes_an_asset_with_checks_and_lands(report: Report[Any], place: Place) -> None:
+def test_a_new_declaration_becomes_an_asset_with_checks_and_lands(report: Report, place: Place) -> None:
     day = report.calendar.newest(datetime.now(UTC)) - timedelta(days=1)
     loaded = definitions()
     asset = report_asset(report, day - timedelta(days=10), day - timedelta(days=10))

@@ -11,8 +11,8 @@ import pytest
 
 from reporting_dags.definitions import definitions
 from reporting_dags.model.days import Calendar
-from reporting_dags.orchestration.home import ReportingHome
 from reporting_dags.orchestration.partitions import combined_calendar, day_partitions, first_partitions, same_day
+from reporting_dags.orchestration.storage import ReportingHome
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.dt_user_level import REVENUE

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from dotenv import dotenv_values
 
 from reporting_dags.definitions import definitions
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import KEY, Place
 

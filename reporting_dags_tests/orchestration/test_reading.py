@@ -97,7 +97,7 @@ def test_a_day_that_has_not_landed_is_an_error_unless_gaps_are_allowed(place: Pl
     assert set(table["date"].to_pylist()) == {newest}
 
 
-def later(*, without: str = "") -> Report[Any]:
+def later(*, without: str = "") -> Report:
     """The report as an edited declaration has it: with a column more, or also without one."""
     kept = tuple(column for column in EVENT.columns if column.name != without)
     return replace(EVENT, columns=(*kept, money("Bonus", "What was added later", currency="USD")))

@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow.parquet as pq
 
 from reporting_dags.model.days import ONE_DAY
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place
 

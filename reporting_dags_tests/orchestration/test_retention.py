@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from reporting_dags.model.errors import SettingError
-from reporting_dags.orchestration.home import ReportingHome
+from reporting_dags.orchestration.storage import ReportingHome
 from reporting_dags_tests.orchestration.conftest import Place, failure_of
 
 EVENT = "dt_offer_wall/event"

@@ -10,9 +10,9 @@ from dagster._core.errors import ScheduleExecutionError
 from reporting_dags.definitions import definitions
 from reporting_dags.orchestration import schedules
 from reporting_dags.orchestration.assets import report_asset
-from reporting_dags.orchestration.home import PROJECT
-from reporting_dags.orchestration.requests import WHY
+from reporting_dags.orchestration.run_requests import WHY
 from reporting_dags.orchestration.schedules import provider_schedules
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.providers.mintegral.report import advanced_performance_report
 from reporting_dags.reports import mintegral
 from reporting_dags.sandbox.server import Sandbox

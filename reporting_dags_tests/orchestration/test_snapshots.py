@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from dagster._serdes import serialize_value
 
-from reporting_dags.landing.store import open_store
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.reports.integr8 import OFFERS, PUBLISHERS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place, failure_of

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import requests
 
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags_tests.torture.station import wait_for
 
 UP_WITHIN = 120

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Generator, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import dagster as dg
 import pytest
@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from reporting_dags.cli import app
 from reporting_dags.definitions import definitions
-from reporting_dags.jobs import combining
-from reporting_dags.jobs.due import due_days
-from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.building import build as combining
+from reporting_dags.jobs.ledger.report_state import due_days
+from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set
 from reporting_dags.orchestration.network import COMBINATION
+from reporting_dags.orchestration.storage import OpenHome, ReportingHome, as_set
 from reporting_dags.providers.api import Provider
 from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports.catalog import all_reports
@@ -68,12 +68,12 @@ def opened() -> Generator[OpenHome]:
         yield places
 
 
-def client(report: Report[Any], clock: SandboxClock) -> Provider:
+def client(report: Report, clock: SandboxClock) -> Provider:
     resource = (definitions().resources or {})[report.provider]
     return cast("ProviderResource", resource).client(clock)
 
 
-def due_now(places: OpenHome, report: Report[Any]) -> list[str]:
+def due_now(places: OpenHome, report: Report) -> list[str]:
     days = due_days(as_set(report), since=START, ledger=places.ledger, data=places.data, now=NOW)
     return [day.isoformat() for day in days]
 

@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 import time_machine
 
-from reporting_dags.jobs.standing import STANDING
+from reporting_dags.jobs.planning.report_health import STANDING
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.days import days_in
-from reporting_dags.orchestration.alerts import Alerts
 from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.sensors.alerts import Alerts
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.mintegral import CREATIVE_PERFORMANCE

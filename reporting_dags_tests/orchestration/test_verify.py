@@ -16,19 +16,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.combining import build
-from reporting_dags.jobs.database import Database, open_database
-from reporting_dags.jobs.replay import replay
-from reporting_dags.jobs.verify import Places, Verified, forgotten, verify
+from reporting_dags.jobs.building.build import build
+from reporting_dags.jobs.ledger.database import Database, open_database
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.replay import replay
+from reporting_dags.jobs.verification.verify import Places, Verified, forgotten, verify
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import SNAPSHOT, Window
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import ReportingHome, as_set
 from reporting_dags.orchestration.network import COMBINATION
+from reporting_dags.orchestration.storage import ReportingHome, as_set
 from reporting_dags.providers.digital_turbine.offer_wall_report import offer_wall_report
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource
 from reporting_dags.reports.catalog import all_reports
@@ -61,7 +61,7 @@ def lies(bench: Bench, tmp_path: Path) -> Path:
     return tmp_path / "data" / EVENT.file(DAYS[1])
 
 
-def verified(bench: Bench, report: Report[Any] = EVENT, window: Window = ALWAYS) -> Verified:
+def verified(bench: Bench, report: Report = EVENT, window: Window = ALWAYS) -> Verified:
     (found,) = verify([report], window=window, places=places_of(bench))
     return found
 
@@ -75,14 +75,14 @@ def told(found: Verified) -> list[str]:
     return [f"{finding.subject}: {finding.message}" for finding in found.findings]
 
 
-def replay_of(report: Report[Any], days: str) -> str:
+def replay_of(report: Report, days: str) -> str:
     """The command that rebuilds days from their raw responses."""
     option = "--partition-range" if "..." in days else "--partition"
     config = '{"ops": {"%s__%s": {"config": {"replay": true}}}}' % (report.provider, report.name)  # noqa: UP031
     return f"{request_of(report)} {option} {days} --config-json '{config}'"
 
 
-def request_of(report: Report[Any]) -> str:
+def request_of(report: Report) -> str:
     return f"dagster asset materialize -m reporting_dags.definitions --select {report.key}"
 
 
@@ -639,7 +639,7 @@ def test_a_file_of_many_row_groups_is_read_in_stretches(
 ) -> None:
     table = pq.ParquetFile(lies).read()
     pq.write_table(table, lies, compression="zstd", compression_level=1, row_group_size=1)
-    monkeypatch.setattr("reporting_dags.landing.verify._BATCH_ROWS", 2)
+    monkeypatch.setattr("reporting_dags.landing.reading.verify._BATCH_ROWS", 2)
     (finding,) = verified(bench).findings
     assert finding.message == f"{lies.stat().st_size} bytes in place of {bench.ledger.days(EVENT.key)[DAYS[1]].size}"
 
@@ -673,7 +673,7 @@ def test_every_kind_of_dataset_is_whole_after_real_runs(live: Sandbox, place: Pl
     assert untold == []
 
 
-def _verified_all(reports: Sequence[Report[Any]], places: Places) -> list[Verified]:
+def _verified_all(reports: Sequence[Report], places: Places) -> list[Verified]:
     return list(verify(reports, window=ALWAYS, built={NETWORK.key}, places=places))
 
 

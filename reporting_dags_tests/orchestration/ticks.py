@@ -21,7 +21,7 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from reporting_dags.definitions import definitions
-from reporting_dags.orchestration.requests import RANGE_END, RANGE_START, sensor_name
+from reporting_dags.orchestration.run_requests import RANGE_END, RANGE_START, sensor_name
 from reporting_dags_tests.orchestration.conftest import Place
 
 

@@ -1,11 +1,10 @@
 """JSON that is nested deeper than any answer, wherever JSON is read: one line, and no traceback."""
 
 from datetime import date
-from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.days import SNAPSHOT
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -17,7 +16,7 @@ from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.pulling import BenchOf, line_of
 
 DAY = date(2026, 11, 10)
-PLACES: tuple[tuple[str, int, Report[Any]], ...] = (
+PLACES: tuple[tuple[str, int, Report], ...] = (
     ("dt.token", 200, EVENT),
     ("dt.report", 200, EVENT),
     ("dt.report", 400, EVENT),
@@ -34,7 +33,7 @@ PLACES: tuple[tuple[str, int, Report[Any]], ...] = (
 @pytest.mark.parametrize("deep", ["[" * 50_000, '{"a":' * 10_000], ids=["arrays", "objects"])
 @pytest.mark.parametrize(("point", "status", "report"), PLACES, ids=[f"{place[0]}-{place[1]}" for place in PLACES])
 def test_json_without_end_fails_the_day_in_one_line(
-    sandbox: Sandbox, bench_of: BenchOf, point: str, status: int, report: Report[Any], deep: str
+    sandbox: Sandbox, bench_of: BenchOf, point: str, status: int, report: Report, deep: str
 ) -> None:
     sandbox.faults.add(point, do="status", status=status, body=deep, times=None)
     bench = bench_of(report.provider, poll_seconds=0.1)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.result import DayResult
-from reporting_dags.landing.store import Store
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.result import DayResult
+from reporting_dags.landing.storage.store import Store
 from reporting_dags.model.column import identity
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import SettingError
@@ -31,7 +31,7 @@ from reporting_dags_tests.jobs.test_take_up import Killed, kill_at
 from reporting_dags_tests.truth import expected_rows, landed_rows
 
 BenchOf = Callable[..., Bench]
-LOGS: dict[str, tuple[Report[Any], tuple[str, ...]]] = {
+LOGS: dict[str, tuple[Report, tuple[str, ...]]] = {
     "clicks": (CLICKS, documented.CLICKS),
     "conversions": (CONVERSIONS, documented.CONVERSIONS),
     "impressions": (IMPRESSIONS, documented.IMPRESSIONS),
@@ -55,14 +55,14 @@ def hasty(bench: Bench) -> Bench:
     return bench
 
 
-def ended(bench: Bench, report: Report[Any], days: Sequence[date]) -> dict[date, DayResult]:
+def ended(bench: Bench, report: Report, days: Sequence[date]) -> dict[date, DayResult]:
     """How each of `days` ended, once each."""
     results = list(pull(bench, report, days))
     assert sorted(result.day for result in results) == sorted(set(days))
     return {result.day: result for result in results}
 
 
-def outcome_of(bench: Bench, report: Report[Any] = CONVERSIONS, day: date = DAY) -> Outcome:
+def outcome_of(bench: Bench, report: Report = CONVERSIONS, day: date = DAY) -> Outcome:
     return ended(bench, report, [day])[day].outcome
 
 
@@ -84,14 +84,14 @@ def secrets_in(sandbox: Sandbox, text: str) -> list[str]:
     return [secret for secret in (*keys, "X-Amz", "Signature=") if secret in text]
 
 
-def put_there(bench: Bench, report: Report[Any], day: date = DAY) -> None:
+def put_there(bench: Bench, report: Report, day: date = DAY) -> None:
     """Let something lie where the day's file belongs."""
     file = bench.scratch / "there"
     file.write_bytes(THERE)
     bench.data.put(file, report.file(day))
 
 
-def lies_there(data: Store, report: Report[Any], day: date = DAY) -> bool:
+def lies_there(data: Store, report: Report, day: date = DAY) -> bool:
     """Whether what was put there is there still."""
     with data.open(report.file(day)) as file:
         return bytes(file.read()) == THERE
@@ -109,7 +109,7 @@ def sent(entry: Entry) -> dict[str, str]:
     return dict(pairs)
 
 
-def check_truth(sandbox: Sandbox, bench: Bench, report: Report[Any], days: Sequence[date]) -> None:
+def check_truth(sandbox: Sandbox, bench: Bench, report: Report, days: Sequence[date]) -> None:
     for day in days:
         assert landed_rows(bench.data, report, day) == expected_rows(sandbox, report, day), day
 

@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import pytest
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import SettingError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Request
-from reporting_dags.providers.integr8.found import FEWEST_FIELDS, bears, marked
+from reporting_dags.providers.integr8.export_lookup import FEWEST_FIELDS, bears, marked
 from reporting_dags.providers.integr8.report import ExportQuery
 from reporting_dags.providers.integr8.session import Paths, Session
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, IMPRESSIONS, POSTBACKS
@@ -44,7 +44,7 @@ def die(
     name: str = "submit",
     *,
     after: bool = True,
-    report: Report[Any] = CONVERSIONS,
+    report: Report = CONVERSIONS,
     days: list[date] = DAYS,
 ) -> None:
     """A run of `days` that ends, as if killed, before or after the provider's part of a step."""
@@ -54,7 +54,7 @@ def die(
             list(pull(bench, report, days))
 
 
-def lands(bench: Bench, days: list[date] = DAYS, report: Report[Any] = CONVERSIONS) -> list[tuple[str, ...]]:
+def lands(bench: Bench, days: list[date] = DAYS, report: Report = CONVERSIONS) -> list[tuple[str, ...]]:
     """The requests that `days` landed from."""
     results = list(pull(bench, report, days))
     assert {result.outcome for result in results} == {Outcome.DATA}, [result.error for result in results]
@@ -88,7 +88,7 @@ def reshaped(monkeypatch: pytest.MonkeyPatch, change: Callable[[int, Said], Said
 @pytest.mark.rule("IN5", "IN8")
 @pytest.mark.parametrize("report", [CLICKS, CONVERSIONS, IMPRESSIONS, POSTBACKS], ids=lambda report: report.name)
 def test_an_export_whose_id_was_lost_is_found_in_the_list_and_not_asked_for_again(
-    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch, report: Report[Any]
+    sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch, report: Report
 ) -> None:
     die(another(), monkeypatch, report=report)
     (order,) = orders(sandbox)

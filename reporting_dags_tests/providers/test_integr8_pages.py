@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.job import Claim, Claimant
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.records import Claim, Claimant
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.privacy import PersonalData, Privacy
@@ -272,7 +272,7 @@ REFUSALS = {
 @pytest.mark.parametrize("status", REFUSALS)
 @pytest.mark.parametrize(("report", "point"), [(CLICKS, "integr8.click_table"), (OFFERS, "integr8.offers")])
 def test_every_refusal_of_a_page_ends_in_its_outcome(
-    sandbox: Sandbox, bench: Bench, report: Report[Any], point: str, status: int
+    sandbox: Sandbox, bench: Bench, report: Report, point: str, status: int
 ) -> None:
     day = DAY if report.partitioned else TODAY
     put_there(bench, report, day)
@@ -289,7 +289,7 @@ def test_every_refusal_of_a_page_ends_in_its_outcome(
 @pytest.mark.rule("IN1")
 @pytest.mark.parametrize(("report", "point"), [(CLICKS, "integr8.click_table"), (OFFERS, "integr8.offers")])
 def test_a_429_on_a_page_is_tried_again_at_growing_intervals(
-    sandbox: Sandbox, bench: Bench, clock: SandboxClock, report: Report[Any], point: str
+    sandbox: Sandbox, bench: Bench, clock: SandboxClock, report: Report, point: str
 ) -> None:
     day = DAY if report.partitioned else TODAY
     sandbox.settings.change("integr8", rows_factor=1.3)
@@ -385,9 +385,7 @@ def test_any_day_of_any_table_in_any_form_lands_as_the_truth_value_by_value(sand
 
 @pytest.mark.rule("IN1", "IN2", "IN11")
 @pytest.mark.parametrize("report", LISTS, ids=lambda report: report.name)
-def test_a_list_is_read_in_pages_of_a_hundred_and_is_one_file(
-    sandbox: Sandbox, bench: Bench, report: Report[Any]
-) -> None:
+def test_a_list_is_read_in_pages_of_a_hundred_and_is_one_file(sandbox: Sandbox, bench: Bench, report: Report) -> None:
     assert outcome_of(bench, report, TODAY) is Outcome.DATA
     account = sandbox.providers["integr8"].credentials["ordinary"]
     where = f"integrations/{account.integration_id}/offers" if report is OFFERS else report.name
@@ -453,7 +451,7 @@ def test_offers_tell_the_currency_truths_are_truths_and_nested_objects_are_text(
 @pytest.mark.rule("IN9")
 @pytest.mark.parametrize("report", [PUBLISHERS, ADVERTISERS], ids=lambda report: report.name)
 def test_e_mail_addresses_of_partners_are_hashed_kept_or_dropped(
-    sandbox: Sandbox, bench: Bench, report: Report[Any]
+    sandbox: Sandbox, bench: Bench, report: Report
 ) -> None:
     place = report.schema.names.index("manager_email")
     plain = {row["manager_email"] for row in sandbox.truth(report.key, TODAY)}

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
-from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.pulling.context import Bench
 from reporting_dags.model.column import MIXED, MOMENT, MONEY, Kind, identity
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import DeclarationError
@@ -138,14 +138,14 @@ def test_the_shipped_reports_are_those_of_the_contract() -> None:
     ],
     ids=lambda value: value.name if isinstance(value, Report) else "",
 )
-def test_every_field_of_the_document_is_a_column_with_a_meaning(report: Report[Any], names: tuple[str, ...]) -> None:
+def test_every_field_of_the_document_is_a_column_with_a_meaning(report: Report, names: tuple[str, ...]) -> None:
     assert sorted(column.header for column in report.columns) == sorted(names)
     assert all(column.meaning and column.meaning != "Not documented" for column in report.columns)
 
 
 @pytest.mark.rule("IN11")
 @pytest.mark.parametrize("report", [CLICKS, CONVERSIONS, IMPRESSIONS], ids=lambda report: report.name)
-def test_every_field_of_a_log_is_of_its_documented_type(report: Report[Any]) -> None:
+def test_every_field_of_a_log_is_of_its_documented_type(report: Report) -> None:
     for column in report.columns:
         kind: pa.DataType = pa.string()
         if column.header in WHOLE_NUMBERS:
@@ -175,7 +175,7 @@ def test_every_field_of_an_offer_is_of_its_documented_type() -> None:
 
 @pytest.mark.parametrize("report", [PUBLISHERS, ADVERTISERS], ids=lambda report: report.name)
 @pytest.mark.rule("IN9", "IN11")
-def test_e_mail_addresses_of_partners_are_personal(report: Report[Any]) -> None:
+def test_e_mail_addresses_of_partners_are_personal(report: Report) -> None:
     personal = {column.header: column.personal for column in report.columns if column.personal}
     assert personal == {"email": Personal.EMAIL, "manager_email": Personal.EMAIL}
 
@@ -200,7 +200,7 @@ def test_arrays_stay_whole_as_json_text(sandbox: Sandbox, bench: Bench) -> None:
 # Time zones.
 
 
-def expected_there(sandbox: Sandbox, report: Report[Any], day: date) -> Counter[Row]:
+def expected_there(sandbox: Sandbox, report: Report, day: date) -> Counter[Row]:
     """The rows whose time is on `day` in the report's own zone."""
     zone, place = ZoneInfo(report.calendar.timezone), report.schema.names.index(report.day_from)
     found: Counter[Row] = Counter()
@@ -277,7 +277,7 @@ def test_personal_fields_are_hashed_kept_or_dropped_and_the_columns_stay(sandbox
     rows = sandbox.truth(CONVERSIONS.key, DAY)
     names = CONVERSIONS.schema.names
 
-    def landed(report: Report[Any]) -> dict[str, Counter[Any]]:
+    def landed(report: Report) -> dict[str, Counter[Any]]:
         assert outcome_of(bench, report, DAY) is Outcome.DATA
         found = landed_rows(bench.data, report, DAY)
         return {name: Counter(row[names.index(name)] for row in found.elements()) for name in PERSONAL}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Request

@@ -17,7 +17,6 @@ from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.providers.mintegral.report import (
     DIMENSIONS,
-    AdvancedPerformanceQuery,
     advanced_performance_report,
 )
 from reporting_dags.reports.mintegral import CREATIVE_PERFORMANCE, OFFER_PERFORMANCE, OFFER_PERFORMANCE_HOURLY, REPORTS
@@ -33,7 +32,7 @@ ALL_WITHOUT_PUBLISHERS = tuple(name for name in DIMENSIONS if name not in {"Sub"
 ALL_WITHOUT_CREATIVES = tuple(name for name in DIMENSIONS if name not in {"Creative", "Endcard"})
 
 
-def declared(**change: Any) -> Report[AdvancedPerformanceQuery]:
+def declared(**change: Any) -> Report:
     fields: dict[str, Any] = {"name": "by_offer", "dimensions": ("Offer",), **change}
     return advanced_performance_report(**fields)
 
@@ -262,7 +261,7 @@ def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbo
 def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox: Sandbox,
     bench_of: BenchOf,
-    report: Report[AdvancedPerformanceQuery],
+    report: Report,
     ages: set[int],
     newer: int,
     switches: dict[str, Any],

@@ -19,7 +19,7 @@ from reporting_dags.providers.digital_turbine.errors import (
 )
 from reporting_dags.providers.digital_turbine.files import expiry
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
-from reporting_dags.providers.trouble import Unavailable
+from reporting_dags.providers.http.errors import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON, SandboxClock

@@ -16,7 +16,6 @@ from reporting_dags.providers.digital_turbine.offer_wall_report import (
     DIMENSIONS,
     METRICS,
     Filter,
-    OfferWallQuery,
     offer_wall_report,
 )
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
@@ -42,7 +41,7 @@ def secrets_of(sandbox: Sandbox) -> tuple[str, str]:
     return account.client_id, account.client_secret
 
 
-def rows_of(sandbox: Sandbox, report: Report[OfferWallQuery]) -> list[dict[str, str]]:
+def rows_of(sandbox: Sandbox, report: Report) -> list[dict[str, str]]:
     """The honest answer for `DAY` to any declaration."""
     query = report.query
     filters = tuple((one.dimension, one.values) for one in query.filters)
@@ -138,7 +137,7 @@ def auckland(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
 @pytest.mark.rule("DT7")
 @pytest.mark.parametrize(("name", "report"), [("dt_offer_wall", EVENT), ("dt_user_level", REVENUE)])
 def test_days_are_utc_and_money_is_in_dollars_wherever_the_machine_stands(
-    sandbox: Sandbox, bench_of: BenchOf, auckland: None, name: str, report: Report[Any]
+    sandbox: Sandbox, bench_of: BenchOf, auckland: None, name: str, report: Report
 ) -> None:
     sandbox.clock.set(NOON.replace(hour=12, minute=0))
     bench = bench_of(name)
@@ -288,7 +287,7 @@ def test_a_query_that_is_refused_is_not_asked_again_and_leaves_what_was_there(
 def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox: Sandbox,
     bench_of: BenchOf,
-    report: Report[OfferWallQuery],
+    report: Report,
     ages: set[int],
     newer: int,
     switches: dict[str, Any],

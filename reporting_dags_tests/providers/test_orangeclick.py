@@ -14,15 +14,15 @@ from dateutil.relativedelta import relativedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.result import DayResult
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.model.column import Kind
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import DeclarationError, SettingError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import entities_check
+from reporting_dags.orchestration.asset_checks import entities_check
 from reporting_dags.providers.orangeclick.report import (
     COMPARATORS,
     COMPARISONS,
@@ -32,7 +32,6 @@ from reporting_dags.providers.orangeclick.report import (
     DimensionFilter,
     Filter,
     MetricFilter,
-    OrangeClickQuery,
     orangeclick_report,
 )
 from reporting_dags.reports.orangeclick import EARNINGS
@@ -43,7 +42,7 @@ from reporting_dags_tests.conftest import NOON, SandboxClock
 from reporting_dags_tests.truth import Row, expected_rows, landed_rows
 
 BenchOf = Callable[..., Bench]
-OcmReport = Report[OrangeClickQuery]
+OcmReport = Report
 GENERATE = "orangeclick.generate"
 DATA = "orangeclick.data"
 NEWEST = date(2026, 11, 19)

@@ -17,7 +17,7 @@ from reporting_dags_tests.providers.test_offer_wall import REQUEST, read, submit
 from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed, line_of
 
 DAY = NOON.date().replace(day=NOON.day - 1)
-ANSWERS: dict[str, tuple[Report[Any], str]] = {
+ANSWERS: dict[str, tuple[Report, str]] = {
     "dt_offer_wall": (dt_offer_wall.EVENT, "dt.file"),
     "dt_user_level": (dt_user_level.REVENUE, "dt.file"),
     "mintegral": (mintegral.OFFER_PERFORMANCE, "mintegral.download"),

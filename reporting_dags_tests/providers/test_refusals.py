@@ -9,11 +9,11 @@ import pytest
 from reporting_dags.model.days import SNAPSHOT
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
-from reporting_dags.providers.http import Http
+from reporting_dags.providers.http.client import Http
+from reporting_dags.providers.http.error_text import spoken, words
+from reporting_dags.providers.http.redaction import Redactor
 from reporting_dags.providers.integr8.fields import CONVERSION_FIELDS
 from reporting_dags.providers.integr8.report import integr8_log
-from reporting_dags.providers.redaction import Redactor
-from reporting_dags.providers.words import spoken, words
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import CONVERSIONS, OFFERS
@@ -44,7 +44,7 @@ class Refusal:
     """
 
     bench: str
-    report: Report[Any]
+    report: Report
     point: str
     body: Any
     ends: Outcome
@@ -167,7 +167,7 @@ def test_a_refusal_with_status_200_carries_the_providers_words_and_is_no_accepte
     ],
 )
 def test_a_refusal_that_repeats_the_credentials_and_has_no_end_is_one_bounded_line_without_them(
-    sandbox: Sandbox, bench_of: BenchOf, name: str, report: Report[Any], point: str, ends: Outcome
+    sandbox: Sandbox, bench_of: BenchOf, name: str, report: Report, point: str, ends: Outcome
 ) -> None:
     bench = bench_of(name)
     secrets = secrets_of(sandbox, name)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.jobs.bench import Bench
+from reporting_dags.jobs.pulling.context import Bench
 from reporting_dags.model.column import TimeForm
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.outcome import Outcome
@@ -99,7 +99,7 @@ def test_hours_of_another_form_are_refused_until_the_declaration_names_it(
     assert before.version == after.version
 
 
-def clicks(**more: Any) -> Report[Any]:
+def clicks(**more: Any) -> Report:
     return integr8_log(name="clicks", log="clicks", fields=FIELDS, timezone=NEW_YORK, **more)
 
 
@@ -113,7 +113,7 @@ def truth(sandbox: Sandbox, day: date) -> list[Mapping[str, Any]]:
     return [values for _, values in found]
 
 
-def times(bench: Bench, report: Report[Any], day: date) -> list[datetime]:
+def times(bench: Bench, report: Report, day: date) -> list[datetime]:
     table = pq.read_table(bench.data.open(report.file(day)))
     return sorted(cast("list[datetime]", table["request_time"].to_pylist()))
 

@@ -13,8 +13,8 @@ import pytest
 from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError
 from reporting_dags.providers.api import Ready
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
-from reporting_dags.providers.download import AllowedOrigins, Downloads
-from reporting_dags.providers.trouble import Unavailable
+from reporting_dags.providers.http.download import AllowedOrigins, Downloads
+from reporting_dags.providers.http.errors import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock

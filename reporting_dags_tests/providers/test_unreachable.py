@@ -14,12 +14,12 @@ import urllib3.util.connection
 
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
-from reporting_dags.providers.download import AllowedOrigins, Downloads
-from reporting_dags.providers.http import Http
-from reporting_dags.providers.limits import Limits
-from reporting_dags.providers.redaction import Redactor
+from reporting_dags.providers.http.client import Http
+from reporting_dags.providers.http.download import AllowedOrigins, Downloads
+from reporting_dags.providers.http.errors import Unavailable
+from reporting_dags.providers.http.limits import Limits
+from reporting_dags.providers.http.redaction import Redactor
 from reporting_dags.providers.resource import ProviderResource
-from reporting_dags.providers.trouble import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import CLICKS, OFFERS
@@ -73,11 +73,11 @@ def connections(listening: socket.socket) -> int:
     return count
 
 
-def days_of(report: Report[Any], count: int = 1) -> list[date]:
+def days_of(report: Report, count: int = 1) -> list[date]:
     return [NEWEST - timedelta(days=n) for n in range(count)] if report.partitioned else [date(1970, 1, 1)]
 
 
-def lines(bench_of: BenchOf, report: Report[Any], days: list[date], url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def lines(bench_of: BenchOf, report: Report, days: list[date], url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The one line with which every one of `days` failed."""
     monkeypatch.setenv(VARIABLES[report.provider], url)
     monkeypatch.setattr(ProviderResource, "limits", SHORT)
@@ -109,7 +109,7 @@ def test_a_host_that_never_answers_fails_in_seconds_with_its_variable(
     silent: socket.socket,
     closed: int,
     monkeypatch: pytest.MonkeyPatch,
-    report: Report[Any],
+    report: Report,
     kind: str,
     text: str,
 ) -> None:

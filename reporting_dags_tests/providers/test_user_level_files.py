@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import open_database
+from reporting_dags.jobs.ledger.database import open_database
+from reporting_dags.jobs.pulling.context import Bench
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.reports.dt_user_level import REVENUE

@@ -3,7 +3,7 @@
 import pytest
 
 from reporting_dags.model.outcome import Outcome
-from reporting_dags.providers.answer import count_in
+from reporting_dags.providers.http.response import count_in
 from reporting_dags.providers.integr8.report import integr8_log
 from reporting_dags.reports import integr8
 from reporting_dags.sandbox.server import Sandbox

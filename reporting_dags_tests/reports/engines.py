@@ -25,7 +25,7 @@ _DATE = pa.field("date", pa.date32())
 _READ = re.compile(r"read_parquet\('data/(\w+)/(\w+)/\*\*/\*\.parquet'[^)]*\)")
 
 
-def landed(report: Report[Any], folder: Path) -> pa.Table:
+def landed(report: Report, folder: Path) -> pa.Table:
     """Every landed row under the columns that are declared now, with its partition as `date`."""
     schema = report.schema.append(_DATE)
     partitioning = ds.partitioning(pa.schema([_DATE]), flavor="hive")
@@ -37,7 +37,7 @@ def on_tables(sql: str) -> str:
     return _READ.sub(r"\1_\2", sql)
 
 
-def duckdb_engine(reports: Mapping[str, Report[Any]], folder: Path) -> Run:
+def duckdb_engine(reports: Mapping[str, Report], folder: Path) -> Run:
     def run(sql: str) -> list[Row]:
         with duckdb.connect() as connection:
             told = connection.execute(sql.replace("'data/", f"'{folder}/data/"))
@@ -47,7 +47,7 @@ def duckdb_engine(reports: Mapping[str, Report[Any]], folder: Path) -> Run:
     return run
 
 
-def datafusion_engine(reports: Mapping[str, Report[Any]], folder: Path) -> Run:
+def datafusion_engine(reports: Mapping[str, Report], folder: Path) -> Run:
     context = SessionContext()
     for key, report in reports.items():
         place = str(folder / "data" / report.key)
@@ -59,7 +59,7 @@ def datafusion_engine(reports: Mapping[str, Report[Any]], folder: Path) -> Run:
     return run
 
 
-def polars_engine(reports: Mapping[str, Report[Any]], folder: Path) -> Run:
+def polars_engine(reports: Mapping[str, Report], folder: Path) -> Run:
     frames = {key.replace("/", "_"): pl.from_arrow(landed(report, folder)) for key, report in reports.items()}
 
     def run(sql: str) -> list[Row]:
@@ -68,16 +68,16 @@ def polars_engine(reports: Mapping[str, Report[Any]], folder: Path) -> Run:
     return run
 
 
-def sqlite_engine(reports: Mapping[str, Report[Any]], folder: Path) -> Run:
+def sqlite_engine(reports: Mapping[str, Report], folder: Path) -> Run:
     return _database(sa.create_engine("sqlite://", poolclass=sa.StaticPool), reports, folder)
 
 
-def postgres_engine(reports: Mapping[str, Report[Any]], folder: Path, url: str) -> Run:
+def postgres_engine(reports: Mapping[str, Report], folder: Path, url: str) -> Run:
     engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg2"), poolclass=sa.NullPool)
     return _database(engine, reports, folder)
 
 
-def _database(engine: sa.Engine, reports: Mapping[str, Report[Any]], folder: Path) -> Run:
+def _database(engine: sa.Engine, reports: Mapping[str, Report], folder: Path) -> Run:
     exact = engine.dialect.name != "sqlite"
     with engine.begin() as connection:
         for key, report in reports.items():

@@ -5,11 +5,10 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-from reporting_dags.landing.land import LandedDay, land
-from reporting_dags.landing.part import Part
-from reporting_dags.landing.store import open_store
+from reporting_dags.landing.parsing.raw_file import Part
+from reporting_dags.landing.storage.store import open_store
+from reporting_dags.landing.writing.land import LandedDay, land
 from reporting_dags.model.column import Column, Kind, identity
 from reporting_dags.model.days import Window
 from reporting_dags.model.format import JsonRows
@@ -31,7 +30,7 @@ Figures = Mapping[tuple[date, str], Decimal]
 """The sum of a measure or of money, by day and header, as Python works it out."""
 
 
-def land_days(report: Report[Any], folder: Path) -> Figures:
+def land_days(report: Report, folder: Path) -> Figures:
     """Land `DAYS` of `report` under `folder / "data"`; returns the sums."""
     store = open_store(str(folder / "data"), scratch=folder / "scratch")
     sums: dict[tuple[date, str], Decimal] = {}
@@ -56,13 +55,13 @@ def land_days(report: Report[Any], folder: Path) -> Figures:
     return sums
 
 
-def _earlier(report: Report[Any]) -> Report[Any]:
+def _earlier(report: Report) -> Report:
     ratios = [column for column in report.columns if column.kind is Kind.RATIO]
     kept = [column for column in report.columns if column not in ratios[-1:]]
     return replace(report, columns=(*kept, identity(GONE, "A column that is declared no longer")))
 
 
-def _rows(report: Report[Any], day: date) -> Iterator[dict[str, str]]:
+def _rows(report: Report, day: date) -> Iterator[dict[str, str]]:
     measures = [column for column in report.columns if column.kind is Kind.MEASURE]
     for number, amount in enumerate(_MONEY[day]):
         row = {column.header: _text(column, day, number) for column in report.columns}
@@ -81,7 +80,7 @@ def _text(column: Column, day: date, number: int) -> str:
     return {Kind.RATIO: "1"}.get(column.kind, "USD" if column.header == "Currency" else f"{column.name}-{number}")
 
 
-def _answer(report: Report[Any], rows: Sequence[Mapping[str, str]]) -> str:
+def _answer(report: Report, rows: Sequence[Mapping[str, str]]) -> str:
     headers = [column.header for column in report.columns]
     if isinstance(report.format, JsonRows):
         # By hand: a decimal of 18 places is no float.

@@ -7,7 +7,7 @@ import pytest
 from reporting_dags.model.column import identity
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.report import Report
-from reporting_dags.providers.digital_turbine.offer_wall_report import Filter, OfferWallQuery, offer_wall_report
+from reporting_dags.providers.digital_turbine.offer_wall_report import Filter, offer_wall_report
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 
@@ -37,7 +37,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def declare(change: dict[str, Any]) -> Report[OfferWallQuery]:
+def declare(change: dict[str, Any]) -> Report:
     """The good declaration, with some of its fields changed."""
     fields: dict[str, Any] = {**GOOD, **change}
     return offer_wall_report(**fields)

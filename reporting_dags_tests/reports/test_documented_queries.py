@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags_tests.reports import engines
 from reporting_dags_tests.reports.engines import Run
@@ -40,7 +40,7 @@ AGGREGATE = re.compile(r"\b(sum|avg|count|min|max)\(")
 class Formula:
     """How a ratio follows from sums, as the data dictionary says it."""
 
-    report: Report[Any]
+    report: Report
     column: str
     text: str
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dictionary import dictionary
 from reporting_dags.reports.network import NETWORK

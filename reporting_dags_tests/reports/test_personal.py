@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -63,7 +62,7 @@ WITH_PERSONS = [report for report in all_reports() if any(column.personal for co
 KEY = "a key of our own"
 
 
-def untold(report: Report[Any]) -> Iterator[str]:
+def untold(report: Report) -> Iterator[str]:
     """A line for each column that tells of a person and is neither declared so nor known not to."""
     for column in report.columns:
         names = (column.header, *column.aliases)
@@ -78,7 +77,7 @@ def untold(report: Report[Any]) -> Iterator[str]:
 
 @pytest.mark.rule("UL4", "IN9")
 @pytest.mark.parametrize("report", [*all_reports(), NETWORK], ids=lambda report: report.key)
-def test_every_column_that_tells_of_a_person_is_declared_so(report: Report[Any]) -> None:
+def test_every_column_that_tells_of_a_person_is_declared_so(report: Report) -> None:
     assert list(untold(report)) == []
 
 
@@ -126,7 +125,7 @@ def test_what_is_declared_personal_is_text_so_that_it_can_be_hashed() -> None:
     ids=["hash", "hash with a key", "keep", "drop"],
 )
 def test_a_landed_file_holds_of_a_person_what_the_policy_says(
-    bench_of: BenchOf, sandbox: Sandbox, report: Report[Any], privacy: Privacy, pattern: str | None
+    bench_of: BenchOf, sandbox: Sandbox, report: Report, privacy: Privacy, pattern: str | None
 ) -> None:
     sandbox.settings.change("dt", empty_day_one_in=0)
     sandbox.settings.change("integr8", empty_day_one_in=0)

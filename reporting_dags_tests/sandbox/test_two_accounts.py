@@ -3,7 +3,6 @@
 import hashlib
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import requests
@@ -173,7 +172,7 @@ def test_in1_the_integration_of_another_organization_is_a_404(sandbox: Sandbox) 
 
 @pytest.mark.parametrize("report", all_reports(), ids=lambda report: report.key)
 def test_what_lands_with_the_other_account_s_credentials_is_its_data(
-    sandbox: Sandbox, clock: SandboxClock, bench_of: BenchOf, monkeypatch: pytest.MonkeyPatch, report: Report[Any]
+    sandbox: Sandbox, clock: SandboxClock, bench_of: BenchOf, monkeypatch: pytest.MonkeyPatch, report: Report
 ) -> None:
     for name, value in sandbox_accounts(sandbox.url, "other").items():
         monkeypatch.setenv(name, value)

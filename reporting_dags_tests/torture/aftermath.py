@@ -10,14 +10,14 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.database import open_database
-from reporting_dags.jobs.job import JobState, LandedFacts
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.landing.store import open_store
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.records import JobState, LandedFacts
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.column import MIXED, Kind
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.checks import BLOCKING
+from reporting_dags.orchestration.asset_checks import BLOCKING
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.torture.place import Place
 from reporting_dags_tests.truth import Row as Record
@@ -28,24 +28,24 @@ FOUND_AGAIN = frozenset({"mintegral"})
 """Providers to whom the same question is the same job: asking once more costs nothing."""
 
 
-def newest_days(report: Report[Any], count: int) -> list[date]:
+def newest_days(report: Report, count: int) -> list[date]:
     """The last `count` days that are out, oldest first."""
     newest = report.calendar.newest(datetime.now(UTC))
     return [newest - timedelta(days=n) for n in reversed(range(count))]
 
 
-def windows(report: Report[Any], days: Sequence[date]) -> int:
+def windows(report: Report, days: Sequence[date]) -> int:
     """The fewest jobs that an unbroken stretch of days can cost."""
     return math.ceil(len(days) / report.window_days)
 
 
-def submits(sandbox: Sandbox, report: Report[Any]) -> int:
+def submits(sandbox: Sandbox, report: Report) -> int:
     """Jobs that the provider accepted; where the same question is the same job, it counts once."""
     accepted = sandbox.log.entries(SUBMITS[report.provider], status=200)
     return len({entry.facts.get("job", str(entry.number)) for entry in accepted})
 
 
-def job_rows(place: Place, report: Report[Any]) -> Sequence[sa.Row[Any]]:
+def job_rows(place: Place, report: Report) -> Sequence[sa.Row[Any]]:
     """The ledger's rows of the report's jobs."""
     database = open_database(None, place.home, lock_seconds=30)
     query = sa.select(tables.jobs).where(tables.jobs.c.report == report.key)
@@ -56,12 +56,12 @@ def job_rows(place: Place, report: Report[Any]) -> Sequence[sa.Row[Any]]:
         database.close()
 
 
-def open_jobs(place: Place, report: Report[Any]) -> list[sa.Row[Any]]:
+def open_jobs(place: Place, report: Report) -> list[sa.Row[Any]]:
     """Those of them that are not closed."""
     return [row for row in job_rows(place, report) if row.state != JobState.CLOSED]
 
 
-def landed_facts(place: Place, report: Report[Any]) -> dict[date, LandedFacts]:
+def landed_facts(place: Place, report: Report) -> dict[date, LandedFacts]:
     """What the ledger notes of each landed day."""
     database = open_database(None, place.home, lock_seconds=30)
     try:
@@ -70,12 +70,12 @@ def landed_facts(place: Place, report: Report[Any]) -> dict[date, LandedFacts]:
         database.close()
 
 
-def outcomes(place: Place, report: Report[Any]) -> str:
+def outcomes(place: Place, report: Report) -> str:
     """How the days ended, each way once: "confirmed empty and data"."""
     return " and ".join(sorted({facts.outcome.value for facts in landed_facts(place, report).values()})) or "nothing"
 
 
-def unsettled(place: Place, report: Report[Any], days: Sequence[date]) -> list[str]:
+def unsettled(place: Place, report: Report, days: Sequence[date]) -> list[str]:
     """What a run that ended well should have left otherwise: sums, the ledger's days, Dagster's records, open jobs."""
     found = [f"job of {row.first_day} is still {row.state}" for row in open_jobs(place, report)]
     store = open_store(str(place.data), scratch=place.folder)
@@ -111,7 +111,7 @@ def left_behind(place: Place) -> list[str]:
     ]
 
 
-def money(report: Report[Any], rows: Counter[Record]) -> dict[str, dict[str, Decimal]]:
+def money(report: Report, rows: Counter[Record]) -> dict[str, dict[str, Decimal]]:
     """Sums of every money column by currency, exact."""
     places = {column.header: number for number, column in enumerate(report.kept)}
     sums: dict[str, dict[str, Decimal]] = {}
@@ -131,7 +131,7 @@ def _unit(code: str) -> str:
     return "mixed" if code == MIXED else code.lower()
 
 
-def _told(place: Place, report: Report[Any], days: Sequence[date]) -> dict[date, tuple[dict[str, Any], str]]:
+def _told(place: Place, report: Report, days: Sequence[date]) -> dict[date, tuple[dict[str, Any], str]]:
     """Metadata and data version of each day's newest materialization in Dagster."""
     wanted = dg.AssetRecordsFilter(
         asset_key=dg.AssetKey([report.provider, report.name]), asset_partitions=[day.isoformat() for day in days]
@@ -147,7 +147,7 @@ def _told(place: Place, report: Report[Any], days: Sequence[date]) -> dict[date,
     return told
 
 
-def _checked(place: Place, report: Report[Any]) -> set[tuple[str, date]]:
+def _checked(place: Place, report: Report) -> set[tuple[str, date]]:
     """The checks and days of which Dagster knows a result that passed."""
     found: set[tuple[str, date]] = set()
     with dg.DagsterInstance.from_config(str(place.home)) as instance:

@@ -9,13 +9,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import open_database
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.rates import Rates
-from reporting_dags.jobs.result import DayResult
-from reporting_dags.landing.store import open_store
+from reporting_dags.jobs.ledger.database import open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.rate_limit import Rates
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.result import DayResult
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock
 from reporting_dags_tests.torture.answers_case import Case

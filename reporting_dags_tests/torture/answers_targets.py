@@ -42,7 +42,7 @@ class Target:
     """
 
     name: str
-    report: Report[Any]
+    report: Report
     resource: type[ProviderResource]
     provider: str
     ask: str

@@ -10,13 +10,12 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pyarrow as pa
 
-from reporting_dags.jobs.job import JobState
-from reporting_dags.jobs.leftovers import ORPHANED
-from reporting_dags.landing.store import open_store
+from reporting_dags.jobs.planning.resume import ORPHANED
+from reporting_dags.jobs.records import JobState
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -95,7 +94,7 @@ class Backfill:
     """
 
     place: Place
-    report: Report[Any]
+    report: Report
     days: Sequence[date]
     truth: Truth
     limit: int = 0

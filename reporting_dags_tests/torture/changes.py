@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.database import open_database
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.rates import Rates
-from reporting_dags.jobs.replay import replay
-from reporting_dags.landing.store import open_store
+from reporting_dags.jobs.ledger.database import open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.rate_limit import Rates
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.replay import replay
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.report import Report
@@ -90,7 +90,7 @@ class Scene:
 
     def pulled(
         self,
-        report: Report[Any],
+        report: Report,
         days: Collection[date],
         *,
         way: Callable[..., Iterator[Any]] = pull,
@@ -112,7 +112,7 @@ class Scene:
             self.troubles.append(f"no line says {says!r}: {lines[:1]}")
         return outcome
 
-    def killed(self, report: Report[Any], days: list[date], after: int) -> None:
+    def killed(self, report: Report, days: list[date], after: int) -> None:
         """A run that dies after `after` days have landed."""
         with self.bench(report.provider) as bench:
             running = pull(bench, report, days)
@@ -121,7 +121,7 @@ class Scene:
             with mock.patch.object(Ledger, "finish", side_effect=Killed):
                 running.close()  # type: ignore[attr-defined]
 
-    def bytes_of(self, report: Report[Any], days: Collection[date]) -> list[bytes]:
+    def bytes_of(self, report: Report, days: Collection[date]) -> list[bytes]:
         """The stored files."""
         return [(self.folder / "data" / report.file(day)).read_bytes() for day in days]
 
@@ -134,7 +134,7 @@ class Scene:
         fault: str,
         outcome: str,
         *,
-        report: Report[Any] | None = None,
+        report: Report | None = None,
         days: Collection[date] = (),
         extra: int = 0,
         why: str = "",
@@ -158,7 +158,7 @@ def scene() -> Generator[Scene]:
         yield Scene(one, Path(folder))
 
 
-def newest(made: Scene, report: Report[Any], count: int = 1) -> list[date]:
+def newest(made: Scene, report: Report, count: int = 1) -> list[date]:
     """The newest days that are published, oldest first."""
     last = report.calendar.newest(made.sandbox.clock.now())
     return [last - number * ONE_DAY for number in reversed(range(count))]
@@ -191,7 +191,7 @@ def quick() -> Iterator[Row]:
     yield _a_replay_breaks_off()
 
 
-def _another_account(report: Report[Any], home: str) -> Row:
+def _another_account(report: Report, home: str) -> Row:
     with scene() as made:
         days = newest(made, report, 2)
         made.pulled(report, days)
@@ -203,25 +203,25 @@ def _another_account(report: Report[Any], home: str) -> Row:
         return made.row(f"another account, {home}: {report.key}", outcome, report=report, days=days, extra=extra)
 
 
-def _narrower() -> Iterator[tuple[str, Report[Any], Report[Any]]]:
+def _narrower() -> Iterator[tuple[str, Report, Report]]:
     def wall(
         metrics: Sequence[str] = ("Publisher Revenue", "Offer Clicks"),
         splits: Sequence[str] = ("Date", "DT Publisher App ID", "Country"),
         filters: Sequence[Filter] = (),
-    ) -> Report[Any]:
+    ) -> Report:
         return offer_wall_report(name="narrow", source="event", splits=splits, metrics=metrics, filters=filters)
 
     yield "a metric less", wall(), wall(metrics=("Publisher Revenue",))
     yield "a dimension less", wall(), wall(splits=("Date", "Country"))
     yield "a filter more", wall(), wall(filters=(Filter("Country", ("GERMANY",)),))
 
-    def offers(timezone: str) -> Report[Any]:
+    def offers(timezone: str) -> Report:
         return advanced_performance_report(name="narrow", dimensions=("Offer",), timezone=timezone)
 
     yield "another time zone", offers("+0"), offers("+8")
 
 
-def _declared_narrower(name: str, stored: Report[Any], now: Report[Any]) -> Row:
+def _declared_narrower(name: str, stored: Report, now: Report) -> Row:
     with scene() as made:
         days = newest(made, stored, 2)
         made.pulled(stored, days)
@@ -244,7 +244,7 @@ def _an_app_less() -> Row:
         return made.row("an app taken out of the setting", outcome, report=REVENUE, days=days, extra=extra)
 
 
-def _with_alias(report: Report[Any], header: str, alias: str) -> Report[Any]:
+def _with_alias(report: Report, header: str, alias: str) -> Report:
     columns = [replace(one, aliases=(*one.aliases, alias)) if one.header == header else one for one in report.columns]
     return replace(report, columns=tuple(columns))
 

@@ -20,7 +20,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from reporting_dags.local import make_home
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.requests import RANGE_END, RANGE_START
+from reporting_dags.orchestration.run_requests import RANGE_END, RANGE_START
 from reporting_dags_tests.torture.place import Place
 from reporting_dags_tests.torture.station import wait_for
 
@@ -84,12 +84,12 @@ class Deployment:
         self._webserver = self._start(command)
         wait_for(self._answers, "the webserver", _UP_WITHIN)
 
-    def launch(self, report: Report[Any], days: Sequence[date]) -> str:
+    def launch(self, report: Report, days: Sequence[date]) -> str:
         """Launch a run over a range of days, as the UI does; returns its id."""
         tags = {RANGE_START: days[0].isoformat(), RANGE_END: days[-1].isoformat()}
         return self._launched([{"path": report.key.split("/")}], tags=_listed(tags))
 
-    def test_schedule(self, name: str, report: Report[Any]) -> list[str]:
+    def test_schedule(self, name: str, report: Report) -> list[str]:
         """The UI's "Test schedule", as of now, and the launch of what it asks for of `report`; the runs' ids."""
         asked = {"schedule": {**_WHERE, "scheduleName": name}, "at": time.time()}
         told = self._ask(_DRY_RUN, **asked)["scheduleDryRun"]

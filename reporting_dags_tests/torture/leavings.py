@@ -172,7 +172,7 @@ def _of_files(paths: Iterable[Path], root: Path) -> Iterator[tuple[str, bytes]]:
             yield str(path.relative_to(root)), content
 
 
-def _personal_headers(report: Report[Any]) -> Iterator[str]:
+def _personal_headers(report: Report) -> Iterator[str]:
     for column in report.columns:
         if column.personal:
             yield from (column.header, *column.aliases)

@@ -11,8 +11,8 @@ from unittest import mock
 
 import sqlalchemy as sa
 
-from reporting_dags.jobs.database import FILE_NAME
-from reporting_dags.jobs.owners import PostgresOwners, lock_number
+from reporting_dags.jobs.ledger.database import FILE_NAME
+from reporting_dags.jobs.ledger.liveness import PostgresOwners, lock_number
 from reporting_dags_tests.torture.place import Place
 from reporting_dags_tests.torture.postgres import Postgres, running_postgres
 from reporting_dags_tests.torture.row import Row

@@ -11,10 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from reporting_dags.landing.store import open_store
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.torture.row import Losses, losses
 from reporting_dags_tests.truth import expected_rows, landed_rows
@@ -75,7 +75,7 @@ class Place:
             start_new_session=True,
         )
 
-    def losses(self, report: Report[Any], days: Collection[date], *, absent_is_lost: bool = True) -> Losses:
+    def losses(self, report: Report, days: Collection[date], *, absent_is_lost: bool = True) -> Losses:
         """What differs from the truth on `days`; a day that is not there counts as lost unless that is told apart."""
         store = open_store(self.data_url, scratch=self.folder)
         whole = Losses()
@@ -88,7 +88,7 @@ class Place:
         return whole
 
 
-def materialize(report: Report[Any], first: date, last: date) -> list[str]:
+def materialize(report: Report, first: date, last: date) -> list[str]:
     """The command line of a real Dagster run over a range of days."""
     return [
         *("-m", "dagster", "asset", "materialize", "-m", "reporting_dags.definitions"),

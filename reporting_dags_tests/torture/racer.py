@@ -22,14 +22,14 @@ import dagster as dg
 import obstore
 import requests
 
-from reporting_dags.jobs.database import Database
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.pull import pull
-from reporting_dags.landing import local
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.landing.storage import local_store as local
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration import home
-from reporting_dags.orchestration.home import OpenHome, ReportingHome, as_set
+from reporting_dags.orchestration import storage as home
+from reporting_dags.orchestration.storage import OpenHome, ReportingHome, as_set
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource
 from reporting_dags.reports.catalog import all_reports
 
@@ -50,7 +50,7 @@ class TimeOfSandbox:
         time.sleep(max(0.0, seconds))
 
 
-def bring_home(opened: OpenHome, report: Report[Any], days: list[date]) -> dict[str, Any]:
+def bring_home(opened: OpenHome, report: Report, days: list[date]) -> dict[str, Any]:
     """How each day ended, and every line said."""
     clock = TimeOfSandbox(os.environ["DT_BASE_URL"])
     outcomes: dict[str, str] = {}

@@ -28,7 +28,7 @@ class Racer:
 
     process: "subprocess.Popen[str]"
 
-    def go(self, report: Report[Any], *days: date) -> None:
+    def go(self, report: Report, *days: date) -> None:
         """Begin to bring `days` home."""
         assert self.process.stdin
         task = {"report": report.key, "days": [day.isoformat() for day in days]}
@@ -104,7 +104,7 @@ class Reader:
 
 
 @contextmanager
-def reading(place: Place, report: Report[Any], day: date) -> Generator[Reader]:
+def reading(place: Place, report: Report, day: date) -> Generator[Reader]:
     """A reader of `day`; it does not outlive the block."""
     command = ["-m", "reporting_dags_tests.torture.reader", str(place.data), report.key, day.isoformat()]
     with _running(place, command, {}) as process:

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reporting_dags.jobs.database import open_database
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.landing.store import open_store
+from reporting_dags.jobs.ledger.database import open_database
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings

@@ -11,9 +11,8 @@ import threading
 from collections import Counter
 from datetime import date
 from pathlib import Path
-from typing import Any
 
-from reporting_dags.landing.store import open_store
+from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.report import Report
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags_tests.truth import Row, landed_rows
@@ -27,7 +26,7 @@ def digest(rows: Counter[Row]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def look(root: Path, report: Report[Any], day: date) -> str:
+def look(root: Path, report: Report, day: date) -> str:
     """What lies there at this moment."""
     try:
         found = sorted(path.relative_to(root).as_posix() for path in (root / report.key).glob("**/*.parquet"))

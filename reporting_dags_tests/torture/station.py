@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from unittest import mock
 
 import dagster as dg
 
-from reporting_dags.jobs.pull import pull
+from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration import home
+from reporting_dags.orchestration import storage as home
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import running_sandbox
@@ -65,7 +64,7 @@ def new_place(**variables: str) -> Generator[Place]:
         yield place
 
 
-def newest_days(count: int, report: Report[Any] = EVENT) -> list[date]:
+def newest_days(count: int, report: Report = EVENT) -> list[date]:
     """The newest days that are out, oldest first."""
     newest = report.calendar.newest(datetime.now(UTC))
     return [newest - n * ONE_DAY for n in reversed(range(count))]
@@ -77,7 +76,7 @@ def bring(
     *,
     clock: Clock | None = None,
     patience: float = 2,
-    report: Report[Any] = EVENT,
+    report: Report = EVENT,
 ) -> Ended:
     """Bring `days` home in this process, waiting `patience` seconds for the ledger."""
     clock = clock or SystemClock()

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from reporting_dags.model.report import Report
 from reporting_dags.reports.dt_offer_wall import EVENT
@@ -29,7 +28,7 @@ from reporting_dags_tests.torture.place import Place, kill, materialize
 from reporting_dags_tests.torture.row import Losses, Row
 from reporting_dags_tests.torture.victim import KILLED, VARIABLE
 
-REPORTS: tuple[Report[Any], ...] = (EVENT, OFFER_PERFORMANCE)
+REPORTS: tuple[Report, ...] = (EVENT, OFFER_PERFORMANCE)
 """A job behind a signed address that only its first answer tells, and one that is found again by its parameters."""
 LISTED = CONVERSIONS
 """A job whose id only its first answer tells, but that the provider lists: it is found again all the same."""
@@ -101,7 +100,7 @@ def rows() -> Iterator[Row]:
             yield one.result()
 
 
-def killed_at(report: Report[Any], step: Step) -> Row:
+def killed_at(report: Report, step: Step) -> Row:
     """One run killed at `step`, and the same command once more."""
     with running_sandbox(seed=7) as sandbox, TemporaryDirectory(prefix="torture_step_") as folder:
         sandbox.settings.change("dt", fill_polls=2)
@@ -110,7 +109,7 @@ def killed_at(report: Report[Any], step: Step) -> Row:
         return _killed_at(Place(folder=Path(folder), sandbox=sandbox), report, step)
 
 
-def _killed_at(place: Place, report: Report[Any], step: Step) -> Row:
+def _killed_at(place: Place, report: Report, step: Step) -> Row:
     fault = f"{report.provider}: killed {step.fault}"
     days = newest_days(report, DAYS)
     command = materialize(report, days[0], days[-1])

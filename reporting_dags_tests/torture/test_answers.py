@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from reporting_dags.providers.redaction import Redactor
+from reporting_dags.providers.http.redaction import Redactor
 from reporting_dags_tests.torture.answers import Theatre, cases, theatre
 from reporting_dags_tests.torture.answers_stage import Case
 from reporting_dags_tests.torture.answers_targets import MINTEGRAL, OFFER_WALL

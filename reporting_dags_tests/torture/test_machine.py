@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting_dags.jobs.database import open_database
+from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags_tests.torture import disks, ledgers, signals
 from reporting_dags_tests.torture.postgres import running_postgres
 from reporting_dags_tests.torture.row import held

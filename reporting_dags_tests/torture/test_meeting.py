@@ -2,7 +2,7 @@
 
 import pytest
 
-from reporting_dags.jobs.sessions import SETTINGS
+from reporting_dags.jobs.ledger.postgres import SETTINGS
 from reporting_dags_tests.pooler import PGBOUNCER
 from reporting_dags_tests.torture import meeting, power
 from reporting_dags_tests.torture.postgres import running_postgres

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags_tests.torture.row import Losses, Row, Section, numbers
 from reporting_dags_tests.torture.sections import rows_of, sections, whole
 

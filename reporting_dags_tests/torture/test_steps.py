@@ -1,7 +1,5 @@
 """A run that is really killed, at the steps that no test inside one process can show."""
 
-from typing import Any
-
 import pytest
 
 from reporting_dags.model.report import Report
@@ -25,7 +23,7 @@ CASES = [(report, at) for report in (*REPORTS, LISTED) for at in _SHORT[report.p
 
 
 @pytest.mark.parametrize(("report", "at"), [pytest.param(*case, id=f"{case[0].provider}-{case[1]}") for case in CASES])
-def test_the_next_run_makes_good_what_a_kill_left(report: Report[Any], at: str) -> None:
+def test_the_next_run_makes_good_what_a_kill_left(report: Report, at: str) -> None:
     (step,) = [step for step in STEPS if step.at == at]
     (row,) = held([killed_at(report, step)])
     assert row.extra == row.allowed, "a job whose handle was never saved is asked for again, and no other"

@@ -16,14 +16,14 @@ from typing import Any
 import dagster as dg
 
 import reporting_dags.definitions as definitions
-import reporting_dags.landing.decode as decode
-import reporting_dags.landing.land as land
+import reporting_dags.landing.parsing.decode as decode
+import reporting_dags.landing.writing.land as land
 import reporting_dags.orchestration.assets as assets
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.owners import FileOwners
-from reporting_dags.landing.dayfiles import DayFile
-from reporting_dags.landing.local import LocalStore
-from reporting_dags.landing.spool import Spool
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.liveness import FileOwners
+from reporting_dags.landing.storage.local_store import LocalStore
+from reporting_dags.landing.storage.spool import Spool
+from reporting_dags.landing.writing.day_files import DayFile
 from reporting_dags.providers.api import Provider
 
 VARIABLE = "TORTURE_KILL"

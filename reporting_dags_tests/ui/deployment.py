@@ -17,7 +17,7 @@ import requests
 from dotenv import set_key
 
 from reporting_dags.local import sandbox_accounts
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.sandbox.server import Sandbox
 
 _PATIENCE_SECONDS = 90.0

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page
 
 from reporting_dags.demo import DAYS
-from reporting_dags.orchestration.home import PROJECT
+from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.reports.network import NETWORK

@@ -6,11 +6,11 @@ from threading import Lock
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
-from reporting_dags.providers.answer import Answer, fields
 from reporting_dags.providers.digital_turbine.errors import SUPPORT, code_of, refusal
-from reporting_dags.providers.http import Http
-from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
-from reporting_dags.providers.words import words
+from reporting_dags.providers.http.client import Http
+from reporting_dags.providers.http.error_text import words
+from reporting_dags.providers.http.errors import LATER, RateLimited, Unavailable
+from reporting_dags.providers.http.response import Answer, fields
 
 _MARGIN = timedelta(seconds=60)
 _USUAL_SECONDS = 3600

@@ -5,21 +5,20 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import Answer, fields
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
 from reporting_dags.providers.digital_turbine.auth import Session
 from reporting_dags.providers.digital_turbine.errors import SUPPORT, refusal
 from reporting_dags.providers.digital_turbine.files import ReportFiles, expiry
-from reporting_dags.providers.download import AllowedOrigins, Downloads
-from reporting_dags.providers.http import Http
-from reporting_dags.providers.limits import Limits
-from reporting_dags.providers.redaction import Redactor
-from reporting_dags.providers.words import spoken
+from reporting_dags.providers.http.client import Http
+from reporting_dags.providers.http.download import AllowedOrigins, Downloads
+from reporting_dags.providers.http.error_text import spoken
+from reporting_dags.providers.http.limits import Limits
+from reporting_dags.providers.http.redaction import Redactor
+from reporting_dags.providers.http.response import Answer, fields
 
 BASE_URL = "https://reporting.fyber.com"
 FILE_HOSTS = (".amazonaws.com",)
@@ -79,10 +78,10 @@ class DigitalTurbine(Provider):
         )
 
     @abstractmethod
-    def question(self, report: Report[Any], request: Request) -> tuple[str, object]:
+    def question(self, report: Report, request: Request) -> tuple[str, object]:
         """Path and JSON body of the call that asks for a report."""
 
-    def submit(self, report: Report[Any], request: Request, meter: Meter) -> Handle:
+    def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """POST the query; returns the request's id and the signed address of its file (DT4).
 
         Raises:
@@ -108,12 +107,12 @@ class DigitalTurbine(Provider):
         request_id = "".join(character for character in str(told.get("id") or "") if character.isprintable())
         return Handle(id=request_id[:200], url=url, expires_at=expiry(url, submitted_at=self._clock.now()))
 
-    def poll(self, report: Report[Any], request: Request, handle: Handle) -> Pending | Ready:
+    def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
         """Look whether the file is filled (DT6, UL5)."""
         return self._files.poll(handle)
 
     def download(
-        self, report: Report[Any], request: Request, handle: Handle, meter: Meter
+        self, report: Report, request: Request, handle: Handle, meter: Meter
     ) -> AbstractContextManager[Iterator[bytes]]:
         """The bytes of the file."""
         return self._files.download(handle)

@@ -1,10 +1,10 @@
 """Digital Turbine's documented error codes (DT2, DT3, OW6) as typed errors, each with what to do about it."""
 
 from reporting_dags.model.errors import Denied, Failed, ReportingError
-from reporting_dags.providers.answer import Answer, fields
-from reporting_dags.providers.redaction import Redactor
-from reporting_dags.providers.trouble import LATER, Unavailable
-from reporting_dags.providers.words import spoken, words
+from reporting_dags.providers.http.error_text import spoken, words
+from reporting_dags.providers.http.errors import LATER, Unavailable
+from reporting_dags.providers.http.redaction import Redactor
+from reporting_dags.providers.http.response import Answer, fields
 
 
 class UnsupportedGrantType(Failed):

@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Expired, Failed, NotReady
 from reporting_dags.providers.api import Handle, Pending, Ready
-from reporting_dags.providers.body import Body
-from reporting_dags.providers.download import Downloads
-from reporting_dags.providers.redaction import Redactor
-from reporting_dags.providers.trouble import LATER, Unavailable
-from reporting_dags.providers.words import opening, words
+from reporting_dags.providers.http.download import Downloads
+from reporting_dags.providers.http.error_text import opening, words
+from reporting_dags.providers.http.errors import LATER, Unavailable
+from reporting_dags.providers.http.redaction import Redactor
+from reporting_dags.providers.http.stream import Body
 
 LIFETIME = timedelta(hours=3)
 _PAGE = "a web page stands in place of the report file"

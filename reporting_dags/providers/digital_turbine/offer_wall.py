@@ -7,9 +7,9 @@ from reporting_dags.model.errors import Denied
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Quota, Request
 from reporting_dags.providers.digital_turbine.client import DigitalTurbine
-from reporting_dags.providers.digital_turbine.offer_wall_report import PROVIDER, OfferWallQuery
-from reporting_dags.providers.limits import USUAL, Limits
-from reporting_dags.providers.trouble import RateLimited
+from reporting_dags.providers.digital_turbine.offer_wall_report import PROVIDER
+from reporting_dags.providers.http.errors import RateLimited
+from reporting_dags.providers.http.limits import USUAL, Limits
 
 KEPT = 10
 """Queries a day for the newest day: one a report, sent again once (DT5), and some room for reports of your own."""
@@ -56,11 +56,11 @@ class OfferWall(DigitalTurbine):
         """Its queries (OW4)."""
         return (self.quota,)
 
-    def question(self, report: Report[OfferWallQuery], request: Request) -> tuple[str, object]:
+    def question(self, report: Report, request: Request) -> tuple[str, object]:
         """One query covers a window (OW1)."""
         return "/api/v1/report/offerwall", report.query.body(request.window)
 
-    def submit(self, report: Report[OfferWallQuery], request: Request, meter: Meter) -> Handle:
+    def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """As `DigitalTurbine`; a 429 means that the quota is spent (OW6)."""
         try:
             return super().submit(report, request, meter)

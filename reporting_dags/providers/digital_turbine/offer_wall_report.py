@@ -98,7 +98,7 @@ def offer_wall_report(
     published_after: timedelta = timedelta(hours=12),
     description: str = "",
     none_texts: tuple[str, ...] = (),
-) -> Report[OfferWallQuery]:
+) -> Report:
     """Declare an Offer Wall report.
 
     Args:

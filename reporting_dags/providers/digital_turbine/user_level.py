@@ -9,8 +9,8 @@ from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Quota, Request
 from reporting_dags.providers.digital_turbine.client import DigitalTurbine
 from reporting_dags.providers.digital_turbine.errors import Forbidden, InvalidQuery
-from reporting_dags.providers.digital_turbine.user_level_report import APP, PROVIDER, UserLevelQuery
-from reporting_dags.providers.limits import USUAL, Limits
+from reporting_dags.providers.digital_turbine.user_level_report import APP, PROVIDER
+from reporting_dags.providers.http.limits import USUAL, Limits
 
 _ENABLING = (
     "The API is off for an app until the Account Manager at Digital Turbine enables it: "
@@ -46,7 +46,7 @@ class UserLevel(DigitalTurbine):
         )
         self._apps = apps
 
-    def parts(self, report: Report[UserLevelQuery]) -> tuple[str, ...]:
+    def parts(self, report: Report) -> tuple[str, ...]:
         """The apps: a day is whole when the file of every one of them is there (UL1)."""
         return self._apps
 
@@ -54,12 +54,12 @@ class UserLevel(DigitalTurbine):
         """The app that a file is about: it may lack the column, or leave it empty for masked users (UL4)."""
         return {APP: request.part}
 
-    def question(self, report: Report[UserLevelQuery], request: Request) -> tuple[str, object]:
+    def question(self, report: Report, request: Request) -> tuple[str, object]:
         """One app and one day (UL1)."""
         body = {"date": request.window.first.isoformat(), "appId": request.part}
         return "/api/v1/report/user-level-data", body
 
-    def submit(self, report: Report[UserLevelQuery], request: Request, meter: Meter) -> Handle:
+    def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """As `DigitalTurbine`; a refusal names the app, which may not be enabled for this API (UL3)."""
         try:
             return super().submit(report, request, meter)

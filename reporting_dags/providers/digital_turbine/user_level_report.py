@@ -62,7 +62,7 @@ def user_level_report(
     published_after: timedelta = timedelta(hours=12),
     description: str = "",
     none_texts: tuple[str, ...] = (),
-) -> Report[UserLevelQuery]:
+) -> Report:
     """Declare a User Level report.
 
     Args:

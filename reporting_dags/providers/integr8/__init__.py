@@ -1,0 +1,1 @@
+"""Integr8: logs by the Download Center or by report tables, and entity lists."""

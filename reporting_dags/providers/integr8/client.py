@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.report import Report
@@ -20,12 +19,12 @@ from reporting_dags.providers.api import (
     Request,
     unpaced,
 )
-from reporting_dags.providers.download import AllowedOrigins, Downloads
+from reporting_dags.providers.http.download import AllowedOrigins, Downloads
+from reporting_dags.providers.http.limits import USUAL, Limits
 from reporting_dags.providers.integr8.exports import KEPT, Exports, described, pieces
 from reporting_dags.providers.integr8.pages import Pages
 from reporting_dags.providers.integr8.report import CountQuery, ExportQuery, ListQuery, Query, TableQuery
 from reporting_dags.providers.integr8.session import NAME, Paths, Session
-from reporting_dags.providers.limits import USUAL, Limits
 
 BASE_URL = "https://api.app.integr8.co/api/v2"
 FILE_HOSTS = (".amazonaws.com", ".storage.googleapis.com")
@@ -96,7 +95,7 @@ class Integr8(Provider):
         """Its requests (IN10)."""
         return (self._session.rate,)
 
-    def halves(self, report: Report[Query], request: Request) -> tuple[Request, ...]:
+    def halves(self, report: Report, request: Request) -> tuple[Request, ...]:
         """Fewer days, and of a single day its halves (IN7)."""
         return super().halves(report, request) or pieces(request)
 
@@ -104,33 +103,34 @@ class Integr8(Provider):
         """Days, or for a part of one its local times."""
         return described(request)
 
-    def find(self, report: Report[Query], request: Request) -> Handle | None:
+    def find(self, report: Report, request: Request) -> Handle | None:
         """An export whose id was lost, in the list of exports (IN5)."""
-        return self._exports.find(_of(report), request) if isinstance(report.query, ExportQuery) else None
+        return self._exports.find(report, request) if isinstance(report.query, ExportQuery) else None
 
-    def submit(self, report: Report[Query], request: Request, meter: Meter) -> Handle:
+    def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """Ask for an export; tables and lists need no asking."""
         if isinstance(report.query, ExportQuery):
-            return self._exports.submit(_of(report), request, meter)
+            return self._exports.submit(report, request, meter)
         return Handle()
 
-    def poll(self, report: Report[Query], request: Request, handle: Handle) -> Pending | Ready:
+    def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
         """How far an export is; tables and lists are ready."""
         return self._exports.poll(request, handle) if isinstance(report.query, ExportQuery) else Ready()
 
     def download(
-        self, report: Report[Query], request: Request, handle: Handle, meter: Meter
+        self, report: Report, request: Request, handle: Handle, meter: Meter
     ) -> AbstractContextManager[Iterator[bytes]]:
         """The bytes of an export, or the pages of a table or list one after another."""
-        match report.query:
+        query: Query = report.query
+        match query:
             case ExportQuery():
                 return self._exports.download(handle)
             case CountQuery():
-                return self._pages.counts(_of(report), request, meter)
+                return self._pages.counts(report, request, meter)
             case TableQuery():
-                return self._pages.table(_of(report), request, meter)
+                return self._pages.table(report, request, meter)
             case ListQuery():
-                return self._pages.entities(_of(report), meter)
+                return self._pages.entities(report, meter)
 
     @property
     def ahead(self) -> timedelta:
@@ -141,8 +141,3 @@ class Integr8(Provider):
         """Close the connections."""
         self._session.close()
         self._downloads.close()
-
-
-def _of(report: Report[Query]) -> Report[Any]:
-    """The report as one whose query has been looked at."""
-    return report

@@ -6,14 +6,13 @@ from datetime import datetime, time, timedelta
 
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial, Truncated
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import Answer, count_in, fields
 from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
-from reporting_dags.providers.download import Astray, Downloads
-from reporting_dags.providers.integr8.found import ENDED_BADLY, bears, id_of, marked
-from reporting_dags.providers.integr8.report import ExportQuery
+from reporting_dags.providers.http.download import Astray, Downloads
+from reporting_dags.providers.http.error_text import opening, words
+from reporting_dags.providers.http.errors import LATER, RateLimited, Unavailable
+from reporting_dags.providers.http.response import Answer, count_in, fields
+from reporting_dags.providers.integr8.export_lookup import ENDED_BADLY, bears, id_of, marked
 from reporting_dags.providers.integr8.session import NAME, NotFound, Session, Unauthorized
-from reporting_dags.providers.trouble import LATER, RateLimited, Unavailable
-from reporting_dags.providers.words import opening, words
 
 KEPT = 4
 """Exports a day for the newest day: one for each log."""
@@ -32,7 +31,7 @@ class Exports:
         self._downloads = downloads
         self.quota = Quota(api="integr8 exports", per_day=10, kept=kept)
 
-    def submit(self, report: Report[ExportQuery], request: Request, meter: Meter) -> Handle:
+    def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """Ask for an export; its id finds it again for 90 days (IN8).
 
         Raises:
@@ -70,7 +69,7 @@ class Exports:
             raise unknown
         return Handle(id=export)
 
-    def find(self, report: Report[ExportQuery], request: Request) -> Handle | None:
+    def find(self, report: Report, request: Request) -> Handle | None:
         """The export of the list that bears the mark of `request` (IN5); a list that may not be seen has none.
 
         Raises:

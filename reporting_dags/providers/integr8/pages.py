@@ -8,12 +8,12 @@ from typing import Any, cast
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Failed, Partial
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import count_in, fields
 from reporting_dags.providers.api import Meter, Quota, Request
+from reporting_dags.providers.http.errors import LATER
+from reporting_dags.providers.http.response import count_in, fields
 from reporting_dags.providers.integr8.exports import span
-from reporting_dags.providers.integr8.report import CountQuery, ListQuery, TableQuery
+from reporting_dags.providers.integr8.report import CountQuery
 from reporting_dags.providers.integr8.session import MOST_PAGES, NAME, PAGE_SIZE, Session
-from reporting_dags.providers.trouble import LATER
 
 PAGES = Quota(api="integr8 pages")
 
@@ -25,7 +25,7 @@ class Pages:
         self._session = session
 
     @contextmanager
-    def table(self, report: Report[TableQuery], request: Request, meter: Meter) -> Generator[Iterator[bytes]]:
+    def table(self, report: Report, request: Request, meter: Meter) -> Generator[Iterator[bytes]]:
         """Every page of a report table, newest rows first.
 
         Raises:
@@ -75,7 +75,7 @@ class Pages:
         raise Failed(f"{NAME}'s {table} has more than {MOST_PAGES} pages: use an export")
 
     @contextmanager
-    def counts(self, report: Report[CountQuery], request: Request, meter: Meter) -> Generator[Iterator[bytes]]:
+    def counts(self, report: Report, request: Request, meter: Meter) -> Generator[Iterator[bytes]]:
         """How many rows each day of a report table has, as a table of our own: `Date,rows` (IN3)."""
         yield self._counted(report.query, request, meter)
 
@@ -103,7 +103,7 @@ class Pages:
             yield f"{day},{count}\n".encode()
 
     @contextmanager
-    def entities(self, report: Report[ListQuery], meter: Meter) -> Generator[Iterator[bytes]]:
+    def entities(self, report: Report, meter: Meter) -> Generator[Iterator[bytes]]:
         """Every page of an entity list."""
         path = getattr(self._session.paths, report.query.entity)
         yield (answer.body + b"\n" for answer, _ in self._session.pages(path, before=lambda: meter(PAGES)))

@@ -109,7 +109,7 @@ def integr8_log(
     time_forms: tuple[TimeForm, ...] = (TimeForm.TEXT,),
     description: str = "",
     none_texts: tuple[str, ...] = (),
-) -> Report[Query]:
+) -> Report:
     """Declare a log.
 
     Args:
@@ -154,7 +154,7 @@ def integr8_log(
     text = DelimitedText(multiline=True, ignored=NO_EXTRA_PARAMETERS)
     unwanted = tuple(field for field in documented if field not in headers)
     pages = JsonRows(rows="data.data", count="data.count", sparse=True, ignored=unwanted)
-    report: Report[Query] = Report(
+    report: Report = Report(
         provider=PROVIDER,
         name=name,
         query=query,
@@ -187,7 +187,7 @@ def _column(field: str | Column, log: str, time_forms: tuple[TimeForm, ...]) -> 
 
 def integr8_list(
     *, name: str, fields: Mapping[str, str], description: str = "", none_texts: tuple[str, ...] = ()
-) -> Report[Query]:
+) -> Report:
     """Declare the newest snapshot of an entity list: `name` is the entity, `fields` its columns (IN2, IN11).
 
     `none_texts` mean no value in columns that are no text.

@@ -9,13 +9,13 @@ from typing import cast
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError, SettingError
-from reporting_dags.providers.answer import Answer, count_in, fields
 from reporting_dags.providers.api import Pace, Rate
-from reporting_dags.providers.http import Http
-from reporting_dags.providers.limits import Limits
-from reporting_dags.providers.redaction import Redactor
-from reporting_dags.providers.trouble import LATER, Unavailable
-from reporting_dags.providers.words import spoken
+from reporting_dags.providers.http.client import Http
+from reporting_dags.providers.http.error_text import spoken
+from reporting_dags.providers.http.errors import LATER, Unavailable
+from reporting_dags.providers.http.limits import Limits
+from reporting_dags.providers.http.redaction import Redactor
+from reporting_dags.providers.http.response import Answer, count_in, fields
 
 NAME = "Integr8"
 REQUESTS_PER_MINUTE = 60

@@ -14,14 +14,13 @@ from typing import Any
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import count_in, fields, parsed
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
-from reporting_dags.providers.http import Http
-from reporting_dags.providers.limits import USUAL, Limits
-from reporting_dags.providers.mintegral.report import AdvancedPerformanceQuery
-from reporting_dags.providers.redaction import HIDDEN, Redactor
-from reporting_dags.providers.trouble import LATER, Unavailable
-from reporting_dags.providers.words import MOST_BYTES, opening, words
+from reporting_dags.providers.http.client import Http
+from reporting_dags.providers.http.error_text import MOST_BYTES, opening, words
+from reporting_dags.providers.http.errors import LATER, Unavailable
+from reporting_dags.providers.http.limits import USUAL, Limits
+from reporting_dags.providers.http.redaction import HIDDEN, Redactor
+from reporting_dags.providers.http.response import count_in, fields, parsed
 
 NAME = "Mintegral"
 BASE_URL = "https://ss-api.mintegral.com"
@@ -89,7 +88,7 @@ class AdvancedPerformance(Provider):
             in_flight=4,
         )
 
-    def submit(self, report: Report[AdvancedPerformanceQuery], request: Request, meter: Meter) -> Handle:
+    def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """Ask for the report to be made (type 1); one that is there already is found again (MT2).
 
         Raises:
@@ -101,7 +100,7 @@ class AdvancedPerformance(Provider):
         self._state(report, request)
         return Handle()
 
-    def poll(self, report: Report[AdvancedPerformanceQuery], request: Request, handle: Handle) -> Pending | Ready:
+    def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
         """Ask how far the report is (type 1).
 
         Raises:
@@ -123,9 +122,7 @@ class AdvancedPerformance(Provider):
         return Ready()
 
     @contextmanager
-    def download(
-        self, report: Report[AdvancedPerformanceQuery], request: Request, handle: Handle, meter: Meter
-    ) -> Generator[Iterator[bytes]]:
+    def download(self, report: Report, request: Request, handle: Handle, meter: Meter) -> Generator[Iterator[bytes]]:
         """The bytes of the report (type 2); errors come as JSON in its place, with status 200 (MT3, MT8).
 
         Raises:
@@ -159,7 +156,7 @@ class AdvancedPerformance(Provider):
         timestamp = str(int(self._clock.now().timestamp()))
         return {"access-key": self._access_key, "timestamp": timestamp, "token": token(self._api_key, timestamp)}
 
-    def _state(self, report: Report[AdvancedPerformanceQuery], request: Request) -> Pending | Mapping[str, Any]:
+    def _state(self, report: Report, request: Request) -> Pending | Mapping[str, Any]:
         """The answer with code 200, or that the report is still being made (MT2)."""
         params = {**report.query.params(request.window), "type": "1"}
         answer = self._http.call("GET", PATH, headers=self._signed, params=params)

@@ -93,7 +93,7 @@ def advanced_performance_report(
     time_forms: tuple[TimeForm, ...] = TIME_FORMS,
     description: str = "",
     none_texts: tuple[str, ...] = (),
-) -> Report[AdvancedPerformanceQuery]:
+) -> Report:
     """Declare an Advanced Performance report.
 
     Args:

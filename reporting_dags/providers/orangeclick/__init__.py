@@ -1,0 +1,1 @@
+"""OrangeClickMedia: one synchronous query for each window."""

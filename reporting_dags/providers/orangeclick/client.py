@@ -12,7 +12,6 @@ from typing import Any
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, ReportingError
 from reporting_dags.model.report import Report
-from reporting_dags.providers.answer import fields, parsed
 from reporting_dags.providers.api import (
     Handle,
     JobPolicy,
@@ -26,13 +25,13 @@ from reporting_dags.providers.api import (
     Request,
     unpaced,
 )
-from reporting_dags.providers.body import Body
-from reporting_dags.providers.http import Http
-from reporting_dags.providers.limits import USUAL, Limits
-from reporting_dags.providers.orangeclick.report import OrangeClickQuery
-from reporting_dags.providers.redaction import Redactor
-from reporting_dags.providers.trouble import LATER
-from reporting_dags.providers.words import MOST_BYTES, opening, words
+from reporting_dags.providers.http.client import Http
+from reporting_dags.providers.http.error_text import MOST_BYTES, opening, words
+from reporting_dags.providers.http.errors import LATER
+from reporting_dags.providers.http.limits import USUAL, Limits
+from reporting_dags.providers.http.redaction import Redactor
+from reporting_dags.providers.http.response import fields, parsed
+from reporting_dags.providers.http.stream import Body
 
 NAME = "OrangeClickMedia"
 BASE_URL = "https://app.orangeclickmedia.com/api/v1"
@@ -86,7 +85,7 @@ class OrangeClick(Provider):
         }
         self.policy = JobPolicy(first_poll=first_poll, longest_poll=first_poll, timeout=timeout)
 
-    def claims(self, report: Report[OrangeClickQuery], request: Request) -> Mapping[str, str]:
+    def claims(self, report: Report, request: Request) -> Mapping[str, str]:
         """What was asked for, as the answer repeats it (OC5)."""
         return {
             "status": "success",
@@ -95,18 +94,16 @@ class OrangeClick(Provider):
             "meta.currency": report.query.currency,
         }
 
-    def submit(self, report: Report[OrangeClickQuery], request: Request, meter: Meter) -> Handle:
+    def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """Nothing to do: the answer comes with the download."""
         return Handle()
 
-    def poll(self, report: Report[OrangeClickQuery], request: Request, handle: Handle) -> Pending | Ready:
+    def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
         """Ready at once."""
         return Ready()
 
     @contextmanager
-    def download(
-        self, report: Report[OrangeClickQuery], request: Request, handle: Handle, meter: Meter
-    ) -> Generator[Iterator[bytes]]:
+    def download(self, report: Report, request: Request, handle: Handle, meter: Meter) -> Generator[Iterator[bytes]]:
         """POST the query and read its answer.
 
         Raises:

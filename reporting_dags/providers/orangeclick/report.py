@@ -148,7 +148,7 @@ def orangeclick_report(
     published_after: timedelta = timedelta(hours=6),
     description: str = "",
     none_texts: tuple[str, ...] = (),
-) -> Report[OrangeClickQuery]:
+) -> Report:
     """Declare an OrangeClickMedia report.
 
     Args:

@@ -7,22 +7,22 @@ from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from reporting_dags.jobs import tables
-from reporting_dags.jobs.bench import Bench
-from reporting_dags.jobs.due import Due, carried, due, known, paused
-from reporting_dags.jobs.job import JobState, Known
-from reporting_dags.jobs.ledger import Ledger
-from reporting_dags.jobs.look import Looked, look
-from reporting_dags.jobs.planner import plan
-from reporting_dags.jobs.pull import pull
-from reporting_dags.jobs.replay import replay
-from reporting_dags.jobs.result import DayResult
-from reporting_dags.jobs.turns import by_schedule, by_sensor
-from reporting_dags.landing.store import raw_key
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.report_state import known
+from reporting_dags.jobs.planning.due import Due, carried, due, paused
+from reporting_dags.jobs.planning.policy import by_schedule, by_sensor
+from reporting_dags.jobs.planning.windows import plan
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.probe import Looked, look
+from reporting_dags.jobs.pulling.pull import pull
+from reporting_dags.jobs.pulling.replay import replay
+from reporting_dags.jobs.pulling.result import DayResult
+from reporting_dags.jobs.records import JobState, Known
+from reporting_dags.landing.storage.store import raw_key
 from reporting_dags.model.days import Window, stretches
 from reporting_dags.model.report import Report
 from reporting_dags_tests.jobs.scripted import HandClock
@@ -61,7 +61,7 @@ class JobRow:
 class Engine:
     """One ledger, one data root and one raw store, and the runs and ticks that use them."""
 
-    def __init__(self, report: Report[Any], clock: HandClock, steps: Steps) -> None:
+    def __init__(self, report: Report, clock: HandClock, steps: Steps) -> None:
         fast = Path("/dev/shm")  # a file system in memory, where there is one
         self.folder = Path(tempfile.mkdtemp(prefix="states-", dir=fast if fast.is_dir() else None))
         self.report = report
@@ -114,7 +114,7 @@ class Engine:
     def due(self, facts: Known | None = None) -> list[Due]:
         """The due days among those of the model."""
         facts = facts or self.known()
-        found = due(self.report, facts, since=DAYS[0], data=self.data, now=self.clock.now())
+        found = due(self.report, facts, since=DAYS[0], sizes=self.data.sizes(self.report.key), now=self.clock.now())
         return [one for one in found if one.day in DAYS]
 
     def scheduled(self) -> list[list[date]]:

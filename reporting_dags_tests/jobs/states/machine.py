@@ -10,8 +10,8 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from reporting_dags.jobs.job import JobState
-from reporting_dags.jobs.result import DayResult
+from reporting_dags.jobs.pulling.result import DayResult
+from reporting_dags.jobs.records import JobState
 from reporting_dags.model.errors import LostClaim, StorageError
 from reporting_dags_tests.jobs.scripted import HandClock
 from reporting_dags_tests.jobs.states.engine import Engine

@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from reporting_dags.jobs.job import JobState
-from reporting_dags.jobs.look import Looked
-from reporting_dags.jobs.planner import plan
-from reporting_dags.jobs.result import DayResult
+from reporting_dags.jobs.planning.windows import plan
+from reporting_dags.jobs.pulling.probe import Looked
+from reporting_dags.jobs.pulling.result import DayResult
+from reporting_dags.jobs.records import JobState
 from reporting_dags.model.outcome import Outcome
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.jobs.states.engine import Engine, JobRow, Landed, failed_at

@@ -5,7 +5,6 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from reporting_dags.model.column import day, identity, integer
 from reporting_dags.model.days import ONE_DAY, Calendar
@@ -27,7 +26,7 @@ SERVES = timedelta(hours=6)
 Row = tuple[str, int]
 
 
-def report_of(*, window_days: int, reach_days: int) -> Report[str]:
+def report_of(*, window_days: int, reach_days: int) -> Report:
     """A small report: each row names its account, and the version of its day."""
     return Report(
         provider="network",
@@ -138,12 +137,12 @@ class ProviderInMemory(Provider):
     def quotas(self) -> tuple[Quota, ...]:
         return (QUOTA,)
 
-    def find(self, report: Report[Any], request: Request) -> Handle | None:
+    def find(self, report: Report, request: Request) -> Handle | None:
         self._steps.reach("before provider.find")
         found = [one for one in self.world.answers.values() if one.request.mark == request.mark]
         return _handle(found[0]) if found else None
 
-    def submit(self, report: Report[Any], request: Request, meter: Meter) -> Handle:
+    def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         meter(QUOTA)
         self._steps.reach("before provider.submit")
         behavior, now, world = self.world.behavior, self.world.clock.now(), self.world
@@ -167,7 +166,7 @@ class ProviderInMemory(Provider):
         self._steps.reach("after provider.submit")
         return _handle(answer)
 
-    def poll(self, report: Report[Any], request: Request, handle: Handle) -> Pending | Ready:
+    def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
         assert handle.url, "a handle without an address finds nothing"
         self._steps.reach("before provider.poll")
         answer, now = self.world.answers[handle.id], self.world.clock.now()
@@ -181,9 +180,7 @@ class ProviderInMemory(Provider):
         return Ready(expected_rows=sum(map(len, answer.rows.values())), tag=tag)
 
     @contextmanager
-    def download(
-        self, report: Report[Any], request: Request, handle: Handle, meter: Meter
-    ) -> Generator[Iterator[bytes]]:
+    def download(self, report: Report, request: Request, handle: Handle, meter: Meter) -> Generator[Iterator[bytes]]:
         assert handle.url, "a handle without an address finds nothing"
         self._steps.reach("before provider.download")
         yield iter([self.world.answers[handle.id].content])

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import StaticPool
 
-from reporting_dags.jobs.database import Database
-from reporting_dags.landing.local import LocalStore
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.landing.storage.local_store import LocalStore
 from reporting_dags.model.errors import StorageError
 
 T = TypeVar("T")

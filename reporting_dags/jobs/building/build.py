@@ -1,0 +1,323 @@
+"""Building a day of `network/daily` from what has landed, and knowing which days are to be built (again).
+
+The ledger notes from which versions of its sources a day was built. A day is due when they are others now, whoever
+landed them and however close together; so nothing depends on having seen an event.
+"""
+
+import functools
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reporting_dags.jobs.ledger.builds import Build
+from reporting_dags.jobs.ledger.entity_history import KnownCurrencies, Period, catch_up
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.verification.verify import noted
+from reporting_dags.landing.compute.hashing import fingerprint
+from reporting_dags.landing.compute.sums import Sums, total_of
+from reporting_dags.landing.reading.combine import Source, summed
+from reporting_dags.landing.reading.verify import read_back
+from reporting_dags.landing.storage.spool import sha256_of
+from reporting_dags.landing.storage.store import Store
+from reporting_dags.landing.storage.workspace import workspace
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.days import ONE_DAY, SNAPSHOT
+from reporting_dags.model.decimals import plain, total
+from reporting_dags.model.errors import DataError, NotReady, StorageError
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.report import Report
+
+_TRIES = 5
+_PAUSE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combination:
+    """What is built, and from what.
+
+    Attributes:
+        report: the table that is built.
+        sources: what each source gives to it.
+        currencies: the list that knows the `currency` of entities by `id`; None if there is none.
+    """
+
+    report: Report
+    sources: Sequence[Source]
+    currencies: Report | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A day that was built.
+
+    Attributes:
+        day: the partition.
+        rows: in the file.
+        fingerprint: the data version.
+        versions: the data version of each source that it holds.
+        no_currency: entity → figure → money whose currency nothing has ever told; amounts of 0 left out.
+    """
+
+    day: date
+    rows: int
+    fingerprint: str
+    versions: Mapping[str, str]
+    no_currency: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict[str, Mapping[str, Decimal]])
+
+
+def due(combination: Combination, *, since: date, ledger: Ledger) -> list[date]:
+    """The days from `since` on whose sources or currencies are others than those they were built from, oldest first."""
+    landed = ledger.versions([source.report.key for source in combination.sources], since=since)
+    built = ledger.days(combination.report.key)
+    builds = ledger.builds(combination.report.key)
+    list_version = _list_version(combination, ledger)
+    told = _periods_since(combination, builds.values(), ledger)
+    found: list[date] = []
+    for day, versions in sorted(landed.items()):
+        facts, build = built.get(day), builds.get(day)
+        if facts is None or facts.version != _version(combination, versions):
+            found.append(day)
+        elif build is not None:
+            if build.broken_off or _other_currencies(combination, day, build, told):
+                found.append(day)
+        elif "" in facts.money.get("earnings", {}) and facts.raw_sha256 != list_version:
+            found.append(day)  # an earlier release built it, and did not note which entities had no currency
+    return found
+
+
+def _periods_since(combination: Combination, builds: Iterable[Build], ledger: Ledger) -> list[Period]:
+    """What the list of currencies has told since the oldest of `builds`."""
+    oldest = min((build.history for build in builds), default=None)
+    if combination.currencies is None or oldest is None:
+        return []
+    periods = ledger.periods(combination.currencies.key, after=oldest)
+    return [period for period in periods if period.currency is not None]
+
+
+def _other_currencies(combination: Combination, day: date, build: Build, told: Sequence[Period]) -> bool:
+    """Whether what was told since may give another currency to the day: of an entity without one, or at that time."""
+    calendars = {source.report.calendar for source in combination.sources if source.currency_is_of_entity}
+    ends = [calendar.begins_at(day + ONE_DAY) for calendar in calendars]
+    return any(
+        period.id > build.history and (period.entity in build.unknown or any(period.first_seen < end for end in ends))
+        for period in told
+    )
+
+
+def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, clock: Clock) -> Built:
+    """Build one day from the sources that have landed, and put it in place.
+
+    Raises:
+        NotReady: none has landed, or the sources do not come to rest.
+        DataError: a source cannot be read, or is not what the ledger noted of it.
+        StorageError: the store or the ledger refuses.
+    """
+    keys = [source.report.key for source in combination.sources]
+    trouble: DataError | NotReady = NotReady(f"the sources of {day} change faster than they can be read")
+    for attempt in range(_TRIES):
+        if attempt:
+            clock.sleep(_PAUSE.total_seconds())
+        versions = ledger.versions(keys, since=day, until=day).get(day, {})
+        if not versions:
+            raise NotReady("none of its sources has landed", advice="Materialize them first.")
+        currencies = _currencies(combination, ledger, data)
+        table = _table(combination, day, versions, data, currencies, clock)
+        wrong = _wrong(combination, table, day, ledger)
+        if wrong:
+            # A source that has been put in place, and not noted yet, looks so too: hence another try.
+            reports = [source.report for source in combination.sources if source.report.key in wrong]
+            advice = _landing_again(reports, day, clock)
+            trouble = DataError("; ".join(told for each in wrong.values() for told in each), advice=advice)
+            continue
+        with workspace(data) as folder:
+            path = folder / f"{day}.part"
+            pq.write_table(table, path, compression="zstd")
+            facts = _facts(combination, day, table, versions, _list_version(combination, ledger), clock, path)
+            publish = functools.partial(data.put, path, combination.report.file(day))
+            key = combination.report.key
+            number = ledger.begin_build(key, day)
+            noted = Build(currencies.newest, _unknown(combination, table), number)
+            if ledger.combined(key, facts, sources=versions, publish=publish, build=noted):
+                return Built(
+                    day=day,
+                    rows=table.num_rows,
+                    fingerprint=fingerprint(table),
+                    versions=versions,
+                    no_currency=_without_currency(table),
+                )
+    raise trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBuild:
+    """What a stored day turned out to hold.
+
+    Attributes:
+        rows: in the file.
+        sources: keys of the sources that it holds.
+        wrong: how it differs from what the ledger notes of it and of its sources, a line each.
+        no_currency: as of `Built`.
+        readable: whether it has the rows and columns of a built day; of one that has not, `wrong` alone is known.
+    """
+
+    rows: int
+    sources: Collection[str]
+    wrong: Sequence[str]
+    no_currency: Mapping[str, Mapping[str, Decimal]]
+    readable: bool = True
+
+
+def stored_build(combination: Combination, day: date, *, ledger: Ledger, data: Store) -> StoredBuild:
+    """Read a stored day, and compare it with its own row in the ledger and with those of its sources.
+
+    Raises:
+        StorageError: the store or the ledger refuses.
+    """
+    facts = ledger.days(combination.report.key)[day]
+    batches: list[pa.RecordBatch] = []
+    reading = read_back(combination.report, day, noted(facts), data, each=batches.append)
+    if reading.sums is None or not reading.declared:
+        wrong = reading.differences or ("it was built by another release",)
+        return StoredBuild(rows=reading.rows, sources=(), wrong=wrong, no_currency={}, readable=False)
+    table = pa.Table.from_batches(batches, schema=combination.report.schema)
+    wrong = list(reading.differences)
+    for texts in _wrong(combination, table, day, ledger).values():
+        wrong += texts
+    sources = ledger.versions([source.report.key for source in combination.sources], since=day, until=day)
+    return StoredBuild(
+        rows=table.num_rows,
+        sources=tuple(sources.get(day, {})),
+        wrong=wrong,
+        no_currency=_without_currency(table),
+    )
+
+
+def _table(
+    combination: Combination,
+    day: date,
+    versions: Mapping[str, str],
+    data: Store,
+    currencies: KnownCurrencies,
+    clock: Clock,
+) -> pa.Table:
+    tables: list[pa.Table] = []
+    for source in combination.sources:
+        if source.report.key not in versions:
+            continue
+        known = currencies.on(day, source.report.calendar) if source.currency_is_of_entity else {}
+        why = "its file is gone"
+        if data.exists(source.report.file(day)):
+            try:
+                tables.append(summed(source, day, data, schema=combination.report.schema, currencies=known))
+                continue
+            except KeyError as error:
+                why = f"its file is of an earlier form of the report, without the column {error.args[0]}"
+            except StorageError as error:
+                why = error.message
+            except (OSError, pa.ArrowException) as error:
+                why = f"its file is damaged ({type(error).__name__})"
+        advice = _landing_again([source.report], day, clock)
+        raise DataError(f"{source.report.key} {day} cannot be read: {why}", advice=advice)
+    return pa.concat_tables(tables)
+
+
+def _landing_again(reports: Sequence[Report], day: date, clock: Clock) -> str:
+    """What makes a day possible again whose sources `reports` cannot be used as they are."""
+    oldest = max(report.calendar.oldest(clock.now()) for report in reports)
+    keys = ", ".join(report.key for report in reports)
+    fix = f"Fix: materialize {keys} {day} again, with replay: true from the kept raw answer"
+    if day < oldest:
+        return f"{fix}, as the provider serves no day before {oldest}; or put the file back from a backup."
+    return f"{fix}, or without it from the provider."
+
+
+def _currencies(combination: Combination, ledger: Ledger, data: Store) -> KnownCurrencies:
+    if combination.currencies is None:
+        return KnownCurrencies()
+    return KnownCurrencies(catch_up(combination.currencies, ledger, data))
+
+
+def _unknown(combination: Combination, table: pa.Table) -> list[str]:
+    """The entities of `table` whose currency a list would have to tell, and none has."""
+    keys = [source.report.key for source in combination.sources if source.currency_is_of_entity]
+    theirs = pc.field("source_asset").isin(keys) & pc.field("currency").is_null()
+    return sorted({entity for entity in table.filter(theirs).column("entity").to_pylist() if entity})
+
+
+def _without_currency(table: pa.Table) -> dict[str, dict[str, Decimal]]:
+    """Entity → figure → money in no known currency, the largest first."""
+    found: dict[str, dict[str, Decimal]] = {}
+    figures = [field.name for field in table.schema if pa.types.is_decimal(field.type)]
+    for row in table.filter(pc.field("currency").is_null()).select(["entity", *figures]).to_pylist():
+        for figure in figures:
+            if row[figure]:
+                sums = found.setdefault(row["entity"] or "", {})
+                sums[figure] = total([sums.get(figure, Decimal()), row[figure]])
+    return dict(sorted(found.items(), key=lambda pair: max(map(Decimal.copy_abs, pair[1].values())), reverse=True))
+
+
+def _list_version(combination: Combination, ledger: Ledger) -> str:
+    if combination.currencies is None:
+        return ""
+    facts = ledger.days(combination.currencies.key).get(SNAPSHOT)
+    return facts.fingerprint if facts is not None else ""
+
+
+def _version(combination: Combination, versions: Mapping[str, str]) -> str:
+    told = f"{combination.report.version} {sorted(versions.items())}"
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def _wrong(combination: Combination, table: pa.Table, day: date, ledger: Ledger) -> dict[str, list[str]]:
+    """Source → money that is another than the ledger noted when it landed; rejected rows' money does not count."""
+    wrong: dict[str, list[str]] = {}
+    for source in combination.sources:
+        facts = ledger.days(source.report.key).get(day)
+        if facts is None or source.worthless is not None:
+            continue
+        names = {column.header: column.name for column in source.report.kept}
+        mine = table.filter(pc.field("source_asset") == source.report.key)
+        for figure, header in source.money.items():
+            noted = total(facts.money_sums.get(names[header], {}).values())
+            found = total_of(mine.column(figure))
+            if noted != found:
+                told = f"{source.report.key} {figure}: {plain(found)} of {plain(noted)}"
+                wrong.setdefault(source.report.key, []).append(told)
+    return wrong
+
+
+def _facts(
+    combination: Combination,
+    day: date,
+    table: pa.Table,
+    versions: Mapping[str, str],
+    list_version: str,
+    clock: Clock,
+    path: Path,
+) -> LandedFacts:
+    sums = Sums(combination.report)
+    for batch in table.to_batches():
+        sums.add(batch)
+    return LandedFacts(
+        day=day,
+        version=_version(combination, versions),
+        outcome=Outcome.DATA if table.num_rows else Outcome.EMPTY,
+        rows=table.num_rows,
+        size=path.stat().st_size,
+        sha256=sha256_of(path),
+        fingerprint=fingerprint(table),
+        raw_sha256=list_version,
+        money={
+            column: {currency: str(amount) for currency, amount in by.items()} for column, by in sums.money().items()
+        },
+        asked_at=clock.now(),
+        landed_at=clock.now(),
+    )

@@ -1,0 +1,115 @@
+"""Days that could not be built: noted in the ledger, and tried again after pauses that grow.
+
+What fails a day, such as a source with a damaged file, fails it at the next attempt too. So a failure holds until a
+source of the day lands again or a declaration changes; without that the day is tried again after
+the same pauses as a failed day of a report.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from reporting_dags.jobs.building.build import Combination
+from reporting_dags.jobs.ledger.builds import BuildFailure
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.planning.due import paused
+from reporting_dags.jobs.records import Failure
+from reporting_dags.model.errors import ReportingError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedBuild:
+    """A build that failed now.
+
+    Attributes:
+        day: the partition.
+        error: why.
+        next_attempt: when it is tried again.
+        is_new: whether it has not failed for this cause with these sources before.
+    """
+
+    day: date
+    error: ReportingError
+    next_attempt: str
+    is_new: bool
+
+    @property
+    def line(self) -> str:
+        """Outcome, cause, what to do, and when it is tried again."""
+        return f"{self.error.outcome}: {self.error.line.removesuffix('.')}. Next attempt: {self.next_attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A day that is left alone for a while: how often it failed, why, and until when."""
+
+    day: date
+    times: int
+    cause: str
+    until: datetime
+
+    def __str__(self) -> str:
+        times = f"{self.times} time{'s' * (self.times != 1)}"
+        again = f"next attempt when one of its sources lands again, or on {_at(self.until)}"
+        return f"{self.day} failed {times}: {self.cause.removesuffix('.')}; {again}"
+
+
+def failed(combination: Combination, day: date, error: ReportingError, *, ledger: Ledger, now: datetime) -> FailedBuild:
+    """Note that a day could not be built; a day without any source is none to try again.
+
+    Raises:
+        StorageError: the ledger refuses.
+    """
+    if not ledger.landed_sources(_keys(combination), [day])[day]:
+        return FailedBuild(day=day, error=error, next_attempt="when one of its sources lands", is_new=True)
+    failure = BuildFailure(sources=_sources(combination, [day], ledger)[day], cause=error.message, failed_at=now)
+    before = ledger.build_failed(combination.report.key, day, failure)
+    until = _until([*before, failure], day, now) or now
+    again = f"when one of its sources lands again, or on {_at(until)}"
+    is_new = all(other.cause != failure.cause for other in before)
+    return FailedBuild(day=day, error=error, next_attempt=again, is_new=is_new)
+
+
+def held_back(combination: Combination, days: Collection[date], *, ledger: Ledger, now: datetime) -> dict[date, Held]:
+    """Those of `days` that failed with the sources that they have now, and are left alone for a while."""
+    failures = ledger.build_failures(combination.report.key)
+    suspects = [day for day in days if day in failures]
+    sources = _sources(combination, suspects, ledger) if suspects else {}
+    held: dict[date, Held] = {}
+    for day in suspects:
+        mine = [failure for failure in failures[day] if failure.sources == sources[day]]
+        until = _until(mine, day, now)
+        if until is not None:
+            held[day] = Held(day=day, times=len(mine), cause=mine[-1].cause, until=until)
+    return held
+
+
+def attempt(combination: Combination, days: Collection[date], *, ledger: Ledger) -> str:
+    """A name of what would be built of `days`: another as soon as something has changed that they are built from."""
+    builds = ledger.builds(combination.report.key)
+    sources = _sources(combination, days, ledger)
+    return _digest([(sources[day], builds[day].history if day in builds else 0) for day in sorted(days)])[:16]
+
+
+def _sources(combination: Combination, days: Collection[date], ledger: Ledger) -> dict[date, str]:
+    """A digest of each day's sources: which have landed, in which version, when, and how they are declared."""
+    declared = [combination.report.version, *(source.report.version for source in combination.sources)]
+    landed = ledger.landed_sources(_keys(combination), days)
+    return {day: _digest([declared, landed[day]]) for day in days}
+
+
+def _keys(combination: Combination) -> list[str]:
+    return [source.report.key for source in combination.sources]
+
+
+def _until(failures: Sequence[BuildFailure], day: date, now: datetime) -> datetime | None:
+    return paused({day: [Failure(failure.failed_at) for failure in failures]}, day, now)
+
+
+def _digest(what: object) -> str:
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:32]
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d at %H:%M} UTC"

@@ -1,0 +1,132 @@
+"""Days that are built from others: what each depends on besides the versions of its sources, and which failed."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build of a day, and what it took from the history of an entity list.
+
+    Attributes:
+        history: the newest id of that history.
+        unknown: the day's entities whose currency was never known.
+        number: of the builds of the day, as `begin_build` gave it.
+        broken_off: whether a later build began and was not noted.
+    """
+
+    history: int
+    unknown: Collection[str]
+    number: int = 0
+    broken_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFailure:
+    """A build of a day that failed.
+
+    Attributes:
+        sources: a digest of the sources as they were.
+        cause: what happened, one line; without what to do, which may change by the day.
+        failed_at: when it failed.
+    """
+
+    sources: str
+    cause: str
+    failed_at: datetime
+
+
+class Builds:
+    """Built days, in one database."""
+
+    _database: Database
+
+    def builds(self, report: str) -> dict[date, Build]:
+        """What each built day of `report` depends on; an earlier release noted nothing."""
+        table = tables.builds
+        query = sa.select(table).where(table.c.report == report)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return {
+            row.day: Build(row.history, frozenset(row.unknown), row.noted or 0, broken_off=row.begun != row.noted)
+            for row in rows
+        }
+
+    def begin_build(self, report: str, day: date) -> int:
+        """Note that a build of a day begins; returns its number. Only the newest build can be noted in the end."""
+        table = tables.builds
+        same = (table.c.report == report) & (table.c.day == day)
+
+        def work(connection: sa.Connection) -> int:
+            number = last_begun(connection, report, day) + 1
+            if connection.execute(table.update().where(same).values(begun=number)).rowcount == 0:
+                first = {"history": 0, "unknown": [], "begun": number}
+                connection.execute(table.insert().values(report=report, day=day, **first))
+            return number
+
+        return self._database.write(work, report)
+
+    def landed_sources(self, reports: Sequence[str], days: Collection[date]) -> dict[date, list[tuple[str, ...]]]:
+        """Report, data version and time of landing of everything that has landed of `reports` on `days`, in order."""
+        table = tables.days
+        mine = table.c.report.in_(reports) & table.c.day.between(min(days), max(days))
+        query = sa.select(table.c.day, table.c.report, table.c.fingerprint, table.c.landed_at).where(mine)
+        found: dict[date, list[tuple[str, ...]]] = {day: [] for day in days}
+        rows = self._database.read(lambda connection: connection.execute(query).tuples().all())
+        for day, source, version, landed_at in rows:
+            if day in found:
+                found[day].append((source, version, landed_at.isoformat()))
+        return {day: sorted(sources) for day, sources in found.items()}
+
+    def build_failed(self, report: str, day: date, failure: BuildFailure) -> Sequence[BuildFailure]:
+        """Note that a day could not be built.
+
+        Returns:
+            The earlier failures with the same sources, oldest first; those with other sources are forgotten.
+        """
+        table = tables.build_failures
+        mine = (table.c.report == report) & (table.c.day == day)
+        facts = {"sources": failure.sources, "cause": failure.cause, "failed_at": failure.failed_at}
+
+        def work(connection: sa.Connection) -> Sequence[BuildFailure]:
+            connection.execute(table.delete().where(mine, table.c.sources != failure.sources))
+            query = sa.select(table.c.sources, table.c.cause, table.c.failed_at).where(mine).order_by(table.c.id)
+            before = [BuildFailure(*row) for row in connection.execute(query).tuples()]
+            connection.execute(table.insert().values(report=report, day=day, **facts))
+            return before
+
+        return self._database.write(work, report)
+
+    def build_failures(self, report: str) -> dict[date, list[BuildFailure]]:
+        """The failures of each day of `report` that has not been built since, oldest first."""
+        table = tables.build_failures
+        columns = (table.c.day, table.c.sources, table.c.cause, table.c.failed_at)
+        query = sa.select(*columns).where(table.c.report == report).order_by(table.c.id)
+        found: dict[date, list[BuildFailure]] = {}
+        rows = self._database.read(lambda connection: connection.execute(query).tuples().all())
+        for day, sources, cause, failed_at in rows:
+            found.setdefault(day, []).append(BuildFailure(sources, cause, failed_at))
+        return found
+
+
+def last_begun(connection: sa.Connection, report: str, day: date) -> int:
+    """The number of the newest build of a day that began, within a transaction; 0 if none did."""
+    table = tables.builds
+    return connection.scalar(sa.select(table.c.begun).where(table.c.report == report, table.c.day == day)) or 0
+
+
+def note_build(connection: sa.Connection, report: str, day: date, build: Build) -> None:
+    """Note what a built day depends on, within a transaction; its failures are forgotten."""
+    table = tables.builds
+    numbers = {"begun": build.number, "noted": build.number}
+    values = {"history": build.history, "unknown": sorted(build.unknown), **numbers}
+    same = (table.c.report == report) & (table.c.day == day)
+    if connection.execute(table.update().where(same).values(values)).rowcount == 0:
+        connection.execute(table.insert().values(report=report, day=day, **values))
+    failures = tables.build_failures
+    connection.execute(failures.delete().where(failures.c.report == report, failures.c.day == day))

@@ -1,0 +1,157 @@
+"""Rows of the ledger's table of jobs, within a transaction: read as jobs, held, ended."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.records import Job, JobState
+from reporting_dags.model.days import Window
+from reporting_dags.model.errors import LostClaim
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.providers.api import Handle, Request
+
+SUPERSEDED = "no day is left to land from it"
+
+
+def open_rows(connection: sa.Connection, report: str) -> Sequence[sa.Row[Any]]:
+    """The jobs of a report that are not closed, oldest window first."""
+    table = tables.jobs
+    query = sa.select(table).where(table.c.report == report, table.c.state != JobState.CLOSED)
+    return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
+
+
+def kept_rows(connection: sa.Connection, report: str, **of: str) -> Sequence[sa.Row[Any]]:
+    """The closed jobs of a report whose answer is stored and has not landed on all days, `of` an account and query."""
+    table = tables.jobs
+    query = sa.select(table).where(
+        table.c.report == report,
+        table.c.state == JobState.CLOSED,
+        table.c.outcome == Outcome.FAILED.value,
+        table.c.raw_sha256 != "",
+        table.c.days_left != "",
+    )
+    for name, value in of.items():
+        query = query.where(table.c[name] == value)
+    return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
+
+
+def cut_requests(connection: sa.Connection, report: str, **of: str) -> set[Request]:
+    """Requests to which the provider is known to have cut its answer; `of` an account and a query, or of any."""
+    table = tables.jobs
+    query = sa.select(table.c.first_day, table.c.last_day, table.c.part).where(
+        table.c.report == report, table.c.outcome == Outcome.TRUNCATED.value
+    )
+    for name, value in of.items():
+        query = query.where(table.c[name] == value)
+    return {Request(Window(first, last), part) for first, last, part in connection.execute(query).tuples()}
+
+
+def window_of(row: sa.Row[Any]) -> Window:
+    """The days that a job asks for."""
+    return Window(row.first_day, row.last_day)
+
+
+def mark_of(job: str, resends: int) -> str:
+    """By which what a job asks for is found again at the provider; another one when it is asked for once more."""
+    return f"{job}.{resends}"
+
+
+def job_of(row: sa.Row[Any]) -> Job:
+    """A row as a job."""
+    return Job(
+        id=row.id,
+        report=row.report,
+        account=row.account,
+        request=Request(window_of(row), row.part, mark_of(row.id, row.resends)),
+        state=JobState(row.state),
+        fence=row.fence,
+        intended_at=row.intended_at,
+        submitted_at=row.submitted_at,
+        ahead=timedelta(seconds=row.ahead_seconds),
+        resends=row.resends,
+        handle=Handle(id=row.request_id or "", url=row.url, expires_at=row.expires_at),
+        expected_rows=row.expected_rows,
+        raw_sha256=row.raw_sha256 or "",
+        raw_bytes=row.raw_bytes or 0,
+    )
+
+
+def hold(connection: sa.Connection, job: Job) -> None:
+    """Raise `LostClaim` unless the run that knows `job` so still holds it; then it does until the transaction ends."""
+    table = tables.jobs
+    row = connection.execute(sa.select(table.c.fence, table.c.state, table.c.run).where(table.c.id == job.id)).first()
+    if row is None or row.fence != job.fence or row.state == JobState.CLOSED:
+        by = f"run {row.run}" if row is not None else "somebody who emptied the ledger"
+        raise LostClaim(
+            f"{job.report} {job.request.window} was taken over by {by} while this run was away",
+            advice="This run wrote nothing more; what the other one lands stands.",
+        )
+
+
+def update(connection: sa.Connection, job: Job, **values: object) -> None:
+    """Change the row of a job that is held."""
+    hold(connection, job)
+    connection.execute(tables.jobs.update().where(tables.jobs.c.id == job.id).values(values))
+
+
+def end_days(connection: sa.Connection, job: Job, ended: Collection[date]) -> set[date]:
+    """Take `ended` from what a held job was bought for; returns what is left."""
+    column = tables.jobs.c.days_left
+    left = days_of(connection.scalar(sa.select(column).where(tables.jobs.c.id == job.id)) or "") - set(ended)
+    update(connection, job, days_left=text_of(left))
+    return left
+
+
+def close(
+    connection: sa.Connection,
+    job: Job,
+    outcome: Outcome,
+    cause: str,
+    now: datetime,
+    *,
+    retry_at: datetime | None = None,
+) -> None:
+    """End a job, unless it was taken over; its signed address is forgotten.
+
+    The days for which it was requested and that have not ended count as failed. `retry_at` is when a retry is known to
+    be right.
+    """
+    table = tables.jobs
+    mine = (table.c.id == job.id) & (table.c.fence == job.fence)
+    values = {
+        "state": JobState.CLOSED,
+        "owner": None,
+        "url": None,
+        "expires_at": None,
+        "closed_at": now,
+        "outcome": outcome.value,
+        "cause": cause,
+        "retry_at": retry_at,
+    }
+    connection.execute(table.update().where(mine).values(values))
+
+
+def reopen(connection: sa.Connection, job: Job, **values: object) -> None:
+    """Open a job again whose answer is stored."""
+    again = {"state": JobState.DOWNLOADED, "closed_at": None, "outcome": None, "cause": None, "retry_at": None}
+    connection.execute(tables.jobs.update().where(tables.jobs.c.id == job.id).values(again | values))
+
+
+def close_unused(connection: sa.Connection, job: Job, cause: str, now: datetime) -> None:
+    """End a job that no run continues. Its days have not failed: they are requested again, or have landed."""
+    mine = (tables.jobs.c.id == job.id) & (tables.jobs.c.fence == job.fence)
+    connection.execute(tables.jobs.update().where(mine).values(days_left=""))
+    close(connection, job, Outcome.EXPIRED, cause, now)
+
+
+def text_of(days: Collection[date]) -> str:
+    """Days as a column keeps them."""
+    return " ".join(sorted(day.isoformat() for day in days))
+
+
+def days_of(text: str) -> set[date]:
+    """Days from a column."""
+    return {date.fromisoformat(day) for day in text.split()}

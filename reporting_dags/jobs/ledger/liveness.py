@@ -1,0 +1,216 @@
+"""Who is at work: each run is an owner, and is alive as long as it holds a lock that dies with its process.
+
+A lock needs no clock and no heartbeat: a killed run is known to be gone at once, and a run that is merely slow is never
+taken for dead. On SQLite the lock is a file beside the ledger, on PostgreSQL an advisory lock of one connection.
+"""
+
+import contextlib
+import hashlib
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import filelock
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from reporting_dags.jobs.ledger.postgres import pooled
+from reporting_dags.landing.storage.paths import locked
+from reporting_dags.model.errors import SettingError, StorageError
+
+
+class Owners(Protocol):
+    """Gives out ownership and tells who still has it."""
+
+    def enter(self) -> str:
+        """Begin to be an owner; returns its id."""
+        ...
+
+    def leave(self, owner: str) -> None:
+        """Stop being `owner`."""
+        ...
+
+    def alive(self, owner: str) -> bool:
+        """Whether some process is still `owner`."""
+        ...
+
+    def renew(self) -> None:
+        """Be again the owners that a lost connection has unmade."""
+        ...
+
+    def close(self) -> None:
+        """Stop being every owner."""
+        ...
+
+
+class FileOwners:
+    """Owners on one machine: an exclusive lock on a file each. A folder that refuses is a StorageError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: dict[str, filelock.BaseFileLock] = {}
+
+    def enter(self) -> str:
+        """Begin to be an owner; returns its id."""
+        owner = uuid4().hex
+        with self._guard():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = filelock.FileLock(self._path(owner), mode=0o600, thread_local=False)
+            # One at a time: a lock that is made but not yet held would be taken for a dead owner's.
+            with locked(self._folder):
+                for path in self._folder.glob("*.lock"):
+                    self.alive(path.stem)
+                lock.acquire(blocking=False)
+        self._held[owner] = lock
+        return owner
+
+    def leave(self, owner: str) -> None:
+        """Stop being `owner`; where the file cannot be removed, letting go is enough."""
+        lock = self._held.pop(owner, None)
+        if lock is not None:
+            with contextlib.suppress(OSError):
+                self._path(owner).unlink(missing_ok=True)
+            lock.release()
+
+    def alive(self, owner: str) -> bool:
+        """Whether some process still holds the owner's lock."""
+        if owner in self._held:
+            return True
+        path = self._path(owner)
+        with self._guard():
+            if not path.exists():
+                return False
+            lock = filelock.FileLock(path, mode=0o600, thread_local=False)
+            try:
+                lock.acquire(blocking=False)
+            except filelock.Timeout:
+                return True
+            path.unlink(missing_ok=True)
+            lock.release()
+        return False
+
+    def renew(self) -> None:
+        """Nothing to do: the lock of a file is lost with its process alone."""
+
+    def close(self) -> None:
+        """Stop being every owner."""
+        for owner in list(self._held):
+            self.leave(owner)
+
+    def _path(self, owner: str) -> Path:
+        return self._folder / f"{owner}.lock"
+
+    @contextlib.contextmanager
+    def _guard(self) -> Generator[None]:
+        try:
+            yield
+        except filelock.Timeout:
+            raise
+        except OSError as error:
+            raise StorageError(
+                f"{self._folder} cannot be written: {error.strerror}",
+                advice="DAGSTER_HOME must be a folder that this process may write, with space left.",
+            ) from None
+
+
+class PostgresOwners:
+    """Owners on any machine: a session's advisory lock each, which the server drops with the connection."""
+
+    def __init__(self, engine: sa.Engine, variable: str) -> None:
+        self._engine = engine
+        self._variable = variable
+        self._held: dict[str, _Session] = {}
+        self._guard = threading.Lock()
+
+    def enter(self) -> str:
+        """Begin to be an owner; returns its id."""
+        owner = uuid4().hex
+        with self._guard:
+            self._held[owner] = self._locked(owner)
+        return owner
+
+    def leave(self, owner: str) -> None:
+        """Stop being `owner`; a connection that is lost already has let go."""
+        with self._guard:
+            session = self._held.pop(owner, None)
+            # Renewing locks again what is held, and the server counts.
+            if session is not None and _answer(session.connection, sa.select(sa.func.pg_advisory_unlock_all())):
+                session.connection.close()
+
+    def alive(self, owner: str) -> bool:
+        """Whether some session still holds the owner's lock."""
+        number = lock_number(owner)
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            free = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))))
+            if free:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(number)))
+        return not free
+
+    def renew(self) -> None:
+        """Lock again what a lost connection has let go, so that a run is not taken for dead after a server's restart.
+
+        Whoever took its jobs over in the meantime has raised their fence: they are lost to this owner all the same.
+        """
+        with self._guard:
+            for owner, session in self._held.items():
+                answer = _answer(session.connection, _lock_and_process(owner))
+                if answer is None:
+                    self._held[owner] = self._locked(owner)
+                elif answer.process != session.process:
+                    raise pooled(self._variable)
+
+    def close(self) -> None:
+        """Stop being every owner: a connection that went back to its pool would keep the lock."""
+        for owner in list(self._held):
+            self.leave(owner)
+
+    def _locked(self, owner: str) -> "_Session":
+        """A session that holds the owner's lock, or will when the server has seen that an earlier one is gone.
+
+        Raises:
+            SettingError: another connection gets the lock, too: a pooler gives both the same session.
+        """
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            answer = connection.execute(_lock_and_process(owner)).one()
+            if answer.held and not self.alive(owner):
+                raise pooled(self._variable)
+        except (DBAPIError, SettingError):
+            connection.invalidate()
+            connection.close()
+            raise
+        return _Session(connection, answer.process)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """A connection, and the server's process behind it."""
+
+    connection: sa.Connection
+    process: int
+
+
+def _answer(connection: sa.Connection, query: sa.Select[Any]) -> sa.Row[Any] | None:
+    """What the server answers; a connection that is lost is closed."""
+    if connection.closed:
+        return None
+    try:
+        return connection.execute(query).one()
+    except DBAPIError:
+        connection.invalidate()
+        connection.close()
+        return None
+
+
+def _lock_and_process(owner: str) -> sa.Select[tuple[bool, int]]:
+    return sa.select(
+        sa.func.pg_try_advisory_lock(lock_number(owner)).label("held"), sa.func.pg_backend_pid().label("process")
+    )
+
+
+def lock_number(name: str) -> int:
+    """A 64-bit signed number for an advisory lock called `name`."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

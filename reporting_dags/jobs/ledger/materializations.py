@@ -1,0 +1,205 @@
+"""The days that have landed: what the ledger keeps of each, by report."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.builds import Build, last_begun, note_build
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.entity_history import take_in
+from reporting_dags.jobs.planning.restatement import Landing
+from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.landing.writing.land import Put
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.scope import Scope
+
+
+class _Outdated(Exception):
+    """What was built is not what would be built now."""
+
+
+class Landings:
+    """Landed days, in one database."""
+
+    _database: Database
+
+    def days(self, report: str) -> dict[date, LandedFacts]:
+        """Every landed day of a report."""
+        return self._database.read(lambda connection: landed_days(connection, report))
+
+    def history(self, report: str, days: Collection[date] | None = None) -> list[Landing]:
+        """Every landing of a report, or of `days` of it, under a declaration under which it lies now, oldest first."""
+        table = tables.landings
+        query = sa.select(table).where(table.c.report == report).order_by(table.c.landed_at, table.c.id)
+        if days is not None:
+            query = query.where(table.c.day.in_(days))
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        versions = {facts.version for facts in self.days(report).values()}
+        return [
+            Landing(
+                day=row.day,
+                asked_at=row.asked_at,
+                fingerprint=row.fingerprint,
+                rows=row.rows,
+                money={
+                    column: {currency: Decimal(text) for currency, text in sums.items()}
+                    for column, sums in row.money.items()
+                },
+            )
+            for row in rows
+            if row.version in versions
+        ]
+
+    def fill_scope(self, report: str, version: str, scope: Scope) -> None:
+        """Note `scope` for the days of an earlier release that landed under the declaration as it is now."""
+        table = tables.days
+
+        def work(connection: sa.Connection) -> None:
+            same = (table.c.report == report) & (table.c.version == version) & table.c.scope.is_(None)
+            connection.execute(table.update().where(same).values(scope=note_scope(connection, scope)))
+
+        self._database.write(work, report)
+
+    def versions(self, reports: Sequence[str], *, since: date, until: date = date.max) -> dict[date, dict[str, str]]:
+        """The data version of each landed day of `reports`: day → report → version."""
+        return self._database.read(lambda connection: _versions(connection, reports, since, until))
+
+    def combined(
+        self,
+        report: str,
+        facts: LandedFacts,
+        *,
+        sources: Mapping[str, str],
+        publish: Put,
+        build: Build | None = None,
+    ) -> bool:
+        """Publish a partition that was built from others, and note it.
+
+        Args:
+            report: that was built.
+            facts: what is noted of the partition.
+            sources: report → data version that was read.
+            publish: puts the file in place.
+            build: what the partition depends on besides its sources.
+
+        Returns:
+            Whether it was noted: not if a source has landed since it was read, or another run builds the same
+            partition. Then it is still due, whatever file is in place.
+        """
+
+        def permitted(connection: sa.Connection) -> None:
+            now = _versions(connection, list(sources), facts.day, facts.day)
+            superseded = build is not None and last_begun(connection, report, facts.day) != build.number
+            if superseded or now.get(facts.day, {}) != dict(sources):
+                raise _Outdated
+
+        def note(connection: sa.Connection) -> None:
+            permitted(connection)
+            self.keep(connection, report, facts)
+            if build is not None:
+                note_build(connection, report, facts.day, build)
+
+        try:
+            publish(lambda: self._database.read(permitted))
+            self._database.write(note, report)
+        except _Outdated:
+            return False
+        return True
+
+    def keep(self, connection: sa.Connection, report: str, facts: LandedFacts) -> None:
+        """Note a day that lies at the data root now, within a transaction."""
+        table = tables.days
+        values = {
+            "jobs": " ".join(facts.jobs),
+            "version": facts.version,
+            "outcome": facts.outcome.value,
+            "rows": facts.rows,
+            "bytes": facts.size,
+            "sha256": facts.sha256,
+            "fingerprint": facts.fingerprint,
+            "raw_sha256": facts.raw_sha256,
+            "money": facts.money,
+            "totals": facts.totals,
+            "asked_at": facts.asked_at,
+            "landed_at": facts.landed_at,
+            "confirmed_at": facts.confirmed_at,
+            "account": facts.account or None,
+            "scope": note_scope(connection, facts.scope),
+        }
+        same = (table.c.report == report) & (table.c.day == facts.day)
+        if connection.execute(table.update().where(same).values(values)).rowcount == 0:
+            connection.execute(table.insert().values(report=report, day=facts.day, **values))
+        told = {name: values[name] for name in ("version", "fingerprint", "rows", "money", "asked_at", "landed_at")}
+        told |= asdict(facts.restated) if facts.restated is not None else {}
+        connection.execute(tables.landings.insert().values(report=report, day=facts.day, **told))
+        if facts.entities is not None:
+            take_in(connection, report, facts.entities, facts.asked_at)
+
+
+def _versions(
+    connection: sa.Connection, reports: Sequence[str], since: date, until: date
+) -> dict[date, dict[str, str]]:
+    table = tables.days
+    mine = table.c.report.in_(reports) & table.c.day.between(since, until)
+    found: dict[date, dict[str, str]] = {}
+    for day, report, version in connection.execute(
+        sa.select(table.c.day, table.c.report, table.c.fingerprint).where(mine)
+    ):
+        found.setdefault(day, {})[report] = version
+    return found
+
+
+def landed_days(connection: sa.Connection, report: str, day: date | None = None) -> dict[date, LandedFacts]:
+    """Every landed day of a report, or the one `day` if it has landed."""
+    table = tables.days
+    query = sa.select(table).where(table.c.report == report)
+    if day is not None:
+        query = query.where(table.c.day == day)
+    rows = connection.execute(query).all()
+    scopes = _scopes(connection, {row.scope for row in rows if row.scope})
+    return {
+        row.day: LandedFacts(
+            day=row.day,
+            jobs=tuple(row.jobs.split()),
+            version=row.version,
+            outcome=Outcome(row.outcome),
+            rows=row.rows,
+            size=row.bytes,
+            sha256=row.sha256,
+            fingerprint=row.fingerprint,
+            raw_sha256=row.raw_sha256,
+            money=row.money,
+            totals=row.totals,
+            asked_at=row.asked_at,
+            landed_at=row.landed_at,
+            confirmed_at=row.confirmed_at,
+            account=row.account or "",
+            scope=scopes.get(row.scope or ""),
+        )
+        for row in rows
+    }
+
+
+def note_scope(connection: sa.Connection, scope: Scope | None) -> str | None:
+    """The id of a scope, which is kept once however many days have it."""
+    if scope is None:
+        return None
+    table = tables.scopes
+    if connection.scalar(sa.select(table.c.id).where(table.c.id == scope.id)) is None:
+        # A landing of another report may add the same at this moment.
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(insert(table).values(id=scope.id, scope=scope.as_json()).on_conflict_do_nothing())
+    return scope.id
+
+
+def _scopes(connection: sa.Connection, ids: Collection[str]) -> dict[str, Scope]:
+    if not ids:
+        return {}
+    table = tables.scopes
+    found = connection.execute(sa.select(table.c.id, table.c.scope).where(table.c.id.in_(ids))).tuples()
+    return {id_: Scope.from_json(scope) for id_, scope in found}

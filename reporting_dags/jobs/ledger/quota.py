@@ -1,0 +1,99 @@
+"""The calls that providers count: every one is a row, and those of a UTC day are held to the provider's quota."""
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.job_rows import hold
+from reporting_dags.jobs.records import Job
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.errors import Denied
+from reporting_dags.providers.api import Quota
+
+
+class Calls:
+    """The counted calls, in one database; whatever processes share it share its quotas."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def spend(self, job: Job, quota: Quota, account: str, clock: Clock, *, newest: bool) -> None:
+        """Count one call for `job`.
+
+        Args:
+            job: on whose behalf; must still be held.
+            quota: of what kind.
+            account: whose.
+            clock: tells the time under the lock: a call that had to wait for it goes out later than it came.
+            newest: whether the job asks for the newest day: then the share that is kept for it is open too.
+
+        Raises:
+            Denied: none is left, with the time at which the quota is renewed.
+            LostClaim: another run holds the job.
+        """
+
+        def work(connection: sa.Connection) -> None:
+            hold(connection, job)
+            now = clock.now()
+            if quota.per_day is not None:
+                others, newest_ones = _spent(connection, quota, account, now)
+                if others + newest_ones >= quota.per_day:
+                    raise _denied(f"the quota of {quota.per_day} {quota.api} a day is spent", now)
+                if not newest and others + max(newest_ones, quota.kept) >= quota.per_day:
+                    kept = quota.kept - newest_ones
+                    left = f"of {quota.per_day} {quota.api} a day the {kept} that are left are kept for the newest day"
+                    raise _denied(left, now)
+            row = {"api": quota.api, "account": account, "job": job.id, "newest": newest, "at": now}
+            connection.execute(tables.calls.insert().values(row))
+
+        self._database.write(work, job.report, f"quota {quota.api} {account}")
+
+    def take_back(self, job: Job, since: datetime) -> None:
+        """Forget the calls for `job` that were counted from `since` on, and that never reached the provider."""
+        table = tables.calls
+        query = table.delete().where(table.c.job == job.id, table.c.at >= since)
+        self._database.write(lambda connection: connection.execute(query), job.report)
+
+    def left(self, quota: Quota, account: str, now: datetime) -> tuple[int, int] | None:
+        """How many calls are left today, and how many of them are kept for the newest day; None without a limit."""
+        if quota.per_day is None:
+            return None
+        others, newest_ones = self._database.read(lambda connection: _spent(connection, quota, account, now))
+        left = max(0, quota.per_day - others - newest_ones)
+        return left, min(left, max(0, quota.kept - newest_ones))
+
+    def count(self, *, job: str | None = None, report: str | None = None) -> int:
+        """Calls counted so far, of one job or of one report."""
+        table = tables.calls
+        query = sa.select(sa.func.count()).select_from(table)
+        if job is not None:
+            query = query.where(table.c.job == job)
+        if report is not None:
+            of_report = sa.select(tables.jobs.c.id).where(tables.jobs.c.report == report)
+            query = query.where(table.c.job.in_(of_report))
+        return self._database.read(lambda connection: connection.scalar(query)) or 0
+
+
+def renewed(now: datetime) -> datetime:
+    """When the quotas of `now`'s day are renewed: the next midnight of UTC."""
+    return _midnight(now) + timedelta(days=1)
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _spent(connection: sa.Connection, quota: Quota, account: str, now: datetime) -> tuple[int, int]:
+    """Today's calls for days of old, and those for the newest day."""
+    table = tables.calls
+    mine = (table.c.api == quota.api) & (table.c.account == account) & (table.c.at >= _midnight(now))
+    query = sa.select(table.c.newest, sa.func.count()).where(mine).group_by(table.c.newest)
+    found = dict(connection.execute(query).tuples().all())
+    return found.get(False, 0), found.get(True, 0)
+
+
+def _denied(message: str, now: datetime) -> Denied:
+    until = renewed(now)
+    return Denied(message, advice=f"It is renewed on {until:%Y-%m-%d} at 00:00 UTC; run again then.", retry_at=until)

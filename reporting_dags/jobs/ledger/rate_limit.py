@@ -1,0 +1,55 @@
+"""Rates that a provider allows in any minute, kept across processes and machines: the ledger's database counts.
+
+The calls of the last minute are rows of a table, so that a rate holds for whoever shares the database, on whatever
+clock a simulation moves; a call that does not fit yet learns how long to wait, and asks again.
+"""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from reporting_dags.jobs.ledger import tables
+from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.model.clock import Clock
+from reporting_dags.providers.api import Pace, Rate
+
+_MINUTE = timedelta(seconds=60)
+_MARGIN = timedelta(seconds=2)
+"""Calls take different times to arrive: so much closer together may the provider see them than they were sent."""
+
+
+class Rates:
+    """The calls of the last minute, in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.create(tables.metadata)
+
+    def take(self, rate: Rate, clock: Clock) -> timedelta:
+        """Count a call if it fits; else how long until one may."""
+        table = tables.rates
+        mine = (table.c.api == rate.api) & (table.c.account == rate.account)
+        horizon = _MINUTE + _MARGIN
+
+        def work(connection: sa.Connection) -> timedelta:
+            # Told in here: a call that had to wait for the database goes out later than it came.
+            now = clock.now()
+            # Far in the future lie the calls of a clock that was set back since: they hold nobody up.
+            gone = (table.c.at <= now - horizon) | (table.c.at > now + horizon)
+            connection.execute(table.delete().where(mine, gone))
+            times = list(connection.scalars(sa.select(table.c.at).where(mine).order_by(table.c.at)))
+            if len(times) < rate.per_minute:
+                connection.execute(table.insert().values(api=rate.api, account=rate.account, at=now))
+                return timedelta()
+            return times[len(times) - rate.per_minute] + horizon - now
+
+        return self._database.write(work, f"rate {rate.api} {rate.account}")
+
+    def pace(self, clock: Clock) -> Pace:
+        """What a provider's client calls before each call."""
+
+        def wait(rate: Rate) -> None:
+            while delay := self.take(rate, clock):
+                clock.sleep(delay.total_seconds())
+
+        return wait

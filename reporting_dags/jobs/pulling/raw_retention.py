@@ -1,0 +1,42 @@
+"""How long the providers' raw answers are kept."""
+
+from datetime import timedelta
+
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.model.errors import SettingError
+from reporting_dags.model.report import Report
+
+DEFAULT_DAYS = 90
+# A landing that broke off goes on from its raw answer for a day.
+_LEAST_DAYS = 2
+_MOST_DAYS = 36500
+
+
+def raw_kept_for(text: str, variable: str) -> timedelta | None:
+    """What a user wrote as the time to keep raw answers: a number of days; None for `forever`.
+
+    Raises:
+        SettingError: it is neither, or too short; names `variable`.
+    """
+    if text.lower() == "forever":
+        return None
+    days = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_DAYS)) else 0
+    if not _LEAST_DAYS <= days <= _MOST_DAYS:
+        raise SettingError(
+            f"{variable} is {text!r}", advice=f"Give a number of days from {_LEAST_DAYS} to {_MOST_DAYS}, or forever."
+        )
+    return timedelta(days=days)
+
+
+def forget_raw(bench: Bench, report: Report, keep: timedelta | None) -> int:
+    """Remove the raw answers of `report` that were kept for longer than `keep`; says how many.
+
+    Raises:
+        StorageError: the raw store refuses.
+    """
+    if keep is None:
+        return 0
+    removed = bench.raw.remove_older(report.key, bench.clock.now() - bench.provider.ahead - keep)
+    if removed:
+        bench.log(f"{report.key}: {removed} raw answers older than {keep.days} days are removed")
+    return removed

@@ -1,0 +1,1 @@
+"""Stored partitions compared with the ledger, and the cheapest repair of each that is damaged."""

@@ -1,0 +1,81 @@
+"""Whether a day's rows are unique in their grain: hashes point at suspects, the rows themselves decide."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reporting_dags.landing.compute.hashing import Hashes, row_hashes
+from reporting_dags.landing.parsing.values import shortened
+from reporting_dags.model.column import Column
+
+_CONFIRMED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The hashes of the grains that several rows of a day share, each once, and how many rows that are."""
+
+    grains: Hashes
+    rows: int
+
+    @classmethod
+    def among(cls, hashes: Hashes) -> "Repeated":
+        """Those of a day whose rows have the grains `hashes`; sorts them in place."""
+        hashes.sort()
+        again = hashes[1:][hashes[1:] == hashes[:-1]]
+        grains = np.unique(again)
+        return cls(grains, int(again.size + grains.size))
+
+
+def twice(path: Path, grain: Sequence[Column], suspects: Hashes) -> str:
+    """What is not unique in a finished file, for a message; empty if two different rows shared a hash by chance.
+
+    Args:
+        path: the file.
+        grain: the columns that are to be unique together; with none, the file may hold one row.
+        suspects: the hashes that stand in it more than once.
+
+    Returns:
+        `grain twice: country=US (2 rows, 5 grains in all)`.
+    """
+    if not grain:
+        return f"{pq.read_metadata(path).num_rows} rows, where a day is one row" if suspects.size else ""
+    shown, rows, grains = confirmed(path, grain, suspects)
+    return f"grain twice: {shown} ({rows} rows, {grains} grains in all)" if rows else ""
+
+
+def confirmed(path: Path, grain: Sequence[Column], suspects: Hashes) -> tuple[str, int, int]:
+    """A grain that several rows of a finished file share, how many they are, and how many such grains there may be.
+
+    Returns:
+        `("country=US", 2, 5)`; no rows if different rows shared their hashes by chance.
+    """
+    cleared = 0
+    for start in range(0, suspects.size, _CONFIRMED_AT_ONCE):
+        some = suspects[start : start + _CONFIRMED_AT_ONCE]
+        counts = _counts(path, [column.name for column in grain], some)
+        values, rows = max(counts.items(), key=lambda item: item[1])
+        if rows > 1:
+            shown = ", ".join(_shown(column, value) for column, value in zip(grain, values, strict=True))
+            return shown, rows, suspects.size - cleared
+        cleared += some.size
+    return "", 0, 0
+
+
+def _counts(path: Path, names: list[str], hashes: Hashes) -> Counter[tuple[object, ...]]:
+    counts: Counter[tuple[object, ...]] = Counter()
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=names):
+            columns = [batch.column(name) for name in names]
+            found = pa.array(np.isin(row_hashes(names, columns), hashes))
+            counts.update(zip(*(column.filter(found).to_pylist() for column in columns), strict=True))
+    return counts
+
+
+def _shown(column: Column, value: object) -> str:
+    return f"{column.name}=…" if column.personal else f"{column.name}={shortened(str(value))}"

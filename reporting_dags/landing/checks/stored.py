@@ -1,0 +1,107 @@
+"""The checks of a partition that is stored: its file is read again, from its first row to its last."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from reporting_dags.landing.checks.duplicate_keys import Repeated
+from reporting_dags.landing.checks.partition import ROWS_COMPLETE, SCHEMA, CheckResult, day_and_currency, grain_unique
+from reporting_dags.landing.compute.hashing import Hashes, row_hashes
+from reporting_dags.landing.compute.sums import Sums
+from reporting_dags.landing.parsing.decode import Note
+from reporting_dags.landing.parsing.pii import dropped
+from reporting_dags.landing.parsing.row_days import RowDays, ordinal_of
+from reporting_dags.landing.parsing.total_rows import PartSums
+from reporting_dags.landing.reading.verify import Noted, read_back
+from reporting_dags.landing.storage.store import Store
+from reporting_dags.model.column import Column
+from reporting_dags.model.days import Window
+from reporting_dags.model.report import Report
+
+
+class StoredDay:
+    """What the checks need to know of a stored day; see `CheckedDay`."""
+
+    def __init__(self, report: Report, day: date, path: Path) -> None:
+        self.day = day
+        self.path = path
+        self.rows = 0
+        self.sums = Sums(report)
+        self.strays: list[Note] = []
+        # Which rows look like totals shows in the texts of the response alone.
+        self.parts: Mapping[int, PartSums] = {}
+        self._grain = report.grain_names
+        self._times = report.row_times
+        self._row_days = RowDays(report, Window(day, day))
+        self._grains: list[Hashes] = []
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take in rows."""
+        self.rows += batch.num_rows
+        if set(self._grain) <= set(batch.schema.names):
+            grain = [batch.column(name) for name in self._grain]
+            # Without a grain, any two rows are one too many.
+            self._grains.append(row_hashes(self._grain, grain) if grain else np.zeros(batch.num_rows, np.uint64))
+        days = np.full(batch.num_rows, ordinal_of(self.day), np.int32)
+        for column, tolerance in self._times:
+            if column.name in batch.schema.names:
+                moments = batch.column(column.name)
+                places = np.flatnonzero(self._row_days.outside(days, moments, tolerance))
+                if places.size:
+                    example = _shown(column, moments[int(places[0])])
+                    self.strays.append(Note(day=self.day, column=column.header, example=example, count=places.size))
+
+    def grain_twice(self) -> Repeated:
+        """Return the grains that several rows share; can be called once."""
+        hashes = np.concatenate([np.empty(0, np.uint64), *self._grains])
+        self._grains = []
+        return Repeated.among(hashes)
+
+
+def _shown(column: Column, moment: "pa.Scalar[Any]") -> str:
+    return "" if column.personal else str(moment.as_py())
+
+
+def stored_checks(report: Report, day: date, noted: Noted, store: Store, folder: Path) -> tuple[CheckResult, ...]:
+    """Return the checks of a stored day, evaluated on its file and on what was noted when it landed.
+
+    Args:
+        report: as it is declared now.
+        day: the partition.
+        noted: what the ledger noted of it.
+        store: the data root.
+        folder: for a copy of the file, where the store is not local.
+
+    Raises:
+        StorageError: the store as a whole cannot be read.
+    """
+    key = report.file(day)
+    stored = StoredDay(report, day, store.fetch(key, folder)) if store.exists(key) else None
+    reading = read_back(report, day, noted, store, each=stored.add if stored is not None else None)
+    facts: dict[str, int | float | str] = {"rows": reading.rows, "rows_landed": noted.rows}
+    whole = CheckResult(
+        name=ROWS_COMPLETE,
+        passed=not reading.differences,
+        detail="; ".join(reading.differences) or f"{reading.rows} rows, with the values and sums that landed",
+        facts=facts,
+    )
+    if stored is None or reading.sums is None:
+        return CheckResult(name=SCHEMA, passed=False, detail=whole.detail, facts=facts), whole
+    stored.sums = reading.sums
+    columns = f"{len(report.kept)} columns as declared"
+    if not reading.declared:
+        columns = "written under an earlier declaration, with the columns of that"
+    schema = CheckResult(name=SCHEMA, passed=True, detail=columns, facts=facts)
+    return schema, _grain(report, stored), day_and_currency(report, stored), whole
+
+
+def _grain(report: Report, stored: StoredDay) -> CheckResult:
+    found = grain_unique(report, stored)
+    if any(dropped(column, report.privacy) for column in report.kept if column.name in report.grain_names):
+        detail = f"not evaluated: {', '.join(report.grain_names)} are not all stored (REPORTING_PERSONAL_DATA=drop)"
+        return CheckResult(name=found.name, passed=True, detail=detail, facts={"rows": stored.rows})
+    return found

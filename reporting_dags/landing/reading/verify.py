@@ -1,0 +1,172 @@
+"""One published file, read back from its first row to its last, against what was noted when it landed."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reporting_dags.landing.compute.hashing import Fingerprint, row_hashes
+from reporting_dags.landing.compute.sums import Sums
+from reporting_dags.landing.storage.origin import without_origin
+from reporting_dags.landing.storage.store import Store
+from reporting_dags.model.column import Column, Kind
+from reporting_dags.model.decimals import plain
+from reporting_dags.model.errors import DeclarationError, StorageError
+from reporting_dags.model.report import Report
+
+# Memory stays bounded however large a file is: this many rows are in hand at a time.
+_BATCH_ROWS = 64 << 10
+_CHUNK_BYTES = 8 << 20
+# A damaged file can make its reader stumble over anything: bytes, types, texts that are none, lengths. What is damaged
+# is told of, and the next file is read.
+_UNREADABLE = (
+    OSError,
+    pa.ArrowException,
+    DeclarationError,
+    StorageError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    MemoryError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What was noted of a day when it landed: rows, bytes, data version, and money by column and currency."""
+
+    rows: int
+    size: int
+    sha256: str
+    fingerprint: str
+    money: Mapping[str, Mapping[str, Decimal]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a file turned out to hold.
+
+    Attributes:
+        rows: that were read.
+        differences: how it differs from what was noted, a line each; none if it is whole.
+        damage: of what kind the differences are, in the same words for files that are alike; "" if there are none.
+        declared: whether its columns are those that the report declares now.
+        sums: of its rows; None if it cannot be read.
+    """
+
+    rows: int = 0
+    differences: tuple[str, ...] = ()
+    damage: str = ""
+    declared: bool = False
+    sums: Sums | None = field(default=None, compare=False)
+
+
+def read_back(
+    report: Report,
+    day: date,
+    noted: Noted,
+    store: Store,
+    *,
+    each: Callable[[pa.RecordBatch], None] | None = None,
+) -> Reading:
+    """Read the file of `day` and compare it with what was `noted`, a stretch of rows at a time.
+
+    The data version is worked out from the rows and columns that the file has, whatever is declared now. A file that
+    agrees with it and has other columns than the declaration is thus an older one, not a damaged one.
+
+    Args:
+        report: as it is declared now.
+        day: the partition.
+        noted: what was noted when it landed.
+        store: the data root.
+        each: called with each stretch of rows.
+
+    Raises:
+        StorageError: the store as a whole cannot be read.
+    """
+    key = report.file(day)
+    if not store.exists(key):
+        return Reading(differences=("the file is gone",), damage="the file is gone")
+    differences: list[str] = []
+    try:
+        size = store.size(key)
+        differences += [] if size == noted.size else [f"{size} bytes in place of {noted.size}"]
+        with store.open(key) as file, pq.ParquetFile(file) as parquet:
+            # What a reader may skip by, such as a column's least value, is in no row: the bytes themselves are noted.
+            differences += [] if _sha256(file) == noted.sha256 or differences else ["other bytes than landed"]
+            schema = without_origin(parquet.schema_arrow)
+            sums = Sums(report if schema.equals(report.schema, check_metadata=True) else _as_landed(report, schema))
+            version = Fingerprint(schema)
+            rows = 0
+            for batch in parquet.iter_batches(batch_size=_BATCH_ROWS):
+                rows += batch.num_rows
+                version.add(row_hashes(batch.schema.names, batch.columns))
+                sums.add(batch)
+                if each is not None:
+                    each(batch)
+    except _UNREADABLE as error:
+        line = f"cannot be read as Parquet ({type(error).__name__})"
+        return Reading(differences=(*differences, line), damage="cannot be read as Parquet")
+    damage = "other bytes than landed" if differences else ""
+    differences += [] if rows == noted.rows else [f"{rows} rows in place of {noted.rows}"]
+    differences += [] if version.text == noted.fingerprint else ["other values or columns than landed"]
+    other_money = list(_other_money(sums.money(), noted.money))
+    if rows != noted.rows or version.text != noted.fingerprint or other_money:
+        damage = "other rows or values than landed"
+    differences += other_money
+    declared = schema.equals(report.schema, check_metadata=True)
+    return Reading(rows=rows, differences=tuple(differences), damage=damage, declared=declared, sums=sums)
+
+
+def _sha256(file: pa.NativeFile) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _other_money(
+    found: Mapping[str, Mapping[str, Decimal]], noted: Mapping[str, Mapping[str, Decimal]]
+) -> Iterator[str]:
+    for column in sorted({*found, *noted}):
+        mine, theirs = found.get(column, {}), noted.get(column, {})
+        for currency in sorted({*mine, *theirs}):
+            if mine.get(currency) != theirs.get(currency):
+                sums = f"{_told(mine.get(currency))} {currency}".strip()
+                yield f"{column} sums to {sums} in place of {_told(theirs.get(currency))}"
+
+
+def _told(amount: Decimal | None) -> str:
+    return "nothing" if amount is None else plain(amount)
+
+
+def _as_landed(report: Report, schema: pa.Schema) -> Report:
+    """The report with the columns of which a file says that it was landed with them."""
+    return replace(
+        report,
+        columns=tuple(_column(field) for field in schema),
+        grain=(),
+        entity="",
+        hour="",
+        day_from="",
+        partitioned=False,
+    )
+
+
+def _column(field: "pa.Field[Any]") -> Column:
+    facts = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+    return Column(
+        header=facts.get("header", field.name),
+        kind=Kind(facts.get("kind", Kind.IDENTITY)),
+        type=field.type,
+        unit=facts.get("unit", ""),
+        currency=facts.get("currency"),
+        currency_from=facts.get("currency_from"),
+    )

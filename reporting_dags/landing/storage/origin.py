@@ -1,0 +1,69 @@
+"""Where a published file is from: account and scope, in the file's own metadata, so that every home sees them."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reporting_dags.landing.storage.store import Store
+from reporting_dags.model.scope import Scope
+
+_ACCOUNT = "reporting_dags.account"
+_SCOPE = "reporting_dags.scope"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a partition was requested with.
+
+    Attributes:
+        account: fingerprint of the account's credentials; "" where it is not known.
+        scope: what it covers; None where that is not known.
+    """
+
+    account: str
+    scope: Scope | None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """As key-value metadata of a Parquet file."""
+        return {_ACCOUNT: self.account} | ({_SCOPE: self.scope.text} if self.scope is not None else {})
+
+    @classmethod
+    def of(cls, metadata: dict[bytes, bytes] | None) -> Self | None:
+        """From key-value metadata of a Parquet file; None if it says nothing of this kind."""
+        found = metadata or {}
+        if _ACCOUNT.encode() not in found:
+            return None
+        try:
+            text = found.get(_SCOPE.encode())
+            scope = Scope.from_json(json.loads(text)) if text is not None else None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            scope = None
+        return cls(account=found[_ACCOUNT.encode()].decode(errors="replace"), scope=scope)
+
+
+def read_origin(store: Store, key: str) -> Origin | None:
+    """The origin of the file under `key`; None if it does not say, or is no Parquet file that can be read.
+
+    Raises:
+        StorageError: the store refuses.
+    """
+    with store.open(key) as file:
+        try:
+            metadata = pq.read_metadata(file).metadata
+        except (OSError, pa.ArrowException):
+            return None
+    return Origin.of(metadata)
+
+
+def without_origin(schema: pa.Schema) -> pa.Schema:
+    """The schema of a published file, but for what the file says of its origin."""
+    if not schema.metadata:
+        return schema
+    kept: dict[Any, Any] = {
+        key: value for key, value in schema.metadata.items() if key not in {_ACCOUNT.encode(), _SCOPE.encode()}
+    }
+    return schema.with_metadata(kept) if kept else schema.remove_metadata()

@@ -1,0 +1,92 @@
+"""A provider's answer on its way to disk, byte for byte as it arrived."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from reporting_dags.landing.storage.errors import storage_error
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """A whole answer as one local file.
+
+    Attributes:
+        path: the file; whoever holds this owns it.
+        sha256: of its bytes, in hex.
+        size: in bytes.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+
+
+class Spool:
+    """A private file (mode 0600) that takes bytes as they arrive and is gone unless `finish` was reached.
+
+    Raises:
+        StorageError: the folder cannot be written, or is full; the file is removed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._finished = False
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix="answer-", suffix=".part", dir=folder)
+        except OSError as error:
+            raise self._trouble(error) from None
+        self._path = Path(name)
+        self._file = os.fdopen(handle, "wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None or not self._finished:
+            self._discard()
+
+    def write(self, chunk: bytes) -> None:
+        """Append `chunk`."""
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            self._discard()
+            raise self._trouble(error) from None
+        self._digest.update(chunk)
+        self._size += len(chunk)
+
+    def finish(self) -> RawAnswer:
+        """Close the file and hand it over."""
+        try:
+            self._file.close()
+        except OSError as error:
+            self._discard()
+            raise self._trouble(error) from None
+        self._finished = True
+        return RawAnswer(self._path, self._digest.hexdigest(), self._size)
+
+    def _discard(self) -> None:
+        # Closing flushes, so on a full disk it fails a second time; the descriptor is released all the same.
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def _trouble(self, error: OSError) -> Exception:
+        return storage_error("working folder", str(self._folder), "written", error)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

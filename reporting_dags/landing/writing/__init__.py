@@ -1,0 +1,1 @@
+"""Typed Arrow becomes one verified Parquet file for each partition, published atomically or not at all."""

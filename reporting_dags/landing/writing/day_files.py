@@ -1,0 +1,189 @@
+"""Decoded rows → one Parquet file a day, many days open at once, in bounded memory."""
+
+import contextlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from reporting_dags.landing.checks.duplicate_keys import Repeated
+from reporting_dags.landing.compute.arrow import AnyArray
+from reporting_dags.landing.compute.hashing import Fingerprint, Hashes
+from reporting_dags.landing.compute.sums import Sums
+from reporting_dags.landing.parsing.decode import Note
+from reporting_dags.landing.parsing.pii import dropped
+from reporting_dags.landing.parsing.total_rows import PartSums
+from reporting_dags.landing.storage.origin import Origin
+from reporting_dags.landing.writing.split import Piece, Pieces
+from reporting_dags.model.report import Report
+
+# Smaller groups cost more time and bytes, larger ones memory (a row group a block: a third more time).
+_GROUP_ROWS = 128 << 10
+_GROUP_BYTES = 48 << 20
+_BUFFER_BYTES = 128 << 20
+_WRITERS = 2
+
+
+class DayFile:
+    """One day on its way: rows held back until they make a row group, and what is known of all of them."""
+
+    def __init__(self, report: Report, day: date, folder: Path, origin: Origin | None = None) -> None:
+        self.day = day
+        # No name that a reader's glob over *.parquet could match, hidden folder or not.
+        self.path = folder / f"{day.isoformat()}.part"
+        self.rows = 0
+        self.waiting_rows = 0
+        self.waiting_bytes = 0
+        self.parts: dict[int, PartSums] = {}
+        self.fingerprint = Fingerprint(report.schema)
+        self.bad: list[Note] = []
+        self.rounded: list[Note] = []
+        self.changed: list[Note] = []
+        self._report = report
+        self.strays: list[Note] = []
+        self._schema = report.schema
+        self._origin = origin
+        self._waiting: list[pa.RecordBatch] = []
+        self._grains: list[Hashes] = []
+        # What is dropped is empty for another reason.
+        self._unfilled = [each for each in report.kept if not each.documented and not dropped(each, report.privacy)]
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, piece: Piece) -> None:
+        """Take in rows of this day."""
+        self.rows += piece.batch.num_rows
+        if piece.part not in self.parts:
+            self.parts[piece.part] = PartSums(self._report)
+        self.parts[piece.part].add(piece.batch, piece.likeness)
+        self.fingerprint.add(piece.rows)
+        self._grains.append(piece.grains)
+        self._unfilled = [column for column in self._unfilled if not _filled(piece.batch.column(column.name))]
+        self._waiting.append(piece.batch)
+        self.waiting_rows += piece.batch.num_rows
+        self.waiting_bytes += piece.batch.nbytes
+
+    @property
+    def sums(self) -> Sums:
+        """The sums of all rows."""
+        found = Sums(self._report)
+        for part in self.parts.values():
+            found.merge(part.sums)
+        return found
+
+    def flush(self) -> None:
+        """Write the rows that wait, as one row group.
+
+        Raises:
+            OSError: the staging folder refuses.
+        """
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self.path, self._schema, compression="zstd", compression_level=1)
+        if self._waiting:
+            table = pa.Table.from_batches(self._waiting, self._schema)
+            self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self._waiting, self.waiting_rows, self.waiting_bytes = [], 0, 0
+
+    def finish(self) -> None:
+        """Write what waits and the file's end; a day without rows becomes a typed file without any.
+
+        Raises:
+            OSError: the staging folder refuses.
+        """
+        self.flush()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            if self._origin is not None:
+                writer.add_key_value_metadata(self._origin.metadata)
+            writer.close()
+
+    def abandon(self) -> None:
+        """Let go of everything; the file may be left half made."""
+        self._waiting = []
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with contextlib.suppress(OSError):
+                writer.close()
+
+    def grain_twice(self) -> Repeated:
+        """The grains that several rows share; can be told once."""
+        hashes = np.concatenate([np.empty(0, dtype=np.uint64), *self._grains])
+        self._grains = []
+        return Repeated.among(hashes)
+
+    @property
+    def unfilled(self) -> list[str]:
+        """Headers of the undocumented columns that every row leaves empty; none of a day without rows."""
+        return [column.header for column in self._unfilled] if self.rows else []
+
+
+class DayFiles:
+    """Every day that is wanted; a context that lets go of all of them."""
+
+    def __init__(self, report: Report, days: Sequence[date], folder: Path, origin: Origin | None = None) -> None:
+        self.read = 0
+        self._files = {day: DayFile(report, day, folder, origin) for day in days}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.abandon()
+
+    def __getitem__(self, day: date) -> DayFile:
+        return self._files[day]
+
+    def add(self, pieces: Pieces) -> None:
+        """Take in rows of whatever days, and write what has grown enough.
+
+        Raises:
+            OSError: the staging folder refuses.
+        """
+        self.read += pieces.read
+        for note in pieces.bad:
+            self._files[note.day].bad.append(note)
+        for note in pieces.rounded:
+            self._files[note.day].rounded.append(note)
+        for note in pieces.changed:
+            self._files[note.day].changed.append(note)
+        for note in pieces.strays:
+            self._files[note.day].strays.append(note)
+        for piece in pieces.pieces:
+            self._files[piece.day].add(piece)
+        self._relieve()
+
+    def finish(self) -> None:
+        """Write every day to its end. Whatever the size of the answer much may wait here, so both cores are put to it.
+
+        Raises:
+            OSError: the staging folder refuses.
+        """
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            for _ in pool.map(DayFile.finish, self._files.values()):
+                pass
+
+    def _relieve(self) -> None:
+        waiting = sum(file.waiting_bytes for file in self._files.values())
+        while self._files:
+            largest = max(self._files.values(), key=lambda file: file.waiting_bytes)
+            full = largest.waiting_rows >= _GROUP_ROWS or largest.waiting_bytes >= _GROUP_BYTES
+            if not full and waiting <= _BUFFER_BYTES:
+                return
+            waiting -= largest.waiting_bytes
+            largest.flush()
+            # One at a time while there is room: days fill up together, and the decoder would wait for all of them.
+            if waiting <= _BUFFER_BYTES:
+                return
+
+
+def _filled(values: AnyArray) -> bool:
+    """Whether any of the values is neither null nor an empty text."""
+    if values.null_count == len(values):
+        return False
+    return not pa.types.is_string(values.type) or bool(pc.any(pc.not_equal(values, pa.scalar(""))).as_py())

@@ -1,0 +1,276 @@
+"""An answer → its days, each published whole and verified, or refused by name."""
+
+import functools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from reporting_dags.landing.checks.partition import CheckResult, day_and_currency, grain_unique, rows_complete, schema
+from reporting_dags.landing.parsing.decode import Note, decode, open_part
+from reporting_dags.landing.parsing.raw_file import OpenPart, Part, shown
+from reporting_dags.landing.parsing.total_rows import suspicions
+from reporting_dags.landing.storage.errors import storage_error
+from reporting_dags.landing.storage.origin import Origin
+from reporting_dags.landing.storage.spool import sha256_of
+from reporting_dags.landing.storage.store import Store
+from reporting_dags.landing.storage.workspace import workspace
+from reporting_dags.landing.writing.day_files import DayFile, DayFiles
+from reporting_dags.landing.writing.prefetch import Ahead
+from reporting_dags.landing.writing.split import Pieces, split
+from reporting_dags.model.days import Window
+from reporting_dags.model.errors import DataError, Partial, ReplacementRefused, ReportingError, StorageError
+from reporting_dags.model.outcome import Outcome
+from reporting_dags.model.report import Report
+
+# Each is some 16 MiB of rows.
+_PIECES_AHEAD = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandedDay:
+    """A day that is whole and verified.
+
+    Attributes:
+        day: the partition.
+        path: of the finished file, until it is put in place.
+        outcome: `DATA`, or `EMPTY` for a typed file without rows.
+        rows: in the file.
+        size: of the Parquet file, in bytes.
+        sha256: of its bytes.
+        fingerprint: the data version: another only if rows or schema are.
+        money: column name → currency → exact sum.
+        totals: column name → exact sum, of every measure.
+        ratios: column name → what the day's sums make of it, of every ratio that is declared as a quotient of two.
+        checks: what was checked; all that block have passed.
+        warnings: what a user should know though the day stands.
+    """
+
+    day: date
+    path: Path
+    outcome: Outcome
+    rows: int
+    size: int
+    sha256: str
+    fingerprint: str
+    money: Mapping[str, Mapping[str, Decimal]]
+    totals: Mapping[str, Decimal | int]
+    ratios: Mapping[str, Decimal]
+    checks: tuple[CheckResult, ...]
+    warnings: tuple[str, ...]
+
+
+class Put(Protocol):
+    """Puts one finished partition in place."""
+
+    def __call__(self, precondition: Callable[[], None] | None = None, /) -> None:
+        """Put it in place; see `Store.put`."""
+        ...
+
+
+Publish = Callable[[LandedDay, Put], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedDay:
+    """A day that was not published; what was there before is there still.
+
+    Attributes:
+        day: the partition.
+        error: why.
+        checks: what was checked; none where the stored day may not be replaced.
+    """
+
+    day: date
+    error: ReportingError
+    checks: tuple[CheckResult, ...]
+
+
+def land(
+    report: Report,
+    parts: Sequence[Part],
+    *,
+    window: Window,
+    days: Collection[date],
+    store: Store,
+    expected_rows: int | None,
+    publish: Publish,
+    origin: Origin | None = None,
+) -> Iterator[LandedDay | RefusedDay]:
+    """Decode one answer and publish its days, oldest first; nothing is published before all of it was read.
+
+    Args:
+        report: what the answer is declared to be.
+        parts: the files of the answer, together one whole.
+        window: the days that the provider was asked for; a row of another day refutes the answer.
+        days: those of them to publish. Rows of the others are read, counted and dropped.
+        store: where partitions live.
+        expected_rows: how many rows the provider said there are, where it did; what the files themselves say must hold
+            too.
+        publish: called with each day and what puts it in place, to be called once. `ReplacementRefused` refuses
+            that day alone; whatever else it raises ends the landing.
+        origin: what the files say of where they are from.
+
+    Yields:
+        Each day once. A day that is refused leaves the others unharmed.
+
+    Raises:
+        Partial: the answer is empty or cut off (DT8).
+        DataError: the answer as a whole is not what the report declares.
+        StorageError: the store refuses.
+    """
+    wanted = sorted(set(days))
+    outside = [day for day in wanted if day not in window]
+    if outside:
+        raise ValueError(f"{outside[0]} is to be published but was not asked for ({window})")
+    if not parts:
+        raise Partial("empty answer: not one file")
+    opened = _opened(report, parts)
+    counted = sum(part.records for part in opened)
+    said = [(counted, expected_rows), *((part.records, part.expected) for part in opened)]
+    for held, expected in said:
+        if expected is not None and held != expected:
+            complete = rows_complete(None, held, expected)
+            for day in wanted:
+                yield RefusedDay(day=day, error=Partial(complete.detail), checks=(complete,))
+            return
+    with workspace(store) as folder, DayFiles(report, wanted, folder, origin) as files:
+        _fill(files, report, opened, window, wanted, store)
+        told = all(expected is not None for _, expected in said[1:])
+        complete = rows_complete(files.read, counted, counted if told else expected_rows)
+        warnings = tuple(dict.fromkeys(warning for part in opened for warning in part.warnings))
+        for day in wanted:
+            yield _landed(report, files[day], complete, warnings, store, publish)
+
+
+def unreadable(report: Report, parts: Sequence[Part], *, window: Window, days: Collection[date]) -> set[int]:
+    """Which of the files of an answer cannot be read, each by itself: their places among `parts`.
+
+    Raises:
+        StorageError: a file cannot be read from this machine.
+    """
+    found: set[int] = set()
+    for number, part in enumerate(parts):
+        try:
+            for _ in decode(report, _opened(report, [part]), window=window, days=days):
+                pass
+        except StorageError:
+            raise
+        except ReportingError:
+            found.add(number)
+    return found
+
+
+def _opened(report: Report, parts: Sequence[Part]) -> list[OpenPart]:
+    opened: list[OpenPart] = []
+    for number, part in enumerate(parts):
+        try:
+            opened.append(open_part(report.format, part, report))
+        except OSError as error:
+            raise _unreadable(error) from None
+        except ReportingError as error:
+            error.part = number
+            raise
+    return opened
+
+
+def _unreadable(error: OSError) -> StorageError:
+    return storage_error("raw answer", "on this machine", "read", error)
+
+
+def _fill(
+    files: DayFiles, report: Report, parts: Sequence[OpenPart], window: Window, days: Sequence[date], store: Store
+) -> None:
+    """Decode in one thread while this one writes: each keeps a core busy, together half the time of one."""
+
+    def source() -> Iterator[Pieces]:
+        try:
+            yield from split(decode(report, parts, window=window, days=days))
+        except OSError as error:
+            raise _unreadable(error) from None
+
+    with Ahead(source(), depth=_PIECES_AHEAD) as stretches:
+        try:
+            for pieces in stretches:
+                files.add(pieces)
+            files.finish()
+        except OSError as error:
+            raise store.trouble("written", error) from None
+
+
+def _landed(
+    report: Report,
+    file: DayFile,
+    complete: CheckResult,
+    warnings: tuple[str, ...],
+    store: Store,
+    publish: Publish,
+) -> LandedDay | RefusedDay:
+    try:
+        checks = (schema(report, file), grain_unique(report, file), day_and_currency(report, file), complete)
+        size = file.path.stat().st_size
+        digest = sha256_of(file.path)
+    except (OSError, pa.ArrowException) as error:
+        raise store.trouble("written", error) from None
+    failed = [check for check in checks if check.blocking and not check.passed]
+    if failed:
+        kind = Partial if complete in failed else DataError
+        advice = ". ".join(check.advice for check in failed if check.advice)
+        error = kind("; ".join(check.detail for check in failed), advice=advice)
+        return RefusedDay(day=file.day, error=error, checks=checks)
+    landed = LandedDay(
+        day=file.day,
+        path=file.path,
+        outcome=Outcome.DATA if file.rows else Outcome.EMPTY,
+        rows=file.rows,
+        size=size,
+        sha256=digest,
+        fingerprint=file.fingerprint.text,
+        money=file.sums.money(),
+        totals=file.sums.totals(),
+        ratios=file.sums.ratios(),
+        checks=checks,
+        warnings=(
+            *warnings,
+            *(check.detail for check in checks if not check.passed),
+            *_unfilled(file),
+            *_rounding(report, file),
+            *_changes(file),
+            *suspicions(report, file.parts.values()),
+        ),
+    )
+    try:
+        publish(landed, functools.partial(store.put, file.path, report.file(file.day)))
+    except ReplacementRefused as error:
+        return RefusedDay(day=file.day, error=error, checks=())
+    return landed
+
+
+def _unfilled(file: DayFile) -> Iterator[str]:
+    if headers := file.unfilled:
+        yield f"columns that every row leaves empty, and that the provider's document does not name: {shown(headers)}"
+
+
+def _rounding(report: Report, file: DayFile) -> Iterator[str]:
+    for column in report.kept:
+        count = sum(note.count for note in file.rounded if note.column == column.header)
+        if count and pa.types.is_decimal(column.type):
+            scale = column.type.scale
+            yield f"{count} values of column {column.name} have more than {scale} decimals: rounded at the {scale}th"
+        elif count:
+            yield f"{count} values of column {column.name} are finer than a microsecond: cut there"
+
+
+def _changes(file: DayFile) -> Iterator[str]:
+    """One line for each column and way in which values were read as something else than was sent."""
+    groups: dict[tuple[str, str], list[Note]] = {}
+    for note in file.changed:
+        groups.setdefault((note.column, note.read_as), []).append(note)
+    for (column, read_as), notes in groups.items():
+        count, example = sum(note.count for note in notes), notes[0].example
+        shown = f" such as {example!r}" if example else ""
+        yield f"column {column!r}: {count} values{shown} were read as {read_as}"

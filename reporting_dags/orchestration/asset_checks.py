@@ -1,0 +1,212 @@
+"""The asset checks of every report: what landing verified of each day, and how its volume compares with others."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from fractions import Fraction
+from statistics import median
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from reporting_dags.jobs.ledger.entity_history import Listed
+from reporting_dags.jobs.planning.report_health import CONTROL_TOTALS, STANDING, mending
+from reporting_dags.jobs.pulling.result import DayResult
+from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.landing.reading.entities import Weights, lost, weights
+from reporting_dags.landing.storage.store import Store
+from reporting_dags.landing.writing.land import CheckResult
+from reporting_dags.model.days import ONE_DAY, Window
+from reporting_dags.model.errors import StorageError
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.storage import OpenHome
+
+GRAIN_UNIQUE = "grain_unique"
+BLOCKING: Mapping[str, str] = {
+    "schema": "Every declared column is there under its declared type, and the file was read back so.",
+    GRAIN_UNIQUE: "No two rows of the day share the report's grain.",
+    "day_and_currency": "Every row and its hour are of a day that was asked for, and all money is in a known currency.",
+    "rows_complete": "As many rows landed as the provider's answer holds, by a count of its own or of its raw bytes.",
+}
+VOLUME = "volume"
+ENTITIES = "entities"
+GONE = "gone"
+"""Metadata of a result: the names of what is gone."""
+HOURS = "hours"
+SOURCES_LANDED = "sources_landed"
+CURRENCY_KNOWN = "currency_known"
+WARNINGS = frozenset({VOLUME, ENTITIES, HOURS, SOURCES_LANDED, CURRENCY_KNOWN})
+"""Checks that warn and block nothing, of whatever report."""
+_HISTORY = 14
+_ENOUGH = 5
+_FACTOR = 2.0
+_LOST_SHARE = Fraction(1, 20)
+_NAMED = 10
+
+
+def has_entities(report: Report) -> bool:
+    """Whether the report tells by day which apps, sites or offers earned."""
+    return bool(report.entity) and report.partitioned
+
+
+def check_specs(report: Report, partitions: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
+    """The checks that the asset of `report` evaluates for each of its days."""
+    key = key_of(report)
+    specs: list[dg.AssetCheckSpec] = []
+    for name, text in BLOCKING.items():
+        assumed = name == GRAIN_UNIQUE and not report.grain_promised
+        told = f"{text} No document promises that. A warning only." if assumed else text
+        specs.append(
+            dg.AssetCheckSpec(name, asset=key, description=told, blocking=not assumed, partitions_def=partitions)
+        )
+    text = f"Rows are within a factor of {_FACTOR:.0f} of the median of the {_HISTORY} days before. A warning only."
+    specs.append(dg.AssetCheckSpec(VOLUME, asset=key, description=text, partitions_def=partitions))
+    if has_entities(report):
+        text = f"No {report.entity} is gone that earned on the day before, or in an earlier version of the day, up to "
+        text += f"{float(_LOST_SHARE):.0%} of the money. A warning only."
+        specs.append(dg.AssetCheckSpec(ENTITIES, asset=key, description=text, partitions_def=partitions))
+    elif not report.partitioned:
+        text = (
+            f"At most {float(_LOST_SHARE):.0%} of the entities of the snapshot before are gone. A warning only: what "
+        )
+        text += "was known of them is kept."
+        specs.append(dg.AssetCheckSpec(ENTITIES, asset=key, description=text))
+    if report.hour:
+        text = "Every hour of the day has rows, unless the day has none at all. A warning only."
+        specs.append(dg.AssetCheckSpec(HOURS, asset=key, description=text, partitions_def=partitions))
+    if report.partitioned:
+        # Of the report as a whole, not of a partition.
+        names = [name for name in STANDING if name != CONTROL_TOTALS or report.control is not None]
+        specs += [dg.AssetCheckSpec(name, asset=key, description=STANDING[name]) for name in names]
+    return specs
+
+
+def volume_check(day: date, rows: int, landed: Mapping[date, LandedFacts]) -> CheckResult:
+    """Compare `rows` with the trailing median; passes while there are too few days to tell."""
+    before = [landed[other].rows for other in sorted(landed) if other < day][-_HISTORY:]
+    if len(before) < _ENOUGH:
+        return CheckResult(name=VOLUME, passed=True, detail=f"{len(before)} days before: too few to tell", facts={})
+    usual = median(before)
+    passed = usual / _FACTOR <= rows <= usual * _FACTOR
+    detail = f"{rows} rows; the median of the {len(before)} days before is {usual:g}"
+    return CheckResult(name=VOLUME, passed=passed, detail=detail, facts={"rows": rows, "trailing_median": usual})
+
+
+def entities_check(report: Report, day: date, data: Store, *, earlier: Weights | None = None) -> CheckResult:
+    """Whether what earned on the day before, or in the `earlier` version of the day itself, is still there."""
+    now = weights(report, day, data)
+    gone: dict[str, Fraction] = {}
+    for before in (_weights_before(report, day, data), earlier or {}):
+        for name, share in lost(before, now).items():
+            gone[name] = max(share, gone.get(name, Fraction()))
+    share = sum(gone.values(), Fraction())
+    passed = share <= _LOST_SHARE
+    largest = [name for name, one in gone.items() if one > _LOST_SHARE] or list(gone)
+    told = f"; gone: {', '.join(list(gone)[:_NAMED])}, {float(share):.1%} of what was earned" if gone else ""
+    mended = "" if passed else f". If that cannot be, ask again: {mending(report, [day])}"
+    return CheckResult(
+        name=ENTITIES,
+        passed=passed,
+        detail=f"{len(now)} of {report.entity}{told}{mended}",
+        facts={"entities": len(now), "lost": len(gone), "lost_share": float(share), **_gone_names(largest)},
+    )
+
+
+def list_check(report: Report, listed: Listed) -> CheckResult:
+    """Whether the newest snapshot of a list still has the entities of the one before, but for a few."""
+    gone = len(listed.gone)
+    share = Fraction(gone, listed.before) if gone else Fraction()
+    passed = share <= _LOST_SHARE
+    more = f" and {gone - _NAMED} more" if gone > _NAMED else ""
+    told = f"; gone: {', '.join(listed.gone[:_NAMED])}{more}, {float(share):.1%} of the snapshot before" if gone else ""
+    command = f"dagster asset materialize -m reporting_dags.definitions --select {report.key}"
+    fix = "" if passed else f". What was known of them is kept. Fix: if they exist at the provider, {command}"
+    return CheckResult(
+        name=ENTITIES,
+        passed=passed,
+        detail=f"{listed.entities} entities{told}{fix}",
+        facts={"entities": listed.entities, "lost": gone, "lost_share": float(share), **_gone_names(listed.gone)},
+    )
+
+
+def _gone_names(names: Iterable[str]) -> dict[str, str]:
+    """Return the metadata that names what is gone, the same for every day on which the same is gone."""
+    found = sorted(names)
+    more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
+    return {GONE: ", ".join([*found[:_NAMED], *more])} if found else {}
+
+
+def _weights_before(report: Report, day: date, data: Store) -> Weights:
+    """Of the day before; nothing of a file that was harmed, which `verify` tells of, and which fails no other day."""
+    try:
+        return weights(report, day - ONE_DAY, data)
+    except StorageError:
+        return {}
+
+
+def hours_check(report: Report, day: date, data: Store) -> CheckResult:
+    """Whether every hour of the day, which may have 23 or 25 of them, has rows."""
+    (column,) = (column.name for column in report.kept if column.header == report.hour)
+    try:
+        with data.open(report.file(day)) as file:
+            moments = set(pq.read_table(file, columns=[column]).column(column).to_pylist())
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise data.trouble("read", error) from None
+    begins = report.calendar.begins_at(day)
+    hours = [begins + timedelta(hours=n) for n in range(report.calendar.hours(Window(day, day)))]
+    missing = [hour for hour in hours if hour not in moments] if moments else []
+    zone = ZoneInfo(report.calendar.timezone)
+    told = f"; none at {', '.join(f'{hour.astimezone(zone):%H:%M}' for hour in missing)}" if missing else ""
+    mended = f". If that cannot be, ask again: {mending(report, [day])}" if missing else ""
+    return CheckResult(
+        name=HOURS,
+        passed=not missing,
+        detail=f"{len(hours) - len(missing) if moments else 0} of {len(hours)} hours have rows{told}{mended}",
+        facts={"hours": len(hours), "missing": len(missing)},
+    )
+
+
+def blocks(check: CheckResult) -> bool:
+    """Whether a failure of the check is an error, and no warning."""
+    return check.blocking and check.name not in WARNINGS
+
+
+def severity(check: CheckResult) -> dg.AssetCheckSeverity:
+    """Return the severity of a result."""
+    return dg.AssetCheckSeverity.ERROR if blocks(check) else dg.AssetCheckSeverity.WARN
+
+
+def day_checks(report: Report, result: DayResult, opened: OpenHome) -> tuple[CheckResult, ...]:
+    """Return the checks of a day that has landed: what landing verified, and how the day compares with others."""
+    before = result.evidence.restatement
+    compared = comparisons(report, result.day, opened, earlier=before.entities if before else None)
+    return (*result.checks, *compared)
+
+
+def comparisons(report: Report, day: date, opened: OpenHome, *, earlier: Weights | None = None) -> list[CheckResult]:
+    """Return the checks that compare a stored day with others: its rows, what earns, its hours.
+
+    Args:
+        report: the report.
+        day: the partition.
+        opened: where it is stored.
+        earlier: what earned in the version of the day before this one, if there was one.
+
+    Raises:
+        StorageError: the day cannot be read.
+    """
+    landed = opened.ledger.days(report.key)
+    if report.partitioned and not landed[day].rows:
+        names = [VOLUME, *([ENTITIES] if has_entities(report) else []), *([HOURS] if report.hour else [])]
+        detail = "the provider confirmed that the day has no rows: not compared with other days"
+        return [CheckResult(name=name, passed=True, detail=detail, facts={"rows": 0}) for name in names]
+    found = [volume_check(day, landed[day].rows, landed)]
+    if has_entities(report):
+        found.append(entities_check(report, day, opened.data, earlier=earlier))
+    elif not report.partitioned:
+        found.append(list_check(report, opened.ledger.listed(report.key, landed[day].asked_at)))
+    if report.hour:
+        found.append(hours_check(report, day, opened.data))
+    return found

@@ -1,0 +1,110 @@
+"""`network/settling`: how each report settles with age, as a picture and a table in the UI, once a day."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from reporting_dags.jobs.planning.restatement import Settling, settling
+from reporting_dags.model.days import stretches
+from reporting_dags.model.errors import ReportingError
+from reporting_dags.model.report import Report
+from reporting_dags.orchestration.charts import curves
+from reporting_dags.orchestration.keys import key_of
+from reporting_dags.orchestration.storage import ReportingHome
+from reporting_dags.reports.network import NETWORK
+
+KEY = dg.AssetKey([NETWORK.provider, "settling"])
+LONG_ENOUGH = "declared_ages_long_enough"
+_AGES = (0, 1, 2, 3, 5, 7, 10, 14, 21, 30)
+
+
+def settling_asset(reports: Sequence[Report]) -> dg.AssetsDefinition:
+    """The asset: how much of a day's final money, or rows, was known at which age, of every report kept by day."""
+
+    @dg.asset(
+        key=KEY,
+        group_name=NETWORK.provider,
+        deps=[key_of(report) for report in reports if report.partitioned],
+        description="How each report settles: the median share of a day's newest amount that was known at each age, "
+        "from every landing that the ledger remembers.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                LONG_ENOUGH,
+                asset=KEY,
+                description="No report changed after the last age at which it declares to be restated. A warning only.",
+            )
+        ],
+        required_resource_keys={"home"},
+        kinds={"picture"},
+        output_required=False,
+    )
+    def drawn(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        home: ReportingHome = context.resources.home
+        try:
+            with home.open(context.instance) as opened:
+                found = [
+                    settling(report, opened.ledger.history(report.key)) for report in reports if report.partitioned
+                ]
+        except ReportingError as error:
+            raise dg.Failure(error.line, allow_retries=False) from None
+        yield dg.MaterializeResult(metadata=_metadata(found), check_results=[_long_enough(found)])
+
+    return drawn
+
+
+def settling_schedule() -> dg.ScheduleDefinition:
+    """Once a day; on from the start, as it asks no provider."""
+    return dg.ScheduleDefinition(
+        name="settling_daily",
+        cron_schedule="30 14 * * *",
+        target=dg.AssetSelection.assets(KEY),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Draws how each report settles with age.",
+    )
+
+
+def _metadata(found: Sequence[Settling]) -> dict[str, Any]:
+    rows = [
+        dg.TableRecord(
+            {
+                "report": one.report,
+                "days seen again": one.days,
+                "last change at age": "never" if one.last_change is None else str(one.last_change),
+                **{f"known at age {age}": f"{one.known[age]:.4%}" if age in one.known else "" for age in _AGES},
+            }
+        )
+        for one in found
+    ]
+    return {"curves": _picture(found), "table": dg.MetadataValue.table(rows)}
+
+
+def _picture(found: Sequence[Settling]) -> dg.MarkdownMetadataValue:
+    """The curves; words where nothing has landed twice."""
+    lines: dict[str, dict[int | date, float]] = {
+        one.report: {age: 100 * share for age, share in one.known.items()} for one in found if len(one.known) > 1
+    }
+    if not lines:
+        return dg.MetadataValue.md("No day has landed more than once yet.")
+    return curves(
+        lines,
+        title="How complete each report is by age",
+        x="age of the day when it was requested, in days since it was published",
+        y="known, % of the newest amount",
+    )
+
+
+def _long_enough(found: Sequence[Settling]) -> dg.AssetCheckResult:
+    late = [one for one in found if one.late]
+    told = "; ".join(
+        f"{one.report} changed at the age of {one.last_change} days, after the last at which it is asked for again: "
+        f"{', '.join(str(stretch) for stretch in stretches(one.late)[:5])}; give restated_at a later age"
+        for one in late
+    )
+    return dg.AssetCheckResult(
+        check_name=LONG_ENOUGH,
+        passed=not late,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=told or "no report changed later than it declares",
+    )

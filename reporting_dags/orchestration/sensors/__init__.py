@@ -1,0 +1,1 @@
+"""Sensors: late data, and alerts about what failed."""

@@ -1,0 +1,201 @@
+"""Where reports come home to: the ledger, the data root and the raw store, as one Dagster resource."""
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from reporting_dags.jobs.ledger.database import open_database
+from reporting_dags.jobs.ledger.first_days import first_requested
+from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.rate_limit import Rates
+from reporting_dags.jobs.ledger.read_only import missing_ledger
+from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.raw_retention import DEFAULT_DAYS, raw_kept_for
+from reporting_dags.landing.storage.store import Store, open_store
+from reporting_dags.model.clock import Clock
+from reporting_dags.model.errors import ReportingError, SettingError, StorageError
+from reporting_dags.model.privacy import PersonalData, Privacy
+from reporting_dags.model.report import Report
+from reporting_dags.providers.api import Provider
+from reporting_dags.providers.resource import secret
+from reporting_dags.providers.settings import optional, setting
+
+PROJECT = Path(__file__).resolve().parents[2]
+DEFAULT_START = "2026-06-01"
+LOCK_SECONDS = 120.0
+"""How long a ledger that is locked or away is waited for: longer than a server takes to start again."""
+
+TICK_LOCK_SECONDS = 10.0
+"""How long a tick waits for it: Dagster ends one that takes a minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHome:
+    """The opened places of one run; `keep_raw` is how long raw answers are kept, None for ever."""
+
+    ledger: Ledger
+    rates: Rates
+    data: Store
+    raw: Store
+    scratch: Path
+    keep_raw: timedelta | None
+
+    def bench(
+        self,
+        provider: Provider,
+        clock: Clock,
+        *,
+        run: str = "",
+        log: Callable[[str], None] = lambda _: None,
+        waits: bool = True,
+        allow_data_loss: bool = False,
+    ) -> Bench:
+        """What bringing a report home works with here; the rest is as of `Bench`."""
+        return Bench(
+            provider=provider,
+            ledger=self.ledger,
+            data=self.data,
+            raw=self.raw,
+            scratch=self.scratch,
+            clock=clock,
+            run=run,
+            log=log,
+            waits=waits,
+            allow_data_loss=allow_data_loss,
+        )
+
+
+class ReportingHome(dg.ConfigurableResource[Any]):
+    """Ledger, Parquet datasets and raw answers. Opening it touches nothing of a provider."""
+
+    data_url: str | None = Field(
+        default=None,
+        description="Root of the Parquet datasets: a local path, s3://bucket/prefix or gs://bucket/prefix. "
+        "Unset: REPORTING_DATA_URL, else the folder `data` of the project.",
+    )
+    raw_url: str | None = Field(
+        default=None,
+        description="Where the providers' raw answers are kept. Unset: REPORTING_RAW_URL, else `raw` in DAGSTER_HOME.",
+    )
+    raw_days: str | None = Field(
+        default=None,
+        description="Days for which raw answers are kept, 2 at least, or `forever`; older ones are removed at the end "
+        f"of a run of their report. Unset: REPORTING_RAW_DAYS, else {DEFAULT_DAYS}.",
+    )
+    postgres_url: str | None = secret(
+        "PostgreSQL for the job ledger, at a direct address, not of a pooler. Unset: REPORTING_LEDGER_URL, "
+        "else DAGSTER_POSTGRES_URL, else SQLite in DAGSTER_HOME."
+    )
+    folder: str | None = Field(
+        default=None,
+        description="Private local folder for the ledger and for files on their way. Unset: DAGSTER_HOME.",
+    )
+
+    @contextmanager
+    def open(self, instance: dg.DagsterInstance, *, lock_seconds: float | None = None) -> Generator[OpenHome]:
+        """Open the places for one run; a ledger that is locked is waited for `lock_seconds`, or as a run does.
+
+        Raises:
+            StorageError, SettingError: naming the place or the variable that is wrong.
+        """
+        keep_raw = raw_kept_for(self._raw_days(), "REPORTING_RAW_DAYS")
+        folder = Path(optional(self.folder, "DAGSTER_HOME") or instance.root_directory)
+        scratch = folder / "reporting_spool"
+        try:
+            scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"{folder} cannot be written: {error.strerror}", advice="DAGSTER_HOME must be a folder of this process."
+            ) from None
+        patience = LOCK_SECONDS if lock_seconds is None else lock_seconds
+        address, variable = self._ledger_address()
+        database = open_database(address, folder, lock_seconds=patience, variable=variable)
+        try:
+            yield OpenHome(
+                ledger=Ledger(database),
+                rates=Rates(database),
+                data=self.open_data(scratch),
+                raw=open_store(
+                    setting(self.raw_url, "REPORTING_RAW_URL", default=str(folder / "raw")),
+                    scratch=scratch,
+                    private=True,
+                    label="raw store",
+                    variable="REPORTING_RAW_URL",
+                ),
+                scratch=scratch,
+                keep_raw=keep_raw,
+            )
+        finally:
+            database.close()
+
+    def first_requested(self, since: date = date.min) -> Mapping[str, date] | None:
+        """Return the oldest day that was ever requested, by report key; None if the ledger cannot be read now.
+
+        Requests of days before `since` alone do not count. Creates, upgrades and locks nothing.
+        """
+        try:
+            folder = optional(self.folder, "DAGSTER_HOME")
+            address, variable = self._ledger_address()
+            return first_requested(address, Path(folder) if folder else None, variable=variable, since=since)
+        except ReportingError:
+            # A run says what is wrong; the definitions load.
+            return None
+
+    def missing_ledger(self, folder: Path) -> str:
+        """Return where the ledger of the instance in `folder` would be if there is none; empty if there is one.
+
+        Creates nothing.
+        """
+        address, variable = self._ledger_address()
+        return missing_ledger(address, folder, variable=variable)
+
+    def _ledger_address(self) -> tuple[str | None, str]:
+        """Return the address of the ledger on PostgreSQL, None if it is on none, and the variable that holds it."""
+        variable = "REPORTING_LEDGER_URL" if optional(None, "REPORTING_LEDGER_URL") else "DAGSTER_POSTGRES_URL"
+        return optional(self.postgres_url, variable), variable
+
+    def _raw_days(self) -> str:
+        """As the user wrote it; blank counts as written here, since it might be meant as none or as for ever."""
+        found = self.raw_days if self.raw_days is not None else dg.EnvVar("REPORTING_RAW_DAYS").get_value()
+        return str(DEFAULT_DAYS) if found is None else found.strip()
+
+    def open_data(self, scratch: Path) -> Store:
+        """The data root alone."""
+        return open_store(
+            setting(self.data_url, "REPORTING_DATA_URL", default=str(PROJECT / "data")),
+            scratch=scratch,
+            label="data root",
+            variable="REPORTING_DATA_URL",
+        )
+
+
+def as_set(report: Report) -> Report:
+    """`report` as the environment has it: the policy for personal data, and what is asked besides the declaration.
+
+    Raises:
+        SettingError: naming the variable that is malformed.
+    """
+    text = setting(None, "REPORTING_PERSONAL_DATA", default=PersonalData.HASH).lower()
+    try:
+        mode = PersonalData(text)
+    except ValueError:
+        choices = ", ".join(PersonalData)
+        raise SettingError(f"REPORTING_PERSONAL_DATA is {text!r}", advice=f"Give one of {choices}.") from None
+    asked = optional(None, report.variable) or "" if report.variable else ""
+    names = ",".join(sorted({name.strip() for name in asked.split(",")}))
+    return replace(report, privacy=Privacy(mode, optional(None, "REPORTING_HASH_KEY") or ""), asked_with=names)
+
+
+def start_date() -> date:
+    """First partition of every report; raises `SettingError` when REPORTING_START_DATE is no date."""
+    text = setting(None, "REPORTING_START_DATE", default=DEFAULT_START)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingError(f"REPORTING_START_DATE is {text!r}", advice="Give a date as YYYY-MM-DD.") from None

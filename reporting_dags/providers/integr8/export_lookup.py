@@ -1,0 +1,44 @@
+"""Marks on exports: by the order of its fields an export in the list is known to be the answer to one job (IN4, IN5).
+
+In which order fields are asked for changes nothing but the order of the file's columns, which are found by name; and
+the list shows it. So each job asks in an order of its own, and whoever else asks for the same asks in another.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from reporting_dags.providers.http.response import fields
+
+FEWEST_FIELDS = 10
+"""Fewer have too few orders to tell one job from all others."""
+ENDED_BADLY = ("ERROR", "CANCELED")
+"""What is said of an export that will never have a file (IN6)."""
+_ID = re.compile(r"(?=.*\w)[\w.~:=+@,;-]{1,128}", re.ASCII)
+
+
+def marked(names: Sequence[str], mark: str) -> list[str]:
+    """`names` in the order that is the mark's; as they are without one."""
+    if not mark or len(names) < FEWEST_FIELDS:
+        return list(names)
+    return sorted(names, key=lambda name: hashlib.sha256(f"{mark} {name}".encode()).digest())
+
+
+def bears(export: Mapping[str, object], names: Sequence[str], mark: str) -> bool:
+    """Whether an export of the list was asked for with `mark`, and may serve."""
+    asked = fields(export.get("reports_query_option")).get("include_fields")
+    return (
+        bool(mark)
+        and len(names) >= FEWEST_FIELDS
+        and isinstance(asked, list)
+        and cast("list[object]", asked) == marked(names, mark)
+        and str(export.get("status", "")).upper() not in ENDED_BADLY
+        and id_of(export) != ""
+    )
+
+
+def id_of(export: Mapping[str, object]) -> str:
+    """The id of an export; empty if it has none that can stand in a path and a line."""
+    found = export.get("id")
+    return found if isinstance(found, str) and _ID.fullmatch(found) else ""
