@@ -56,8 +56,8 @@ class Cost:
 def measure(report: Report, days: int) -> Cost:
     """Backfill the report's last `days`, or as many as are served, from a sandbox and into a home of its own."""
     now = datetime.now(UTC)
-    last = report.calendar.newest(now)
-    window = Window(max(last - timedelta(days=days - 1), report.calendar.oldest(now)), last)
+    last = report.calendar.latest_available(now)
+    window = Window(max(last - timedelta(days=days - 1), report.calendar.earliest_available(now)), last)
     with running_sandbox(seed=7) as sandbox, TemporaryDirectory(prefix="reporting_calls_") as folder:
         home = Path(folder)
         environment = {

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.records import Busy, Claimant, Job, LandedFacts
+from reporting_dags.jobs.records import Job, LeaseHeld, LeaseRequest, MaterializationRecord
 from reporting_dags.landing.storage.local_store import LocalStore
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.outcome import Outcome
@@ -107,7 +107,7 @@ def _land(
         source.write_bytes(b"rows")
         key = f"{report}/date={day}/part-0.parquet"
         publish = functools.partial(store.put, source, key)
-        ledger.landed([job], _facts(job, day), recorded=days[max(0, count - 1) : count], publish=publish)
+        ledger.record_landed([job], _facts(job, day), recorded=days[max(0, count - 1) : count], publish=publish)
         count += 1
     landed.put(count)
     database.close()
@@ -115,29 +115,29 @@ def _land(
 
 def _bought(ledger: Ledger, report: str, days: list[date]) -> Job:
     """A job of all `days` whose answer is stored."""
-    who = Claimant(report=report, account="bench", fingerprint="query", owner=ledger.owners.enter(), run="bench")
+    who = LeaseRequest(report=report, account="bench", query_hash="query", owner=ledger.liveness.acquire(), run="bench")
     now = datetime.now(UTC)
-    claim = ledger.claim(who, days, longest=len(days), parts=[""], halves=lambda _: (), now=now)
-    assert not isinstance(claim, Busy)  # noqa: S101 - no other run wants these days
+    claim = ledger.acquire(who, days, max_days=len(days), shards=[""], split=lambda _: (), now=now)
+    assert not isinstance(claim, LeaseHeld)  # noqa: S101 - no other run wants these days
     (job,) = claim.jobs
-    sent = ledger.submitted(job, Handle(id="request"), now)
-    return ledger.downloaded(sent, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
+    sent = ledger.record_submitted(job, Handle(id="request"), now)
+    return ledger.record_downloaded(sent, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
 
 
-def _facts(job: Job, day: date) -> LandedFacts:
+def _facts(job: Job, day: date) -> MaterializationRecord:
     now = datetime.now(UTC)
-    return LandedFacts(
+    return MaterializationRecord(
         day=day,
         jobs=(job.id,),
-        version="declaration",
+        code_version="declaration",
         outcome=Outcome.DATA,
         rows=1,
         size=4,
         sha256="0" * 64,
-        fingerprint="content",
+        data_version="content",
         raw_sha256="0" * 64,
         money={"revenue": {"USD": "1.50"}},
-        asked_at=now,
+        requested_at=now,
         landed_at=now,
         account="bench",
     )
@@ -152,7 +152,7 @@ def _ask(
     questions: list[float] = []
     while not stop.is_set():
         began = time.monotonic()
-        ledger.known(report, since=datetime.now(UTC) - timedelta(days=7))
+        ledger.report_state(report, since=datetime.now(UTC) - timedelta(days=7))
         questions.append(time.monotonic() - began)
         time.sleep(_PAUSE_SECONDS)
     asked.put(questions)

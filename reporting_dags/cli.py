@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.quota import renewed
-from reporting_dags.jobs.verification.verify import Places, Verified, forgotten, verify
+from reporting_dags.jobs.ledger.quota import renews_at
+from reporting_dags.jobs.verification.verify import Locations, VerifiedReport, forgotten, verify
 from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import DeclarationError, ReportingError, SettingError, StorageError
@@ -28,7 +28,7 @@ try:
     from reporting_dags.definitions import definitions
     from reporting_dags.demo import DAYS, run_demo
     from reporting_dags.local import HOME, make_instance
-    from reporting_dags.orchestration.storage import PROJECT, OpenHome, ReportingHome, as_set
+    from reporting_dags.orchestration.storage import PROJECT, OpenStorage, StorageResource, with_settings
     from reporting_dags.providers.resource import ProviderResource
     from reporting_dags.reports.catalog import all_reports
     from reporting_dags.reports.dictionary import dictionary
@@ -103,16 +103,16 @@ def verify_command(
     whole. Reads the ledger of DAGSTER_HOME; changes nothing.
     """
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=True)
-    found: list[Verified] = []
+    found: list[VerifiedReport] = []
     try:
         window = Window(first.date() if first else date.min, last.date() if last else date.max)
-        place = ReportingHome().missing_ledger(_home())
-        declared = [*map(as_set, all_reports()), NETWORK]
+        place = StorageResource().missing_ledger(_home())
+        declared = [*map(with_settings, all_reports()), NETWORK]
         if place:
             _chosen(reports or [], declared)
             raise StorageError(f"no ledger in {place}: nothing has been landed by this instance")
         with _opened() as opened:
-            places = Places(
+            places = Locations(
                 ledger=opened.ledger,
                 data=opened.data,
                 raw=opened.raw,
@@ -159,7 +159,7 @@ def quotas() -> None:
         table.add_column(heading, justify="right" if heading in {"left today", "reserved for latest day"} else "left")
     place = ""
     try:
-        place = ReportingHome().missing_ledger(_home())
+        place = StorageResource().missing_ledger(_home())
         with nullcontext() if place else _opened() as opened:
             for name, resource in sorted((definitions().resources or {}).items()):
                 if isinstance(resource, ProviderResource):
@@ -182,13 +182,13 @@ def _quotas(name: str, resource: ProviderResource, ledger: Ledger | None, clock:
         return
     with closing(provider):
         rates = ", ".join(f"{rate.per_minute} a minute" for rate in provider.rates) or "none"
-        at = f"{renewed(clock.now()):%Y-%m-%d %H:%M} UTC"
+        at = f"{renews_at(clock.now()):%Y-%m-%d %H:%M} UTC"
         limited = [quota for quota in provider.quotas if quota.per_day is not None]
         for quota in limited:
-            left = (quota.per_day, quota.kept)
+            left = (quota.per_day, quota.reserved)
             if ledger is not None:
-                left = ledger.calls.left(quota, ledger.accounts.of(provider.account), clock.now()) or left
-            yield (quota.api, str(quota.per_day), str(left[0]), str(left[1]), at, rates)
+                left = ledger.quotas.left(quota, ledger.accounts.of(provider.account), clock.now()) or left
+            yield (quota.bucket, str(quota.per_day), str(left[0]), str(left[1]), at, rates)
         if not limited:
             yield (name, "no daily quota", "", "", "", rates)
 
@@ -211,13 +211,13 @@ def _home() -> Path:
 
 
 @contextmanager
-def _opened() -> Generator[OpenHome]:
+def _opened() -> Generator[OpenStorage]:
     """The ledger, which exists, and the stores of DAGSTER_HOME."""
-    with dg.DagsterInstance.ephemeral() as instance, ReportingHome().open(instance) as opened:
+    with dg.DagsterInstance.ephemeral() as instance, StorageResource().open(instance) as opened:
         yield opened
 
 
-def _table(found: Sequence[Verified]) -> Table:
+def _table(found: Sequence[VerifiedReport]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("report", no_wrap=True)
     for heading in ("days", "rows", "whole"):
@@ -228,7 +228,7 @@ def _table(found: Sequence[Verified]) -> Table:
             str(verified.days),
             f"{verified.rows:,}",
             f"{verified.whole}/{verified.days}",
-            style=None if verified.sound else "red",
+            style=None if verified.is_ok else "red",
         )
     return table
 

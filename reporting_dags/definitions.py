@@ -12,11 +12,11 @@ from reporting_dags.orchestration.network import network_asset, rebuilding
 from reporting_dags.orchestration.network_build import network_days
 from reporting_dags.orchestration.partitions import first_partitions
 from reporting_dags.orchestration.restatement import KEY as SETTLING
-from reporting_dags.orchestration.restatement import settling_asset, settling_schedule
+from reporting_dags.orchestration.restatement import restatement_asset, restatement_schedule
 from reporting_dags.orchestration.schedules import provider_schedules
 from reporting_dags.orchestration.sensors.alerts import Alerts, alert_sensor
 from reporting_dags.orchestration.sensors.late_data import late_sensors
-from reporting_dags.orchestration.storage import ReportingHome, start_date
+from reporting_dags.orchestration.storage import StorageResource, start_date
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource, UserLevelResource
 from reporting_dags.providers.integr8.resource import Integr8Resource
 from reporting_dags.providers.mintegral.resource import MintegralResource
@@ -34,7 +34,7 @@ def definitions() -> dg.Definitions:
         warnings.filterwarnings("ignore", category=category)
     start = start_date()
     reports = all_reports()
-    home = ReportingHome()
+    home = StorageResource()
     providers: dict[str, ProviderResource] = {
         "dt_offer_wall": OfferWallResource(),
         "dt_user_level": UserLevelResource(),
@@ -50,10 +50,10 @@ def definitions() -> dg.Definitions:
         assets=[
             *(report_asset(report, start, firsts.get(report.key, start)) for report in reports),
             network_asset(network),
-            settling_asset(reports),
+            restatement_asset(reports),
         ],
         sensors=[rebuilding(network), *late_sensors(reports, start, firsts), alert_sensor(keys, daily)],
-        schedules=[*provider_schedules(reports, start), settling_schedule()],
+        schedules=[*provider_schedules(reports, start), restatement_schedule()],
         resources={
             "home": home,
             "alerts": Alerts(),

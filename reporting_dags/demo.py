@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reporting_dags.definitions import definitions
-from reporting_dags.jobs.building.build import due
+from reporting_dags.jobs.building.build import due_builds
 from reporting_dags.jobs.ledger.report_state import due_days
 from reporting_dags.jobs.planning.report_health import CONTROL_TOTALS
 from reporting_dags.landing.compute.sums import Sums
@@ -28,17 +28,17 @@ from reporting_dags.landing.reading.partitions import read_days, read_snapshot
 from reporting_dags.local import change_settings, command_line, make_home, sandbox, sandbox_environment, start_on
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.column import MIXED
-from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window, stretches
+from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window, contiguous_ranges
 from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.asset_checks import BLOCKING, WARNINGS
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.network_build import COMBINATION, SUMS_MATCH
+from reporting_dags.orchestration.network_build import NETWORK_DAILY, SUMS_MATCH
 from reporting_dags.orchestration.partitions import first_partitions
 from reporting_dags.orchestration.restatement import KEY as SETTLING
 from reporting_dags.orchestration.sensors.late_data import late_tick, new_tick
 from reporting_dags.orchestration.sensors.tick import Cursor
-from reporting_dags.orchestration.storage import OpenHome, ReportingHome, as_set, start_date
+from reporting_dags.orchestration.storage import OpenStorage, StorageResource, start_date, with_settings
 from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK, SOURCES
@@ -115,18 +115,18 @@ class Demo:
         self._console = console
         self._now = SystemClock().now()
         # One first day for all reports, so that none has a partition that the demo leaves missing.
-        newest = min(report.calendar.newest(self._now) for report in all_reports() if report.partitioned)
+        newest = min(report.calendar.latest_available(self._now) for report in all_reports() if report.partitioned)
         self._first = max(newest - timedelta(days=days - 1), start_date())
         with self._opened() as (opened, _):
-            self._spent = {report.key: opened.ledger.calls.count(report=report.key) for report in all_reports()}
+            self._spent = {report.key: opened.ledger.quotas.count(report=report.key) for report in all_reports()}
 
     def window(self, report: Report) -> Window:
         """The days that are wanted: the last ones, as far back as the provider reaches."""
         if not report.partitioned:
             return Window(SNAPSHOT, SNAPSHOT)
         calendars = [source.report.calendar for source in SOURCES] if report is NETWORK else [report.calendar]
-        last = max(calendar.newest(self._now) for calendar in calendars)
-        first = max(self._first, report.calendar.oldest(self._now))
+        last = max(calendar.latest_available(self._now) for calendar in calendars)
+        first = max(self._first, report.calendar.earliest_available(self._now))
         if first > last:
             advice = "Set REPORTING_START_DATE to a day that has passed."
             raise SettingError(f"{report.key} has no day from {first} on yet", advice=advice)
@@ -140,10 +140,10 @@ class Demo:
         """
         first = self._first
         reports = [report for report in all_reports() if report.partitioned]
-        shown = first_partitions(reports, first, ReportingHome().first_requested(first), self._now)
+        shown = first_partitions(reports, first, StorageResource().first_requested(first), self._now)
         with self._opened() as (_, instance):
             for report in reports:
-                if shown[report.key] < (oldest := report.calendar.oldest(self._now)):
+                if shown[report.key] < (oldest := report.calendar.earliest_available(self._now)):
                     window = Window(shown[report.key], oldest - ONE_DAY)
                     first = max([first, *(day + ONE_DAY for day in self._unknown(report, window, instance))])
         return first
@@ -152,7 +152,9 @@ class Demo:
         """Materialize what is missing or due."""
         window = self.window(report)
         with self._opened() as (opened, instance):
-            due = due_days(as_set(report), since=window.first, ledger=opened.ledger, data=opened.data, now=self._now)
+            due = due_days(
+                with_settings(report), since=window.first, ledger=opened.ledger, data=opened.data, now=self._now
+            )
             wanted = set(due) | (self._unknown(report, window, instance) if report.partitioned else set())
         self._materialize(report, wanted)
 
@@ -178,7 +180,7 @@ class Demo:
     def check_totals(self, start: date) -> None:
         """Compare what has landed with the control totals of the providers, by ticks of the late-data sensors."""
         loaded, reports = definitions(), all_reports()
-        firsts = first_partitions(reports, start, ReportingHome().first_requested(start), self._now)
+        firsts = first_partitions(reports, start, StorageResource().first_requested(start), self._now)
         for provider in dict.fromkeys(report.provider for report in reports):
             resource = cast("ProviderResource", (loaded.resources or {})[provider])
             mine = [report for report in reports if report.provider == provider]
@@ -186,7 +188,7 @@ class Demo:
             for _ in range(_MOST_TICKS):
                 with self._opened() as (_, instance):
                     tick = new_tick(start, firsts, cursor)
-                    late_tick(instance, ReportingHome(), resource, mine, tick)
+                    late_tick(instance, StorageResource(), resource, mine, tick)
                     for event in tick.events:
                         instance.report_runless_asset_event(event)  # pyright: ignore[reportArgumentType]
                     if not self._awaits_totals(mine, instance):
@@ -209,7 +211,7 @@ class Demo:
         """Build the days of network/daily that are not there yet, or of which a source has landed since."""
         window = self.window(NETWORK)
         with self._opened() as (opened, instance):
-            changed = due(COMBINATION, since=window.first, ledger=opened.ledger)
+            changed = due_builds(NETWORK_DAILY, since=window.first, ledger=opened.ledger)
             wanted = self._unknown(NETWORK, window, instance) | {day for day in changed if day in window}
         self._materialize(NETWORK, wanted)
 
@@ -220,7 +222,7 @@ class Demo:
     def _materialize(self, report: Report, days: set[date]) -> None:
         if not days:
             self._console.print(f"{report.key}: nothing is missing or due", highlight=False)
-        for stretch in stretches(days):
+        for stretch in contiguous_ranges(days):
             self._console.print(f"{report.key}: materializing {stretch}", highlight=False)
             partitions = ["--partition-range", f"{stretch.first}...{stretch.last}"] if report.partitioned else []
             self._run(report.key, *partitions)
@@ -247,7 +249,7 @@ class Demo:
             else:
                 table = read_snapshot(opened.data, report, allow_missing=True)
             latest = _latest_checks(report, window, instance)
-            calls = opened.ledger.calls.count(report=report.key) - self._spent.get(report.key, 0)
+            calls = opened.ledger.quotas.count(report=report.key) - self._spent.get(report.key, 0)
             snapshot_there = not report.partitioned and opened.data.exists(report.file(window.last))
         blocking = (SUMS_MATCH,) if report is NETWORK else tuple(BLOCKING)
         failed = Counter(name for (name, _), passed in latest.items() if name in WARNINGS and not passed)
@@ -264,8 +266,8 @@ class Demo:
         )
 
     @contextmanager
-    def _opened(self) -> Generator[tuple[OpenHome, dg.DagsterInstance]]:
-        with dg.DagsterInstance.from_config(str(self._home)) as instance, ReportingHome().open(instance) as opened:
+    def _opened(self) -> Generator[tuple[OpenStorage, dg.DagsterInstance]]:
+        with dg.DagsterInstance.from_config(str(self._home)) as instance, StorageResource().open(instance) as opened:
             yield opened, instance
 
 

@@ -1,4 +1,4 @@
-"""What tests share: a sandbox with a movable clock, a real PostgreSQL, and a bench to bring reports home with."""
+"""What tests share: a sandbox with a movable clock, a real PostgreSQL, and a context to bring reports home with."""
 
 import itertools
 from collections.abc import Callable, Generator
@@ -15,8 +15,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from reporting_dags.jobs.ledger.database import Database, open_database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.rate_limit import Rates
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.ledger.rate_limit import RateLimits
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.landing.storage.store import open_store
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.providers.api import Provider
@@ -110,12 +110,12 @@ def database_of_its_own(tmp_path: Path) -> Generator[Database]:
 @pytest.fixture
 def bench_of(
     accounts: None, clock: SandboxClock, tmp_path: Path, database_of_its_own: Database
-) -> Generator[Callable[..., Bench]]:
-    """A bench for any provider, by its name, with a client as its resource makes it; `settings` are the resource's."""
+) -> Generator[Callable[..., PullContext]]:
+    """A context for any provider, by its name, with the client of its resource; `settings` are the resource's."""
     providers: list[Provider] = []
 
-    def make(name: str, *, log: Callable[[str], None] = lambda _: None, **settings: Any) -> Bench:
-        rates = Rates(database_of_its_own)
+    def make(name: str, *, log: Callable[[str], None] = lambda _: None, **settings: Any) -> PullContext:
+        rates = RateLimits(database_of_its_own)
         provider = RESOURCES[name](**settings).client(clock, rates.pace(clock))
         providers.append(provider)
         return bench_in(tmp_path, provider, database_of_its_own, clock, log=log)
@@ -171,17 +171,17 @@ def database(database_url: str | None, tmp_path: Path) -> Generator[Database]:
 
 
 @pytest.fixture
-def make_bench(
+def make_context(
     offer_wall: OfferWall, clock: SandboxClock, tmp_path: Path, database_url: str | None
-) -> Generator[Callable[..., Bench]]:
+) -> Generator[Callable[..., PullContext]]:
     """Benches on one ledger, data root and raw store; each call is another run's."""
     databases: list[Database] = []
 
-    def make(run: str = "run-1", log: Callable[[str], None] = lambda _: None) -> Bench:
+    def make(run: str = "run-1", log: Callable[[str], None] = lambda _: None) -> PullContext:
         databases.append(open_database(database_url, tmp_path, lock_seconds=2))
         scratch = tmp_path / "spool"
         scratch.mkdir(exist_ok=True)
-        return Bench(
+        return PullContext(
             provider=offer_wall,
             ledger=Ledger(databases[-1]),
             data=open_store(str(tmp_path / "data"), scratch=scratch),

@@ -7,7 +7,7 @@ from typing import Any
 
 from reporting_dags.jobs.ledger.database import Database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.landing.storage.store import open_store
@@ -18,16 +18,16 @@ from reporting_dags.providers.api import Provider
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.truth import expected_rows, landed_rows
 
-BenchOf = Callable[..., Bench]
+BenchOf = Callable[..., PullContext]
 
 
 def bench_in(
     folder: Path, provider: Provider, database: Database, clock: Clock, *, log: Callable[[str], None] = lambda _: None
-) -> Bench:
-    """A bench whose stores and scratch folder lie in `folder`."""
+) -> PullContext:
+    """A context whose stores and scratch folder lie in `folder`."""
     scratch = folder / "spool"
     scratch.mkdir(exist_ok=True)
-    return Bench(
+    return PullContext(
         provider=provider,
         ledger=Ledger(database),
         data=open_store(str(folder / "data"), scratch=scratch),
@@ -39,24 +39,24 @@ def bench_in(
     )
 
 
-def brought(bench: Bench, report: Report, days: Collection[date]) -> dict[date, DayResult]:
+def brought(context: PullContext, report: Report, days: Collection[date]) -> dict[date, DayResult]:
     """How each of `days` ended."""
-    return {result.day: result for result in pull(bench, report, days)}
+    return {result.day: result for result in pull(context, report, days)}
 
 
-def landed(bench: Bench, report: Report, days: Collection[date]) -> dict[date, DayResult]:
+def landed(context: PullContext, report: Report, days: Collection[date]) -> dict[date, DayResult]:
     """As `brought`, where nothing may fail."""
-    results = brought(bench, report, days)
+    results = brought(context, report, days)
     assert all(result.outcome.publishes for result in results.values()), [result.error for result in results.values()]
     return results
 
 
 def check_truth(
-    bench: Bench, sandbox: Sandbox, report: Report, days: Collection[date], account: str = "ordinary"
+    context: PullContext, sandbox: Sandbox, report: Report, days: Collection[date], account: str = "ordinary"
 ) -> None:
     """Every one of `days` has landed as an honest answer to `account` has it now, value by value."""
     for day in days:
-        assert landed_rows(bench.data, report, day) == expected_rows(sandbox, report, day, account=account), day
+        assert landed_rows(context.data, report, day) == expected_rows(sandbox, report, day, account=account), day
 
 
 def line_of(result: DayResult, outcome: Outcome, secrets: Sequence[str] = ()) -> str:
@@ -69,13 +69,13 @@ def line_of(result: DayResult, outcome: Outcome, secrets: Sequence[str] = ()) ->
 
 
 def refused_after_landing(
-    sandbox: Sandbox, bench: Bench, report: Report, day: date, *faults: dict[str, Any]
+    sandbox: Sandbox, context: PullContext, report: Report, day: date, *faults: dict[str, Any]
 ) -> DayResult:
     """The end of a day that had landed and is pulled again under `faults`: what was there must be there still."""
-    landed(bench, report, [day])
-    before = bench.data.open(report.file(day)).read()
+    landed(context, report, [day])
+    before = context.data.open(report.file(day)).read()
     for fault in faults:
         sandbox.faults.add(**fault)
-    result = brought(bench, report, [day])[day]
-    assert bench.data.open(report.file(day)).read() == before
+    result = brought(context, report, [day])[day]
+    assert context.data.open(report.file(day)).read() == before
     return result

@@ -36,7 +36,7 @@ def kept_rows(report: Report, rows: Iterable[Mapping[str, str]]) -> Counter[Row]
     found: Counter[Row] = Counter()
     for row in rows:
         others = {header: text for header, text in row.items() if header not in known and text}
-        found[tuple(_kept(column, row, others) for column in report.kept)] += 1
+        found[tuple(_kept(column, row, others) for column in report.stored_columns)] += 1
     return found
 
 
@@ -54,7 +54,7 @@ def _kept(column: Column, row: Mapping[str, str], others: Mapping[str, str]) -> 
         header, texts = column.flags
         plain = row[header].replace("-", "").lower()
         return row[header] in texts or (column.masks and (plain in _NO_IDS or not plain.strip("0")))
-    if column.rest:
+    if column.catch_all:
         return _alike(json.dumps(others)) if others else ""
     text = next(row[name] for name in (column.header, *column.aliases) if name in row)
     if pa.types.is_string(column.type):

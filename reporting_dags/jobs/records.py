@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from reporting_dags.landing.reading.diff import Restated
+from reporting_dags.landing.reading.diff import RowDiff
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.scope import Scope
@@ -31,10 +31,10 @@ class Job:
     account: str = ""
     request: Request
     state: JobState
-    fence: int
+    fencing_token: int
     intended_at: datetime
     submitted_at: datetime | None = None
-    ahead: timedelta = timedelta()
+    clock_skew: timedelta = timedelta()
     resends: int = 0
     handle: Handle = field(default_factory=Handle)
     expected_rows: int | None = None
@@ -42,9 +42,9 @@ class Job:
     raw_bytes: int = 0
 
     @property
-    def asked_at(self) -> datetime:
+    def requested_at(self) -> datetime:
         """When the provider was asked, by its own clock: this machine's was `ahead` of it then."""
-        return (self.submitted_at or self.intended_at) - self.ahead
+        return (self.submitted_at or self.intended_at) - self.clock_skew
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class JobGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Lease:
     """What a run holds: every requested day is in exactly one group.
 
     Two groups may have the same window: one that an earlier run left open, and one that is planned for other days.
@@ -78,7 +78,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
+class LeaseHeld:
     """Another run that is alive is bringing one of the days home."""
 
     window: Window
@@ -86,13 +86,13 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LandedFacts:
+class MaterializationRecord:
     """What the ledger keeps of a landed day.
 
     Attributes:
         day: the partition.
         jobs: ids of those that it landed from; none of a day that was built from others.
-        version: of the declaration, or of the sources, that it landed under.
+        code_version: of the declaration, or of the sources, that it landed under.
         outcome: `DATA` or `EMPTY`.
         rows: in the file.
         size: of the file, in bytes.
@@ -100,34 +100,34 @@ class LandedFacts:
         fingerprint: the data version.
         raw_sha256: of the raw answers, with commas between.
         money: column → currency → exact sum, as text.
-        asked_at: when the provider was asked, the earliest of its jobs.
+        requested_at: when the provider was asked, the earliest of its jobs.
         landed_at: when it was put in place.
         confirmed_at: when the provider last named the same content, without a download; None if never.
         account: whose it is, by a fingerprint of the credentials; "" where that is not known.
         scope: what it covers; None where that is not known.
         totals: column → exact sum of every measure, as text.
         entities: of a list, the currency of each entity by its id, None where it has none; None for a report by day.
-        restated: how its rows differ from the version before, where there was one of the same declaration.
+        row_diff: how its rows differ from the version before, where there was one of the same declaration.
     """
 
     day: date
     jobs: tuple[str, ...] = ()
-    version: str
+    code_version: str
     outcome: Outcome
     rows: int
     size: int
     sha256: str = ""
-    fingerprint: str
+    data_version: str
     raw_sha256: str
     money: dict[str, dict[str, str]]
-    asked_at: datetime
+    requested_at: datetime
     landed_at: datetime
     confirmed_at: datetime | None = None
     account: str = ""
     scope: Scope | None = None
     totals: dict[str, str] = field(default_factory=dict[str, str])
     entities: Mapping[str, str | None] | None = None
-    restated: Restated | None = None
+    row_diff: RowDiff | None = None
 
     @property
     def money_sums(self) -> dict[str, dict[str, Decimal]]:
@@ -151,45 +151,45 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class ReportState:
     """What the ledger knows of a report, at one moment.
 
     Attributes:
         landed: every day that has landed.
-        bought: days for which an answer was asked for whose landing was never finished.
+        in_flight: days for which an answer was asked for whose landing was never finished.
         failures: runs for each day that lately ended without landing it, since the day last landed or was confirmed.
         control: the totals that the report's control last told, by day; empty where it has none.
-        tries: of days that differ from their control, how often each has landed so since that first said what it says.
-        cut: requests to which the provider is known to have cut its answer, whoever asked.
-        kept: days that no answer has landed on since one was refused, and whose answer can be tried again without a
-            call, because the declaration has changed.
+        control_attempts: how often each day that differs from its control total landed since the control first gave it.
+        truncated: requests to which the provider is known to have cut its answer, whoever asked.
+        replayable: days whose refused response is stored and can be landed again without a call, because the
+            declaration has changed.
     """
 
-    landed: Mapping[date, LandedFacts]
-    bought: Collection[date]
+    landed: Mapping[date, MaterializationRecord]
+    in_flight: Collection[date]
     failures: Mapping[date, Sequence[Failure]]
-    control: Mapping[date, LandedFacts]
-    tries: Mapping[date, int] = field(default_factory=dict[date, int])
-    cut: Collection[Request] = ()
-    kept: Collection[date] = ()
+    control: Mapping[date, MaterializationRecord]
+    control_attempts: Mapping[date, int] = field(default_factory=dict[date, int])
+    truncated: Collection[Request] = ()
+    replayable: Collection[date] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimant:
+class LeaseRequest:
     """Who asks for days: a report of an account, on behalf of a run.
 
     Attributes:
         report: key of the report.
         account: whose credentials it has.
-        fingerprint: of its query.
+        query_hash: of its query.
         owner: the lock that dies with the run's process.
         run: the Dagster run.
-        form: hash of what decides whether an answer can be read; see `Report.form`.
+        parser_hash: hash of what decides whether an answer can be read; see `Report.form`.
     """
 
     report: str
     account: str
-    fingerprint: str
+    query_hash: str
     owner: str
     run: str
-    form: str = ""
+    parser_hash: str = ""

@@ -40,7 +40,7 @@ class TimeForm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Quotient:
+class RatioOf:
     """How a ratio follows from sums: `scale` times `over` by `under`, both headers of the same report."""
 
     over: str
@@ -66,14 +66,14 @@ class Column:
         optional: whether the answer may lack it; it is null then.
         documented: whether the provider's document names it. One that it does not name may be known by another name:
             where it is empty in every row of a day, that is a warning.
-        quotient: how a ratio is worked out anew from sums.
+        ratio_of: how a ratio is worked out anew from sums.
         flags: of a flag: the header of a column, and the texts of it for which the flag is true.
         masks: of a flag: whether it is also true for words that stand for no value, such as null, and for zeros.
         forms: of a time: how the provider writes it. Values of another form are refused.
         day_tolerance: of a time that tells the hour or event of its row: how far it may lie outside of the row's day.
             None of a time that may lie anywhere.
         additive: of a measure: whether the values of rows can be added up. Users are counted once in each row.
-        rest: whether it takes, as one JSON object of texts, every column of the answer that is not declared.
+        catch_all: whether it takes, as one JSON object of texts, every column of the answer that is not declared.
     """
 
     header: str
@@ -88,14 +88,14 @@ class Column:
     personal: Personal | None = None
     optional: bool = False
     documented: bool = True
-    quotient: Quotient | None = None
+    ratio_of: RatioOf | None = None
     flags: tuple[str, tuple[str, ...]] | None = None
     masks: bool = False
     forms: tuple[TimeForm, ...] = (TimeForm.TEXT,)
     day_tolerance: timedelta | None = None
     # Not in the text of a column: whether responses can be read does not depend on it.
     additive: bool = field(default=True, repr=False)
-    rest: bool = False
+    catch_all: bool = False
 
     @property
     def name(self) -> str:
@@ -191,9 +191,9 @@ def number(header: str, meaning: str, *, unit: str = "") -> Column:
     return Column(header=header, kind=Kind.MEASURE, type=MONEY, meaning=meaning, unit=unit)
 
 
-def rest(header: str, meaning: str) -> Column:
+def catch_all(header: str, meaning: str) -> Column:
     """Every column that is not declared, as one JSON object of texts: what a provider adds is kept."""
-    return Column(header=header, kind=Kind.IDENTITY, type=pa.string(), meaning=meaning, rest=True)
+    return Column(header=header, kind=Kind.IDENTITY, type=pa.string(), meaning=meaning, catch_all=True)
 
 
 def measure(header: str, meaning: str, *, unit: str, aliases: tuple[str, ...] = (), additive: bool = True) -> Column:
@@ -233,7 +233,7 @@ def money(
 
 
 def ratio(
-    header: str, meaning: str, *, unit: str, quotient: Quotient | None = None, aliases: tuple[str, ...] = ()
+    header: str, meaning: str, *, unit: str, ratio_of: RatioOf | None = None, aliases: tuple[str, ...] = ()
 ) -> Column:
     """A quotient that the provider worked out: kept as sent, never to be summed or averaged."""
     return Column(
@@ -242,6 +242,6 @@ def ratio(
         type=MONEY,
         meaning=meaning,
         unit=unit,
-        quotient=quotient,
+        ratio_of=ratio_of,
         aliases=aliases,
     )

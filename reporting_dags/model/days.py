@@ -1,4 +1,4 @@
-"""Days, stretches of days, and when a provider has them."""
+"""Days, contiguous_ranges of days, and when a provider has them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,8 +41,8 @@ class Window:
         return [self.first + timedelta(days=n) for n in range(len(self))]
 
 
-def stretches(days: Iterable[date]) -> list[Window]:
-    """The unbroken stretches that `days` form, oldest first."""
+def contiguous_ranges(days: Iterable[date]) -> list[Window]:
+    """The unbroken contiguous_ranges that `days` form, oldest first."""
     found: list[Window] = []
     for day in sorted(set(days)):
         if found and found[-1].last + ONE_DAY == day:
@@ -59,7 +59,7 @@ def ranges(days: Iterable[date], *, most: int | None = None) -> str:
         days: in any order.
         most: how many ranges are listed; of the others the number is. None lists all.
     """
-    found = stretches(days)
+    found = contiguous_ranges(days)
     more = f" and {len(found) - most} more" if most is not None and len(found) > most else ""
     return ", ".join(map(str, found[:most])) + more
 
@@ -86,20 +86,20 @@ class Calendar:
 
     Attributes:
         timezone: IANA name of the zone in which the report's days begin and end.
-        published_after: from midnight at the end of a day until the provider publishes it, by the clock of the report's
+        publish_delay: from midnight at the end of a day until the provider publishes it, by the clock of the report's
             time zone; whole minutes.
         restated_at: ages in days, counted from publication, at which a day is worth pulling again; empty if never.
         first_day: the provider's own first day, where it has one.
-        reach_days: how many days back the provider serves, where it counts in days.
-        reach_months: how many months back the provider serves, where it counts in months.
+        retention_days: how many days back the provider serves, where it counts in days.
+        retention_months: how many months back the provider serves, where it counts in months.
     """
 
     timezone: str = "UTC"
-    published_after: timedelta = timedelta()
+    publish_delay: timedelta = timedelta()
     restated_at: tuple[int, ...] = ()
     first_day: date | None = None
-    reach_days: int | None = None
-    reach_months: int | None = None
+    retention_days: int | None = None
+    retention_months: int | None = None
 
     def today(self, now: datetime) -> date:
         """The current day in the report's time zone."""
@@ -110,7 +110,7 @@ class Calendar:
         midnight = datetime.combine(day + ONE_DAY, time(), tzinfo=ZoneInfo(self.timezone))
         # Python adds to the local time. One that clocks show twice is the second, as Dagster has it in its partitions;
         # one that they skip is the time at which they go on.
-        local = (midnight + self.published_after).replace(fold=1)
+        local = (midnight + self.publish_delay).replace(fold=1)
         while not datetime_exists(local):
             local += timedelta(minutes=1)
         return local.astimezone(UTC)
@@ -124,50 +124,50 @@ class Calendar:
         length = self.begins_at(window.last + ONE_DAY) - self.begins_at(window.first)
         return round(length / timedelta(hours=1))
 
-    def newest(self, now: datetime) -> date:
+    def latest_available(self, now: datetime) -> date:
         """The newest day whose data is out."""
         day = self.today(now)
         while self.published_at(day) > now:
             day -= ONE_DAY
         return day
 
-    def oldest(self, now: datetime) -> date:
+    def earliest_available(self, now: datetime) -> date:
         """The oldest day that the provider still serves."""
         today = self.today(now)
         bounds = [self.first_day or date.min]
-        if self.reach_days is not None:
-            bounds.append(today - timedelta(days=self.reach_days))
-        if self.reach_months is not None:
-            bounds.append(today - relativedelta(months=self.reach_months))
+        if self.retention_days is not None:
+            bounds.append(today - timedelta(days=self.retention_days))
+        if self.retention_months is not None:
+            bounds.append(today - relativedelta(months=self.retention_months))
         return max(bounds)
 
-    def lost_at(self, day: date) -> datetime | None:
+    def expires_at(self, day: date) -> datetime | None:
         """When `day` falls out of the provider's reach, in UTC; None if it never does."""
         ends: list[date] = []
-        if self.reach_days is not None:
-            ends.append(day + timedelta(days=self.reach_days))
-        if self.reach_months is not None:
-            last = day + relativedelta(months=self.reach_months)
-            while last + ONE_DAY - relativedelta(months=self.reach_months) <= day:
+        if self.retention_days is not None:
+            ends.append(day + timedelta(days=self.retention_days))
+        if self.retention_months is not None:
+            last = day + relativedelta(months=self.retention_months)
+            while last + ONE_DAY - relativedelta(months=self.retention_months) <= day:
                 last += ONE_DAY
             ends.append(last)
         return self.begins_at(min(ends) + ONE_DAY) if ends else None
 
-    def restated(self, day: date, asked_at: datetime, now: datetime) -> int | None:
+    def restatement_age(self, day: date, asked_at: datetime, now: datetime) -> int | None:
         """The oldest age, in days, that `day` has reached since it was asked for and at which it restates."""
         out = self.published_at(day)
         reached = [age for age in self.restated_at if asked_at < out + timedelta(days=age) <= now]
         return max(reached, default=None)
 
-    def settled(self, day: date, asked_at: datetime) -> bool:
+    def is_final(self, day: date, asked_at: datetime) -> bool:
         """Whether `day` was asked for when it had reached the last age at which it restates."""
         return asked_at >= self.published_at(day) + timedelta(days=max(self.restated_at, default=0))
 
-    def due(self, day: date, asked_at: datetime | None, now: datetime) -> bool:
+    def is_due(self, day: date, asked_at: datetime | None, now: datetime) -> bool:
         """Whether `day` is worth asking for: served and missing, or asked for before an age at which it restates."""
-        if not self.oldest(now) <= day <= self.newest(now):
+        if not self.earliest_available(now) <= day <= self.latest_available(now):
             return False
-        return asked_at is None or self.restated(day, asked_at, now) is not None
+        return asked_at is None or self.restatement_age(day, asked_at, now) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,14 +178,14 @@ class SnapshotCalendar(Calendar):
         """The beginning of its one day."""
         return self.begins_at(day)
 
-    def newest(self, now: datetime) -> date:  # noqa: ARG002
+    def latest_available(self, now: datetime) -> date:  # noqa: ARG002
         """Its one day."""
         return SNAPSHOT
 
-    def oldest(self, now: datetime) -> date:  # noqa: ARG002
+    def earliest_available(self, now: datetime) -> date:  # noqa: ARG002
         """Its one day."""
         return SNAPSHOT
 
-    def due(self, day: date, asked_at: datetime | None, now: datetime) -> bool:
+    def is_due(self, day: date, asked_at: datetime | None, now: datetime) -> bool:
         """Whether none has been taken yet today."""
         return day == SNAPSHOT and (asked_at is None or self.today(asked_at) < self.today(now))

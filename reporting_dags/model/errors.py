@@ -29,7 +29,7 @@ class ReportingError(Exception):
         retry_at: when a retry is known to be right, such as the renewal of a quota; None where that is not known.
 
     Attributes:
-        part: which file of an answer is at fault, counted from 0; None where that is not known.
+        shard: which file of an answer is at fault, counted from 0; None where that is not known.
     """
 
     outcome: Outcome = Outcome.FAILED
@@ -41,7 +41,7 @@ class ReportingError(Exception):
         self.advice = _one_line(advice)
         self.request_id = request_id
         self.retry_at = retry_at
-        self.part: int | None = None
+        self.shard: int | None = None
         super().__init__(self.line)
 
     def about(self, subject: str) -> Self:
@@ -126,5 +126,5 @@ class StorageError(ReportingError):
     """A data root, raw store or ledger cannot be read or written."""
 
 
-class LostClaim(ReportingError):
+class LeaseLost(ReportingError):
     """Another run has taken this job over; what this one holds must not be written."""

@@ -20,7 +20,7 @@ from reporting_dags.model.privacy import Privacy
 from reporting_dags.model.scope import Scope, query_scope
 
 _SHOWN_CHOICES = 30
-_NOT_FORM = frozenset(
+_NOT_PARSING = frozenset(
     {
         "provider",
         "name",
@@ -29,7 +29,7 @@ _NOT_FORM = frozenset(
         "window_days",
         "privacy",
         "variable",
-        "asked_with",
+        "variable_value",
         "description",
         "control",
     }
@@ -62,7 +62,7 @@ class Report:
             in the row's day.
         privacy: what becomes of personal columns.
         variable: environment variable that names what is asked besides the declaration, such as the apps.
-        asked_with: what that variable holds now.
+        variable_value: what that variable holds now.
         description: what the report is, for the UI and the data dictionary.
         none_texts: texts that mean no value in columns of numbers, times and flags, such as "--"; blanks around them
             do not count. They are null. Text columns keep them as sent.
@@ -84,7 +84,7 @@ class Report:
     privacy: Privacy = field(default_factory=Privacy)
     grain_promised: bool = True
     variable: str = ""
-    asked_with: str = ""
+    variable_value: str = ""
     description: str = ""
     none_texts: tuple[str, ...] = ()
     control: "Report | None" = None
@@ -103,7 +103,7 @@ class Report:
             self._check_money(column)
             self._check_time(column)
         self._check_sources()
-        if sum(column.rest for column in self.columns) > 1:
+        if sum(column.catch_all for column in self.columns) > 1:
             self._refuse("columns", "more than one of them takes what is not declared")
         if self.window_days < 1:
             self._refuse("window_days", f"is {self.window_days}; a query covers at least one day")
@@ -129,11 +129,11 @@ class Report:
         ages = as_given(calendar.restated_at)
         if not isinstance(ages, tuple) or not all(isinstance(age, int) and age > 0 for age in ages):
             self._refuse("restated_at", f"{ages!r} is no tuple of ages in days, such as (1, 2, 3)")
-        after = as_given(calendar.published_after)
+        after = as_given(calendar.publish_delay)
         if not isinstance(after, timedelta):
-            self._refuse("published_after", f"{after!r} is no length of time, such as timedelta(hours=6)")
+            self._refuse("publish_delay", f"{after!r} is no length of time, such as timedelta(hours=6)")
         if after < timedelta() or after % timedelta(minutes=1):
-            self._refuse("published_after", f"{after} must be whole minutes, 0 or more")
+            self._refuse("publish_delay", f"{after} must be whole minutes, 0 or more")
 
     def _check_sources(self) -> None:
         headers = {column.header: column for column in self.columns}
@@ -142,7 +142,7 @@ class Report:
         if self.hour and (self.hour not in headers or headers[self.hour].kind is not Kind.TIME):
             self._refuse("hour", f"{self.hour!r} is no time column of the report")
         for column in self.columns:
-            quotient, flags = column.quotient, column.flags
+            quotient, flags = column.ratio_of, column.flags
             sources = ((quotient.over, quotient.under) if quotient else ()) + ((flags[0],) if flags else ())
             for source in sources:
                 if source not in headers or headers[source].flags:
@@ -187,7 +187,9 @@ class Report:
     def _refuse(self, field_name: str, why: str) -> NoReturn:
         raise declaration_error(self.provider, self.name, field_name, why)
 
-    def controlled(self, query: Any, columns: tuple[Column, ...], *, grain: tuple[str, ...] = (), **other: Any) -> Self:
+    def with_control(
+        self, query: Any, columns: tuple[Column, ...], *, grain: tuple[str, ...] = (), **other: Any
+    ) -> Self:
         """The report with a control: `query` answers `columns`, which tell the report's money by day, or its `ROWS`."""
         if not any(column.kind is Kind.MONEY or column.header == ROWS for column in columns):
             return self
@@ -220,7 +222,7 @@ class Report:
         """A fingerprint of what is asked and in what shape it is kept: days landed under another one are due again."""
         policy = self.privacy.version if any(column.personal for column in self.columns) else ""
         derived = [(self.day_from, self.calendar.timezone), *(column.flags for column in self.columns if column.flags)]
-        told = f"{self.query!r} {self.schema.to_string()} {policy} {derived!r} {self.asked_with}"
+        told = f"{self.query!r} {self.schema.to_string()} {policy} {derived!r} {self.variable_value}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def scope(self, parts: Collection[str]) -> Scope:
@@ -230,21 +232,21 @@ class Report:
         return Scope(
             fixed={**query.fixed, **days},
             filters=query.filters,
-            columns=frozenset(column.name for column in self.kept),
+            columns=frozenset(column.name for column in self.stored_columns),
             # Elsewhere a part is a piece of time, which says nothing of what the day covers.
             parts=frozenset(parts) if self.variable else frozenset(),
         )
 
     @property
-    def form(self) -> str:
+    def parser_hash(self) -> str:
         """A hash of what decides whether an answer can be read: columns with aliases, format, grain, row time, zone."""
-        parts = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_FORM}
+        parts = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_PARSING}
         return hashlib.sha256(f"{parts!r} {self.calendar.timezone}".encode()).hexdigest()
 
     @property
-    def requested_parts(self) -> tuple[str, ...]:
+    def requested_shards(self) -> tuple[str, ...]:
         """The parts that the environment names now, such as app ids; none where it names none."""
-        return tuple(name for name in self.asked_with.split(",") if name)
+        return tuple(name for name in self.variable_value.split(",") if name)
 
     @property
     def day_column(self) -> Column | None:
@@ -271,20 +273,20 @@ class Report:
         return f"{folder}/part-0.parquet"
 
     @property
-    def kept(self) -> tuple[Column, ...]:
+    def stored_columns(self) -> tuple[Column, ...]:
         """The columns of the Parquet file: all but the day, which is the partition."""
         return tuple(column for column in self.columns if column.kind is not Kind.DAY)
 
     @property
     def grain_names(self) -> tuple[str, ...]:
         """The grain in the file's column names, without the day."""
-        by_header = {column.header: column for column in self.kept}
+        by_header = {column.header: column for column in self.stored_columns}
         return tuple(by_header[header].name for header in self.grain if header in by_header)
 
     @property
     def schema(self) -> pa.Schema:
         """The Parquet schema; each field carries its provider's header, kind, unit and currency as metadata."""
-        return pa.schema([_field(column) for column in self.kept])
+        return pa.schema([_field(column) for column in self.stored_columns])
 
 
 def _field(column: Column) -> "pa.Field[pa.DataType]":
@@ -309,7 +311,7 @@ def declaration_error(provider: str, name: str, field_name: str, why: str) -> De
     return DeclarationError(f"reports/{provider}.py: {provider}/{name}: {field_name}: {why}")
 
 
-def known_or_refuse(provider: str, name: str, field_name: str, asked: Iterable[str], known: Iterable[str]) -> None:
+def require_known(provider: str, name: str, field_name: str, asked: Iterable[str], known: Iterable[str]) -> None:
     """Raise `DeclarationError` for the first of `asked` that is not `known`, with the names that are."""
     choices = tuple(known)
     for item in asked:

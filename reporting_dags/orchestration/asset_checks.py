@@ -11,17 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reporting_dags.jobs.ledger.entity_history import Listed
-from reporting_dags.jobs.planning.report_health import CONTROL_TOTALS, STANDING, mending
+from reporting_dags.jobs.planning.report_health import CONTROL_TOTALS, REPORT_CHECKS, command_for
 from reporting_dags.jobs.pulling.result import DayResult
-from reporting_dags.jobs.records import LandedFacts
-from reporting_dags.landing.reading.entities import Weights, lost, weights
+from reporting_dags.jobs.records import MaterializationRecord
+from reporting_dags.landing.reading.entities import Weights, lost_share, weights
 from reporting_dags.landing.storage.store import Store
 from reporting_dags.landing.writing.land import CheckResult
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.storage import OpenHome
+from reporting_dags.orchestration.storage import OpenStorage
 
 GRAIN_UNIQUE = "grain_unique"
 BLOCKING: Mapping[str, str] = {
@@ -78,12 +78,12 @@ def check_specs(report: Report, partitions: dg.PartitionsDefinition[str] | None)
         specs.append(dg.AssetCheckSpec(HOURS, asset=key, description=text, partitions_def=partitions))
     if report.partitioned:
         # Of the report as a whole, not of a partition.
-        names = [name for name in STANDING if name != CONTROL_TOTALS or report.control is not None]
-        specs += [dg.AssetCheckSpec(name, asset=key, description=STANDING[name]) for name in names]
+        names = [name for name in REPORT_CHECKS if name != CONTROL_TOTALS or report.control is not None]
+        specs += [dg.AssetCheckSpec(name, asset=key, description=REPORT_CHECKS[name]) for name in names]
     return specs
 
 
-def volume_check(day: date, rows: int, landed: Mapping[date, LandedFacts]) -> CheckResult:
+def volume_check(day: date, rows: int, landed: Mapping[date, MaterializationRecord]) -> CheckResult:
     """Compare `rows` with the trailing median; passes while there are too few days to tell."""
     before = [landed[other].rows for other in sorted(landed) if other < day][-_HISTORY:]
     if len(before) < _ENOUGH:
@@ -99,13 +99,13 @@ def entities_check(report: Report, day: date, data: Store, *, earlier: Weights |
     now = weights(report, day, data)
     gone: dict[str, Fraction] = {}
     for before in (_weights_before(report, day, data), earlier or {}):
-        for name, share in lost(before, now).items():
+        for name, share in lost_share(before, now).items():
             gone[name] = max(share, gone.get(name, Fraction()))
     share = sum(gone.values(), Fraction())
     passed = share <= _LOST_SHARE
     largest = [name for name, one in gone.items() if one > _LOST_SHARE] or list(gone)
     told = f"; gone: {', '.join(list(gone)[:_NAMED])}, {float(share):.1%} of what was earned" if gone else ""
-    mended = "" if passed else f". If that cannot be, ask again: {mending(report, [day])}"
+    mended = "" if passed else f". If that cannot be, ask again: {command_for(report, [day])}"
     return CheckResult(
         name=ENTITIES,
         passed=passed,
@@ -148,18 +148,18 @@ def _weights_before(report: Report, day: date, data: Store) -> Weights:
 
 def hours_check(report: Report, day: date, data: Store) -> CheckResult:
     """Whether every hour of the day, which may have 23 or 25 of them, has rows."""
-    (column,) = (column.name for column in report.kept if column.header == report.hour)
+    (column,) = (column.name for column in report.stored_columns if column.header == report.hour)
     try:
         with data.open(report.file(day)) as file:
             moments = set(pq.read_table(file, columns=[column]).column(column).to_pylist())
     except (OSError, pa.ArrowException, KeyError) as error:
-        raise data.trouble("read", error) from None
+        raise data.error("read", error) from None
     begins = report.calendar.begins_at(day)
     hours = [begins + timedelta(hours=n) for n in range(report.calendar.hours(Window(day, day)))]
     missing = [hour for hour in hours if hour not in moments] if moments else []
     zone = ZoneInfo(report.calendar.timezone)
     told = f"; none at {', '.join(f'{hour.astimezone(zone):%H:%M}' for hour in missing)}" if missing else ""
-    mended = f". If that cannot be, ask again: {mending(report, [day])}" if missing else ""
+    mended = f". If that cannot be, ask again: {command_for(report, [day])}" if missing else ""
     return CheckResult(
         name=HOURS,
         passed=not missing,
@@ -178,14 +178,14 @@ def severity(check: CheckResult) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.ERROR if blocks(check) else dg.AssetCheckSeverity.WARN
 
 
-def day_checks(report: Report, result: DayResult, opened: OpenHome) -> tuple[CheckResult, ...]:
+def day_checks(report: Report, result: DayResult, opened: OpenStorage) -> tuple[CheckResult, ...]:
     """Return the checks of a day that has landed: what landing verified, and how the day compares with others."""
-    before = result.evidence.restatement
+    before = result.provenance.restatement
     compared = comparisons(report, result.day, opened, earlier=before.entities if before else None)
     return (*result.checks, *compared)
 
 
-def comparisons(report: Report, day: date, opened: OpenHome, *, earlier: Weights | None = None) -> list[CheckResult]:
+def comparisons(report: Report, day: date, opened: OpenStorage, *, earlier: Weights | None = None) -> list[CheckResult]:
     """Return the checks that compare a stored day with others: its rows, what earns, its hours.
 
     Args:
@@ -206,7 +206,7 @@ def comparisons(report: Report, day: date, opened: OpenHome, *, earlier: Weights
     if has_entities(report):
         found.append(entities_check(report, day, opened.data, earlier=earlier))
     elif not report.partitioned:
-        found.append(list_check(report, opened.ledger.listed(report.key, landed[day].asked_at)))
+        found.append(list_check(report, opened.ledger.listed(report.key, landed[day].requested_at)))
     if report.hour:
         found.append(hours_check(report, day, opened.data))
     return found

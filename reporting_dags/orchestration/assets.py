@@ -7,7 +7,7 @@ import dagster as dg
 
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.asset_checks import check_specs
-from reporting_dags.orchestration.evaluate_checks import evaluate
+from reporting_dags.orchestration.evaluate_checks import evaluate_checks
 from reporting_dags.orchestration.event_log import column_schema
 from reporting_dags.orchestration.keys import key_of, op_name
 from reporting_dags.orchestration.materialize import ReportConfig, materialize
@@ -44,7 +44,7 @@ def report_asset(report: Report, start: date, first: date) -> dg.AssetsDefinitio
                     "grain": ", ".join((*(("date",) if report.partitioned else ()), *report.grain_names)),
                     "grain_promised": report.grain_promised,
                     "timezone": report.calendar.timezone,
-                    "published_after_day_end": str(report.calendar.published_after),
+                    "published_after_day_end": str(report.calendar.publish_delay),
                     "restated_at_ages_in_days": ", ".join(str(age) for age in report.calendar.restated_at) or "never",
                 },
             )
@@ -61,6 +61,6 @@ def report_asset(report: Report, start: date, first: date) -> dg.AssetsDefinitio
         if key in context.selected_asset_keys:
             yield from materialize(context, report, config, start)
         else:
-            yield from evaluate(context, report, start)
+            yield from evaluate_checks(context, report, start)
 
     return asset

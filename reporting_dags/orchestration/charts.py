@@ -8,7 +8,9 @@ from datetime import date
 import dagster as dg
 
 
-def curves(lines: Mapping[str, Mapping[int | date, float]], *, title: str, x: str, y: str) -> dg.MarkdownMetadataValue:
+def line_chart(
+    lines: Mapping[str, Mapping[int | date, float]], *, title: str, x: str, y: str
+) -> dg.MarkdownMetadataValue:
     """Return a line for each name, as a picture.
 
     Args:

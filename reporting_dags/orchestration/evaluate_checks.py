@@ -7,7 +7,7 @@ from datetime import date
 
 import dagster as dg
 
-from reporting_dags.jobs.planning.report_health import NEEDS_ACTION, STANDING
+from reporting_dags.jobs.planning.report_health import NEEDS_ACTION, REPORT_CHECKS
 from reporting_dags.jobs.verification.repair import Repair, advice, repairs
 from reporting_dags.jobs.verification.verify import noted
 from reporting_dags.landing.checks.partition import SCHEMA, CheckResult
@@ -21,10 +21,10 @@ from reporting_dags.orchestration.asset_checks import blocks, check_specs, compa
 from reporting_dags.orchestration.event_log import record_checks
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.report_checks import record_report_checks
-from reporting_dags.orchestration.storage import OpenHome, ReportingHome, as_set
+from reporting_dags.orchestration.storage import OpenStorage, StorageResource, with_settings
 
 
-def evaluate(context: dg.AssetExecutionContext, report: Report, start: date) -> Iterator[dg.AssetCheckResult]:
+def evaluate_checks(context: dg.AssetExecutionContext, report: Report, start: date) -> Iterator[dg.AssetCheckResult]:
     """Evaluate the selected checks on the stored partitions of the run; on all of them if the run names none.
 
     Args:
@@ -42,7 +42,7 @@ def evaluate_stored(
     context: dg.AssetExecutionContext,
     report: Report,
     start: date,
-    checks_of: Callable[[date, OpenHome], Iterable[CheckResult]],
+    checks_of: Callable[[date, OpenStorage], Iterable[CheckResult]],
     *,
     built: bool = False,
 ) -> Iterator[dg.AssetCheckResult]:
@@ -58,11 +58,11 @@ def evaluate_stored(
     Raises:
         dg.Failure: as `evaluate`.
     """
-    home: ReportingHome = context.resources.home
+    home: StorageResource = context.resources.home
     damaged: list[date] = []
     fix = ""
     selected = {key.name for key in context.selected_asset_check_keys}
-    results: dict[str, list[CheckResult]] = {name: [] for name in sorted(selected - set(STANDING))}
+    results: dict[str, list[CheckResult]] = {name: [] for name in sorted(selected - set(REPORT_CHECKS))}
     try:
         with home.open(context.instance) as opened:
             days = _stored_days(context, report, opened)
@@ -85,7 +85,7 @@ def evaluate_stored(
         raise dg.Failure(f"{line}. {fix}", allow_retries=False)
 
 
-def _repair_advice(report: Report, damaged: Collection[date], opened: OpenHome, *, built: bool) -> str:
+def _repair_advice(report: Report, damaged: Collection[date], opened: OpenStorage, *, built: bool) -> str:
     """Return how stored partitions that are damaged are repaired, in one line, without the loss of any.
 
     Args:
@@ -97,7 +97,7 @@ def _repair_advice(report: Report, damaged: Collection[date], opened: OpenHome, 
     Raises:
         StorageError: the ledger cannot be read.
     """
-    now, asked = SystemClock().now(), as_set(report)
+    now, asked = SystemClock().now(), with_settings(report)
     landed = opened.ledger.days(report.key)
     found = repairs(
         asked,
@@ -115,7 +115,7 @@ def _repair_advice(report: Report, damaged: Collection[date], opened: OpenHome, 
     return " ".join(f"{first} {'; '.join(commands)}".strip() for first, *commands in lines)
 
 
-def _stored_days(context: dg.AssetExecutionContext, report: Report, opened: OpenHome) -> list[date]:
+def _stored_days(context: dg.AssetExecutionContext, report: Report, opened: OpenStorage) -> list[date]:
     landed = opened.ledger.days(report.key)
     if not report.partitioned:
         return [day for day in landed if day == SNAPSHOT]
@@ -143,17 +143,17 @@ def _summary(report: Report, name: str, results: Sequence[CheckResult]) -> dg.As
     )
 
 
-def _checks(report: Report, day: date, opened: OpenHome) -> list[CheckResult]:
+def _checks(report: Report, day: date, opened: OpenStorage) -> list[CheckResult]:
     facts = opened.ledger.days(report.key)[day]
     with workspace(opened.data) as folder:
-        checks = list(stored_checks(as_set(report), day, noted(facts), opened.data, folder))
+        checks = list(stored_checks(with_settings(report), day, noted(facts), opened.data, folder))
     reason = "the stored partition cannot be read"
     if all(check.passed for check in checks if check.name == SCHEMA):
         try:
             return [*checks, *comparisons(report, day, opened)]
         except StorageError as error:
             reason = error.message
-    known = {*STANDING, *(check.name for check in checks)}
+    known = {*REPORT_CHECKS, *(check.name for check in checks)}
     names = [spec.name for spec in check_specs(report, None) if spec.name not in known]
     return [*checks, *(not_evaluated(name, reason) for name in names)]
 

@@ -24,7 +24,7 @@ _SHOWN_DECIMALS = 6
 """Of money as a number, which the UI plots; beside it stands the exact amount, as text."""
 
 
-def record_day(
+def record_partition(
     context: dg.AssetExecutionContext,
     report: Report,
     result: DayResult,
@@ -39,7 +39,7 @@ def record_day(
                 partition=partition_of(report, result.day),
                 description=f"{result.landed.rows} rows, {result.outcome}",
                 metadata=_metadata(report, result, result.landed, data),
-                tags={"dagster/data_version": result.landed.fingerprint},
+                tags={"dagster/data_version": result.landed.data_version},
             )
         )
     record_checks(context, report, result.day, checks)
@@ -51,7 +51,7 @@ def partition_of(report: Report, day: date) -> str | None:
 
 
 def _metadata(report: Report, result: DayResult, landed: LandedDay, data: Store) -> dict[str, Any]:
-    evidence = result.evidence
+    evidence = result.provenance
     location = f"{data.url}/{report.file(result.day)}"
     facts: dict[str, Any] = {
         "dagster/partition_row_count" if report.partitioned else "dagster/row_count": landed.rows,
@@ -74,7 +74,7 @@ def _metadata(report: Report, result: DayResult, landed: LandedDay, data: Store)
         for currency, amount in sums.items():
             facts[f"{column}_{_unit(currency)}"] = float(rounded(amount, _SHOWN_DECIMALS))
             facts[f"{column}_{_unit(currency)}_exact"] = plain(amount)
-    additive = {column.name for column in report.kept if column.additive}
+    additive = {column.name for column in report.stored_columns if column.additive}
     facts |= {
         f"{column}_total": total
         for column, total in landed.totals.items()
@@ -145,7 +145,8 @@ def column_schema(report: Report) -> dg.TableSchema:
     """The dataset's columns for Dagster's UI."""
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(column.name, type=str(column.type), description=_described(column)) for column in report.kept
+            dg.TableColumn(column.name, type=str(column.type), description=_described(column))
+            for column in report.stored_columns
         ]
     )
 

@@ -5,8 +5,8 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from reporting_dags.jobs.ledger.report_state import known
-from reporting_dags.jobs.planning.due import paused
+from reporting_dags.jobs.ledger.report_state import load_report_state
+from reporting_dags.jobs.planning.due import paused_until
 from reporting_dags.jobs.planning.report_health import NEEDS_ACTION
 from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.model.clock import SystemClock
@@ -16,12 +16,12 @@ from reporting_dags.model.report import Report
 from reporting_dags.orchestration.event_log import partition_of
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.run_requests import running_schedule
-from reporting_dags.orchestration.storage import OpenHome
+from reporting_dags.orchestration.storage import OpenStorage
 from reporting_dags.providers.http.errors import Unavailable
 
 FAILED_DAYS = "failed_days"
 """Metadata of a run's failure: the days that failed, as ranges."""
-REPEATED = "failed_as_before"
+REPEATED_FAILURE = "failed_as_before"
 """Metadata of a run's failure: whether an earlier run has failed so."""
 STORAGE = "storage"
 """The cause of whatever the ledger, the data root or the raw store keeps from landing."""
@@ -33,7 +33,7 @@ def record_failures(
     context: dg.AssetExecutionContext,
     report: Report,
     errors: Mapping[date, ReportingError],
-    opened: OpenHome | None,
+    opened: OpenStorage | None,
 ) -> None:
     """Record why each partition failed, what to do, and when it is requested again.
 
@@ -47,10 +47,12 @@ def record_failures(
         StorageError: the ledger cannot be read.
     """
     now = SystemClock().now()
-    failed = known(report, opened.ledger, now).failures if errors and opened is not None else {}
+    failed = load_report_state(report, opened.ledger, now).failures if errors and opened is not None else {}
     schedule = running_schedule(context.instance, report.provider)
     for day, error in errors.items():
-        record_failure(context, report, day, error, _next_attempt(report, error, paused(failed, day, now), schedule))
+        record_failure(
+            context, report, day, error, _next_attempt(report, error, paused_until(failed, day, now), schedule)
+        )
 
 
 def record_failure(

@@ -16,7 +16,7 @@ from reporting_dags.landing.reading.partitions import Adapted, read_days, read_s
 from reporting_dags.model.days import ranges
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.storage import ReportingHome
+from reporting_dags.orchestration.storage import StorageResource
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK
 
@@ -35,7 +35,7 @@ class ReportsIOManager(dg.ConfigurableIOManager):
     name the days and the columns. A column whose type or currency has changed is an error.
     """
 
-    home: dg.ResourceDependency[ReportingHome]
+    home: dg.ResourceDependency[StorageResource]
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.Table:
         """The days of the upstream report that the downstream partition maps to; of a snapshot, all there is."""

@@ -11,11 +11,11 @@ from datetime import date, datetime
 import dagster as dg
 from pydantic import Field
 
-from reporting_dags.jobs.ledger.report_state import known
-from reporting_dags.jobs.planning.due import carried, due
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.ledger.report_state import load_report_state
+from reporting_dags.jobs.planning.due import due_partitions, included_for_free
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
-from reporting_dags.jobs.pulling.raw_retention import forget_raw
+from reporting_dags.jobs.pulling.raw_retention import delete_expired_raw
 from reporting_dags.jobs.pulling.replay import replay
 from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.landing.writing.land import CheckResult
@@ -24,13 +24,13 @@ from reporting_dags.model.days import SNAPSHOT, ranges
 from reporting_dags.model.errors import Deferred, ReportingError, StorageError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.asset_checks import day_checks
-from reporting_dags.orchestration.event_log import has_dependants, record_day, warn
+from reporting_dags.orchestration.event_log import has_dependants, record_partition, warn
 from reporting_dags.orchestration.failures import failure, failure_of, record_failures
 from reporting_dags.orchestration.report_checks import record_report_checks
-from reporting_dags.orchestration.storage import OpenHome, ReportingHome, as_set
+from reporting_dags.orchestration.storage import OpenStorage, StorageResource, with_settings
 from reporting_dags.providers.resource import ProviderResource
 
-Way = Callable[[Bench, Report, list[date]], Iterator[DayResult]]
+Strategy = Callable[[PullContext, Report, list[date]], Iterator[DayResult]]
 
 
 class ReportConfig(dg.Config):
@@ -77,7 +77,7 @@ def materialize(
     Raises:
         dg.Failure: a day failed, or all of them did; one line says why, and what to do.
     """
-    home: ReportingHome = context.resources.home
+    home: StorageResource = context.resources.home
     results: list[DayResult] = []
     checks: dict[date, tuple[CheckResult, ...]] = {}
     stopped: ReportingError | None = None
@@ -86,7 +86,7 @@ def materialize(
             try:
                 for result in _results(context, report, config, start, opened):
                     checks[result.day] = result.checks if result.landed is None else day_checks(report, result, opened)
-                    record_day(context, report, result, checks[result.day], opened.data)
+                    record_partition(context, report, result, checks[result.day], opened.data)
                     results.append(result)
             except StorageError:
                 raise
@@ -116,7 +116,7 @@ def materialize(
         yield dg.Output(None, output_name=context.op_execution_context.op_def.output_defs[0].name)
         with home.open(context.instance) as opened:
             for result in ended:
-                record_day(context, report, result, checks[result.day], opened.data)
+                record_partition(context, report, result, checks[result.day], opened.data)
 
 
 def _errors(results: Iterable[DayResult]) -> dict[date, ReportingError]:
@@ -130,17 +130,17 @@ def _days(context: dg.AssetExecutionContext, report: Report) -> list[date]:
 
 
 def _results(
-    context: dg.AssetExecutionContext, report: Report, config: ReportConfig, start: date, opened: OpenHome
+    context: dg.AssetExecutionContext, report: Report, config: ReportConfig, start: date, opened: OpenStorage
 ) -> Iterator[DayResult]:
     clock = SystemClock()
     days = _published(context, report, clock.now())
     if config.only_due:
-        days = _only_due(as_set(report), days, start, opened, clock.now())
+        days = _only_due(with_settings(report), days, start, opened, clock.now())
         if not days:
             context.log.info("%s: no partition is due any more", report.key)
             return
     resource: ProviderResource = getattr(context.resources, report.provider)
-    bench = opened.bench(
+    pull_context = opened.pull_context(
         resource.client(clock, opened.rates.pace(clock)),
         clock,
         run=context.run.run_id,
@@ -148,14 +148,14 @@ def _results(
         waits=config.wait,
         allow_data_loss=config.allow_data_loss,
     )
-    way: Way = replay if config.replay else pull
-    with closing(bench.provider):
+    way: Strategy = replay if config.replay else pull
+    with closing(pull_context.provider):
         if config.same_account:
-            joined = opened.ledger.accounts.join(report.key, bench.provider.account, clock.now())
+            joined = opened.ledger.accounts.join(report.key, pull_context.provider.account, clock.now())
             context.log.info("%s: the credentials are keys of account %s", report.key, joined)
-        yield from way(bench, as_set(report), days)
+        yield from way(pull_context, with_settings(report), days)
     try:
-        forget_raw(bench, report, opened.keep_raw)
+        delete_expired_raw(pull_context, report, opened.keep_raw)
     except StorageError as error:
         context.log.warning("%s: old raw responses are left: %s", report.key, error.line)
 
@@ -163,7 +163,7 @@ def _results(
 def _published(context: dg.AssetExecutionContext, report: Report, now: datetime) -> list[date]:
     """Return the days of the run; of several, those that are not published yet are left out."""
     days = _days(context, report)
-    newest = report.calendar.newest(now)
+    newest = report.calendar.latest_available(now)
     early = [day for day in days if day > newest]
     if not early or len(early) == len(days):
         return days
@@ -173,13 +173,15 @@ def _published(context: dg.AssetExecutionContext, report: Report, now: datetime)
     return [day for day in days if day <= newest]
 
 
-def _only_due(report: Report, days: list[date], start: date, opened: OpenHome, now: datetime) -> list[date]:
+def _only_due(report: Report, days: list[date], start: date, opened: OpenStorage, now: datetime) -> list[date]:
     """Those of `days` that are due, or that an open job was bought for, and what comes along with them."""
-    facts = known(report, opened.ledger, now)
-    found = {one.day for one in due(report, facts, since=start, sizes=opened.data.sizes(report.key), now=now)}
-    found.update(opened.ledger.open_days(report.key))
+    facts = load_report_state(report, opened.ledger, now)
+    found = {
+        one.day for one in due_partitions(report, facts, since=start, sizes=opened.data.sizes(report.key), now=now)
+    }
+    found.update(opened.ledger.in_flight_days(report.key))
     wanted = [day for day in days if day in found]
     # Days that cost nothing must not block on another run's lease.
-    held = [one.job.request.window for one in opened.ledger.leftovers(report.key) if one.run is not None]
-    along = [day for day in carried(report, facts, wanted) if not any(day in window for window in held)]
+    held = [one.job.request.window for one in opened.ledger.open_jobs(report.key) if one.run is not None]
+    along = [day for day in included_for_free(report, facts, wanted) if not any(day in window for window in held)]
     return [day for day in days if day in wanted or day in along]

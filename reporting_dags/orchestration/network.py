@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from reporting_dags.jobs.building.build import due
-from reporting_dags.jobs.building.retries import attempt, held_back
+from reporting_dags.jobs.building.build import due_builds
+from reporting_dags.jobs.building.retries import builds_to_attempt, postponed_builds
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.model.days import stretches
+from reporting_dags.model.days import contiguous_ranges
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.orchestration.asset_checks import CURRENCY_KNOWN, SOURCES_LANDED
 from reporting_dags.orchestration.event_log import column_schema
 from reporting_dags.orchestration.keys import key_of, op_name
-from reporting_dags.orchestration.network_build import COMBINATION, SUMS_MATCH, NetworkDays, build_days, evaluate_days
+from reporting_dags.orchestration.network_build import NETWORK_DAILY, SUMS_MATCH, NetworkDays, build_days, evaluate_days
 from reporting_dags.orchestration.partitions import day_partitions, offered, same_day
 from reporting_dags.orchestration.run_requests import run_request
-from reporting_dags.orchestration.storage import TICK_LOCK_SECONDS, ReportingHome
+from reporting_dags.orchestration.storage import TICK_LOCK_SECONDS, StorageResource
 from reporting_dags.reports.network import CURRENCIES, NETWORK, SOURCES
 
 _KEY = key_of(NETWORK)
@@ -102,7 +102,7 @@ def rebuilding(network: NetworkDays) -> dg.SensorDefinition:
         description="Builds the days of network/daily of which a source has landed or was restated since. A day that "
         "failed is built again when one of its sources lands again, or after a pause that grows up to 23 hours.",
     )
-    def rebuild(context: dg.SensorEvaluationContext, home: ReportingHome) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def rebuild(context: dg.SensorEvaluationContext, home: StorageResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
         busy = context.instance.get_runs(dg.RunsFilter(statuses=list(_UNDER_WAY)))
         if any(_KEY in (run.asset_selection or ()) for run in busy):
             yield dg.SkipReason("a run is building it")
@@ -110,11 +110,13 @@ def rebuilding(network: NetworkDays) -> dg.SensorDefinition:
         try:
             with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
                 now = SystemClock().now()
-                days = due(COMBINATION, since=network.first, ledger=opened.ledger)
+                days = due_builds(NETWORK_DAILY, since=network.first, ledger=opened.ledger)
                 days = offered(network.calendar, network.first, days, now)
-                held = held_back(COMBINATION, days, ledger=opened.ledger, now=now)
-                ready = stretches(day for day in days if day not in held)
-                attempts = [(stretch, attempt(COMBINATION, stretch.days, ledger=opened.ledger)) for stretch in ready]
+                held = postponed_builds(NETWORK_DAILY, days, ledger=opened.ledger, now=now)
+                ready = contiguous_ranges(day for day in days if day not in held)
+                attempts = [
+                    (stretch, builds_to_attempt(NETWORK_DAILY, stretch.days, ledger=opened.ledger)) for stretch in ready
+                ]
         except ReportingError as error:
             yield dg.SkipReason(error.line)
             return

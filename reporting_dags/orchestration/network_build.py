@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import dagster as dg
 
-from reporting_dags.jobs.building.build import Built, Combination, build, stored_build
-from reporting_dags.jobs.building.retries import FailedBuild, failed
+from reporting_dags.jobs.building.build import BuiltDay, CombinedReport, build, stored_build
+from reporting_dags.jobs.building.retries import FailedBuild, record_failed_build
 from reporting_dags.jobs.planning.report_health import NEEDS_ACTION
 from reporting_dags.landing.checks.partition import CheckResult
 from reporting_dags.landing.compute.group_sums import sums_by
@@ -19,19 +19,19 @@ from reporting_dags.model.days import Calendar, Window, ranges
 from reporting_dags.model.decimals import plain
 from reporting_dags.model.errors import DataError, NotReady, ReportingError, StorageError
 from reporting_dags.orchestration.asset_checks import CURRENCY_KNOWN, SOURCES_LANDED
-from reporting_dags.orchestration.charts import curves
+from reporting_dags.orchestration.charts import line_chart
 from reporting_dags.orchestration.evaluate_checks import evaluate_stored, not_evaluated
 from reporting_dags.orchestration.event_log import has_dependants, record_checks
-from reporting_dags.orchestration.failures import REPEATED, failure, record_failure
+from reporting_dags.orchestration.failures import REPEATED_FAILURE, failure, record_failure
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.partitions import combined_calendar
-from reporting_dags.orchestration.storage import OpenHome, ReportingHome
+from reporting_dags.orchestration.storage import OpenStorage, StorageResource
 from reporting_dags.reports.network import CURRENCIES, NETWORK, SOURCES
 
 SUMS_MATCH = "sums_match"
 _SHOWN_DAYS = 30
 """How many days the picture of the asset's page shows."""
-COMBINATION = Combination(report=NETWORK, sources=SOURCES, currencies=CURRENCIES)
+NETWORK_DAILY = CombinedReport(report=NETWORK, sources=SOURCES, currencies=CURRENCIES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class NetworkDays:
             source.report.key
             for source in SOURCES
             if source.report.key in self.sources
-            and self.sources[source.report.key] <= day <= source.report.calendar.newest(now)
+            and self.sources[source.report.key] <= day <= source.report.calendar.latest_available(now)
         ]
 
 
@@ -81,7 +81,7 @@ def build_days(context: dg.AssetExecutionContext, network: NetworkDays) -> Itera
     Raises:
         dg.Failure: a day failed; one line says why, and what to do.
     """
-    home: ReportingHome = context.resources.home
+    home: StorageResource = context.resources.home
     landed: dict[date, tuple[dg.AssetMaterialization, Sequence[CheckResult]]] = {}
     failures: list[FailedBuild] = []
     days = [date.fromisoformat(key) for key in context.partition_keys]
@@ -91,14 +91,18 @@ def build_days(context: dg.AssetExecutionContext, network: NetworkDays) -> Itera
                 try:
                     landed[day] = _build_day(context, day, opened, network)
                 except (NotReady, DataError) as error:
-                    failures.append(failed(COMBINATION, day, error, ledger=opened.ledger, now=SystemClock().now()))
+                    failures.append(
+                        record_failed_build(NETWORK_DAILY, day, error, ledger=opened.ledger, now=SystemClock().now())
+                    )
                     if isinstance(error, DataError):
                         check = CheckResult(name=SUMS_MATCH, passed=False, detail=error.message)
                         record_checks(context, NETWORK, day, [check])
                 except StorageError as error:
                     # What refuses one day refuses those after it: each would wait for it, and start a run of its own.
                     now, left = SystemClock().now(), days[place:]
-                    failures += [failed(COMBINATION, one, error, ledger=opened.ledger, now=now) for one in left]
+                    failures += [
+                        record_failed_build(NETWORK_DAILY, one, error, ledger=opened.ledger, now=now) for one in left
+                    ]
                     break
     except ReportingError as error:
         raise failure(NETWORK, f"{NETWORK.key} {error.outcome}: {error.line}", dict.fromkeys(days, error)) from None
@@ -124,8 +128,8 @@ def evaluate_days(context: dg.AssetExecutionContext, network: NetworkDays) -> It
     yield from evaluate_stored(context, NETWORK, network.first, checks_of, built=True)
 
 
-def _stored_checks(network: NetworkDays, day: date, opened: OpenHome) -> Iterator[CheckResult]:
-    found = stored_build(COMBINATION, day, ledger=opened.ledger, data=opened.data)
+def _stored_checks(network: NetworkDays, day: date, opened: OpenStorage) -> Iterator[CheckResult]:
+    found = stored_build(NETWORK_DAILY, day, ledger=opened.ledger, data=opened.data)
     yield CheckResult(
         name=SUMS_MATCH,
         passed=not found.wrong,
@@ -147,13 +151,13 @@ def _failure(failures: Sequence[FailedBuild]) -> dg.Failure:
     texts = [f"{ranges(days)} {line}" for line, days in causes.items()]
     ended = failure(NETWORK, f"{NETWORK.key} {'; '.join(texts[:10])}", {one.day: one.error for one in failures})
     repeated = not any(one.is_new for one in failures)
-    return dg.Failure(ended.description, metadata={**ended.metadata, REPEATED: repeated}, allow_retries=False)
+    return dg.Failure(ended.description, metadata={**ended.metadata, REPEATED_FAILURE: repeated}, allow_retries=False)
 
 
 def _build_day(
-    context: dg.AssetExecutionContext, day: date, opened: OpenHome, network: NetworkDays
+    context: dg.AssetExecutionContext, day: date, opened: OpenStorage, network: NetworkDays
 ) -> tuple[dg.AssetMaterialization, tuple[CheckResult, ...]]:
-    built = build(COMBINATION, day, ledger=opened.ledger, data=opened.data, clock=SystemClock())
+    built = build(NETWORK_DAILY, day, ledger=opened.ledger, data=opened.data, clock=SystemClock())
     checks = (
         _sources_landed(day, built.versions, network),
         CheckResult(name=SUMS_MATCH, passed=True, detail="as the sources landed it", facts={"rows": built.rows}),
@@ -202,7 +206,7 @@ def _currency_known(unknown: Mapping[str, Mapping[str, Decimal]]) -> CheckResult
     )
 
 
-def _picture(opened: OpenHome, newest: date) -> dg.MarkdownMetadataValue:
+def _picture(opened: OpenStorage, newest: date) -> dg.MarkdownMetadataValue:
     """Money by day and network, of the last days."""
     days = Window(newest - timedelta(days=_SHOWN_DAYS - 1), newest).days
     table = read_days(opened.data, NETWORK, days, allow_missing=True)
@@ -212,10 +216,10 @@ def _picture(opened: OpenHome, newest: date) -> dg.MarkdownMetadataValue:
             if row[figure]:
                 name = f"{row['network']}, {figure} in {row['currency'] or 'unknown currency'}"
                 lines.setdefault(name, {})[row[DATE]] = float(row[figure])
-    return curves(lines, title="Money by day and network", x="day", y="amount, in each currency")
+    return line_chart(lines, title="Money by day and network", x="day", y="amount, in each currency")
 
 
-def _materialization(built: Built, opened: OpenHome) -> dg.AssetMaterialization:
+def _materialization(built: BuiltDay, opened: OpenStorage) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         asset_key=key_of(NETWORK),
         partition=built.day.isoformat(),
@@ -226,5 +230,5 @@ def _materialization(built: Built, opened: OpenHome) -> dg.AssetMaterialization:
             "sources": ", ".join(built.versions),
             **{f"version of {key}": version for key, version in built.versions.items()},
         },
-        tags={"dagster/data_version": built.fingerprint},
+        tags={"dagster/data_version": built.data_version},
     )

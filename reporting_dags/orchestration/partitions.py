@@ -48,7 +48,7 @@ def day_partitions(calendar: Calendar, first: date) -> dg.DailyPartitionsDefinit
 
 def _publish_time(calendar: Calendar) -> tuple[int, int]:
     """Return how long after its end a day is published, as full days and the minutes beyond."""
-    days, rest = divmod(calendar.published_after, ONE_DAY)
+    days, rest = divmod(calendar.publish_delay, ONE_DAY)
     return days, rest // timedelta(minutes=1)
 
 
@@ -93,7 +93,7 @@ def first_partitions(
     for report in reports:
         first = max(start, report.calendar.first_day or start)
         if requested is not None:
-            oldest = report.calendar.oldest(now)
+            oldest = report.calendar.earliest_available(now)
             first = max(first, min(oldest, requested.get(report.key, oldest)))
         found[report.key] = first
     return found
@@ -109,10 +109,10 @@ def combined_calendar(calendars: Iterable[Calendar]) -> Calendar:
         for calendar in calendars
         for day in _SEASONS
     ]
-    return Calendar(published_after=max(timedelta(), min(offsets, default=timedelta())))
+    return Calendar(publish_delay=max(timedelta(), min(offsets, default=timedelta())))
 
 
 def offered(calendar: Calendar, first: date, days: Iterable[date], now: datetime) -> list[date]:
     """Return those of `days` that are partitions now: a request for any other loses a whole tick."""
-    newest = calendar.newest(now)
+    newest = calendar.latest_available(now)
     return [day for day in days if first <= day <= newest]

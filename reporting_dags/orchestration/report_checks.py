@@ -5,17 +5,17 @@ from typing import cast
 
 import dagster as dg
 
-from reporting_dags.jobs.ledger.report_state import known
-from reporting_dags.jobs.planning.report_health import NEEDS_ACTION, STANDING, standing
+from reporting_dags.jobs.ledger.report_state import load_report_state
+from reporting_dags.jobs.planning.report_health import NEEDS_ACTION, REPORT_CHECKS, report_health
 from reporting_dags.landing.checks.partition import CheckResult
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.asset_checks import severity
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.storage import OpenHome, as_set
+from reporting_dags.orchestration.storage import OpenStorage, with_settings
 
 
-def record_report_checks(context: dg.AssetExecutionContext, report: Report, start: date, opened: OpenHome) -> None:
+def record_report_checks(context: dg.AssetExecutionContext, report: Report, start: date, opened: OpenStorage) -> None:
     """Evaluate the checks of `report` as a whole that the run has selected; they read the ledger alone.
 
     They are logged without a materialization: Dagster would name that of the run's partition, and show no result where
@@ -24,17 +24,17 @@ def record_report_checks(context: dg.AssetExecutionContext, report: Report, star
     Raises:
         StorageError: the ledger cannot be read.
     """
-    selected = {key.name for key in context.selected_asset_check_keys} & set(STANDING)
+    selected = {key.name for key in context.selected_asset_check_keys} & set(REPORT_CHECKS)
     if not selected:
         return
-    asked, now = as_set(report), SystemClock().now()
-    for check in standing(asked, known(asked, opened.ledger, now), since=start, now=now):
+    asked, now = with_settings(report), SystemClock().now()
+    for check in report_health(asked, load_report_state(asked, opened.ledger, now), since=start, now=now):
         if check.name in selected:
             # `log_event` records check evaluations at run time, though its annotation does not list them.
-            context.log_event(cast("dg.AssetObservation", standing_event(report, check)))
+            context.log_event(cast("dg.AssetObservation", report_check_event(report, check)))
 
 
-def standing_event(report: Report, check: CheckResult) -> dg.AssetCheckEvaluation:
+def report_check_event(report: Report, check: CheckResult) -> dg.AssetCheckEvaluation:
     """A check of a report as a whole as an event of its own, without a run."""
     return dg.AssetCheckEvaluation(
         asset_key=key_of(report),

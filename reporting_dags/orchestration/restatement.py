@@ -6,13 +6,13 @@ from typing import Any
 
 import dagster as dg
 
-from reporting_dags.jobs.planning.restatement import Settling, settling
-from reporting_dags.model.days import stretches
+from reporting_dags.jobs.planning.restatement import RestatementCurve, restatement_curve
+from reporting_dags.model.days import contiguous_ranges
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.charts import curves
+from reporting_dags.orchestration.charts import line_chart
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.storage import ReportingHome
+from reporting_dags.orchestration.storage import StorageResource
 from reporting_dags.reports.network import NETWORK
 
 KEY = dg.AssetKey([NETWORK.provider, "settling"])
@@ -20,7 +20,7 @@ LONG_ENOUGH = "declared_ages_long_enough"
 _AGES = (0, 1, 2, 3, 5, 7, 10, 14, 21, 30)
 
 
-def settling_asset(reports: Sequence[Report]) -> dg.AssetsDefinition:
+def restatement_asset(reports: Sequence[Report]) -> dg.AssetsDefinition:
     """The asset: how much of a day's final money, or rows, was known at which age, of every report kept by day."""
 
     @dg.asset(
@@ -41,11 +41,13 @@ def settling_asset(reports: Sequence[Report]) -> dg.AssetsDefinition:
         output_required=False,
     )
     def drawn(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        home: ReportingHome = context.resources.home
+        home: StorageResource = context.resources.home
         try:
             with home.open(context.instance) as opened:
                 found = [
-                    settling(report, opened.ledger.history(report.key)) for report in reports if report.partitioned
+                    restatement_curve(report, opened.ledger.history(report.key))
+                    for report in reports
+                    if report.partitioned
                 ]
         except ReportingError as error:
             raise dg.Failure(error.line, allow_retries=False) from None
@@ -54,7 +56,7 @@ def settling_asset(reports: Sequence[Report]) -> dg.AssetsDefinition:
     return drawn
 
 
-def settling_schedule() -> dg.ScheduleDefinition:
+def restatement_schedule() -> dg.ScheduleDefinition:
     """Once a day; on from the start, as it asks no provider."""
     return dg.ScheduleDefinition(
         name="settling_daily",
@@ -65,14 +67,17 @@ def settling_schedule() -> dg.ScheduleDefinition:
     )
 
 
-def _metadata(found: Sequence[Settling]) -> dict[str, Any]:
+def _metadata(found: Sequence[RestatementCurve]) -> dict[str, Any]:
     rows = [
         dg.TableRecord(
             {
                 "report": one.report,
                 "days seen again": one.days,
                 "last change at age": "never" if one.last_change is None else str(one.last_change),
-                **{f"known at age {age}": f"{one.known[age]:.4%}" if age in one.known else "" for age in _AGES},
+                **{
+                    f"known at age {age}": f"{one.known_share[age]:.4%}" if age in one.known_share else ""
+                    for age in _AGES
+                },
             }
         )
         for one in found
@@ -80,14 +85,16 @@ def _metadata(found: Sequence[Settling]) -> dict[str, Any]:
     return {"curves": _picture(found), "table": dg.MetadataValue.table(rows)}
 
 
-def _picture(found: Sequence[Settling]) -> dg.MarkdownMetadataValue:
+def _picture(found: Sequence[RestatementCurve]) -> dg.MarkdownMetadataValue:
     """The curves; words where nothing has landed twice."""
     lines: dict[str, dict[int | date, float]] = {
-        one.report: {age: 100 * share for age, share in one.known.items()} for one in found if len(one.known) > 1
+        one.report: {age: 100 * share for age, share in one.known_share.items()}
+        for one in found
+        if len(one.known_share) > 1
     }
     if not lines:
         return dg.MetadataValue.md("No day has landed more than once yet.")
-    return curves(
+    return line_chart(
         lines,
         title="How complete each report is by age",
         x="age of the day when it was requested, in days since it was published",
@@ -95,11 +102,11 @@ def _picture(found: Sequence[Settling]) -> dg.MarkdownMetadataValue:
     )
 
 
-def _long_enough(found: Sequence[Settling]) -> dg.AssetCheckResult:
+def _long_enough(found: Sequence[RestatementCurve]) -> dg.AssetCheckResult:
     late = [one for one in found if one.late]
     told = "; ".join(
         f"{one.report} changed at the age of {one.last_change} days, after the last at which it is asked for again: "
-        f"{', '.join(str(stretch) for stretch in stretches(one.late)[:5])}; give restated_at a later age"
+        f"{', '.join(str(stretch) for stretch in contiguous_ranges(one.late)[:5])}; give restated_at a later age"
         for one in late
     )
     return dg.AssetCheckResult(

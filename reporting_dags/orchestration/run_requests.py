@@ -5,16 +5,16 @@ from datetime import datetime
 
 import dagster as dg
 
-from reporting_dags.jobs.planning.due import Due, described
+from reporting_dags.jobs.planning.due import DuePartition, describe_due
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.keys import key_of, op_name
-from reporting_dags.orchestration.storage import ReportingHome
+from reporting_dags.orchestration.storage import StorageResource
 from reporting_dags.providers.resource import ProviderResource
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
-WHY = "reporting/why"
+REASON = "reporting/why"
 DAILY = "_daily"
 """How the name of a schedule goes on after that of its provider."""
 _LONGEST_WHY = 200
@@ -58,7 +58,7 @@ def awaits_first_tick(instance: dg.DagsterInstance, provider: str) -> bool:
     )
 
 
-def without_account(resource: ProviderResource, home: ReportingHome, reports: Sequence[Report]) -> str:
+def without_account(resource: ProviderResource, home: StorageResource, reports: Sequence[Report]) -> str:
     """Return why nothing is requested of a provider that has no account; empty if it has one, or ever had.
 
     Settings that were lost are a failure, which is not hidden: where something was requested before, runs go on.
@@ -96,7 +96,7 @@ def _in_a_tag(texts: Sequence[str]) -> str:
 
 
 def run_request(
-    report: Report, window: Window, *, reason: str, why: Sequence[Due] = (), wait: bool | None = None
+    report: Report, window: Window, *, reason: str, why: Sequence[DuePartition] = (), wait: bool | None = None
 ) -> dg.RunRequest:
     """One run over `window`.
 
@@ -109,7 +109,7 @@ def run_request(
     """
     first, last = window.first.isoformat(), window.last.isoformat()
     single = window.first == window.last
-    tags = {WHY: _in_a_tag(described(why))} if why else {}
+    tags = {REASON: _in_a_tag(describe_due(why))} if why else {}
     if report.partitioned and not single:
         tags |= {RANGE_START: first, RANGE_END: last}
     config = {"wait": wait, "only_due": True}

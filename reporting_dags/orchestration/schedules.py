@@ -7,17 +7,17 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
-from reporting_dags.jobs.ledger.report_state import known
-from reporting_dags.jobs.planning.due import Due, described, due, longest
-from reporting_dags.jobs.planning.policy import by_schedule, left_out
-from reporting_dags.jobs.planning.windows import plan
+from reporting_dags.jobs.ledger.report_state import load_report_state
+from reporting_dags.jobs.planning.due import DuePartition, describe_due, due_partitions, max_window_days
+from reporting_dags.jobs.planning.policy import for_schedule, skipped
+from reporting_dags.jobs.planning.windows import plan_windows
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.model.days import stretches
+from reporting_dags.model.days import contiguous_ranges
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.run_requests import DAILY, is_on, run_request, sensor_name, without_account
-from reporting_dags.orchestration.storage import TICK_LOCK_SECONDS, OpenHome, ReportingHome, as_set
+from reporting_dags.orchestration.storage import TICK_LOCK_SECONDS, OpenStorage, StorageResource, with_settings
 from reporting_dags.providers.resource import ProviderResource
 
 _MARGIN = timedelta(minutes=5)
@@ -47,8 +47,8 @@ def _hours(first: int) -> str:
 
 
 def _schedule(name: str, provider: str, reports: list[Report], start: date) -> dg.ScheduleDefinition:
-    latest = max(reports, key=lambda report: report.calendar.published_after)
-    out = latest.calendar.published_after + _MARGIN
+    latest = max(reports, key=lambda report: report.calendar.publish_delay)
+    out = latest.calendar.publish_delay + _MARGIN
     hour, minute = divmod(int(out.total_seconds()) // 60 % (24 * 60), 60)
     zone = latest.calendar.timezone
 
@@ -63,7 +63,7 @@ def _schedule(name: str, provider: str, reports: list[Report], start: date) -> d
         f"costs no call; the others, and what is not ready yet, are the turn of the sensor {sensor_name(provider)}.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        home: ReportingHome = context.resources.home
+        home: StorageResource = context.resources.home
         resource: ProviderResource = getattr(context.resources, provider)
         if reason := without_account(resource, home, reports):
             yield dg.SkipReason(reason)
@@ -79,16 +79,16 @@ def _schedule(name: str, provider: str, reports: list[Report], start: date) -> d
             # Not skipped: the scheduler tries a tick that failed again, and would leave one that was skipped.
             raise dg.Failure(f"{provider}: {error.line}") from None
         for report, wanted, others in found:
-            told = "; ".join([*described(wanted), *others]) or "every reachable day is whole"
+            told = "; ".join([*describe_due(wanted), *others]) or "every reachable day is whole"
             context.log.info("%s: %s", report.key, told)
             left += [f"{report.key} {other}" for other in others]
             # A window may span days that are not due: they come with the same query, and one query serves them all.
-            windows = plan([one.day for one in wanted], report.window_days)
-            for stretch in stretches(day for window in windows for day in window.days):
+            windows = plan_windows([one.day for one in wanted], report.window_days)
+            for stretch in contiguous_ranges(day for window in windows for day in window.days):
                 mine = [one for one in wanted if one.day in stretch]
                 reason = f"schedule:{now:%Y-%m-%dT%H:%M}"
                 request = run_request(report, stretch, reason=reason, why=mine, wait=alone)
-                lost = [one.lost_at for one in mine if one.lost_at is not None]
+                lost = [one.expires_at for one in mine if one.expires_at is not None]
                 requests.append((min(lost, default=datetime.max.replace(tzinfo=now.tzinfo)), request))
         # What is about to fall out of a provider's reach comes first.
         yield from (request for _, request in sorted(requests, key=lambda pair: pair[0]))
@@ -99,11 +99,13 @@ def _schedule(name: str, provider: str, reports: list[Report], start: date) -> d
 
 
 def _wanted(
-    report: Report, start: date, opened: OpenHome, now: datetime, *, alone: bool
-) -> tuple[list[Due], list[str]]:
+    report: Report, start: date, opened: OpenStorage, now: datetime, *, alone: bool
+) -> tuple[list[DuePartition], list[str]]:
     """The days that are asked for, and why the other due ones are not."""
-    asked = as_set(report)
-    told = known(asked, opened.ledger, now)
-    days = due(asked, told, since=start, sizes=opened.data.sizes(asked.key), now=now)
-    taken = by_schedule(days, longest=longest(report, told), failures=told.failures, now=now, alone=alone)
-    return taken, left_out(days, taken, failures=told.failures, now=now)
+    asked = with_settings(report)
+    told = load_report_state(asked, opened.ledger, now)
+    days = due_partitions(asked, told, since=start, sizes=opened.data.sizes(asked.key), now=now)
+    taken = for_schedule(
+        days, max_days=max_window_days(report, told), failures=told.failures, now=now, sensor_off=alone
+    )
+    return taken, skipped(days, taken, failures=told.failures, now=now)

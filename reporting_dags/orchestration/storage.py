@@ -13,10 +13,10 @@ from pydantic import Field
 from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags.jobs.ledger.first_days import first_requested
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.rate_limit import Rates
+from reporting_dags.jobs.ledger.rate_limit import RateLimits
 from reporting_dags.jobs.ledger.read_only import missing_ledger
-from reporting_dags.jobs.pulling.context import Bench
-from reporting_dags.jobs.pulling.raw_retention import DEFAULT_DAYS, raw_kept_for
+from reporting_dags.jobs.pulling.context import PullContext
+from reporting_dags.jobs.pulling.raw_retention import DEFAULT_DAYS, raw_retention
 from reporting_dags.landing.storage.store import Store, open_store
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import ReportingError, SettingError, StorageError
@@ -36,17 +36,17 @@ TICK_LOCK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenHome:
+class OpenStorage:
     """The opened places of one run; `keep_raw` is how long raw answers are kept, None for ever."""
 
     ledger: Ledger
-    rates: Rates
+    rates: RateLimits
     data: Store
     raw: Store
     scratch: Path
     keep_raw: timedelta | None
 
-    def bench(
+    def pull_context(
         self,
         provider: Provider,
         clock: Clock,
@@ -55,9 +55,9 @@ class OpenHome:
         log: Callable[[str], None] = lambda _: None,
         waits: bool = True,
         allow_data_loss: bool = False,
-    ) -> Bench:
+    ) -> PullContext:
         """What bringing a report home works with here; the rest is as of `Bench`."""
-        return Bench(
+        return PullContext(
             provider=provider,
             ledger=self.ledger,
             data=self.data,
@@ -71,7 +71,7 @@ class OpenHome:
         )
 
 
-class ReportingHome(dg.ConfigurableResource[Any]):
+class StorageResource(dg.ConfigurableResource[Any]):
     """Ledger, Parquet datasets and raw answers. Opening it touches nothing of a provider."""
 
     data_url: str | None = Field(
@@ -98,13 +98,13 @@ class ReportingHome(dg.ConfigurableResource[Any]):
     )
 
     @contextmanager
-    def open(self, instance: dg.DagsterInstance, *, lock_seconds: float | None = None) -> Generator[OpenHome]:
+    def open(self, instance: dg.DagsterInstance, *, lock_seconds: float | None = None) -> Generator[OpenStorage]:
         """Open the places for one run; a ledger that is locked is waited for `lock_seconds`, or as a run does.
 
         Raises:
             StorageError, SettingError: naming the place or the variable that is wrong.
         """
-        keep_raw = raw_kept_for(self._raw_days(), "REPORTING_RAW_DAYS")
+        keep_raw = raw_retention(self._raw_days(), "REPORTING_RAW_DAYS")
         folder = Path(optional(self.folder, "DAGSTER_HOME") or instance.root_directory)
         scratch = folder / "reporting_spool"
         try:
@@ -117,9 +117,9 @@ class ReportingHome(dg.ConfigurableResource[Any]):
         address, variable = self._ledger_address()
         database = open_database(address, folder, lock_seconds=patience, variable=variable)
         try:
-            yield OpenHome(
+            yield OpenStorage(
                 ledger=Ledger(database),
-                rates=Rates(database),
+                rates=RateLimits(database),
                 data=self.open_data(scratch),
                 raw=open_store(
                     setting(self.raw_url, "REPORTING_RAW_URL", default=str(folder / "raw")),
@@ -175,7 +175,7 @@ class ReportingHome(dg.ConfigurableResource[Any]):
         )
 
 
-def as_set(report: Report) -> Report:
+def with_settings(report: Report) -> Report:
     """`report` as the environment has it: the policy for personal data, and what is asked besides the declaration.
 
     Raises:
@@ -189,7 +189,7 @@ def as_set(report: Report) -> Report:
         raise SettingError(f"REPORTING_PERSONAL_DATA is {text!r}", advice=f"Give one of {choices}.") from None
     asked = optional(None, report.variable) or "" if report.variable else ""
     names = ",".join(sorted({name.strip() for name in asked.split(",")}))
-    return replace(report, privacy=Privacy(mode, optional(None, "REPORTING_HASH_KEY") or ""), asked_with=names)
+    return replace(report, privacy=Privacy(mode, optional(None, "REPORTING_HASH_KEY") or ""), variable_value=names)
 
 
 def start_date() -> date:

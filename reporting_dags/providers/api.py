@@ -21,16 +21,16 @@ class Request:
 
     Attributes:
         window: the days.
-        part: where a provider wants a window in pieces, one of them.
-        mark: of the one job that asks; no part of the question, but it may be hidden in its wording, and found again.
+        shard: where a provider wants a window in pieces, one of them.
+        correlation_id: of the job. It is not part of the query, but a provider may encode it there to find a lost job.
     """
 
     window: Window
-    part: str = ""
-    mark: str = field(default="", compare=False)
+    shard: str = ""
+    correlation_id: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return f"{self.window} [{self.part}]" if self.part else str(self.window)
+        return f"{self.window} [{self.shard}]" if self.shard else str(self.window)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +73,15 @@ class Quota:
     """A kind of call that is counted.
 
     Attributes:
-        api: what the calls are called.
+        bucket: what the calls are called.
         per_day: how many an account may make in a UTC day; None for any number.
-        kept: the last so many of them are for requests that reach the newest day, so that a backfill leaves today's
+        reserved: the last so many of them are for requests that reach the newest day, so that a backfill leaves today's
             schedule its share.
     """
 
-    api: str
+    bucket: str
     per_day: int | None = None
-    kept: int = 0
+    reserved: int = 0
 
 
 Meter = Callable[[Quota], None]
@@ -92,7 +92,7 @@ Meter = Callable[[Quota], None]
 class Rate:
     """How many calls a provider allows an account in any minute."""
 
-    api: str
+    bucket: str
     account: str
     per_minute: int
 
@@ -101,7 +101,7 @@ Pace = Callable[[Rate], None]
 """Called before each call under a rate; waits until it fits, whichever processes make the others."""
 
 
-def unpaced(rate: Rate) -> None:
+def no_pacing(rate: Rate) -> None:
     """The pace of a client on its own: none."""
 
 
@@ -114,7 +114,7 @@ class JobPolicy:
         timeout: how long a run waits for one job before its days end not ready.
         resend_after: how long a job may stay pending before it is sent again, once; None if never.
         in_flight: most jobs of one run that are open at once.
-        finds: whether a job whose handle was lost can be found again.
+        can_find_lost_jobs: whether a job whose handle was lost can be found again.
     """
 
     first_poll: timedelta
@@ -122,7 +122,7 @@ class JobPolicy:
     timeout: timedelta
     resend_after: timedelta | None = None
     in_flight: int = 1
-    finds: bool = False
+    can_find_lost_jobs: bool = False
 
 
 class Provider(ABC):
@@ -147,38 +147,38 @@ class Provider(ABC):
         return ()
 
     @property
-    def ahead(self) -> timedelta:
+    def clock_skew(self) -> timedelta:
         """How far this machine's clock is ahead of the provider's, as far as its answers tell."""
         return timedelta()
 
-    def parts(self, report: Report) -> tuple[str, ...]:
+    def shards(self, report: Report) -> tuple[str, ...]:
         """The parts in which a window is asked; `("",)` where one request covers it."""
         return ("",)
 
-    def halves(self, report: Report, request: Request) -> tuple[Request, ...]:
+    def split_request(self, report: Report, request: Request) -> tuple[Request, ...]:
         """Smaller requests that together ask for the same, for an answer that was cut; none if there are none."""
         days = request.window.days
         if len(days) == 1:
             return ()
         middle = len(days) // 2
         return (
-            Request(Window(days[0], days[middle - 1]), request.part),
-            Request(Window(days[middle], days[-1]), request.part),
+            Request(Window(days[0], days[middle - 1]), request.shard),
+            Request(Window(days[middle], days[-1]), request.shard),
         )
 
     def describe(self, request: Request) -> str:
         """The days, and the hours of them, that a request asks for, for a message."""
         return str(request)
 
-    def constants(self, request: Request) -> Mapping[str, str]:
+    def literal_columns(self, request: Request) -> Mapping[str, str]:
         """Values by header that the answer to a request need not hold itself."""
         return {}
 
-    def claims(self, report: Report, request: Request) -> Mapping[str, str]:
+    def expected_echo(self, report: Report, request: Request) -> Mapping[str, str]:
         """What the answer must say of itself, by its place in the document."""
         return {}
 
-    def find(self, report: Report, request: Request) -> Handle | None:
+    def find_lost_job(self, report: Report, request: Request) -> Handle | None:
         """The job with the mark of `request`, if the provider has accepted one; None where that is not certain.
 
         Raises:

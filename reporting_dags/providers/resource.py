@@ -10,8 +10,8 @@ from pydantic import Field
 
 from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.errors import SettingError
-from reporting_dags.providers.api import Pace, Provider, unpaced
-from reporting_dags.providers.http.limits import USUAL, Limits
+from reporting_dags.providers.api import Pace, Provider, no_pacing
+from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 from reporting_dags.providers.settings import optional, seconds
 
 
@@ -42,20 +42,22 @@ class ProviderResource(dg.ConfigurableResource[Any], ABC):
     )
 
     silence_seconds: float = Field(
-        default=USUAL.silence_seconds, gt=0, description="Seconds without a byte after which an answer is lost."
+        default=DEFAULT_LIMITS.silence_seconds,
+        gt=0,
+        description="Seconds without a byte after which an answer is lost.",
     )
     answer_seconds: float = Field(
-        default=USUAL.answer_seconds, gt=0, description="Seconds in which a small answer must be whole."
+        default=DEFAULT_LIMITS.answer_seconds, gt=0, description="Seconds in which a small answer must be whole."
     )
     file_seconds: float = Field(
-        default=USUAL.file_seconds, gt=0, description="Seconds in which a report's file must be whole."
+        default=DEFAULT_LIMITS.file_seconds, gt=0, description="Seconds in which a report's file must be whole."
     )
     file_bytes: int = Field(
-        default=USUAL.file_bytes, gt=0, description="Largest file of a report, unpacked, that is taken."
+        default=DEFAULT_LIMITS.file_bytes, gt=0, description="Largest file of a report, unpacked, that is taken."
     )
 
     @abstractmethod
-    def client(self, clock: Clock, pace: Pace = unpaced) -> Provider:
+    def client(self, clock: Clock, pace: Pace = no_pacing) -> Provider:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
 
     @property

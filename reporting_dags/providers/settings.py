@@ -9,7 +9,7 @@ import dagster as dg
 from reporting_dags.model.errors import SettingError
 from reporting_dags.providers.http.connection import origin
 
-_LONGEST_SECONDS = 365 * 86400
+_MAX_SECONDS = 365 * 86400
 
 
 def base_url(value: str | None, variable: str, *, default: str) -> str:
@@ -30,15 +30,16 @@ def optional(value: str | None, variable: str) -> str | None:
     Raises:
         SettingError: the variable holds a mask.
     """
-    if value is not None and not _is_mask(value):
+    if value is not None and not is_mask(value):
         return value.strip() or None
     text = (dg.EnvVar(variable).get_value() or "").strip()
-    if _is_mask(text):
+    if is_mask(text):
         raise SettingError(f"{variable} is set to {text}, which is a mask", advice=f"Fix: set {variable} to the value.")
     return text or None
 
 
-def _is_mask(value: str) -> bool:
+def is_mask(value: str) -> bool:
+    """Return whether a value is a mask, such as "********", which a UI shows in place of a secret."""
     return len(value.strip()) > 2 and not value.strip().strip("*")
 
 
@@ -57,6 +58,6 @@ def seconds(value: float | None, variable: str, *, default: float) -> float:
         number = default if text is None else float(text)
     except ValueError:
         number = -1.0
-    if not 0 < number <= _LONGEST_SECONDS:
+    if not 0 < number <= _MAX_SECONDS:
         raise SettingError(f"{variable} is {text!r}", advice="Give a number of seconds above 0, a year at most.")
     return number

@@ -43,9 +43,9 @@ def _dataset(report: Report, *, asked: bool) -> Iterator[str]:
         yield f"| {name} | {told} |"
     yield "\n| column | type | unit | meaning | provider's header |"
     yield "|---|---|---|---|---|"
-    for column in report.kept:
+    for column in report.stored_columns:
         meaning = _escaped(". ".join((column.meaning or column.header, *_notes(column, report))))
-        sent = "" if column.flags or column.rest else f"`{column.header}`"
+        sent = "" if column.flags or column.catch_all else f"`{column.header}`"
         yield f"| `{column.name}` | {column.type} | {column.unit} | {meaning} | {sent} |"
 
 
@@ -66,7 +66,7 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
 
 def _service(report: Report) -> Iterator[tuple[str, str]]:
     calendar = report.calendar
-    yield "out", f"{_told(calendar.published_after)} after it ends" if calendar.published_after else "when it ends"
+    yield "out", f"{_told(calendar.publish_delay)} after it ends" if calendar.publish_delay else "when it ends"
     ages = ", ".join(str(age) for age in calendar.restated_at)
     yield "restated", f"pulled again {ages} days after it is out" if ages else "never, as far as is known"
     yield "served", _reach(calendar)
@@ -74,7 +74,7 @@ def _service(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def _currencies(report: Report) -> Iterator[str]:
-    for column in report.kept:
+    for column in report.stored_columns:
         if column.currency_from:
             yield f"each row's, in `{_name(report, column.currency_from)}`"
         elif column.currency == MIXED:
@@ -86,9 +86,9 @@ def _currencies(report: Report) -> Iterator[str]:
 def _notes(column: Column, report: Report) -> Iterator[str]:
     if column.currency_from:
         yield f"In the currency of `{_name(report, column.currency_from)}`"
-    if column.quotient:
-        over, under = _name(report, column.quotient.over), _name(report, column.quotient.under)
-        yield f"Of sums: `{column.quotient.scale}e0 * sum({over}) / nullif(sum({under}), 0)`"
+    if column.ratio_of:
+        over, under = _name(report, column.ratio_of.over), _name(report, column.ratio_of.under)
+        yield f"Of sums: `{column.ratio_of.scale}e0 * sum({over}) / nullif(sum({under}), 0)`"
     if not column.documented:
         yield "Not named in the provider's document"
     if column.personal:
@@ -105,8 +105,8 @@ def _name(report: Report, header: str) -> str:
 
 
 def _reach(calendar: Calendar) -> str:
-    told = [f"the last {calendar.reach_days} days"] if calendar.reach_days is not None else []
-    told += [f"the last {calendar.reach_months} months"] if calendar.reach_months is not None else []
+    told = [f"the last {calendar.retention_days} days"] if calendar.retention_days is not None else []
+    told += [f"the last {calendar.retention_months} months"] if calendar.retention_months is not None else []
     told += [f"from {calendar.first_day} on"] if calendar.first_day else []
     return ", ".join(told) or "without a known limit"
 

@@ -27,7 +27,7 @@ def _source(
     """What the report `key` gives; nothing when it is not pulled."""
     report = _REPORTS.get(key)
     if report is not None:
-        yield Source(report=report, entity=entity, country=country, counts=counts, money=money, worthless=worthless)
+        yield Source(report=report, entity=entity, country=country, counts=counts, money=money, excluded_rows=worthless)
 
 
 def _integr8(name: str) -> Iterator[Source]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.records import Busy, Claim, Claimant, Job, LandedFacts
+from reporting_dags.jobs.records import Job, Lease, LeaseHeld, LeaseRequest, MaterializationRecord
 from reporting_dags.landing.writing.land import Put
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
@@ -28,44 +28,47 @@ def halves(request: Request) -> tuple[Request, ...]:
     whole = request.window.days
     middle = len(whole) // 2
     parts = (whole[:middle], whole[middle:]) if middle else ()
-    return tuple(Request(Window(part[0], part[-1]), request.part) for part in parts)
+    return tuple(Request(Window(part[0], part[-1]), request.shard) for part in parts)
 
 
-def run_of(ledger: Ledger, **who: str) -> Claimant:
-    return Claimant(
-        **{"report": REPORT, "account": "a", "fingerprint": "f", "owner": ledger.owners.enter(), "run": "run-1"} | who
+def run_of(ledger: Ledger, **who: str) -> LeaseRequest:
+    return LeaseRequest(
+        **{"report": REPORT, "account": "a", "query_hash": "f", "owner": ledger.liveness.acquire(), "run": "run-1"}
+        | who
     )
 
 
 def claimed(
-    ledger: Ledger, who: Claimant, wanted: Sequence[date], *, longest: int = 90, parts: Sequence[str] = ("",)
-) -> Claim:
-    found = ledger.claim(who, wanted, longest=longest, parts=parts, halves=halves, now=NOON)
-    assert not isinstance(found, Busy)
+    ledger: Ledger, who: LeaseRequest, wanted: Sequence[date], *, longest: int = 90, parts: Sequence[str] = ("",)
+) -> Lease:
+    found = ledger.acquire(who, wanted, max_days=longest, shards=parts, split=halves, now=NOON)
+    assert not isinstance(found, LeaseHeld)
     return found
 
 
-def bought(ledger: Ledger, wanted: Sequence[date], **who: str) -> tuple[Claimant, Job]:
+def bought(ledger: Ledger, wanted: Sequence[date], **who: str) -> tuple[LeaseRequest, Job]:
     """A job of its own run, as far as its answer is kept."""
     claimant = run_of(ledger, **who)
     (job,) = claimed(ledger, claimant, wanted).jobs
-    sent = ledger.submitted(job, Handle(id="r-1", url="https://files.example/1?secret", expires_at=NOON + HOUR), NOON)
-    return claimant, ledger.downloaded(sent, raw_sha256="5" * 64, raw_bytes=77, expected_rows=12)
+    sent = ledger.record_submitted(
+        job, Handle(id="r-1", url="https://files.example/1?secret", expires_at=NOON + HOUR), NOON
+    )
+    return claimant, ledger.record_downloaded(sent, raw_sha256="5" * 64, raw_bytes=77, expected_rows=12)
 
 
-def facts_of(number: int, job: Job, *, fingerprint: str = "v1", rows: int = 3) -> LandedFacts:
-    return LandedFacts(
+def facts_of(number: int, job: Job, *, fingerprint: str = "v1", rows: int = 3) -> MaterializationRecord:
+    return MaterializationRecord(
         day=day(number),
         jobs=(job.id, "another"),
-        version=f"of {fingerprint}",
+        code_version=f"of {fingerprint}",
         outcome=Outcome.DATA if rows else Outcome.EMPTY,
         rows=rows,
         size=rows * 100,
         sha256=f"bytes of {fingerprint}",
-        fingerprint=fingerprint,
+        data_version=fingerprint,
         raw_sha256=f"raw of {fingerprint}",
         money={"revenue": {"USD": f"{rows}.5"}},
-        asked_at=NOON + rows * HOUR,
+        requested_at=NOON + rows * HOUR,
         landed_at=NOON + rows * 2 * HOUR,
     )
 
@@ -83,16 +86,16 @@ def published(into: list[str]) -> Put:
 
 def truncated(ledger: Ledger, request: Request, **who: str) -> None:
     claimant = run_of(ledger, **who)
-    (job,) = claimed(ledger, claimant, request.window.days, parts=(request.part,)).jobs
+    (job,) = claimed(ledger, claimant, request.window.days, parts=(request.shard,)).jobs
     assert job.request == request
     ledger.close(job, Outcome.TRUNCATED, "cut", NOON)
-    ledger.owners.leave(claimant.owner)
+    ledger.liveness.release(claimant.owner)
 
 
-def windows(claim: Claim) -> list[tuple[int, int]]:
+def windows(claim: Lease) -> list[tuple[int, int]]:
     return [(job.request.window.first.day, job.request.window.last.day) for job in claim.jobs]
 
 
-def landing(claim: Claim) -> list[tuple[Window, set[date]]]:
+def landing(claim: Lease) -> list[tuple[Window, set[date]]]:
     """The window of each group, and the days that land from it."""
     return [(group.window, set(group.days)) for group in claim.groups]

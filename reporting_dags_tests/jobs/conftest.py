@@ -14,8 +14,8 @@ from reporting_dags_tests.pulling import bench_in
 def stage(tmp_path: Path, database_of_its_own: Database) -> Stage:
     clock, lines = HandClock(), list[str]()
     provider = Scripted(clock)
-    bench = bench_in(tmp_path, provider, database_of_its_own, clock, log=lines.append)
-    return Stage(bench, provider, clock, lines, database_of_its_own)
+    context = bench_in(tmp_path, provider, database_of_its_own, clock, log=lines.append)
+    return Stage(context, provider, clock, lines, database_of_its_own)
 
 
 @pytest.fixture

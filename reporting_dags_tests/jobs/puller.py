@@ -14,7 +14,7 @@ import dagster as dg
 
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.clock import SystemClock
-from reporting_dags.orchestration.storage import OpenHome, ReportingHome
+from reporting_dags.orchestration.storage import OpenStorage, StorageResource
 from reporting_dags.providers.integr8.resource import Integr8Resource
 from reporting_dags.providers.orangeclick.resource import OrangeClickResource
 from reporting_dags.reports.catalog import all_reports
@@ -22,13 +22,13 @@ from reporting_dags.reports.catalog import all_reports
 RESOURCES = {"orangeclick": OrangeClickResource, "integr8": Integr8Resource}
 
 
-def bring_home(opened: OpenHome, task: str) -> list[dict[str, str]]:
+def bring_home(opened: OpenStorage, task: str) -> list[dict[str, str]]:
     """One report's days, and how each ended."""
     key, _, days = task.partition("=")
     report = next(report for report in all_reports() if report.key == key)
     clock = SystemClock()
     with closing(RESOURCES[report.provider]().client(clock, opened.rates.pace(clock))) as provider:
-        bench = opened.bench(provider, clock)
+        context = opened.pull_context(provider, clock)
         return [
             {
                 "report": key,
@@ -36,7 +36,7 @@ def bring_home(opened: OpenHome, task: str) -> list[dict[str, str]]:
                 "outcome": result.outcome.value,
                 "line": result.error.line if result.error else "",
             }
-            for result in pull(bench, report, [date.fromisoformat(day) for day in days.split(",")])
+            for result in pull(context, report, [date.fromisoformat(day) for day in days.split(",")])
         ]
 
 
@@ -44,7 +44,7 @@ def main(tasks: list[str]) -> None:
     """Every task at the same time."""
     with (
         dg.DagsterInstance.ephemeral() as instance,
-        ReportingHome().open(instance) as opened,
+        StorageResource().open(instance) as opened,
         ThreadPoolExecutor(len(tasks)) as pool,
     ):
         for results in pool.map(functools.partial(bring_home, opened), tasks):

@@ -1,4 +1,4 @@
-"""A provider that does what its script says, on a clock that moves only by waiting, and a bench to drive its jobs."""
+"""A provider that does what its script says, on a clock that moves only by waiting, and a context to drive its jobs."""
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator
@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from reporting_dags.jobs.ledger.database import Database
-from reporting_dags.jobs.pulling.context import Bench
-from reporting_dags.jobs.pulling.poller import Driven, Driver
-from reporting_dags.jobs.records import Busy, Claimant, Job
+from reporting_dags.jobs.pulling.context import PullContext
+from reporting_dags.jobs.pulling.poller import JobOutcome, JobRunner
+from reporting_dags.jobs.records import Job, LeaseHeld, LeaseRequest
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
 from reporting_dags.reports.dt_offer_wall import EVENT
@@ -20,7 +20,7 @@ DAY = date(2026, 11, 10)
 CONTENT = b"what the provider answered"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 PENDING, READY = Pending("still counting"), Ready(expected_rows=3)
-QUOTA = Quota(api="queries", per_day=50, kept=10)
+QUOTA = Quota(bucket="queries", per_day=50, reserved=10)
 
 
 @dataclass
@@ -73,15 +73,15 @@ class Scripted(Provider):
         return (self.quota,) if self.quota is not None else ()
 
     @property
-    def ahead(self) -> timedelta:
+    def clock_skew(self) -> timedelta:
         return self.fast
 
-    def find(self, report: Report, request: Request) -> Handle | None:
-        self.marks.append(request.mark)
+    def find_lost_job(self, report: Report, request: Request) -> Handle | None:
+        self.marks.append(request.correlation_id)
         return self._next("find", report, request, self.finds)
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        self.marks.append(request.mark)
+        self.marks.append(request.correlation_id)
         if self.quota is not None:
             meter(self.quota)
         self._next("submit", report, request, self.submits)
@@ -108,7 +108,7 @@ class Scripted(Provider):
 
 @dataclass
 class Stage:
-    bench: Bench
+    context: PullContext
     provider: Scripted
     clock: HandClock
     lines: list[str]
@@ -118,31 +118,31 @@ class Stage:
     def leave(self) -> None:
         """Every run has ended."""
         while self.owners:
-            self.bench.ledger.owners.leave(self.owners.pop())
+            self.context.ledger.liveness.release(self.owners.pop())
 
     def claim(self, days: list[date] | None = None, *, longest: int = 1, run: str = "run-1") -> list[Job]:
-        ledger = self.bench.ledger
-        who = Claimant(report=EVENT.key, account="ours", fingerprint="f", owner=ledger.owners.enter(), run=run)
+        ledger = self.context.ledger
+        who = LeaseRequest(report=EVENT.key, account="ours", query_hash="f", owner=ledger.liveness.acquire(), run=run)
         self.owners.append(who.owner)
-        found = ledger.claim(
+        found = ledger.acquire(
             who,
             days or [DAY],
-            longest=longest,
-            parts=("",),
-            halves=lambda _: (),
+            max_days=longest,
+            shards=("",),
+            split=lambda _: (),
             now=self.clock.at,
-            finds=self.provider.policy.finds,
+            can_find_lost_jobs=self.provider.policy.can_find_lost_jobs,
         )
-        assert not isinstance(found, Busy)
+        assert not isinstance(found, LeaseHeld)
         return found.jobs
 
-    def drive(self, jobs: list[Job] | None = None) -> list[Driven]:
-        return list(Driver(self.bench, EVENT).drive(jobs or self.claim()))
+    def drive(self, jobs: list[Job] | None = None) -> list[JobOutcome]:
+        return list(JobRunner(self.context, EVENT).run(jobs or self.claim()))
 
-    def one(self, jobs: list[Job] | None = None) -> Driven:
+    def one(self, jobs: list[Job] | None = None) -> JobOutcome:
         (driven,) = self.drive(jobs)
         return driven
 
     def open(self) -> bool:
         """Whether what was bought for the day is there for the next run."""
-        return self.bench.ledger.open_days(EVENT.key) == {DAY}
+        return self.context.ledger.in_flight_days(EVENT.key) == {DAY}

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from reporting_dags.jobs.pulling.submit import Asking
+from reporting_dags.jobs.pulling.submit import Submitter
 from reporting_dags.jobs.records import Job, JobState
 from reporting_dags.model.errors import Denied, Failed
 from reporting_dags.providers.api import Handle, Quota
@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def finding(stage: Stage) -> Stage:
     """A provider that can be asked for what it has; its first question comes after four seconds."""
-    stage.provider.policy = replace(stage.provider.policy, finds=True)
+    stage.provider.policy = replace(stage.provider.policy, can_find_lost_jobs=True)
     return stage
 
 
@@ -38,7 +38,7 @@ def taken_up(stage: Stage, after: timedelta = timedelta()) -> list[Job]:
     stage.leave()
     stage.clock.at += after
     (job,) = stage.claim(run="run-2")
-    assert (job.id, job.state, job.fence) == (before.id, JobState.INTENDED, 2)
+    assert (job.id, job.state, job.fencing_token) == (before.id, JobState.INTENDED, 2)
     return [job]
 
 
@@ -59,7 +59,9 @@ def test_an_intent_that_is_taken_up_is_looked_for_and_found(finding: Stage) -> N
     driven = finding.one(jobs)
     assert calls(finding.provider) == [("find", 300)]
     assert (driven.error, driven.job.handle.id) == (None, "found")
-    assert driven.job.submitted_at == driven.job.asked_at == NOON, "as old as the intent: when it arrived is not known"
+    assert driven.job.submitted_at == driven.job.requested_at == NOON, (
+        "as old as the intent: when it arrived is not known"
+    )
     assert finding.lines[0] == f"found {EVENT.key} {DAY} again, which was asked for: request found"
     assert finding.provider.when("poll") == [300, 304]
 
@@ -68,7 +70,7 @@ def test_what_is_found_counts_as_asked_for_by_the_providers_clock(finding: Stage
     finding.provider.finds = [THERE]
     finding.provider.fast = timedelta(minutes=20)
     driven = finding.one(taken_up(finding))
-    assert (driven.job.ahead, driven.job.asked_at) == (timedelta(minutes=20), NOON - timedelta(minutes=20))
+    assert (driven.job.clock_skew, driven.job.requested_at) == (timedelta(minutes=20), NOON - timedelta(minutes=20))
 
 
 def test_an_intent_that_is_taken_up_and_not_there_is_asked_for(finding: Stage) -> None:
@@ -115,7 +117,7 @@ def test_what_is_not_worth_another_try_is_looked_for_and_left_open(finding: Stag
     assert [what for what, _ in calls(finding.provider)] == ["submit", "find", "find", "find"]
     finding.leave()
     (job,) = finding.claim(run="run-2")
-    assert (job.state, job.fence) == (JobState.INTENDED, 2)
+    assert (job.state, job.fencing_token) == (JobState.INTENDED, 2)
 
 
 @pytest.mark.parametrize("then", [Denied("none left"), Unavailable("away")], ids=["denied", "away"])
@@ -134,7 +136,7 @@ def test_a_refusal_of_the_question_itself_ends_the_job(finding: Stage) -> None:
     assert finding.one().error is refusal
     finding.leave()
     (job,) = finding.claim(run="run-2")
-    assert job.fence == 1, "a new job"
+    assert job.fencing_token == 1, "a new job"
 
 
 def test_where_the_list_cannot_be_read_the_job_is_left_open(finding: Stage) -> None:
@@ -160,22 +162,22 @@ def test_a_job_has_a_mark_of_its_own_and_another_when_it_is_sent_again(finding: 
     finding.leave()
     finding.provider.polls = [READY]
     again = finding.one(finding.claim(run="run-2")).job
-    assert (again.id, again.request.mark) == (job.id, f"{job.id}.1"), "the ledger remembers which"
+    assert (again.id, again.request.correlation_id) == (job.id, f"{job.id}.1"), "the ledger remembers which"
 
 
 # Whether a call is left to ask once more.
 
-NEWEST = EVENT.calendar.newest(NOON)
-SMALL = Quota(api="queries", per_day=3, kept=1)
+NEWEST = EVENT.calendar.latest_available(NOON)
+SMALL = Quota(bucket="queries", per_day=3, reserved=1)
 
 
 def affordable(stage: Stage, job: Job, spent: int) -> bool:
     """Whether `job` may be asked for once more after so many calls for days of old."""
     stage.provider.quota = SMALL
-    asking = Asking(stage.bench, EVENT)
+    asking = Submitter(stage.context, EVENT)
     for _ in range(spent):
-        stage.bench.ledger.calls.spend(job, SMALL, stage.provider.account, stage.clock, newest=False)
-    return asking.affordable(job)
+        stage.context.ledger.quotas.spend(job, SMALL, stage.provider.account, stage.clock, newest=False)
+    return asking.has_quota(job)
 
 
 @pytest.mark.parametrize(("spent", "old", "new"), [(0, True, True), (1, True, True), (2, False, True)])
@@ -189,26 +191,26 @@ def test_what_is_kept_for_the_newest_day_is_affordable_for_it_alone(
 
 def test_the_last_call_of_all_is_affordable_and_none_after_it(stage: Stage) -> None:
     (newest,) = stage.claim([NEWEST])
-    asking = Asking(stage.bench, EVENT)
+    asking = Submitter(stage.context, EVENT)
     stage.provider.quota = SMALL
     for left in (3, 2, 1):
-        assert asking.affordable(newest), left
-        stage.bench.ledger.calls.spend(newest, SMALL, stage.provider.account, stage.clock, newest=True)
-    assert not asking.affordable(newest)
+        assert asking.has_quota(newest), left
+        stage.context.ledger.quotas.spend(newest, SMALL, stage.provider.account, stage.clock, newest=True)
+    assert not asking.has_quota(newest)
     stage.provider.quota = None
-    assert asking.affordable(newest), "nothing is counted"
+    assert asking.has_quota(newest), "nothing is counted"
 
 
 def test_the_newest_day_is_the_last_that_is_out_before_the_quotas_are_renewed(stage: Stage) -> None:
-    out_at_midnight = replace(EVENT, calendar=replace(EVENT.calendar, published_after=timedelta()))
+    out_at_midnight = replace(EVENT, calendar=replace(EVENT.calendar, publish_delay=timedelta()))
     today = NOON.date()
     yesterday, now = stage.claim([today - timedelta(days=1), today])
     stage.provider.quota = SMALL
     for _ in range(2):
-        stage.bench.ledger.calls.spend(yesterday, SMALL, stage.provider.account, stage.clock, newest=False)
-    asking = Asking(stage.bench, out_at_midnight)
-    assert asking.affordable(yesterday)
-    assert not asking.affordable(now), "it is out with the renewal, and has tomorrow's calls"
+        stage.context.ledger.quotas.spend(yesterday, SMALL, stage.provider.account, stage.clock, newest=False)
+    asking = Submitter(stage.context, out_at_midnight)
+    assert asking.has_quota(yesterday)
+    assert not asking.has_quota(now), "it is out with the renewal, and has tomorrow's calls"
 
 
 def test_a_request_without_an_id_is_told_as_such(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from reporting_dags.jobs.building.build import Combination
-from reporting_dags.jobs.building.retries import FailedBuild, attempt, failed, held_back
+from reporting_dags.jobs.building.build import CombinedReport
+from reporting_dags.jobs.building.retries import FailedBuild, builds_to_attempt, postponed_builds, record_failed_build
 from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.ledger.ledger import Ledger
 from reporting_dags.model.days import ONE_DAY
@@ -29,12 +29,12 @@ def landed(place: Place) -> Place:
     return place
 
 
-def fail(place: Place, now: datetime = NOON, error: DataError = HARM, of: Combination = ALL) -> FailedBuild:
-    return failed(of, DAY, error, ledger=place.ledger, now=now)
+def fail(place: Place, now: datetime = NOON, error: DataError = HARM, of: CombinedReport = ALL) -> FailedBuild:
+    return record_failed_build(of, DAY, error, ledger=place.ledger, now=now)
 
 
-def held(place: Place, now: datetime = NOON, of: Combination = ALL) -> list[str]:
-    return [str(one) for one in held_back(of, [DAY, DAY + ONE_DAY], ledger=place.ledger, now=now).values()]
+def held(place: Place, now: datetime = NOON, of: CombinedReport = ALL) -> list[str]:
+    return [str(one) for one in postponed_builds(of, [DAY, DAY + ONE_DAY], ledger=place.ledger, now=now).values()]
 
 
 def test_pauses_grow_and_the_day_is_tried_again_after_each(landed: Place) -> None:
@@ -103,14 +103,14 @@ def test_a_day_without_sources_is_none_to_try_again(place: Place) -> None:
 def test_failures_survive_in_the_ledger_alone(landed: Place) -> None:
     fail(landed)
     again = Ledger(landed.database)
-    assert held_back(ALL, [DAY], ledger=again, now=NOON)
+    assert postponed_builds(ALL, [DAY], ledger=again, now=NOON)
     count = sa.select(sa.func.count()).select_from(tables.build_failures)
     assert landed.database.read(lambda connection: connection.execute(count).scalar()) == 1
 
 
 def test_an_attempt_is_another_when_a_source_or_a_currency_is(landed: Place) -> None:
     def name() -> str:
-        return attempt(ALL, [DAY, DAY + ONE_DAY], ledger=landed.ledger)
+        return builds_to_attempt(ALL, [DAY, DAY + ONE_DAY], ledger=landed.ledger)
 
     first = name()
     assert name() == first

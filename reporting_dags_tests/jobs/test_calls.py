@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from reporting_dags.jobs.ledger import quota as calls
 from reporting_dags.jobs.ledger.database import Database, open_database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.quota import renewed
+from reporting_dags.jobs.ledger.quota import renews_at
 from reporting_dags.jobs.pulling.pull import pull
-from reporting_dags.jobs.records import Busy, Claimant, Job
+from reporting_dags.jobs.records import Job, LeaseHeld, LeaseRequest
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import Denied
 from reporting_dags.model.outcome import Outcome
@@ -29,15 +29,15 @@ from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON, SandboxClock, StillClock
 from reporting_dags_tests.pulling import BenchOf, brought, landed, line_of
 
-QUOTA = Quota(api="queries", per_day=10, kept=4)
+QUOTA = Quota(bucket="queries", per_day=10, reserved=4)
 NEWEST = (NOON - ONE_DAY).date()
 
 
 def held_job(database: Database) -> tuple[Ledger, Job]:
     ledger = Ledger(database)
-    who = Claimant(report="a/b", account="a", fingerprint="f", owner=ledger.owners.enter(), run="r")
-    found = ledger.claim(who, [NEWEST], longest=1, parts=("",), halves=lambda _: (), now=NOON)
-    assert not isinstance(found, Busy)
+    who = LeaseRequest(report="a/b", account="a", query_hash="f", owner=ledger.liveness.acquire(), run="r")
+    found = ledger.acquire(who, [NEWEST], max_days=1, shards=("",), split=lambda _: (), now=NOON)
+    assert not isinstance(found, LeaseHeld)
     return ledger, found.jobs[0]
 
 
@@ -46,7 +46,7 @@ def spent(ledger: Ledger, job: Job, calls: Sequence[bool], now: datetime = NOON)
     allowed: list[bool] = []
     for newest in calls:
         try:
-            ledger.calls.spend(job, QUOTA, "a", StillClock(now), newest=newest)
+            ledger.quotas.spend(job, QUOTA, "a", StillClock(now), newest=newest)
         except Denied:
             allowed.append(False)
         else:
@@ -57,11 +57,11 @@ def spent(ledger: Ledger, job: Job, calls: Sequence[bool], now: datetime = NOON)
 def test_a_backfill_leaves_the_share_of_the_newest_day(database: Database) -> None:
     ledger, job = held_job(database)
     assert spent(ledger, job, [False] * 8) == [True] * 6 + [False] * 2
-    assert ledger.calls.left(QUOTA, "a", NOON) == (4, 4)
+    assert ledger.quotas.left(QUOTA, "a", NOON) == (4, 4)
     assert spent(ledger, job, [True] * 5) == [True] * 4 + [False]
     with pytest.raises(Denied, match="renewed on 2026-11-21 at 00:00 UTC"):
-        ledger.calls.spend(job, QUOTA, "a", StillClock(NOON), newest=True)
-    assert ledger.calls.left(QUOTA, "a", NOON) == (0, 0)
+        ledger.quotas.spend(job, QUOTA, "a", StillClock(NOON), newest=True)
+    assert ledger.quotas.left(QUOTA, "a", NOON) == (0, 0)
 
 
 def test_what_the_newest_day_has_used_of_its_share_is_not_kept_twice(database: Database) -> None:
@@ -95,29 +95,29 @@ def test_a_call_counts_from_the_first_moment_of_its_utc_day_to_the_last(
     zone = timezone(timedelta(hours=hours))
     first, renewal = (datetime(2026, 11, number, tzinfo=UTC).astimezone(zone) for number in (20, 21))
     last = renewal - timedelta(microseconds=1)
-    ledger.calls.spend(job, QUOTA, "a", StillClock(first), newest=True)
-    assert ledger.calls.left(QUOTA, "a", last) == (9, 3)
-    ledger.calls.spend(job, QUOTA, "a", StillClock(last), newest=False)
-    assert ledger.calls.left(QUOTA, "a", last) == (8, 3)
-    assert ledger.calls.left(QUOTA, "a", renewal) == (10, 4)
-    assert renewed(first) == renewed(last) == renewal
-    assert renewed(renewal) == renewal + ONE_DAY
+    ledger.quotas.spend(job, QUOTA, "a", StillClock(first), newest=True)
+    assert ledger.quotas.left(QUOTA, "a", last) == (9, 3)
+    ledger.quotas.spend(job, QUOTA, "a", StillClock(last), newest=False)
+    assert ledger.quotas.left(QUOTA, "a", last) == (8, 3)
+    assert ledger.quotas.left(QUOTA, "a", renewal) == (10, 4)
+    assert renews_at(first) == renews_at(last) == renewal
+    assert renews_at(renewal) == renewal + ONE_DAY
 
 
 def test_calls_of_other_accounts_and_kinds_take_nothing(database: Database) -> None:
     ledger, job = held_job(database)
     assert all(spent(ledger, job, [True] * 10))
-    assert ledger.calls.left(QUOTA, "b", NOON) == (10, 4)
-    assert ledger.calls.left(replace(QUOTA, api="exports"), "a", NOON) == (10, 4)
-    assert ledger.calls.left(replace(QUOTA, per_day=7), "a", NOON) == (0, 0), "a quota that was lowered owes nothing"
-    assert ledger.calls.left(replace(QUOTA, per_day=20), "a", NOON) == (10, 0), "its newest day has had its share"
+    assert ledger.quotas.left(QUOTA, "b", NOON) == (10, 4)
+    assert ledger.quotas.left(replace(QUOTA, bucket="exports"), "a", NOON) == (10, 4)
+    assert ledger.quotas.left(replace(QUOTA, per_day=7), "a", NOON) == (0, 0), "a quota that was lowered owes nothing"
+    assert ledger.quotas.left(replace(QUOTA, per_day=20), "a", NOON) == (10, 0), "its newest day has had its share"
 
 
 def test_a_refusal_says_how_many_are_kept(database: Database) -> None:
     ledger, job = held_job(database)
     assert all(spent(ledger, job, [True] + [False] * 6))
     with pytest.raises(Denied, match="of 10 queries a day the 3 that are left are kept for the newest day"):
-        ledger.calls.spend(job, QUOTA, "a", StillClock(NOON), newest=False)
+        ledger.quotas.spend(job, QUOTA, "a", StillClock(NOON), newest=False)
 
 
 @settings(deadline=None, max_examples=30)
@@ -144,20 +144,20 @@ def test_a_backfill_of_single_days_cannot_starve_todays_run(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, name: str
 ) -> None:
     report, per_day, kept = (EVENT, 50, 10) if name == "dt_offer_wall" else (CLICKS, 10, 4)
-    bench = bench_of(name)
+    context = bench_of(name)
     point = "dt.report" if name == "dt_offer_wall" else "integr8.export"
     sandbox.settings.change("integr8", rows_factor=0.01, fill_polls=0)
-    newest = report.calendar.newest(clock.now())
+    newest = report.calendar.latest_available(clock.now())
     for n in range(per_day - kept):
-        left = bench.ledger.calls.left(bench.provider.quotas[0], bench.provider.account, clock.now())
+        left = context.ledger.quotas.left(context.provider.quotas[0], context.provider.account, clock.now())
         assert left == (per_day - n, kept)
-        landed(bench, report, [newest - (n + 1) * ONE_DAY])
+        landed(context, report, [newest - (n + 1) * ONE_DAY])
     old = newest - (per_day + 2) * ONE_DAY
-    told = line_of(brought(bench, report, [old])[old], Outcome.DENIED)
+    told = line_of(brought(context, report, [old])[old], Outcome.DENIED)
     assert f"the {kept} that are left are kept for the newest day" in told
     assert sandbox.log.count(point) == per_day - kept, "a refused call is not made"
-    result = landed(bench, report, [newest])[newest]
-    assert result.evidence.calls_left == {bench.provider.quotas[0].api: kept - 1}
+    result = landed(context, report, [newest])[newest]
+    assert result.provenance.calls_left == {context.provider.quotas[0].bucket: kept - 1}
 
 
 def test_what_is_left_of_a_quota_is_logged_with_each_call(sandbox: Sandbox, bench_of: BenchOf) -> None:
@@ -170,20 +170,20 @@ def test_the_kept_share_is_for_the_day_that_is_out_before_the_quota_is_renewed(
     sandbox: Sandbox, bench_of: BenchOf
 ) -> None:
     sandbox.clock.set(NOON.replace(hour=9))
-    bench = bench_of("dt_offer_wall", queries_kept=49)
+    context = bench_of("dt_offer_wall", queries_kept=49)
     out_since_yesterday = NEWEST - ONE_DAY
-    landed(bench, EVENT, [out_since_yesterday])
-    line_of(brought(bench, EVENT, [out_since_yesterday])[out_since_yesterday], Outcome.DENIED)
+    landed(context, EVENT, [out_since_yesterday])
+    line_of(brought(context, EVENT, [out_since_yesterday])[out_since_yesterday], Outcome.DENIED)
     sandbox.clock.set(NOON)
-    landed(bench, EVENT, [NEWEST])
+    landed(context, EVENT, [NEWEST])
 
 
 def test_a_query_that_cannot_be_sent_again_is_waited_for(sandbox: Sandbox, bench_of: BenchOf) -> None:
     """Its file may still fill: what was bought is not given up for a query that is refused."""
-    bench = bench_of("dt_offer_wall", queries_kept=49)
+    context = bench_of("dt_offer_wall", queries_kept=49)
     sandbox.settings.change("dt", fill_seconds=70 * 60)
     old = NEWEST - 20 * ONE_DAY
-    landed(bench, EVENT, [old])
+    landed(context, EVENT, [old])
     assert sandbox.log.count("dt.report") == 1
 
 
@@ -206,11 +206,11 @@ def test_a_quota_holds_whatever_isolation_postgresql_has_by_default(
         return found
 
     monkeypatch.setattr(calls, "_spent", slowly)
-    quota = Quota(api="queries", per_day=3)
+    quota = Quota(bucket="queries", per_day=3)
 
     def spend(_: int) -> bool:
         try:
-            ledger.calls.spend(job, quota, "a", StillClock(), newest=True)
+            ledger.quotas.spend(job, quota, "a", StillClock(), newest=True)
         except Denied:
             return False
         return True

@@ -44,17 +44,17 @@ def clock(ahead: Shifted) -> SandboxClock:
 def test_a_day_that_is_not_out_by_the_providers_clock_does_not_land_and_the_others_do(
     sandbox: Sandbox, bench_of: BenchOf, ahead: Shifted
 ) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = [NOT_OUT - n * ONE_DAY for n in range(3)]
-    results = brought(bench, EVENT, days)
+    results = brought(context, EVENT, days)
     line = line_of(results[NOT_OUT], Outcome.NOT_READY)
     assert "clock of this machine is 1:00:00 ahead" in line
-    assert not bench.data.exists(EVENT.file(NOT_OUT))
-    check_truth(bench, sandbox, EVENT, days[1:])
+    assert not context.data.exists(EVENT.file(NOT_OUT))
+    check_truth(context, sandbox, EVENT, days[1:])
     ahead.by = timedelta()
     ahead.sleep(3600)
-    landed(bench, EVENT, [NOT_OUT])
-    check_truth(bench, sandbox, EVENT, days)
+    landed(context, EVENT, [NOT_OUT])
+    check_truth(context, sandbox, EVENT, days)
     assert len(sandbox.log.entries("dt.report", status=200)) == 2, "the early answer is not taken up"
 
 
@@ -62,11 +62,11 @@ def test_a_day_of_a_report_that_says_itself_that_it_is_not_complete_waits_for_it
     sandbox: Sandbox, bench_of: BenchOf, ahead: Shifted
 ) -> None:
     ahead.by = timedelta(days=1)
-    bench = bench_of("mintegral", job_timeout_seconds=30)
-    newest = OFFER_PERFORMANCE.calendar.newest(sandbox.clock.now())
-    results = brought(bench, OFFER_PERFORMANCE, [newest + ONE_DAY, newest])
+    context = bench_of("mintegral", job_timeout_seconds=30)
+    newest = OFFER_PERFORMANCE.calendar.latest_available(sandbox.clock.now())
+    results = brought(context, OFFER_PERFORMANCE, [newest + ONE_DAY, newest])
     assert not results[newest + ONE_DAY].outcome.publishes
-    assert not bench.data.exists(OFFER_PERFORMANCE.file(newest + ONE_DAY))
+    assert not context.data.exists(OFFER_PERFORMANCE.file(newest + ONE_DAY))
 
 
 @pytest.mark.parametrize("by", [timedelta(seconds=90), timedelta(hours=-3)])
@@ -74,11 +74,11 @@ def test_a_clock_that_is_a_little_off_or_behind_lands_what_is_out_for_both(
     sandbox: Sandbox, bench_of: BenchOf, ahead: Shifted, by: timedelta
 ) -> None:
     ahead.by = by
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = [NOT_OUT - 2 * ONE_DAY, NOT_OUT - ONE_DAY]
-    assert all(result.outcome is Outcome.DATA for result in pull(bench, EVENT, days))
-    assert bench.provider.ahead == timedelta()
-    check_truth(bench, sandbox, EVENT, days)
+    assert all(result.outcome is Outcome.DATA for result in pull(context, EVENT, days))
+    assert context.provider.clock_skew == timedelta()
+    check_truth(context, sandbox, EVENT, days)
 
 
 class Killed(BaseException):
@@ -90,22 +90,22 @@ class Killed(BaseException):
 def test_an_early_answer_that_a_killed_run_left_does_not_land_either(
     sandbox: Sandbox, bench_of: BenchOf, ahead: Shifted, monkeypatch: pytest.MonkeyPatch, step: str, mended: bool
 ) -> None:
-    bench = bench_of("dt_offer_wall")
-    work = getattr(bench.ledger, step)
+    context = bench_of("dt_offer_wall")
+    work = getattr(context.ledger, step)
 
     def dying(*arguments: Any, **named: Any) -> None:
         work(*arguments, **named)
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(bench.ledger, step, dying)
+        patch.setattr(context.ledger, step, dying)
         with pytest.raises(Killed):
-            list(pull(bench, EVENT, [NOT_OUT]))
+            list(pull(context, EVENT, [NOT_OUT]))
     if mended:
         ahead.by = timedelta()
         sandbox.clock.advance(3600)
     line_of(brought(bench_of("dt_offer_wall"), EVENT, [NOT_OUT])[NOT_OUT], Outcome.NOT_READY)
-    assert not bench.data.exists(EVENT.file(NOT_OUT))
+    assert not context.data.exists(EVENT.file(NOT_OUT))
 
 
 def test_days_that_were_pulled_by_a_fast_clock_are_restated_all_the_same(
@@ -113,9 +113,9 @@ def test_days_that_were_pulled_by_a_fast_clock_are_restated_all_the_same(
 ) -> None:
     ahead.by = timedelta(days=12)
     day = NOT_OUT - 3 * ONE_DAY
-    bench = bench_of("dt_offer_wall")
-    landed(bench, PERFORMANCE, [day])
+    context = bench_of("dt_offer_wall")
+    landed(context, PERFORMANCE, [day])
     ahead.by = timedelta()
     sandbox.clock.advance(24 * 3600)
-    due = due_days(PERFORMANCE, since=day, ledger=bench.ledger, data=bench.data, now=ahead.now())
+    due = due_days(PERFORMANCE, since=day, ledger=context.ledger, data=context.data, now=ahead.now())
     assert day in due

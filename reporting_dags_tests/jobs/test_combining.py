@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.jobs.building.build import Built, Combination, build, due
+from reporting_dags.jobs.building.build import BuiltDay, CombinedReport, build, due_builds
 from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.ledger.database import Database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.records import LandedFacts
-from reporting_dags.landing.compute.hashing import fingerprint
+from reporting_dags.jobs.records import MaterializationRecord
+from reporting_dags.landing.compute.hashing import data_version_of
 from reporting_dags.landing.compute.sums import Sums
 from reporting_dags.landing.reading.combine import Source
 from reporting_dags.landing.reading.entities import Entities, entities_of
@@ -67,9 +67,9 @@ LOGS = Source(
     country="Land",
     counts={"clicks": ""},
     money={"earnings": "Worth"},
-    worthless=("Status", "Rejected"),
+    excluded_rows=("Status", "Rejected"),
 )
-ALL = Combination(report=NETWORK, sources=(WALL, BUYS, LOGS), currencies=OFFERS)
+ALL = CombinedReport(report=NETWORK, sources=(WALL, BUYS, LOGS), currencies=OFFERS)
 
 
 class Place:
@@ -90,20 +90,20 @@ class Place:
         self.data.put(path, report.file(at))
         return table
 
-    def facts(self, report: Report, at: date, table: pa.Table, asked_at: datetime) -> LandedFacts:
+    def facts(self, report: Report, at: date, table: pa.Table, asked_at: datetime) -> MaterializationRecord:
         sums = Sums(report)
         for batch in table.to_batches():
             sums.add(batch)
-        return LandedFacts(
+        return MaterializationRecord(
             day=at,
-            version=report.version,
+            code_version=report.version,
             outcome=Outcome.DATA,
             rows=table.num_rows,
             size=1,
-            fingerprint=fingerprint(table),
+            data_version=data_version_of(table),
             raw_sha256="",
             money={name: {coin: str(sum_) for coin, sum_ in by.items()} for name, by in sums.money().items()},
-            asked_at=asked_at,
+            requested_at=asked_at,
             landed_at=asked_at,
         )
 
@@ -111,7 +111,7 @@ class Place:
         facts = self.facts(report, at, table, asked_at)
         if not report.partitioned:
             facts = replace(facts, entities=self.entities(report))
-        assert self.ledger.combined(report.key, facts, sources={}, publish=lambda precondition=None: None)
+        assert self.ledger.record_build(report.key, facts, sources={}, publish=lambda precondition=None: None)
 
     def entities(self, report: Report) -> Entities:
         with self.data.open(report.file(SNAPSHOT)) as file:
@@ -121,18 +121,18 @@ class Place:
         """Land a day; returns its data version."""
         table = self.write(report, at, rows)
         self.note(report, at, table, asked_at)
-        return fingerprint(table)
+        return data_version_of(table)
 
     def offers(self, asked_at: datetime, **currencies: str | None) -> None:
         """Land a snapshot of the list of offers."""
         rows = [{"id": offer, "currency": currency} for offer, currency in currencies.items()]
         self.land(OFFERS, rows, SNAPSHOT, asked_at)
 
-    def build(self, of: Combination = ALL, at: date = DAY) -> Built:
+    def build(self, of: CombinedReport = ALL, at: date = DAY) -> BuiltDay:
         return build(of, at, ledger=self.ledger, data=self.data, clock=self.clock)
 
-    def due(self, of: Combination = ALL, since: date = DAY) -> list[date]:
-        return due(of, since=since, ledger=self.ledger)
+    def due(self, of: CombinedReport = ALL, since: date = DAY) -> list[date]:
+        return due_builds(of, since=since, ledger=self.ledger)
 
     def rows(self, at: date = DAY) -> list[Row]:
         """What was built, without what is null."""
@@ -195,9 +195,9 @@ def test_the_ledger_notes_what_was_built_and_from_what(place: Place) -> None:
     file = place.folder / "data" / NETWORK.file(DAY)
     assert (facts.outcome, facts.rows, facts.size) == (Outcome.DATA, 1, file.stat().st_size)
     assert facts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert facts.fingerprint == built.fingerprint == fingerprint(pq.read_table(file.open("rb")))
+    assert facts.data_version == built.data_version == data_version_of(pq.read_table(file.open("rb")))
     assert facts.money_sums == {"earnings": {"USD": Decimal("0.5")}, "spend": {"USD": Decimal(0)}}
-    assert (facts.asked_at, facts.landed_at, facts.raw_sha256, facts.jobs) == (NOON, NOON, offers, ())
+    assert (facts.requested_at, facts.landed_at, facts.raw_sha256, facts.jobs) == (NOON, NOON, offers, ())
     assert list((place.data.staging()).iterdir()) == []
 
 
@@ -266,7 +266,7 @@ def test_a_source_that_is_put_in_place_before_it_is_noted_is_waited_for(place: P
     place.land(WALL.report, [wall("a", 2, "0.5")])
     table = place.write(WALL.report, DAY, [wall("a", 2, "0.75")])
     place.clock.meanwhile = lambda: place.note(WALL.report, DAY, table)
-    assert place.build().versions == {WALL.report.key: fingerprint(table)}
+    assert place.build().versions == {WALL.report.key: data_version_of(table)}
     assert place.clock.slept == [1]
     assert [row["earnings"] for row in place.rows()] == [Decimal("0.75")]
 
@@ -294,7 +294,7 @@ def test_sources_that_never_come_to_rest_are_told_after_some_tries(
         tried.append(report)
         return False
 
-    monkeypatch.setattr(place.ledger, "combined", refusing)
+    monkeypatch.setattr(place.ledger, "record_build", refusing)
     with pytest.raises(NotReady, match=f"the sources of {DAY} change faster than they can be read"):
         place.build()
     assert tried == [NETWORK.key] * 5
@@ -315,7 +315,7 @@ def test_a_source_that_cannot_be_read_is_named(place: Place, harm: bytes) -> Non
 
 
 def test_of_a_source_that_the_provider_serves_no_longer_the_kept_answer_is_named_alone(place: Place) -> None:
-    old = replace(WALL, report=replace(WALL.report, calendar=Calendar(reach_days=3)))
+    old = replace(WALL, report=replace(WALL.report, calendar=Calendar(retention_days=3)))
     place.land(old.report, [wall("a", 2, "0.5")])
     (place.folder / "data" / old.report.file(DAY)).unlink()
     with pytest.raises(DataError) as refused:
@@ -358,11 +358,11 @@ def test_a_key_that_was_added_to_a_source_later_is_no_reason_to_guess(place: Pla
         ("Where", {"country": "Where"}),
         ("Seen", {"counts": {"clicks": "", "impressions": "Seen"}}),
         ("Lost", {"money": {"earnings": "Worth", "spend": "Lost"}}),
-        ("Mood", {"worthless": ("Mood", "Rejected")}),
+        ("Mood", {"excluded_rows": ("Mood", "Rejected")}),
     ],
 )
 def test_a_source_names_the_column_that_its_report_has_no_longer(gone: str, changed: dict[str, Any]) -> None:
-    assert replace(LOGS, worthless=None).worthless is None
+    assert replace(LOGS, excluded_rows=None).excluded_rows is None
     with pytest.raises(DeclarationError, match=f"^reports/network.py: logs/daily: '{gone}' is gone, which network"):
         replace(LOGS, **changed)
 
@@ -454,7 +454,7 @@ def test_a_list_that_an_earlier_release_landed_is_taken_in_once(place: Place) ->
     rows = [{"id": "o1", "currency": "EUR"}, {"id": "o2", "currency": "USD"}]
     table = place.write(OFFERS, SNAPSHOT, rows)
     facts = place.facts(OFFERS, SNAPSHOT, table, noon(-1))
-    assert place.ledger.combined(OFFERS.key, facts, sources={}, publish=lambda precondition=None: None)
+    assert place.ledger.record_build(OFFERS.key, facts, sources={}, publish=lambda precondition=None: None)
     assert place.ledger.periods(OFFERS.key) == []
     place.build()
     place.build()
@@ -471,7 +471,7 @@ def test_a_list_that_is_harmed_takes_no_currency_away_and_fails_no_day(place: Pl
     place.offers(noon(-1), o1="EUR")
     table = place.write(OFFERS, SNAPSHOT, [])
     facts = place.facts(OFFERS, SNAPSHOT, table, noon(1))
-    assert place.ledger.combined(OFFERS.key, facts, sources={}, publish=lambda precondition=None: None)
+    assert place.ledger.record_build(OFFERS.key, facts, sources={}, publish=lambda precondition=None: None)
     (place.folder / "data" / OFFERS.file(SNAPSHOT)).write_bytes(b"harmed")
     place.build()
     assert currencies(place) == {"o1": "EUR"}

@@ -8,11 +8,11 @@ from typing import cast
 
 import pytest
 
-from reporting_dags.jobs.planning.control_totals import compared, differences, times_in_vain, window
+from reporting_dags.jobs.planning.control_totals import control_window, days_compared, differences, failed_attempts
 from reporting_dags.jobs.planning.restatement import Landing
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
-from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
@@ -34,37 +34,41 @@ def control_of(report: Report) -> Report:
 @pytest.mark.rule("OW1", "MT5", "OC3", "IN3")
 @pytest.mark.parametrize("report", CONTROLLED, ids=lambda report: report.key)
 def test_every_control_adds_up_to_what_its_report_landed(
-    sandbox: Sandbox, bench_of: Callable[..., Bench], report: Report
+    sandbox: Sandbox, bench_of: Callable[..., PullContext], report: Report
 ) -> None:
     sandbox.settings.change("mintegral", fill_polls=0)
-    bench = bench_of(report.provider)
+    context = bench_of(report.provider)
     for one in (report, control_of(report)):
-        results = list(pull(bench, one, DAYS))
+        results = list(pull(context, one, DAYS))
         assert all(result.landed for result in results), [result.error for result in results]
-    landed, control = bench.ledger.days(report.key), bench.ledger.days(control_of(report).key)
-    assert compared(landed, control) == len(DAYS)
+    landed, control = context.ledger.days(report.key), context.ledger.days(control_of(report).key)
+    assert days_compared(landed, control) == len(DAYS)
     assert differences(landed, control, {}) == []
 
 
 @pytest.mark.rule("IN3")
-def test_a_count_that_is_of_the_page_alone_is_no_control(sandbox: Sandbox, bench_of: Callable[..., Bench]) -> None:
+def test_a_count_that_is_of_the_page_alone_is_no_control(
+    sandbox: Sandbox, bench_of: Callable[..., PullContext]
+) -> None:
     sandbox.faults.add("integr8.click_table", do="count", count=1, times=None)
     (result,) = pull(bench_of("integr8"), control_of(CLICKS), DAYS[:1])
     assert result.error is not None
     assert "does not count" in result.error.line
 
 
-def facts(day: date, money: dict[str, str] | None = None, *, asked: datetime = NOON, rows: int = 5) -> LandedFacts:
-    return LandedFacts(
+def facts(
+    day: date, money: dict[str, str] | None = None, *, asked: datetime = NOON, rows: int = 5
+) -> MaterializationRecord:
+    return MaterializationRecord(
         day=day,
-        version="v",
+        code_version="v",
         outcome=Outcome.DATA,
         rows=rows,
         size=1,
-        fingerprint="f",
+        data_version="f",
         raw_sha256="",
         money={"publisher_revenue": money} if money else {},
-        asked_at=asked,
+        requested_at=asked,
         landed_at=asked,
     )
 
@@ -95,27 +99,27 @@ def test_rows_are_counted_exactly_and_a_day_that_one_side_lacks_is_no_difference
     ]
     assert differences({DAY: facts(DAY, rows=6)}, {DAY: counted}, {}) == []
     assert differences({DAYS[1]: facts(DAYS[1])}, {DAY: counted}, {}) == []
-    assert compared({DAYS[1]: facts(DAYS[1])}, {DAY: counted}) == 0
+    assert days_compared({DAYS[1]: facts(DAYS[1])}, {DAY: counted}) == 0
 
 
 def test_a_control_is_newer_than_the_day_only_if_it_was_asked_for_later() -> None:
     old, new = facts(DAY, {"USD": "1"}), facts(DAY, {"USD": "2"}, asked=LATER)
     assert [one.newer for one in differences({DAY: old}, {DAY: new}, {})] == [True]
     assert [one.newer for one in differences({DAY: new}, {DAY: old}, {})] == [False]
-    assert [one.newer for one in differences({DAY: old}, {DAY: replace(new, asked_at=NOON)}, {})] == [False]
+    assert [one.newer for one in differences({DAY: old}, {DAY: replace(new, requested_at=NOON)}, {})] == [False]
 
 
 @pytest.mark.parametrize(("tries", "lasts"), [(1, False), (2, True)])
 def test_what_differs_still_after_two_landings_more_differs_for_good(tries: int, lasts: bool) -> None:
     (one,) = differences({DAY: facts(DAY, {"USD": "1"})}, {DAY: facts(DAY, {"USD": "2"}, asked=LATER)}, {DAY: tries})
-    assert one.lasting is lasts
+    assert one.is_lasting is lasts
     assert ("also after 2 landings more" in str(one)) is lasts
 
 
 def landing(hour: int, amount: str = "", fingerprint: str = "f") -> Landing:
     money = {"publisher_revenue": {"USD": Decimal(amount)}} if amount else {}
     at = NOON + timedelta(hours=hour)
-    return Landing(day=DAY, asked_at=at, fingerprint=fingerprint, rows=1, money=money)
+    return Landing(day=DAY, requested_at=at, data_version=fingerprint, rows=1, money=money)
 
 
 def said(*amounts: str) -> list[Landing]:
@@ -147,26 +151,26 @@ def test_landings_that_differ_since_the_control_first_said_so_are_in_vain(
     control: list[Landing], landings: list[Landing], times: int
 ) -> None:
     now = {DAY: facts(DAY, {"USD": f"{control[-1].amount}"})}
-    assert times_in_vain(now, control, landings) == {DAY: times}
+    assert failed_attempts(now, control, landings) == {DAY: times}
 
 
 def test_counts_of_rows_are_the_same_where_the_control_is_the_same_to_the_byte() -> None:
     now = {DAY: replace(facts(DAY), totals={"rows": "7"})}
     landings = [landing(0), landing(2), landing(4)]
-    assert times_in_vain(now, [landing(1), landing(3)], landings) == {DAY: 2}
-    assert times_in_vain(now, [landing(1), landing(3, fingerprint="g")], landings) == {DAY: 1}
+    assert failed_attempts(now, [landing(1), landing(3)], landings) == {DAY: 2}
+    assert failed_attempts(now, [landing(1), landing(3, fingerprint="g")], landings) == {DAY: 1}
     agreed = [landing(0), replace(landing(2), rows=7), landing(4)]
-    assert times_in_vain(now, [landing(1), landing(3)], agreed) == {DAY: 0}
+    assert failed_attempts(now, [landing(1), landing(3)], agreed) == {DAY: 0}
 
 
 def test_a_day_is_seen_while_the_control_reaches_it() -> None:
     old, other = facts(DAY, {"USD": "1"}), facts(DAY, {"USD": "2"}, asked=LATER)
     for hours, seen in ((47, True), (48, False)):
         control = {DAY: other, DAYS[1]: facts(DAYS[1], asked=LATER + timedelta(hours=hours))}
-        assert [one.seen for one in differences({DAY: old}, control, {})] == [seen]
+        assert [one.is_recent for one in differences({DAY: old}, control, {})] == [seen]
 
 
-NEWEST = EVENT.calendar.newest(NOON)
+NEWEST = EVENT.calendar.latest_available(NOON)
 OUT = EVENT.calendar.published_at(NEWEST)
 SHORT = replace(EVENT, control=replace(cast("Report", EVENT.control), window_days=7))
 LONG = replace(EVENT, calendar=replace(EVENT.calendar, restated_at=(1, 20)))
@@ -180,17 +184,17 @@ def test_a_control_reaches_a_month_back_and_past_the_restatement_where_one_quest
     report: Report, days: int
 ) -> None:
     at = OUT + timedelta(hours=1)
-    assert window(report, LANDED, {}, at) == Window(NEWEST - (days - 1) * ONE_DAY, NEWEST)
-    assert window(report, {NEWEST: facts(NEWEST)}, {}, at) == Window(NEWEST, NEWEST)
-    assert window(report, {}, {}, OUT + timedelta(hours=7)) is None
+    assert control_window(report, LANDED, {}, at) == Window(NEWEST - (days - 1) * ONE_DAY, NEWEST)
+    assert control_window(report, {NEWEST: facts(NEWEST)}, {}, at) == Window(NEWEST, NEWEST)
+    assert control_window(report, {}, {}, OUT + timedelta(hours=7)) is None
 
 
 def test_a_control_is_asked_for_once_a_day_when_the_newest_day_has_landed() -> None:
     hour = timedelta(hours=1)
-    assert window(EVENT, LANDED, {}, OUT + hour - timedelta.resolution) is None
+    assert control_window(EVENT, LANDED, {}, OUT + hour - timedelta.resolution) is None
     before = {DAY: facts(DAY, asked=OUT - hour)}
-    assert window(EVENT, LANDED, before, OUT + hour) is not None
-    assert window(EVENT, LANDED, {DAY: facts(DAY, asked=OUT + hour)}, OUT + 20 * hour) is None
+    assert control_window(EVENT, LANDED, before, OUT + hour) is not None
+    assert control_window(EVENT, LANDED, {DAY: facts(DAY, asked=OUT + hour)}, OUT + 20 * hour) is None
     late = {day: LANDED[day] for day in LANDED if day != NEWEST}
-    assert window(EVENT, late, {}, OUT + 6 * hour - timedelta.resolution) is None
-    assert window(EVENT, late, {}, OUT + 6 * hour) == Window(NEWEST - 29 * ONE_DAY, NEWEST)
+    assert control_window(EVENT, late, {}, OUT + 6 * hour - timedelta.resolution) is None
+    assert control_window(EVENT, late, {}, OUT + 6 * hour) == Window(NEWEST - 29 * ONE_DAY, NEWEST)

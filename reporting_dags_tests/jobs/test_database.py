@@ -83,13 +83,13 @@ def test_what_is_read_is_of_one_moment_and_cannot_be_written(
 def test_an_owner_lives_until_it_leaves_and_others_see_it(
     database: Database, database_url: str | None, tmp_path: Path
 ) -> None:
-    owner = database.owners.enter()
+    owner = database.liveness.acquire()
     other = open_database(database_url, tmp_path, lock_seconds=2)
-    assert database.owners.alive(owner)
-    assert other.owners.alive(owner)
-    database.owners.leave(owner)
-    assert not other.owners.alive(owner)
-    assert not other.owners.alive("nobody")
+    assert database.liveness.is_alive(owner)
+    assert other.liveness.is_alive(owner)
+    database.liveness.release(owner)
+    assert not other.liveness.is_alive(owner)
+    assert not other.liveness.is_alive("nobody")
     other.close()
 
 
@@ -97,9 +97,9 @@ def test_whoever_closes_the_database_owns_nothing_any_more(
     database: Database, database_url: str | None, tmp_path: Path
 ) -> None:
     other = open_database(database_url, tmp_path, lock_seconds=2)
-    owners = [other.owners.enter() for _ in range(2)]
+    owners = [other.liveness.acquire() for _ in range(2)]
     other.close()
-    assert not any(database.owners.alive(owner) for owner in owners)
+    assert not any(database.liveness.is_alive(owner) for owner in owners)
 
 
 def test_a_process_connects_once_however_often_it_opens_the_database(postgres_url: str, tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_a_process_connects_once_however_often_it_opens_the_database(postgres_ur
 
 def test_many_owners_in_one_process_do_not_wait_for_a_connection(postgres_url: str, tmp_path: Path) -> None:
     databases = [open_database(postgres_url, tmp_path, lock_seconds=2) for _ in range(20)]
-    owners = [database.owners.enter() for database in databases]
-    assert all(database.owners.alive(owner) for database, owner in zip(databases, owners, strict=True))
+    owners = [database.liveness.acquire() for database in databases]
+    assert all(database.liveness.is_alive(owner) for database, owner in zip(databases, owners, strict=True))
     for database in databases:
         database.close()
 
@@ -125,15 +125,15 @@ def test_an_owner_whose_process_dies_is_not_alive(database: Database, database_u
     child = os.fork()
     if child == 0:  # pragma: no cover - the child's side
         mine = open_database(database_url, tmp_path, lock_seconds=2)
-        os.write(writer, mine.owners.enter().encode())
+        os.write(writer, mine.liveness.acquire().encode())
         signal.pause()
         os._exit(0)
     owner = os.read(reader, 32).decode()
-    assert database.owners.alive(owner)
+    assert database.liveness.is_alive(owner)
     os.kill(child, 9)
     os.waitpid(child, 0)
     deadline = time.monotonic() + 5
-    while database.owners.alive(owner):  # a server takes a moment to see that its client is gone
+    while database.liveness.is_alive(owner):  # a server takes a moment to see that its client is gone
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

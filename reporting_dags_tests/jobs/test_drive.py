@@ -10,14 +10,14 @@ import pytest
 import sqlalchemy as sa
 
 from reporting_dags.jobs.ledger import tables
-from reporting_dags.jobs.pulling.poller import Driven
+from reporting_dags.jobs.pulling.poller import JobOutcome
 from reporting_dags.jobs.records import Job, JobState
 from reporting_dags.landing.storage.store import raw_key
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import (
     Denied,
     Expired,
-    LostClaim,
+    LeaseLost,
     NotReady,
     Partial,
     ReportingError,
@@ -39,9 +39,9 @@ def test_a_job_is_submitted_polled_and_downloaded_once_and_its_answer_is_kept(st
     assert (driven.error, driven.waited, job.state) == (None, timedelta(), JobState.DOWNLOADED)
     assert (job.raw_sha256, job.raw_bytes, job.expected_rows, job.resends) == (DIGEST, len(CONTENT), 3, 0)
     assert job.handle == Handle(id="r-1")
-    with stage.bench.raw.open(raw_key(EVENT.key, DIGEST, EVENT.format.suffix)) as file:
+    with stage.context.raw.open(raw_key(EVENT.key, DIGEST, EVENT.format.suffix)) as file:
         assert file.read() == CONTENT
-    assert list(stage.bench.scratch.glob("answer-*")) == []
+    assert list(stage.context.scratch.glob("answer-*")) == []
     assert stage.lines == [
         f"asked for {EVENT.key} {DAY}: request r-1",
         f"{EVENT.key} {DAY}: {len(CONTENT)} bytes of raw answer are kept",
@@ -64,7 +64,7 @@ def test_a_job_is_looked_at_ever_less_often_and_a_last_time_when_its_time_is_up(
 
 def test_a_job_that_another_run_submitted_is_looked_at_like_one_of_its_own(stage: Stage) -> None:
     (job,) = stage.claim()
-    sent = stage.bench.ledger.submitted(job, Handle(id="r-0", url="https://files.example/0"), NOON)
+    sent = stage.context.ledger.record_submitted(job, Handle(id="r-0", url="https://files.example/0"), NOON)
     stage.provider.polls = [PENDING, PENDING, READY]
     assert stage.one([sent]).error is None
     assert (stage.provider.when("submit"), stage.provider.when("poll")) == ([], [0, 4, 10])
@@ -116,8 +116,8 @@ def test_a_submit_that_is_refused_ends_the_job(stage: Stage, error: ReportingErr
     driven = stage.one(jobs)
     assert driven.error is error
     assert stage.provider.when("poll") == []
-    with pytest.raises(LostClaim):
-        stage.bench.ledger.submitted(jobs[0], Handle(), NOON)
+    with pytest.raises(LeaseLost):
+        stage.context.ledger.record_submitted(jobs[0], Handle(), NOON)
     (row,) = stage.database.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     assert (row.outcome, row.cause, row.closed_at) == (error.outcome.value, error.line, NOON)
 
@@ -140,7 +140,7 @@ def test_a_submit_that_may_have_arrived_leaves_the_intent(stage: Stage, error: E
     stage.provider.submits = [error]
     jobs = stage.claim()
     assert stage.one(jobs).error is error
-    stage.bench.ledger.submitted(jobs[0], Handle(), NOON)
+    stage.context.ledger.record_submitted(jobs[0], Handle(), NOON)
 
 
 @pytest.mark.parametrize(("error", "stays"), [(Denied("no"), True), (Truncated("cut"), False)])
@@ -156,11 +156,11 @@ def test_a_store_that_refuses_ends_the_run_and_keeps_the_job(stage: Stage, monke
     def full(*_: Any) -> None:
         raise StorageError("raw store cannot be written")
 
-    monkeypatch.setattr(stage.bench.raw, "put", full)
+    monkeypatch.setattr(stage.context.raw, "put", full)
     with pytest.raises(StorageError):
         stage.drive()
     assert stage.open()
-    assert list(stage.bench.scratch.glob("answer-*")) == []
+    assert list(stage.context.scratch.glob("answer-*")) == []
 
 
 @pytest.mark.parametrize("breaks", [Partial("broke off"), Unavailable("away")])
@@ -197,7 +197,7 @@ def test_a_file_that_turns_out_empty_is_no_answer(stage: Stage) -> None:
     driven = stage.one()
     assert isinstance(driven.error, Partial)
     assert driven.error.message == f"the file of {EVENT.key} {DAY} turned out empty"
-    assert list(stage.bench.raw.sizes("")) == []
+    assert list(stage.context.raw.sizes("")) == []
 
 
 def test_an_address_that_no_longer_serves_costs_one_submit_more_and_no_second(stage: Stage) -> None:
@@ -224,7 +224,7 @@ def test_a_job_that_stays_pending_for_too_long_is_sent_again_once(stage: Stage) 
 
 def test_a_job_of_a_day_that_went_out_of_reach_is_not_sent_again(stage: Stage) -> None:
     (job,) = stage.claim([date(2025, 5, 20)])
-    sent = stage.bench.ledger.submitted(job, Handle(id="r-1", url="https://files.example/1"), NOON)
+    sent = stage.context.ledger.record_submitted(job, Handle(id="r-1", url="https://files.example/1"), NOON)
     stage.clock.at = datetime(2026, 11, 21, 0, 0, 30, tzinfo=NOON.tzinfo)
     stage.provider.polls = [Expired("gone")]
     driven = stage.one([sent])
@@ -254,7 +254,7 @@ def kept(stage: Stage) -> Job:
 def test_an_answer_that_is_kept_is_used_without_a_call(stage: Stage) -> None:
     job = kept(stage)
     driven = stage.one([job])
-    assert (driven, stage.provider.calls, stage.lines) == (Driven(job, None, timedelta()), [], [])
+    assert (driven, stage.provider.calls, stage.lines) == (JobOutcome(job, None, timedelta()), [], [])
 
 
 def alter(path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_kept_answer_that_was_harmed_is_asked_for_again(
 def test_a_call_is_counted_for_the_newest_day_or_for_others(stage: Stage, days: list[int], kept_share: int) -> None:
     stage.provider.quota = QUOTA
     stage.drive(stage.claim([DAY.replace(day=number) for number in days]))
-    assert stage.bench.ledger.calls.left(QUOTA, "ours", NOON) == (49, kept_share)
+    assert stage.context.ledger.quotas.left(QUOTA, "ours", NOON) == (49, kept_share)
     assert stage.lines[0] == "49 of 50 queries are left today"
 
 
@@ -286,11 +286,11 @@ def test_a_window_that_reaches_the_newest_day_counts_for_it(stage: Stage) -> Non
     (job,) = stage.claim([DAY, date(2026, 11, 19)], longest=90)
     assert job.request.window == Window(DAY, date(2026, 11, 19))
     stage.drive([job])
-    assert stage.bench.ledger.calls.left(QUOTA, "ours", NOON) == (49, 9)
+    assert stage.context.ledger.quotas.left(QUOTA, "ours", NOON) == (49, 9)
 
 
 def test_calls_without_a_limit_are_counted_and_not_told(stage: Stage) -> None:
-    stage.provider.pages = Quota(api="pages")
+    stage.provider.pages = Quota(bucket="pages")
     job = stage.one().job
-    assert stage.bench.ledger.calls.count(job=job.id) == 1
+    assert stage.context.ledger.quotas.count(job=job.id) == 1
     assert not [line for line in stage.lines if "left today" in line]

@@ -9,9 +9,9 @@ import pytest
 
 from reporting_dags.jobs.ledger.database import Database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.report_state import due_days, known
-from reporting_dags.jobs.planning.due import carried, longest
-from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.ledger.report_state import due_days, load_report_state
+from reporting_dags.jobs.planning.due import included_for_free, max_window_days
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.landing.storage.store import Store, open_store
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window
 from reporting_dags.model.outcome import Outcome
@@ -40,19 +40,19 @@ class Place:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"a whole day")
             asked_at = NOON - timedelta(hours=hours_ago)
-            facts = LandedFacts(
+            facts = MaterializationRecord(
                 day=day,
-                version=report.version,
+                code_version=report.version,
                 outcome=Outcome.DATA,
                 rows=1,
                 size=path.stat().st_size,
-                fingerprint="f",
+                data_version="f",
                 raw_sha256="",
                 money={"publisher_revenue": {"USD": money}} if money else {},
-                asked_at=asked_at,
+                requested_at=asked_at,
                 landed_at=max(asked_at, NOON),
             )
-            assert self.ledger.combined(report.key, facts, sources={}, publish=lambda precondition=None: None)
+            assert self.ledger.record_build(report.key, facts, sources={}, publish=lambda precondition=None: None)
 
     def due(self, report: Report = NEVER_AGAIN, since: date = DAYS[0]) -> list[date]:
         return due_days(report, since=since, ledger=self.ledger, data=self.data, now=NOON)
@@ -88,7 +88,7 @@ def test_files_are_looked_for_by_one_listing_however_many_days_have_landed(
 
 
 def test_no_day_is_due_that_the_provider_serves_no_longer(place: Place) -> None:
-    oldest = NEVER_AGAIN.calendar.oldest(NOON)
+    oldest = NEVER_AGAIN.calendar.earliest_available(NOON)
     assert place.due(since=date(2019, 1, 1))[0] == oldest
 
 
@@ -101,7 +101,7 @@ def test_a_day_whose_file_is_gone_or_of_another_size_is_due(place: Place) -> Non
 
 
 def test_a_day_that_landed_under_another_declaration_is_due(place: Place) -> None:
-    place.land(replace(NEVER_AGAIN, asked_with="another account's apps"), DAYS[1])
+    place.land(replace(NEVER_AGAIN, variable_value="another account's apps"), DAYS[1])
     place.land(NEVER_AGAIN, *(day for day in DAYS if day != DAYS[1]))
     assert place.due() == [DAYS[1]]
 
@@ -125,7 +125,7 @@ def test_a_day_that_lies_there_but_was_never_finished_is_due(place: Place) -> No
     _, job = bought(place.ledger, DAYS[1:3], report=NEVER_AGAIN.key)
     bought(place.ledger, DAYS[4:], report="network/other")
     assert place.due() == DAYS[1:3]
-    place.ledger.finish(job, DAYS[1:2], Outcome.DATA, "", NOON)
+    place.ledger.close_days(job, DAYS[1:2], Outcome.DATA, "", NOON)
     assert place.due() == DAYS[2:3]
 
 
@@ -142,13 +142,15 @@ def test_days_that_the_same_query_carries_come_along_while_they_may_still_change
     again = replace(EVENT, calendar=replace(EVENT.calendar, restated_at=(2, 4)))
     place.land(again, *DAYS[:3], hours_ago=0.5)
     place.land(NEVER_AGAIN, DAYS[3])
-    facts = known(again, place.ledger, NOON)
+    facts = load_report_state(again, place.ledger, NOON)
     # Three days and an hour old, then two, then one: all of them change once more, at the age of four.
-    assert carried(again, facts, [DAYS[0], NEWEST]) == DAYS[1:4]
-    assert carried(again, facts, [DAYS[0], DAYS[2]]) == [DAYS[1]]
-    assert carried(again, facts, [NEWEST]) == []
-    assert carried(replace(again, window_days=2), facts, [DAYS[0], DAYS[2]]) == [], "two queries, and neither has it"
-    assert carried(NEVER_AGAIN, known(NEVER_AGAIN, place.ledger, NOON), [DAYS[0], NEWEST]) == []
+    assert included_for_free(again, facts, [DAYS[0], NEWEST]) == DAYS[1:4]
+    assert included_for_free(again, facts, [DAYS[0], DAYS[2]]) == [DAYS[1]]
+    assert included_for_free(again, facts, [NEWEST]) == []
+    assert included_for_free(replace(again, window_days=2), facts, [DAYS[0], DAYS[2]]) == [], (
+        "two queries, and neither has it"
+    )
+    assert included_for_free(NEVER_AGAIN, load_report_state(NEVER_AGAIN, place.ledger, NOON), [DAYS[0], NEWEST]) == []
 
 
 def test_once_an_answer_was_cut_no_more_days_come_along_than_one_answer_holds(place: Place) -> None:
@@ -156,10 +158,10 @@ def test_once_an_answer_was_cut_no_more_days_come_along_than_one_answer_holds(pl
     place.land(again, *DAYS, hours_ago=0.5)
     _, job = bought(place.ledger, DAYS, report=again.key)
     place.ledger.close(job, Outcome.TRUNCATED, "cut", NOON)
-    facts = known(again, place.ledger, NOON)
-    assert longest(again, facts) == 3
-    assert carried(again, facts, [DAYS[0], NEWEST]) == []
-    assert carried(again, facts, [DAYS[1], DAYS[3]]) == [DAYS[2]]
+    facts = load_report_state(again, place.ledger, NOON)
+    assert max_window_days(again, facts) == 3
+    assert included_for_free(again, facts, [DAYS[0], NEWEST]) == []
+    assert included_for_free(again, facts, [DAYS[1], DAYS[3]]) == [DAYS[2]]
 
 
 def test_a_day_whose_total_changed_is_due_until_it_has_landed_twice_in_vain(place: Place) -> None:

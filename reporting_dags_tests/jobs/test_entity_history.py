@@ -13,7 +13,7 @@ from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.ledger.database import Database, open_database
 from reporting_dags.jobs.ledger.entity_history import KnownCurrencies, Listed, compared
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.landing.reading.entities import entities_of
 from reporting_dags.model.days import SNAPSHOT, Calendar
@@ -121,30 +121,30 @@ def test_the_entities_of_a_list_are_read_whatever_columns_it_declares(tmp_path: 
 
 
 @pytest.mark.rule("IN2")
-def test_a_snapshot_and_its_history_land_together(sandbox: Sandbox, bench_of: Callable[..., Bench]) -> None:
-    bench = bench_of("integr8")
+def test_a_snapshot_and_its_history_land_together(sandbox: Sandbox, bench_of: Callable[..., PullContext]) -> None:
+    context = bench_of("integr8")
     for report in (OFFERS, PUBLISHERS):
-        assert [result.error for result in pull(bench, report, [SNAPSHOT])] == [None]
-        facts = bench.ledger.days(report.key)[SNAPSHOT]
-        found = bench.ledger.periods(report.key)
+        assert [result.error for result in pull(context, report, [SNAPSHOT])] == [None]
+        facts = context.ledger.days(report.key)[SNAPSHOT]
+        found = context.ledger.periods(report.key)
         assert len(found) == facts.rows
-        assert {(one.first_seen, one.last_seen) for one in found} == {(facts.asked_at, facts.asked_at)}
+        assert {(one.first_seen, one.last_seen) for one in found} == {(facts.requested_at, facts.requested_at)}
         listed = sandbox.truth(report.key, sandbox.clock.now().date())
         assert {one.entity: one.currency for one in found} == {row["id"]: row.get("currency") for row in listed}
 
 
 @pytest.mark.rule("IN2")
 def test_what_an_earlier_release_landed_is_taken_in_before_it_is_replaced(
-    sandbox: Sandbox, bench_of: Callable[..., Bench], database_of_its_own: Database
+    sandbox: Sandbox, bench_of: Callable[..., PullContext], database_of_its_own: Database
 ) -> None:
-    bench = bench_of("integr8")
-    list(pull(bench, OFFERS, [SNAPSHOT]))
-    before = bench.ledger.periods(OFFERS.key)
+    context = bench_of("integr8")
+    list(pull(context, OFFERS, [SNAPSHOT]))
+    before = context.ledger.periods(OFFERS.key)
     database_of_its_own.write(lambda connection: connection.execute(sa.delete(tables.entity_history)), "test")
     sandbox.settings.change("integr8", lost_offers=(before[0].entity,))
     sandbox.clock.advance(86_400)
-    list(pull(bench, OFFERS, [SNAPSHOT]))
-    found = {one.entity: one for one in bench.ledger.periods(OFFERS.key)}
+    list(pull(context, OFFERS, [SNAPSHOT]))
+    found = {one.entity: one for one in context.ledger.periods(OFFERS.key)}
     gone = found[before[0].entity]
     assert (gone.currency, gone.first_seen, gone.last_seen) == (
         before[0].currency,

@@ -44,26 +44,26 @@ class InParts(Scripted):
 
     @property
     def quotas(self) -> tuple[Quota, ...]:
-        return QUOTA, Quota(api="pages")
+        return QUOTA, Quota(bucket="pages")
 
-    def parts(self, report: Report) -> tuple[str, ...]:
+    def shards(self, report: Report) -> tuple[str, ...]:
         assert report is EVENT
         return ("x", "y")
 
-    def halves(self, report: Report, request: Request) -> tuple[Request, ...]:
+    def split_request(self, report: Report, request: Request) -> tuple[Request, ...]:
         assert report is EVENT
-        return tuple(Request(request.window, part) for part in self.pieces.get(request.part, ()))
+        return tuple(Request(request.window, part) for part in self.pieces.get(request.shard, ()))
 
 
 @pytest.fixture
 def parted(stage: Stage) -> Stage:
     provider = InParts(stage.clock)
     provider.policy = replace(provider.policy, in_flight=1)
-    return replace(stage, provider=provider, bench=replace(stage.bench, provider=provider))
+    return replace(stage, provider=provider, context=replace(stage.context, provider=provider))
 
 
 def ended(stage: Stage, days: list[date] | None = None) -> dict[date, DayResult]:
-    return {result.day: result for result in pull(stage.bench, EVENT, days or [DAY])}
+    return {result.day: result for result in pull(stage.context, EVENT, days or [DAY])}
 
 
 def end_of_the_job(stage: Stage) -> tuple[str, str]:
@@ -79,7 +79,7 @@ def test_a_day_of_two_parts_tells_of_both(parted: Stage) -> None:
     assert result.landed is not None
     assert (result.outcome, result.landed.rows) == (Outcome.DATA, 3)
     digests = tuple(hashlib.sha256(content).hexdigest() for content in contents)
-    evidence = result.evidence
+    evidence = result.provenance
     assert evidence.window == Window(DAY, DAY)
     assert len(set(evidence.request_ids)) == 2
     assert evidence.raw_sha256 == digests
@@ -87,15 +87,15 @@ def test_a_day_of_two_parts_tells_of_both(parted: Stage) -> None:
     assert (evidence.calls_spent, dict(evidence.calls_left)) == (2, {"queries": 48})
     assert evidence.waited == timedelta(seconds=10), "the first part took longer than the second"
     assert evidence.replayed is False
-    facts = parted.bench.ledger.days(EVENT.key)[DAY]
-    assert (facts.asked_at, facts.landed_at) == (NOON, NOON + timedelta(seconds=14)), "as old as its oldest part"
+    facts = parted.context.ledger.days(EVENT.key)[DAY]
+    assert (facts.requested_at, facts.landed_at) == (NOON, NOON + timedelta(seconds=14)), "as old as its oldest part"
     assert facts.raw_sha256 == ",".join(digests)
     assert len(set(facts.jobs)) == 2
-    assert (facts.version, facts.rows, facts.size) == (EVENT.version, 3, result.landed.size)
-    assert (facts.fingerprint, facts.sha256) == (result.landed.fingerprint, result.landed.sha256)
+    assert (facts.code_version, facts.rows, facts.size) == (EVENT.version, 3, result.landed.size)
+    assert (facts.data_version, facts.sha256) == (result.landed.data_version, result.landed.sha256)
     assert facts.money_sums["publisher_revenue"] == {"USD": Decimal("1.5")}
     assert [check.name for check in result.checks if not check.passed] == []
-    assert parted.bench.ledger.open_days(EVENT.key) == set()
+    assert parted.context.ledger.in_flight_days(EVENT.key) == set()
 
 
 def test_the_rows_of_all_parts_are_as_many_as_was_said_of_each(parted: Stage) -> None:
@@ -106,7 +106,7 @@ def test_the_rows_of_all_parts_are_as_many_as_was_said_of_each(parted: Stage) ->
     assert result.error is not None
     assert "the answer has 3 rows, the provider said 4" in result.error.line
     assert [check.name for check in result.checks] == ["rows_complete"]
-    assert result.evidence.calls_spent == 2
+    assert result.provenance.calls_spent == 2
 
 
 def test_where_one_part_says_nothing_of_its_rows_nothing_is_said_of_them_together(parted: Stage) -> None:
@@ -131,14 +131,14 @@ def test_a_part_that_fails_ends_its_day_and_the_other_waits_for_the_next_run(par
     parted.provider.polls = polls
     result = ended(parted)[DAY]
     assert (result.outcome, str(result.error)) == (Outcome.DENIED, "not today")
-    assert result.evidence.calls_spent == 2
-    assert not parted.bench.data.exists(EVENT.file(DAY))
-    assert parted.bench.ledger.open_days(EVENT.key) == {DAY}
+    assert result.provenance.calls_spent == 2
+    assert not parted.context.data.exists(EVENT.file(DAY))
+    assert parted.context.ledger.in_flight_days(EVENT.key) == {DAY}
     parted.provider.polls = [Ready()]
     parted.provider.downloads = [answer("2")]
     assert ended(parted)[DAY].outcome is Outcome.DATA
     assert len(parted.provider.when("submit")) == 2
-    assert result.evidence.raw_sha256 == (hashlib.sha256(answer("1")).hexdigest(),)
+    assert result.provenance.raw_sha256 == (hashlib.sha256(answer("1")).hexdigest(),)
 
 
 def test_an_answer_that_was_cut_and_cannot_be_halved_ends_so(parted: Stage) -> None:
@@ -153,10 +153,10 @@ def test_an_answer_of_which_one_day_is_bad_lands_the_others_and_is_worth_no_more
     stage.provider.polls = [Ready()]
     results = ended(stage, [DAY, other])
     assert (results[DAY].outcome, results[other].outcome) == (Outcome.FAILED, Outcome.DATA)
-    assert results[DAY].evidence == results[other].evidence
+    assert results[DAY].provenance == results[other].provenance
     assert [check.name for check in results[DAY].checks if not check.passed] == ["grain_unique"]
-    assert stage.bench.ledger.open_days(EVENT.key) == set()
-    assert [day for day in (DAY, other) if stage.bench.data.exists(EVENT.file(day))] == [other]
+    assert stage.context.ledger.in_flight_days(EVENT.key) == set()
+    assert [day for day in (DAY, other) if stage.context.data.exists(EVENT.file(day))] == [other]
     error = results[DAY].error
     assert error is not None
     assert end_of_the_job(stage) == ("failed", error.line)
@@ -167,20 +167,20 @@ def test_an_answer_that_cannot_be_read_ends_every_day_and_is_worth_no_more(stage
     stage.provider.polls = [Ready()]
     results = ended(stage, [DAY, DAY + ONE_DAY])
     assert {result.outcome for result in results.values()} == {Outcome.FAILED}
-    assert {result.evidence.raw_bytes for result in results.values()} == {len(b"<html>\n")}
-    assert stage.bench.ledger.open_days(EVENT.key) == set()
+    assert {result.provenance.raw_bytes for result in results.values()} == {len(b"<html>\n")}
+    assert stage.context.ledger.in_flight_days(EVENT.key) == set()
 
 
 def test_days_are_yielded_once_and_in_order_however_often_they_are_asked_for(stage: Stage) -> None:
     early, late = date(2019, 1, 1), date(2026, 11, 20)
     stage.provider.downloads = [answer("1")]
     stage.provider.polls = [Ready()]
-    results = list(pull(stage.bench, EVENT, [late, DAY, early, DAY]))
+    results = list(pull(stage.context, EVENT, [late, DAY, early, DAY]))
     assert [result.day for result in results] == [early, late, DAY], "those that are refused unasked come first"
     assert [result.outcome for result in results] == [Outcome.EXPIRED, Outcome.NOT_READY, Outcome.DATA]
-    assert results[0].evidence.window is None
+    assert results[0].provenance.window is None
     assert len(stage.provider.when("submit")) == 1
-    assert [result.outcome for result in pull(stage.bench, EVENT, [early])] == [Outcome.EXPIRED]
+    assert [result.outcome for result in pull(stage.context, EVENT, [early])] == [Outcome.EXPIRED]
     assert len(stage.provider.when("submit")) == 1
 
 
@@ -223,12 +223,12 @@ def test_days_that_were_not_out_by_the_providers_clock_end_so_and_the_others_lan
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newest, before = date(2026, 11, 19), date(2026, 11, 18)
-    monkeypatch.setattr(Scripted, "ahead", timedelta(hours=2))
+    monkeypatch.setattr(Scripted, "clock_skew", timedelta(hours=2))
     stage.provider.downloads = [answer("1", day=before) + answer("1", day=newest).split(b"\n", 1)[1]]
     stage.provider.polls = [Ready()]
     results = ended(stage, [before, newest])
     assert (results[before].outcome, results[newest].outcome) == (Outcome.DATA, Outcome.NOT_READY)
-    assert results[newest].evidence == results[before].evidence
+    assert results[newest].provenance == results[before].provenance
     error = results[newest].error
     assert error is not None
     assert end_of_the_job(stage) == ("failed", error.line)
@@ -245,18 +245,18 @@ def test_a_day_is_as_old_as_the_provider_took_its_question(stage: Stage, monkeyp
     stage.provider.downloads = [answer("1")]
     stage.provider.polls = [Ready()]
     ended(stage)
-    assert stage.bench.ledger.days(EVENT.key)[DAY].asked_at == NOON + timedelta(seconds=30)
+    assert stage.context.ledger.days(EVENT.key)[DAY].requested_at == NOON + timedelta(seconds=30)
 
 
 def test_what_the_file_itself_does_not_say_is_what_was_asked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     def constants(request: Request) -> Mapping[str, str]:
         return {"Country": f"of {request}"}
 
-    monkeypatch.setattr(stage.provider, "constants", constants)
+    monkeypatch.setattr(stage.provider, "literal_columns", constants)
     stage.provider.downloads = [answer("1").replace(b"US", b"").replace(b"Country", b"Other")]
     stage.provider.polls = [Ready()]
     assert ended(stage)[DAY].outcome is Outcome.DATA
-    with stage.bench.data.open(EVENT.file(DAY)) as file:
+    with stage.context.data.open(EVENT.file(DAY)) as file:
         assert pq.read_table(file).column("country").to_pylist() == [f"of {DAY}"]
 
 
@@ -264,7 +264,7 @@ def test_what_the_answer_must_say_of_itself_is_looked_for(stage: Stage, monkeypa
     def claims(report: Report, request: Request) -> Mapping[str, str]:
         return {"report.key": report.key}
 
-    monkeypatch.setattr(stage.provider, "claims", claims)
+    monkeypatch.setattr(stage.provider, "expected_echo", claims)
     stage.provider.downloads = [answer("1")]
     stage.provider.polls = [Ready()]
     with pytest.raises(ValueError, match="lines of text repeat nothing of what was asked"):

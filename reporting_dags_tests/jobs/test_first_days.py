@@ -16,10 +16,10 @@ from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.ledger.database import FILE_NAME, open_database
 from reporting_dags.jobs.ledger.first_days import first_requested
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.read_only import missing_ledger, reading
+from reporting_dags.jobs.ledger.read_only import missing_ledger, read_only_connection
 from reporting_dags.model.errors import StorageError
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.storage import ReportingHome
+from reporting_dags.orchestration.storage import StorageResource
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags_tests.earlier_home import FACTS, START, copy_ledger
 
@@ -97,7 +97,7 @@ def tables_in(url: str) -> list[str]:
 def test_where_no_ledger_is_none_is_made(home: Path) -> None:
     assert requested(None, home) == {}
     assert requested(None, None) == {}
-    assert first_partition() == REVENUE.calendar.oldest(datetime.now(UTC))
+    assert first_partition() == REVENUE.calendar.earliest_available(datetime.now(UTC))
     assert files(home) == {}
     assert missing_ledger(None, home, variable=VARIABLE) == str(home)
 
@@ -107,7 +107,7 @@ def test_an_empty_postgresql_database_stays_empty(
 ) -> None:
     assert requested(postgres_url, home) == {}
     monkeypatch.setenv(VARIABLE, postgres_url)
-    assert first_partition() == REVENUE.calendar.oldest(datetime.now(UTC))
+    assert first_partition() == REVENUE.calendar.earliest_available(datetime.now(UTC))
     assert files(home) == {}
     assert tables_in(postgres_url) == []
     assert "PostgreSQL at" in missing_ledger(postgres_url, home, variable=VARIABLE)
@@ -177,10 +177,10 @@ def broken(request: pytest.FixtureRequest, home: Path) -> Iterator[Path]:
 def test_a_ledger_that_cannot_be_read_keeps_no_definitions_from_loading(broken: Path) -> None:
     before = files(broken)
     began = time.monotonic()
-    found = ReportingHome().first_requested()
+    found = StorageResource().first_requested()
     assert time.monotonic() - began < SECONDS / 2
     assert not found
-    assert first_partition() <= REVENUE.calendar.oldest(datetime.now(UTC))
+    assert first_partition() <= REVENUE.calendar.earliest_available(datetime.now(UTC))
     assert files(broken) == before
 
 
@@ -205,7 +205,7 @@ def away(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_server_that_is_away_keeps_no_definitions_from_loading(home: Path, away: str) -> None:
     began = time.monotonic()
-    assert ReportingHome().first_requested() is None
+    assert StorageResource().first_requested() is None
     assert time.monotonic() - began < SECONDS / 2
     assert first_partition() == date(2026, 6, 1), "where the ledger cannot be read, no landed day may disappear"
     assert files(home) == {}
@@ -220,15 +220,15 @@ def test_a_table_that_another_session_holds_keeps_no_definitions_from_loading(
     with engine.begin() as other:
         other.exec_driver_sql(f"LOCK TABLE {tables.jobs.name} IN ACCESS EXCLUSIVE MODE")
         began = time.monotonic()
-        assert ReportingHome().first_requested() is None
+        assert StorageResource().first_requested() is None
         assert time.monotonic() - began < SECONDS / 2
     engine.dispose()
-    assert ReportingHome().first_requested() == {REVENUE.key: DAY}
+    assert StorageResource().first_requested() == {REVENUE.key: DAY}
 
 
 def test_what_fails_is_one_error_without_a_secret(home: Path) -> None:
     url = "postgresql://u:hush@127.0.0.1:9/x"
-    with pytest.raises(StorageError) as caught, reading(url, home, variable=VARIABLE):
+    with pytest.raises(StorageError) as caught, read_only_connection(url, home, variable=VARIABLE):
         pass
     assert "hush" not in caught.value.line
     assert missing_ledger(url, home, variable=VARIABLE) == "", "opening it says what is wrong with it"

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.planning.windows import longest_answered, narrowed, plan, refusal
+from reporting_dags.jobs.planning.windows import (
+    availability_error,
+    effective_window_days,
+    plan_windows,
+    split_known_too_large,
+)
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.errors import Expired, NotReady, ReportingError
 from reporting_dags.providers.api import Request
@@ -27,7 +32,7 @@ def least_possible(days: list[date], longest: int) -> int:
 
 @given(days=DAYS, longest=st.integers(1, 120))
 def test_windows_cover_every_day_within_the_limit_and_are_the_fewest(days: set[date], longest: int) -> None:
-    windows = plan(days, longest)
+    windows = plan_windows(days, longest)
     assert all(any(day in window for window in windows) for day in days)
     assert all(len(window) <= longest for window in windows)
     assert all(window.first in days and window.last in days for window in windows)
@@ -39,8 +44,8 @@ def test_windows_cover_every_day_within_the_limit_and_are_the_fewest(days: set[d
 def test_ow4_ninety_days_are_one_window() -> None:
     first = date(2026, 8, 1)
     days = [first + timedelta(days=n) for n in range(91)]
-    assert len(plan(days[:90], EVENT.window_days)) == 1
-    assert len(plan(days, EVENT.window_days)) == 2
+    assert len(plan_windows(days[:90], EVENT.window_days)) == 1
+    assert len(plan_windows(days, EVENT.window_days)) == 2
 
 
 NOW = datetime(2026, 11, 20, 13, tzinfo=UTC)
@@ -59,23 +64,23 @@ NOW = datetime(2026, 11, 20, 13, tzinfo=UTC)
 def test_ow5_a_day_out_of_reach_or_not_out_yet_is_refused_in_one_line(
     day: date, kind: type[ReportingError], says: str
 ) -> None:
-    error = refusal(EVENT.calendar, day, NOW)
+    error = availability_error(EVENT.calendar, day, NOW)
     assert isinstance(error, kind)
     assert says in error.line
 
 
 def test_the_ends_of_the_reach_are_served() -> None:
-    assert refusal(EVENT.calendar, date(2025, 5, 20), NOW) is None
-    assert refusal(EVENT.calendar, date(2026, 11, 19), NOW) is None
+    assert availability_error(EVENT.calendar, date(2025, 5, 20), NOW) is None
+    assert availability_error(EVENT.calendar, date(2026, 11, 19), NOW) is None
 
 
 def test_a_day_is_served_from_its_hour_on_and_from_the_providers_first_day() -> None:
     out = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    assert refusal(EVENT.calendar, date(2026, 11, 19), out) is None
-    assert isinstance(refusal(EVENT.calendar, date(2026, 11, 19), out - timedelta(microseconds=1)), NotReady)
+    assert availability_error(EVENT.calendar, date(2026, 11, 19), out) is None
+    assert isinstance(availability_error(EVENT.calendar, date(2026, 11, 19), out - timedelta(microseconds=1)), NotReady)
     calendar = Calendar(first_day=date(2026, 1, 5))
-    assert refusal(calendar, date(2026, 1, 5), NOW) is None
-    assert isinstance(refusal(calendar, date(2026, 1, 4), NOW), Expired)
+    assert availability_error(calendar, date(2026, 1, 5), NOW) is None
+    assert isinstance(availability_error(calendar, date(2026, 1, 4), NOW), Expired)
 
 
 def request(first: int, last: int, part: str = "") -> Request:
@@ -84,26 +89,26 @@ def request(first: int, last: int, part: str = "") -> Request:
 
 @pytest.mark.rule("IN7")
 def test_windows_get_shorter_where_the_number_of_days_was_too_much_and_not_where_one_day_was() -> None:
-    assert longest_answered(90, set()) == 90
+    assert effective_window_days(90, set()) == 90
     # Ten days were cut, and their halves were not: no window of more than five is asked for again.
-    assert longest_answered(90, {request(1, 10)}) == 5
+    assert effective_window_days(90, {request(1, 10)}) == 5
     # Day 3 alone is too much: every window that holds it was cut, and the others may be as long as ever.
     monster = {request(1, 10), request(1, 5), request(3, 5), request(3, 3), request(3, 3, "00000/43200")}
-    assert longest_answered(90, monster) == 90
-    assert longest_answered(90, {request(1, 9)}) == 5, "the larger half of nine"
-    assert longest_answered(90, {request(1, 2)}) == 1
-    assert longest_answered(90, {request(1, 1)}) == 90
-    assert longest_answered(90, {request(1, 20), request(1, 10), request(11, 20)}) == 5
-    assert longest_answered(3, {request(1, 10)}) == 3
+    assert effective_window_days(90, monster) == 90
+    assert effective_window_days(90, {request(1, 9)}) == 5, "the larger half of nine"
+    assert effective_window_days(90, {request(1, 2)}) == 1
+    assert effective_window_days(90, {request(1, 1)}) == 90
+    assert effective_window_days(90, {request(1, 20), request(1, 10), request(11, 20)}) == 5
+    assert effective_window_days(3, {request(1, 10)}) == 3
     # Of parts of a window, each speaks for its own.
-    assert longest_answered(90, {request(1, 10, "x"), request(1, 5, "y")}) == 3
+    assert effective_window_days(90, {request(1, 10, "x"), request(1, 5, "y")}) == 3
 
 
 def halved(one: Request) -> tuple[Request, ...]:
     days = one.window.days
     middle = len(days) // 2
     pieces = (days[:middle], days[middle:]) if middle else ()
-    return tuple(Request(Window(piece[0], piece[-1]), one.part) for piece in pieces)
+    return tuple(Request(Window(piece[0], piece[-1]), one.shard) for piece in pieces)
 
 
 @pytest.mark.rule("IN7")
@@ -125,4 +130,4 @@ def halved(one: Request) -> tuple[Request, ...]:
 def test_what_was_cut_is_asked_for_in_smaller_pieces_and_nothing_else_is(
     asked: Request, cut: set[Request], smaller: list[Request]
 ) -> None:
-    assert narrowed(asked, cut, halved) == smaller
+    assert split_known_too_large(asked, cut, halved) == smaller

@@ -11,13 +11,13 @@ import pytest
 import sqlalchemy as sa
 
 from reporting_dags.jobs.ledger.database import Database, open_database
-from reporting_dags.jobs.ledger.rate_limit import Rates
+from reporting_dags.jobs.ledger.rate_limit import RateLimits
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.providers.api import Rate
 from reporting_dags.providers.orangeclick.client import REQUESTS_PER_MINUTE
 from reporting_dags_tests.conftest import NOON
 
-RATE = Rate(api="orangeclick requests", account="ours", per_minute=5)
+RATE = Rate(bucket="orangeclick requests", account="ours", per_minute=5)
 MINUTE = timedelta(seconds=60)
 NONE = timedelta()
 
@@ -73,7 +73,7 @@ def test_the_documented_rate_is_five_requests_a_minute() -> None:
 
 @pytest.mark.rule("OC2")
 def test_five_calls_go_at_once_and_the_sixth_a_minute_after_the_first(database: Database) -> None:
-    rates, clock = Rates(database), HandClock()
+    rates, clock = RateLimits(database), HandClock()
     for _ in range(5):
         assert rates.take(RATE, clock) == NONE
         clock.at += timedelta(seconds=3)
@@ -90,7 +90,7 @@ def test_five_calls_go_at_once_and_the_sixth_a_minute_after_the_first(database: 
 @pytest.mark.rule("OC2")
 def test_a_pace_lets_forty_calls_through_at_five_a_minute_and_no_slower(database: Database) -> None:
     clock, made = HandClock(wakes_at=0.8), list[datetime]()
-    pace = Rates(database).pace(clock)
+    pace = RateLimits(database).pace(clock)
     for n in range(40):
         pace(RATE)
         made.append(clock.at)
@@ -100,23 +100,23 @@ def test_a_pace_lets_forty_calls_through_at_five_a_minute_and_no_slower(database
 
 
 def test_each_account_and_each_kind_of_call_has_a_rate_of_its_own(database: Database) -> None:
-    rates, clock = Rates(database), HandClock()
+    rates, clock = RateLimits(database), HandClock()
     for _ in range(5):
         rates.take(RATE, clock)
     assert rates.take(RATE, clock) > NONE
     for other in (
-        Rate(api=RATE.api, account="theirs", per_minute=5),
-        Rate(api="integr8 requests", account="ours", per_minute=60),
+        Rate(bucket=RATE.bucket, account="theirs", per_minute=5),
+        Rate(bucket="integr8 requests", account="ours", per_minute=60),
     ):
         assert rates.take(other, clock) == NONE
 
 
 def test_a_rate_that_was_lowered_counts_the_calls_made_under_the_old_one(database: Database) -> None:
-    rates, clock = Rates(database), HandClock()
+    rates, clock = RateLimits(database), HandClock()
     for _ in range(5):
         rates.take(RATE, clock)
         clock.at += timedelta(seconds=10)
-    lowered = Rate(api=RATE.api, account=RATE.account, per_minute=2)
+    lowered = Rate(bucket=RATE.bucket, account=RATE.account, per_minute=2)
     clock.at += rates.take(lowered, clock)
     assert clock.at - NOON >= timedelta(seconds=30) + MINUTE, "a minute after the last but one"
     assert rates.take(lowered, clock) == NONE
@@ -131,7 +131,7 @@ def test_threads_with_rates_of_their_own_share_the_pace(database_url: str | None
     def call() -> None:
         database = open_database(database_url, tmp_path, lock_seconds=20)
         try:
-            rates = Rates(database)
+            rates = RateLimits(database)
             while len(made) < 30:
                 if rates.take(RATE, clock) == NONE:
                     made.append(clock.seen)
@@ -161,7 +161,7 @@ def test_processes_that_call_at_once_get_five_calls_between_them(database_url: s
         child = os.fork()
         if child == 0:  # pragma: no cover - the child's side
             try:
-                rates = Rates(open_database(database_url, tmp_path, lock_seconds=20))
+                rates = RateLimits(open_database(database_url, tmp_path, lock_seconds=20))
                 os.read(start, 1)
                 taken = sum(rates.take(RATE, SystemClock()) == NONE for _ in range(4))
                 os.write(told, bytes([taken]))
@@ -183,14 +183,14 @@ def test_a_call_that_waited_for_the_database_counts_from_when_its_turn_came(
     database_url: str | None, tmp_path: Path
 ) -> None:
     holder, mine = (open_database(database_url, tmp_path, lock_seconds=20) for _ in range(2))
-    rates, clock = Rates(mine), HandClock()
+    rates, clock = RateLimits(mine), HandClock()
     held, let_go = threading.Event(), threading.Event()
 
     def hold(_: sa.Connection) -> None:
         held.set()
         let_go.wait(20)
 
-    holding = threading.Thread(target=holder.write, args=(hold, f"rate {RATE.api} {RATE.account}"))
+    holding = threading.Thread(target=holder.write, args=(hold, f"rate {RATE.bucket} {RATE.account}"))
     holding.start()
     held.wait(20)
     waits: list[timedelta] = []
@@ -209,7 +209,7 @@ def test_a_call_that_waited_for_the_database_counts_from_when_its_turn_came(
 
 
 def test_a_clock_that_was_set_back_holds_nobody_up_for_longer_than_two_minutes(database: Database) -> None:
-    rates, clock = Rates(database), HandClock()
+    rates, clock = RateLimits(database), HandClock()
     for _ in range(5):
         rates.take(RATE, clock)
     clock.at = datetime(2026, 3, 1, tzinfo=UTC)
@@ -221,8 +221,8 @@ def test_a_clock_that_was_set_back_holds_nobody_up_for_longer_than_two_minutes(d
 
 
 def test_after_a_clock_was_set_back_a_little_the_earliest_calls_place_is_free_first(database: Database) -> None:
-    rates, clock = Rates(database), HandClock()
-    two = Rate(api=RATE.api, account=RATE.account, per_minute=2)
+    rates, clock = RateLimits(database), HandClock()
+    two = Rate(bucket=RATE.bucket, account=RATE.account, per_minute=2)
     for seconds in (20, -20):
         clock.at += timedelta(seconds=seconds)
         assert rates.take(two, clock) == NONE
@@ -230,7 +230,7 @@ def test_after_a_clock_was_set_back_a_little_the_earliest_calls_place_is_free_fi
 
 
 def test_calls_of_long_ago_are_not_kept(database: Database) -> None:
-    rates, clock = Rates(database), HandClock()
+    rates, clock = RateLimits(database), HandClock()
     for _ in range(20):
         rates.take(RATE, clock)
         clock.at += timedelta(seconds=61)

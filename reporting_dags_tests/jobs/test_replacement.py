@@ -10,10 +10,10 @@ import pytest
 
 from reporting_dags.jobs.ledger.database import Database, open_database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.report_state import known
-from reporting_dags.jobs.planning.due import due
-from reporting_dags.jobs.planning.report_health import standing
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.ledger.report_state import load_report_state
+from reporting_dags.jobs.planning.due import due_partitions
+from reporting_dags.jobs.planning.report_health import report_health
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.replay import replay
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.days import ONE_DAY
@@ -60,17 +60,19 @@ def wall(
 
 def names(apps: list[str]) -> Report:
     """User Level as the environment with these apps declares it."""
-    return replace(REVENUE, asked_with=",".join(sorted(apps)))
+    return replace(REVENUE, variable_value=",".join(sorted(apps)))
 
 
-def due_of(bench: Bench, report: Report, day: date) -> list[str]:
-    now = bench.clock.now()
-    found = due(report, known(report, bench.ledger, now), since=day, sizes=bench.data.sizes(report.key), now=now)
-    return [one.told for one in found if one.day == day]
+def due_of(context: PullContext, report: Report, day: date) -> list[str]:
+    now = context.clock.now()
+    found = due_partitions(
+        report, load_report_state(report, context.ledger, now), since=day, sizes=context.data.sizes(report.key), now=now
+    )
+    return [one.message for one in found if one.day == day]
 
 
-def bytes_of(bench: Bench, report: Report, day: date) -> bytes:
-    return bench.data.open(report.file(day)).read()
+def bytes_of(context: PullContext, report: Report, day: date) -> bytes:
+    return context.data.open(report.file(day)).read()
 
 
 CASES: dict[str, tuple[Report, Report, str]] = {
@@ -111,12 +113,12 @@ CASES: dict[str, tuple[Report, Report, str]] = {
         "not only those filtered by filter_groups",
     ),
     "a filter of a table": (
-        integr8_log(name="clicks", log="clicks", fields=("real_tx_id", "request_time"), way="table"),
+        integr8_log(name="clicks", log="clicks", fields=("real_tx_id", "request_time"), method="table"),
         integr8_log(
             name="clicks",
             log="clicks",
             fields=("real_tx_id", "request_time"),
-            way="table",
+            method="table",
             filters={"status": "Approved"},
         ),
         "not only those filtered by status",
@@ -156,7 +158,7 @@ WIDER: dict[str, tuple[Report, Report]] = {
     ),
     "a table in place of an export": (
         integr8_log(name="clicks", log="clicks", fields=("real_tx_id", "request_time")),
-        integr8_log(name="clicks", log="clicks", fields=("real_tx_id", "request_time"), way="table"),
+        integr8_log(name="clicks", log="clicks", fields=("real_tx_id", "request_time"), method="table"),
     ),
 }
 
@@ -172,68 +174,69 @@ def test_an_app_that_is_taken_out_of_the_setting_erases_nothing_and_makes_no_lan
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
 ) -> None:
     first, second = USER_LEVEL_APPS[:2]
-    day = REVENUE.calendar.newest(clock.now())
+    day = REVENUE.calendar.latest_available(clock.now())
     both, one = names([first, second]), names([first])
     landed(bench_of("dt_user_level", app_ids=f"{first},{second}"), both, [day])
-    bench = bench_of("dt_user_level", app_ids=first)
-    stored, made = bytes_of(bench, REVENUE, day), len(sandbox.log.entries())
+    context = bench_of("dt_user_level", app_ids=first)
+    stored, made = bytes_of(context, REVENUE, day), len(sandbox.log.entries())
     for hours in (1, 25, 4 * 24):
         clock.sleep(hours * 3600)
-        assert due_of(bench, one, day) == [], "not even at an age at which it restates"
+        assert due_of(context, one, day) == [], "not even at an age at which it restates"
     checks = {
-        check.name: check for check in standing(one, known(one, bench.ledger, clock.now()), since=day, now=clock.now())
+        check.name: check
+        for check in report_health(one, load_report_state(one, context.ledger, clock.now()), since=day, now=clock.now())
     }
     assert (
         f"{day} covers more than is requested now and stays as it is (app or part {second})"
         in checks["no_day_missing"].detail
     )
-    result = brought(bench, one, [day])[day]
+    result = brought(context, one, [day])[day]
     assert isinstance(result.error, ReplacementRefused)
     assert f"covers more than is requested now (app or part {second}); it stays" in result.error.line
     assert len(sandbox.log.entries()) == made, "nothing is requested that may not land"
-    assert bytes_of(bench, REVENUE, day) == stored
-    replayed = next(iter(replay(bench, one, [day])))
+    assert bytes_of(context, REVENUE, day) == stored
+    replayed = next(iter(replay(context, one, [day])))
     assert replayed.error is None
-    assert bench.ledger.days(REVENUE.key)[day].scope == both.scope([first, second])
+    assert context.ledger.days(REVENUE.key)[day].scope == both.scope([first, second])
     assert replayed.landed is not None
-    assert replayed.landed.rows == bench.ledger.days(REVENUE.key)[day].rows
+    assert replayed.landed.rows == context.ledger.days(REVENUE.key)[day].rows
 
 
 def test_an_app_that_is_added_makes_the_landed_days_due_and_its_answer_replaces_them(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
 ) -> None:
     first, second = USER_LEVEL_APPS[:2]
-    day = REVENUE.calendar.newest(clock.now())
+    day = REVENUE.calendar.latest_available(clock.now())
     landed(bench_of("dt_user_level", app_ids=first), names([first]), [day])
-    bench, both = bench_of("dt_user_level", app_ids=f"{first},{second}"), names([first, second])
-    assert due_of(bench, both, day) == ["landed under another declaration"]
-    landed(bench, both, [day])
-    assert due_of(bench, both, day) == []
-    assert bench.ledger.days(REVENUE.key)[day].scope == both.scope([first, second])
+    context, both = bench_of("dt_user_level", app_ids=f"{first},{second}"), names([first, second])
+    assert due_of(context, both, day) == ["landed under another declaration"]
+    landed(context, both, [day])
+    assert due_of(context, both, day) == []
+    assert context.ledger.days(REVENUE.key)[day].scope == both.scope([first, second])
 
 
 def test_a_narrower_answer_replaces_a_partition_only_where_the_run_says_so(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
 ) -> None:
-    bench, day = bench_of("dt_offer_wall"), EVENT.calendar.newest(clock.now())
-    landed(bench, EVENT, [day])
+    context, day = bench_of("dt_offer_wall"), EVENT.calendar.latest_available(clock.now())
+    landed(context, EVENT, [day])
     narrow = wall(metrics=("Publisher Revenue",))
-    assert due_of(bench, narrow, day) == []
+    assert due_of(context, narrow, day) == []
     made = sandbox.log.count("dt.report")
-    assert isinstance(brought(bench, narrow, [day])[day].error, ReplacementRefused)
-    assert isinstance(next(iter(replay(bench, narrow, [day]))).error, Exception)
+    assert isinstance(brought(context, narrow, [day])[day].error, ReplacementRefused)
+    assert isinstance(next(iter(replay(context, narrow, [day]))).error, Exception)
     assert sandbox.log.count("dt.report") == made
-    assert landed(replace(bench, allow_data_loss=True), narrow, [day])[day].error is None
-    assert bench.ledger.days(EVENT.key)[day].scope == narrow.scope(())
+    assert landed(replace(context, allow_data_loss=True), narrow, [day])[day].error is None
+    assert context.ledger.days(EVENT.key)[day].scope == narrow.scope(())
 
 
 def test_a_refused_day_leaves_the_other_days_of_the_range_to_land(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
 ) -> None:
-    bench, day = bench_of("dt_offer_wall"), EVENT.calendar.newest(clock.now())
-    landed(bench, EVENT, [day - ONE_DAY])
+    context, day = bench_of("dt_offer_wall"), EVENT.calendar.latest_available(clock.now())
+    landed(context, EVENT, [day - ONE_DAY])
     narrow = wall(metrics=("Publisher Revenue",))
-    results = brought(bench, narrow, [day - 2 * ONE_DAY, day - ONE_DAY, day])
+    results = brought(context, narrow, [day - 2 * ONE_DAY, day - ONE_DAY, day])
     assert [one for one, result in results.items() if result.error is not None] == [day - ONE_DAY]
 
 
@@ -248,13 +251,13 @@ def test_another_accounts_answer_does_not_replace_a_partition(
     report: Report,
     home: str,
 ) -> None:
-    bench = bench_of(report.provider)
-    day = report.calendar.newest(clock.now())
-    landed(bench, report, [day])
-    stored, made = bytes_of(bench, report, day), len(sandbox.log.entries())
+    context = bench_of(report.provider)
+    day = report.calendar.latest_available(clock.now())
+    landed(context, report, [day])
+    stored, made = bytes_of(context, report, day), len(sandbox.log.entries())
     other_account()
     other = bench_of(report.provider)
-    assert other.provider.account != bench.provider.account
+    assert other.provider.account != context.provider.account
     if home == "another home":
         (tmp_path / "home").mkdir()
         other = replace(other, ledger=Ledger(open_database(None, tmp_path / "home", lock_seconds=2)))
@@ -263,25 +266,27 @@ def test_another_accounts_answer_does_not_replace_a_partition(
     assert "is of another account" in result.error.line
     assert bytes_of(other, report, day) == stored
     assert len(sandbox.log.entries()) == made
-    metadata = pq.read_metadata(bench.data.open(report.file(day))).metadata
+    metadata = pq.read_metadata(context.data.open(report.file(day))).metadata
     assert metadata is not None
-    assert metadata[b"reporting_dags.account"].decode() == bench.provider.account
+    assert metadata[b"reporting_dags.account"].decode() == context.provider.account
 
 
 def test_new_keys_of_the_same_account_are_one_account_once_a_person_has_said_so(
     sandbox: Sandbox, bench_of: BenchOf, other_account: Callable[[], None], clock: SandboxClock
 ) -> None:
-    bench, day = bench_of("dt_offer_wall"), EVENT.calendar.newest(clock.now())
-    landed(bench, EVENT, [day])
+    context, day = bench_of("dt_offer_wall"), EVENT.calendar.latest_available(clock.now())
+    landed(context, EVENT, [day])
     other_account()
     rotated = bench_of("dt_offer_wall")
     fingerprint = rotated.provider.account
-    assert rotated.ledger.accounts.join(EVENT.key, fingerprint, clock.now()) == bench.provider.account
-    assert rotated.ledger.accounts.join(EVENT.key, fingerprint, clock.now()) == bench.provider.account, "twice is once"
+    assert rotated.ledger.accounts.join(EVENT.key, fingerprint, clock.now()) == context.provider.account
+    assert rotated.ledger.accounts.join(EVENT.key, fingerprint, clock.now()) == context.provider.account, (
+        "twice is once"
+    )
     landed(rotated, EVENT, [day])
-    assert rotated.account == bench.provider.account
-    assert rotated.ledger.days(EVENT.key)[day].account == bench.provider.account
-    left = bench.ledger.calls.left(bench.provider.quotas[0], bench.account, clock.now())
+    assert rotated.account == context.provider.account
+    assert rotated.ledger.days(EVENT.key)[day].account == context.provider.account
+    left = context.ledger.quotas.left(context.provider.quotas[0], context.account, clock.now())
     assert left is not None
     assert left[0] == 48, "new keys have no quota of their own"
 
@@ -289,12 +294,12 @@ def test_new_keys_of_the_same_account_are_one_account_once_a_person_has_said_so(
 def test_joining_an_account_is_refused_where_it_is_not_plain_which_one(
     bench_of: BenchOf, clock: SandboxClock, database_of_its_own: Database
 ) -> None:
-    bench, day = bench_of("dt_offer_wall"), EVENT.calendar.newest(clock.now())
-    landed(bench, EVENT, [day - ONE_DAY, day])
-    accounts, ledger = bench.ledger.accounts, bench.ledger
-    assert accounts.join(EVENT.key, bench.provider.account, clock.now()) == bench.provider.account
+    context, day = bench_of("dt_offer_wall"), EVENT.calendar.latest_available(clock.now())
+    landed(context, EVENT, [day - ONE_DAY, day])
+    accounts, ledger = context.ledger.accounts, context.ledger
+    assert accounts.join(EVENT.key, context.provider.account, clock.now()) == context.provider.account
     facts = replace(ledger.days(EVENT.key)[day], account="a third one")
-    database_of_its_own.write(lambda connection: ledger.keep(connection, EVENT.key, facts), "test")
+    database_of_its_own.write(lambda connection: ledger.record(connection, EVENT.key, facts), "test")
     with pytest.raises(SettingError, match="days of 2 other accounts have landed"):
         accounts.join(EVENT.key, "new", clock.now())
 
@@ -302,26 +307,26 @@ def test_joining_an_account_is_refused_where_it_is_not_plain_which_one(
 def test_days_of_an_earlier_release_are_given_the_scope_that_their_declaration_has(
     bench_of: BenchOf, clock: SandboxClock, database_of_its_own: Database
 ) -> None:
-    bench, day = bench_of("dt_offer_wall"), EVENT.calendar.newest(clock.now())
-    landed(bench, EVENT, [day])
-    facts = replace(bench.ledger.days(EVENT.key)[day], scope=None, account="")
-    database_of_its_own.write(lambda connection: bench.ledger.keep(connection, EVENT.key, facts), "test")
-    assert due_of(bench, EVENT, day) == []
-    assert bench.ledger.days(EVENT.key)[day].scope == EVENT.scope(())
-    assert due_of(bench, wall(), day) == []
+    context, day = bench_of("dt_offer_wall"), EVENT.calendar.latest_available(clock.now())
+    landed(context, EVENT, [day])
+    facts = replace(context.ledger.days(EVENT.key)[day], scope=None, account="")
+    database_of_its_own.write(lambda connection: context.ledger.record(connection, EVENT.key, facts), "test")
+    assert due_of(context, EVENT, day) == []
+    assert context.ledger.days(EVENT.key)[day].scope == EVENT.scope(())
+    assert due_of(context, wall(), day) == []
 
 
 def test_a_partition_whose_file_is_gone_or_harmed_may_be_replaced(
     bench_of: BenchOf, clock: SandboxClock, tmp_path: Path
 ) -> None:
-    bench, day = bench_of("dt_offer_wall"), EVENT.calendar.newest(clock.now())
+    context, day = bench_of("dt_offer_wall"), EVENT.calendar.latest_available(clock.now())
     narrow = wall(metrics=("Publisher Revenue",))
 
     def garble(path: Path) -> None:
         path.write_bytes(b"harmed")
 
     for harm in (Path.unlink, garble):
-        landed(replace(bench, allow_data_loss=True), EVENT, [day])
+        landed(replace(context, allow_data_loss=True), EVENT, [day])
         harm(tmp_path / "data" / EVENT.file(day))
-        assert due_of(bench, narrow, day) != []
-        assert brought(bench, narrow, [day])[day].error is None
+        assert due_of(context, narrow, day) != []
+        assert brought(context, narrow, [day])[day].error is None

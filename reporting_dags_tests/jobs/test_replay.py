@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from reporting_dags.jobs.ledger.report_state import due_days
-from reporting_dags.jobs.pulling.context import Bench
-from reporting_dags.jobs.pulling.pull import bring_home, pull
+from reporting_dags.jobs.pulling.context import PullContext
+from reporting_dags.jobs.pulling.pull import pull, pull_windows
 from reporting_dags.jobs.pulling.replay import replay
 from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.model.days import ONE_DAY
-from reporting_dags.model.errors import LostClaim
+from reporting_dags.model.errors import LeaseLost
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.model.report import Report
@@ -36,12 +36,12 @@ def calls(sandbox: Sandbox) -> int:
     return len(sandbox.log.entries())
 
 
-def replayed(bench: Bench, report: Report, days: list[date]) -> dict[date, DayResult]:
-    return {result.day: result for result in replay(bench, report, days)}
+def replayed(context: PullContext, report: Report, days: list[date]) -> dict[date, DayResult]:
+    return {result.day: result for result in replay(context, report, days)}
 
 
 def newest_days(report: Report, clock: SandboxClock, count: int = 3) -> list[date]:
-    newest = report.calendar.newest(clock.now())
+    newest = report.calendar.latest_available(clock.now())
     return [newest - n * ONE_DAY for n in range(count if report.partitioned else 1)]
 
 
@@ -49,47 +49,47 @@ def newest_days(report: Report, clock: SandboxClock, count: int = 3) -> list[dat
 def test_a_day_that_was_harmed_is_rebuilt_from_its_raw_answer_without_a_call(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, tmp_path: Path, report: Report
 ) -> None:
-    bench = bench_of(report.provider)
+    context = bench_of(report.provider)
     days = newest_days(report, clock)
-    before = landed(bench, report, days)
+    before = landed(context, report, days)
     made = calls(sandbox)
     for day in days:
         (tmp_path / "data" / report.file(day)).write_bytes(b"PAR1 harmed")
-    results = replayed(bench, report, days)
+    results = replayed(context, report, days)
     assert calls(sandbox) == made
-    check_truth(bench, sandbox, report, days)
+    check_truth(context, sandbox, report, days)
     for day in days:
         result = results[day]
         assert result.landed is not None
         assert before[day].landed is not None
-        assert result.landed.fingerprint == before[day].landed.fingerprint  # pyright: ignore[reportOptionalMemberAccess]
-        assert result.evidence.replayed
-    assert bench.ledger.open_days(report.key) == set()
+        assert result.landed.data_version == before[day].landed.data_version  # pyright: ignore[reportOptionalMemberAccess]
+        assert result.provenance.replayed
+    assert context.ledger.in_flight_days(report.key) == set()
 
 
 def test_a_replay_lands_the_answer_as_the_settings_are_now(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
 ) -> None:
-    bench = bench_of("dt_user_level")
+    context = bench_of("dt_user_level")
     days = newest_days(REVENUE, clock, 1)
-    landed(bench, REVENUE, days)
+    landed(context, REVENUE, days)
     made = calls(sandbox)
     kept = replace(REVENUE, privacy=Privacy(PersonalData.KEEP, ""))
-    replayed(bench, kept, days)
+    replayed(context, kept, days)
     assert calls(sandbox) == made
-    assert bench.ledger.days(REVENUE.key)[days[0]].version == kept.version
+    assert context.ledger.days(REVENUE.key)[days[0]].code_version == kept.version
     assert kept.version != REVENUE.version
 
 
 def test_a_replayed_day_is_no_fresher_than_its_answer(bench_of: BenchOf, clock: SandboxClock) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = newest_days(EVENT, clock)
-    landed(bench, EVENT, days)
-    before = bench.ledger.days(EVENT.key)
+    landed(context, EVENT, days)
+    before = context.ledger.days(EVENT.key)
     clock.sleep(3 * 24 * 3600)
-    replayed(bench, EVENT, days)
-    after = bench.ledger.days(EVENT.key)
-    assert [after[day].asked_at for day in days] == [before[day].asked_at for day in days]
+    replayed(context, EVENT, days)
+    after = context.ledger.days(EVENT.key)
+    assert [after[day].requested_at for day in days] == [before[day].requested_at for day in days]
     assert all(after[day].landed_at > before[day].landed_at for day in days)
     assert [after[day].jobs for day in days] == [before[day].jobs for day in days]
 
@@ -97,15 +97,15 @@ def test_a_replayed_day_is_no_fresher_than_its_answer(bench_of: BenchOf, clock: 
 def test_days_of_several_answers_each_come_from_their_own(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, tmp_path: Path
 ) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = newest_days(EVENT, clock, 4)
-    landed(bench, EVENT, days)
-    landed(bench, EVENT, [days[1], days[2]])
+    landed(context, EVENT, days)
+    landed(context, EVENT, [days[1], days[2]])
     contents = {day: (tmp_path / "data" / EVENT.file(day)).read_bytes() for day in days}
     made = calls(sandbox)
-    assert set(replayed(bench, EVENT, days)) == set(days)
+    assert set(replayed(context, EVENT, days)) == set(days)
     assert calls(sandbox) == made
-    check_truth(bench, sandbox, EVENT, days)
+    check_truth(context, sandbox, EVENT, days)
     assert {day: (tmp_path / "data" / EVENT.file(day)).read_bytes() for day in days} == contents
 
 
@@ -117,80 +117,80 @@ def harm(raw: Path) -> None:
 def test_a_day_whose_raw_answer_is_not_kept_says_so_and_stays_as_it_is(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, tmp_path: Path, how: Callable[[Path], None]
 ) -> None:
-    bench = bench_of("dt_user_level")
+    context = bench_of("dt_user_level")
     days = newest_days(REVENUE, clock, 1)
-    landed(bench, REVENUE, days)
+    landed(context, REVENUE, days)
     made = calls(sandbox)
     how(next(path for path in sorted((tmp_path / "raw").rglob("*")) if path.is_file()))
-    result = replayed(bench, REVENUE, days)[days[0]]
+    result = replayed(context, REVENUE, days)[days[0]]
     assert result.outcome is Outcome.EXPIRED
     assert result.error is not None
     assert "not kept any more" in result.error.line
-    check_truth(bench, sandbox, REVENUE, days)
+    check_truth(context, sandbox, REVENUE, days)
     assert calls(sandbox) == made
-    assert bench.ledger.open_days(REVENUE.key) == set(), "nothing is left for a later run to ask for"
+    assert context.ledger.in_flight_days(REVENUE.key) == set(), "nothing is left for a later run to ask for"
 
 
 def test_a_day_that_never_landed_is_refused_and_the_others_replay(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
 ) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = newest_days(EVENT, clock, 3)
-    landed(bench, EVENT, days[:2])
+    landed(context, EVENT, days[:2])
     made = calls(sandbox)
-    results = replayed(bench, EVENT, days)
+    results = replayed(context, EVENT, days)
     assert results[days[2]].outcome is Outcome.EXPIRED
     assert all(results[day].outcome is Outcome.DATA for day in days[:2])
     assert calls(sandbox) == made
 
 
 def test_an_answer_that_lands_meanwhile_is_not_undone(bench_of: BenchOf, clock: SandboxClock) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = newest_days(EVENT, clock, 1)
-    landed(bench, EVENT, days)
-    stale = bench.ledger.days(EVENT.key)
-    landed(bench, EVENT, days)
+    landed(context, EVENT, days)
+    stale = context.ledger.days(EVENT.key)
+    landed(context, EVENT, days)
 
     class Stale:
         def __getattr__(self, name: str) -> Any:
-            return getattr(bench.ledger, name)
+            return getattr(context.ledger, name)
 
         def days(self, _: str) -> Any:
             return stale
 
-    newest = bench.ledger.days(EVENT.key)
-    (result,) = replay(replace(bench, ledger=Stale()), EVENT, days)  # pyright: ignore[reportArgumentType]
-    assert isinstance(result.error, LostClaim)
+    newest = context.ledger.days(EVENT.key)
+    (result,) = replay(replace(context, ledger=Stale()), EVENT, days)  # pyright: ignore[reportArgumentType]
+    assert isinstance(result.error, LeaseLost)
     assert "another answer has landed" in result.error.line
-    assert bench.ledger.days(EVENT.key) == newest
+    assert context.ledger.days(EVENT.key) == newest
 
 
 def test_a_run_over_the_day_is_waited_for(sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = newest_days(EVENT, clock, 2)
-    landed(bench, EVENT, days)
-    running = pull(bench, EVENT, days)
+    landed(context, EVENT, days)
+    running = pull(context, EVENT, days)
     next(running)
-    results = replayed(bench, EVENT, days)
+    results = replayed(context, EVENT, days)
     assert {result.outcome for result in results.values()} == {Outcome.NOT_READY}
     list(running)
-    check_truth(bench, sandbox, EVENT, days)
+    check_truth(context, sandbox, EVENT, days)
 
 
 def test_the_answer_to_another_question_is_not_landed_as_the_one_to_todays(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
 ) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = newest_days(EVENT, clock, 2)
-    landed(bench, EVENT, days)
+    landed(context, EVENT, days)
     made = calls(sandbox)
     query = replace(EVENT.query, filters=(Filter("Country", ("UNITED STATES",)),))
     edited = replace(EVENT, query=query)
-    results = replayed(bench, edited, days)
+    results = replayed(context, edited, days)
     assert {result.outcome for result in results.values()} == {Outcome.EXPIRED}
     assert "another question than is declared now" in line_of(results[days[0]], Outcome.EXPIRED)
     assert calls(sandbox) == made
-    due = due_days(edited, since=days[-1], ledger=bench.ledger, data=bench.data, now=clock.now())
+    due = due_days(edited, since=days[-1], ledger=context.ledger, data=context.data, now=clock.now())
     assert due == [], "a narrower answer could not replace them"
 
 
@@ -213,40 +213,40 @@ class Killed(BaseException):
 def test_a_replay_that_is_killed_leaves_nothing_to_buy(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = newest_days(EVENT, clock, 5)
-    landed(bench, EVENT, days)
+    landed(context, EVENT, days)
     since, now = days[-1], clock.now()
-    before = due_days(EVENT, since=since, ledger=bench.ledger, data=bench.data, now=now)
+    before = due_days(EVENT, since=since, ledger=context.ledger, data=context.data, now=now)
 
     def die(*_: object, **__: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(bench.ledger, "finish", die)
+        patch.setattr(context.ledger, "close_days", die)
         with pytest.raises(Killed):
-            list(replay(bench, EVENT, days))
-    assert due_days(EVENT, since=since, ledger=bench.ledger, data=bench.data, now=now) == before
+            list(replay(context, EVENT, days))
+    assert due_days(EVENT, since=since, ledger=context.ledger, data=context.data, now=now) == before
     made = sandbox.log.count("dt.report")
-    landed(bench, EVENT, days)
+    landed(context, EVENT, days)
     assert sandbox.log.count("dt.report") == made + 1, "run again, the days are asked for again, not served from old"
 
 
 def test_a_raw_answer_that_goes_while_it_is_replayed_is_not_asked_for(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = newest_days(EVENT, clock, 1)
-    landed(bench, EVENT, days)
+    landed(context, EVENT, days)
     made = calls(sandbox)
 
     def gone_then(*arguments: Any, **named: Any) -> Any:
         for path in (tmp_path / "raw").rglob("*.csv"):
             path.unlink()
-        return bring_home(*arguments, **named)
+        return pull_windows(*arguments, **named)
 
-    monkeypatch.setattr("reporting_dags.jobs.pulling.replay.bring_home", gone_then)
-    result = replayed(bench, EVENT, days)[days[0]]
+    monkeypatch.setattr("reporting_dags.jobs.pulling.replay.pull_windows", gone_then)
+    result = replayed(context, EVENT, days)[days[0]]
     assert result.outcome is Outcome.EXPIRED
     assert calls(sandbox) == made
-    check_truth(bench, sandbox, EVENT, days)
+    check_truth(context, sandbox, EVENT, days)

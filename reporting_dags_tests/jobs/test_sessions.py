@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from reporting_dags.jobs.ledger.database import Database, open_database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.liveness import PostgresOwners
+from reporting_dags.jobs.ledger.liveness import PostgresLiveness
 from reporting_dags.model.errors import SettingError
 from reporting_dags_tests.pooler import PGBOUNCER, running_pooler
 
@@ -31,11 +31,11 @@ def test_a_run_behind_a_pooler_that_shares_sessions_is_refused_in_one_line_with_
     mode, database = pooled
     Ledger(database)
     if mode == "session":
-        owner = database.owners.enter()
-        assert database.owners.alive(owner)
+        owner = database.liveness.acquire()
+        assert database.liveness.is_alive(owner)
         return
     with pytest.raises(SettingError) as refused:
-        database.owners.enter()
+        database.liveness.acquire()
     assert refused.value.line == (
         "DAGSTER_POSTGRES_URL leads to a pooler that gives each transaction another session (PgBouncer with pool_mode ="
         " transaction), so no run could hold a lock. Fix: set REPORTING_LEDGER_URL to the direct address of the "
@@ -47,14 +47,14 @@ def test_a_run_behind_a_pooler_that_shares_sessions_is_refused_in_one_line_with_
 def test_a_pooler_that_gave_a_run_its_own_session_at_first_is_found_out_later(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def alive(_owners: PostgresOwners, _owner: str) -> bool:
+    def alive(_owners: PostgresLiveness, _owner: str) -> bool:
         return True
 
     with running_pooler(postgres_url, mode="transaction") as address:
         database = open_database(address, tmp_path, lock_seconds=5)
         # As if the pooler had another session free when the run looked at its lock.
-        monkeypatch.setattr(PostgresOwners, "alive", alive)
-        database.owners.enter()
+        monkeypatch.setattr(PostgresLiveness, "is_alive", alive)
+        database.liveness.acquire()
         other = sa.create_engine(sa.make_url(address).set(drivername="postgresql+psycopg2"))
         with other.connect() as busy:
             busy.execute(sa.text("SELECT 1"))

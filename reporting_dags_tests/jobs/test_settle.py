@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from reporting_dags.jobs.planning.restatement import Landing, Settling, settling
+from reporting_dags.jobs.planning.restatement import Landing, RestatementCurve, restatement_curve
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 
@@ -18,31 +18,31 @@ def landing(age: float, amount: str, *, day: int = 0, rows: int = 1) -> Landing:
     money = {"publisher_revenue": {"USD": Decimal(amount)}} if amount else {}
     return Landing(
         day=when,
-        asked_at=PERFORMANCE.calendar.published_at(when) + timedelta(days=age),
-        fingerprint=f"{amount} {rows}",
+        requested_at=PERFORMANCE.calendar.published_at(when) + timedelta(days=age),
+        data_version=f"{amount} {rows}",
         rows=rows,
         money=money,
     )
 
 
-def settled(*landings: Landing) -> Settling:
-    return settling(PERFORMANCE, landings)
+def settled(*landings: Landing) -> RestatementCurve:
+    return restatement_curve(PERFORMANCE, landings)
 
 
 def test_what_was_known_at_each_age_is_a_share_of_the_newest() -> None:
     found = settled(landing(0.1, "80"), landing(1, "95"), landing(10, "100"))
-    assert dict(found.known) == {0: 0.8, 1: 0.95, 10: 1.0}
+    assert dict(found.known_share) == {0: 0.8, 1: 0.95, 10: 1.0}
     assert (found.days, found.last_change, list(found.late)) == (1, 10, [])
 
 
 def test_days_are_told_by_their_median_and_in_any_order() -> None:
     days = [[landing(10, "100", day=n), landing(0, share, day=n)] for n, share in enumerate(("90", "80", "10"))]
-    assert dict(settled(*(one for day in days for one in day)).known) == {0: 0.8, 10: 1.0}
+    assert dict(settled(*(one for day in days for one in day)).known_share) == {0: 0.8, 10: 1.0}
 
 
 def test_a_day_that_landed_once_tells_nothing() -> None:
     found = settled(landing(0, "80"))
-    assert (found.days, dict(found.known), found.last_change) == (0, {}, None)
+    assert (found.days, dict(found.known_share), found.last_change) == (0, {}, None)
 
 
 def test_the_same_content_again_is_no_change() -> None:
@@ -56,13 +56,13 @@ def test_a_change_after_the_last_declared_age_is_late() -> None:
 
 
 def test_a_day_that_is_asked_for_before_it_is_out_has_no_negative_age() -> None:
-    assert dict(settled(landing(-1, "80"), landing(1, "160")).known) == {0: 0.5, 1: 1.0}
+    assert dict(settled(landing(-1, "80"), landing(1, "160")).known_share) == {0: 0.5, 1: 1.0}
 
 
 def test_a_report_without_money_settles_by_its_rows() -> None:
-    assert dict(settled(landing(0, "", rows=3), landing(1, "", rows=4)).known) == {0: 0.75, 1: 1.0}
+    assert dict(settled(landing(0, "", rows=3), landing(1, "", rows=4)).known_share) == {0: 0.75, 1: 1.0}
 
 
 @pytest.mark.parametrize("amount", ["0", "0.00"])
 def test_a_day_that_earned_nothing_in_the_end_has_no_share(amount: str) -> None:
-    assert dict(settled(landing(0, "80"), landing(1, amount)).known) == {}
+    assert dict(settled(landing(0, "80"), landing(1, amount)).known_share) == {}

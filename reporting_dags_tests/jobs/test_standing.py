@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from reporting_dags.jobs.planning.report_health import DANGER, GRACE, NEEDS_ACTION, mending, standing
-from reporting_dags.jobs.records import Failure, Known, LandedFacts
+from reporting_dags.jobs.planning.report_health import EXPIRY_WARNING, GRACE, NEEDS_ACTION, command_for, report_health
+from reporting_dags.jobs.records import Failure, MaterializationRecord, ReportState
 from reporting_dags.landing.checks.partition import CheckResult
 from reporting_dags.model.days import ONE_DAY, Window, days_in
 from reporting_dags.model.outcome import Outcome
@@ -22,18 +22,18 @@ DAYS = Window(SINCE, NEWEST).days
 COMMAND = "dagster asset materialize -m reporting_dags.definitions --select dt_offer_wall/event"
 
 
-def landed(days: Sequence[date], report: Report = EVENT, money: str = "10") -> dict[date, LandedFacts]:
+def landed(days: Sequence[date], report: Report = EVENT, money: str = "10") -> dict[date, MaterializationRecord]:
     return {
-        day: LandedFacts(
+        day: MaterializationRecord(
             day=day,
-            version=report.version,
+            code_version=report.version,
             outcome=Outcome.DATA,
             rows=1,
             size=1,
-            fingerprint="f",
+            data_version="f",
             raw_sha256="",
             money={"publisher_revenue": {"USD": money}},
-            asked_at=report.calendar.published_at(day),
+            requested_at=report.calendar.published_at(day),
             landed_at=report.calendar.published_at(day),
         )
         for day in days
@@ -41,20 +41,22 @@ def landed(days: Sequence[date], report: Report = EVENT, money: str = "10") -> d
 
 
 def told(
-    days: Mapping[date, LandedFacts],
+    days: Mapping[date, MaterializationRecord],
     *,
     now: datetime = OUT + GRACE,
     report: Report = EVENT,
     bought: Sequence[date] = (),
     failures: Mapping[date, Sequence[Failure]] | None = None,
-    control: Mapping[date, LandedFacts] | None = None,
+    control: Mapping[date, MaterializationRecord] | None = None,
     tries: Mapping[date, int] | None = None,
     since: date = SINCE,
 ) -> dict[str, CheckResult]:
     # Without another, a control that agrees.
     totals = days if control is None else control
-    known = Known(landed=days, bought=bought, failures=failures or {}, control=totals, tries=tries or {})
-    return {check.name: check for check in standing(report, known, since=since, now=now)}
+    known = ReportState(
+        landed=days, in_flight=bought, failures=failures or {}, control=totals, control_attempts=tries or {}
+    )
+    return {check.name: check for check in report_health(report, known, since=since, now=now)}
 
 
 def test_all_is_well_when_every_day_has_landed() -> None:
@@ -75,7 +77,7 @@ def test_the_newest_day_is_missed_three_quarters_of_an_hour_after_it_is_out_and_
 
 def test_an_old_day_that_has_just_landed_does_not_stand_for_the_newest() -> None:
     old = landed(DAYS[:-1])
-    fresh = {day: replace(facts, asked_at=OUT + GRACE, landed_at=OUT + GRACE) for day, facts in old.items()}
+    fresh = {day: replace(facts, requested_at=OUT + GRACE, landed_at=OUT + GRACE) for day, facts in old.items()}
     assert not told(fresh)["newest_day"].passed
 
 
@@ -116,7 +118,7 @@ def test_a_report_of_which_nothing_was_requested_yet_has_not_passed_and_needs_no
 
 def test_a_day_of_another_declaration_is_listed() -> None:
     days = landed(DAYS)
-    days[DAYS[2]] = replace(days[DAYS[2]], version="earlier")
+    days[DAYS[2]] = replace(days[DAYS[2]], code_version="earlier")
     check = told(days)["no_day_missing"]
     assert not check.passed
     assert f"{DAYS[2]} landed under another declaration" in check.detail
@@ -139,18 +141,18 @@ def test_a_day_whose_last_answer_failed_is_listed() -> None:
 @pytest.mark.rule("UL2")
 def test_a_day_is_in_danger_three_days_before_it_is_lost_and_says_when_that_is() -> None:
     day = date(2026, 11, 10)
-    lost_at = REVENUE.calendar.lost_at(day)
+    lost_at = REVENUE.calendar.expires_at(day)
     assert lost_at is not None
     others = landed(Window(day + ONE_DAY, date(2026, 11, 17)).days, REVENUE)
-    before = told(others, report=REVENUE, since=day, now=lost_at - DANGER - timedelta.resolution)
+    before = told(others, report=REVENUE, since=day, now=lost_at - EXPIRY_WARNING - timedelta.resolution)
     assert before["no_day_in_danger"].passed
-    after = told(others, report=REVENUE, since=day, now=lost_at - DANGER)["no_day_in_danger"]
+    after = told(others, report=REVENUE, since=day, now=lost_at - EXPIRY_WARNING)["no_day_in_danger"]
     assert not after.passed
     assert f"{day}: missing, lost on {lost_at:%Y-%m-%d at %H:%M} UTC" in after.detail
 
 
 def test_totals_that_differ_are_listed_with_both_amounts() -> None:
-    control = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS, money="10").items()}
+    control = {day: replace(facts, requested_at=OUT + GRACE) for day, facts in landed(DAYS, money="10").items()}
     control[DAYS[1]] = replace(control[DAYS[1]], money={"publisher_revenue": {"USD": "10.01"}})
     check = told(landed(DAYS), control=control)["control_totals"]
     assert not check.passed
@@ -160,8 +162,8 @@ def test_totals_that_differ_are_listed_with_both_amounts() -> None:
 
 
 def test_totals_that_differ_for_good_stay_red_and_no_command_is_said_to_mend_them() -> None:
-    control = {day: replace(facts, asked_at=OUT) for day, facts in landed(DAYS, money="11").items()}
-    landed_after = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS).items()}
+    control = {day: replace(facts, requested_at=OUT) for day, facts in landed(DAYS, money="11").items()}
+    landed_after = {day: replace(facts, requested_at=OUT + GRACE) for day, facts in landed(DAYS).items()}
     assert told(landed_after, control=control)["control_totals"].passed, "it is for the next control to judge"
     check = told(landed_after, control=control, tries={DAYS[1]: 2})["control_totals"]
     assert not check.passed
@@ -172,9 +174,9 @@ def test_totals_that_differ_for_good_stay_red_and_no_command_is_said_to_mend_the
 
 
 def test_a_total_that_is_not_asked_for_any_more_disputes_nothing() -> None:
-    control = {day: replace(facts, asked_at=OUT) for day, facts in landed(DAYS, money="10").items()}
-    first = replace(control[DAYS[0]], asked_at=OUT - 2 * ONE_DAY, money={"publisher_revenue": {"USD": "11"}})
-    days = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS).items()}
+    control = {day: replace(facts, requested_at=OUT) for day, facts in landed(DAYS, money="10").items()}
+    first = replace(control[DAYS[0]], requested_at=OUT - 2 * ONE_DAY, money={"publisher_revenue": {"USD": "11"}})
+    days = {day: replace(facts, requested_at=OUT + GRACE) for day, facts in landed(DAYS).items()}
     assert told(days, control={**control, DAYS[0]: first}, tries={DAYS[0]: 2})["control_totals"].passed
 
 
@@ -196,14 +198,14 @@ def test_days_that_go_on_landing_without_control_totals_are_told() -> None:
 
 
 def test_days_before_the_first_partition_are_nobodys_trouble() -> None:
-    control = {day: replace(facts, asked_at=OUT + GRACE) for day, facts in landed(DAYS, money="11").items()}
+    control = {day: replace(facts, requested_at=OUT + GRACE) for day, facts in landed(DAYS, money="11").items()}
     found = told(landed(DAYS), control=control, failures={DAYS[0]: [Failure(OUT)]}, since=NEWEST + ONE_DAY)
     assert all(check.passed for check in found.values())
 
 
 def test_many_stretches_are_counted_and_the_first_is_mended() -> None:
     days = [NEWEST - n * ONE_DAY for n in range(0, 60, 2)]
-    assert mending(EVENT, days).endswith(f"--partition {min(days)}, and so on for 29 more stretches")
+    assert command_for(EVENT, days).endswith(f"--partition {min(days)}, and so on for 29 more contiguous_ranges")
     since = NEWEST - 59 * ONE_DAY
     check = told(landed(sorted(set(Window(since, NEWEST).days) - set(days))), since=since)["no_day_missing"]
     assert "and 20 more" in check.detail

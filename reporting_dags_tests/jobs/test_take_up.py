@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from reporting_dags.jobs.ledger.report_state import due_days
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.jobs.pulling.result import DayResult
-from reporting_dags.jobs.records import Busy, Claimant
+from reporting_dags.jobs.records import LeaseHeld, LeaseRequest
 from reporting_dags.landing.storage.store import open_store
-from reporting_dags.model.errors import LostClaim
+from reporting_dags.model.errors import LeaseLost
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle
@@ -47,11 +47,11 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, *, after:
     monkeypatch.setattr(owner, name, dying)
 
 
-def die(bench: Bench, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, **how: Any) -> None:
+def die(context: PullContext, monkeypatch: pytest.MonkeyPatch, owner: object, name: str, **how: Any) -> None:
     with monkeypatch.context() as patch:
         kill_at(patch, owner, name, **how)
         with pytest.raises(Killed):
-            list(pull(bench, EVENT, DAYS))
+            list(pull(context, EVENT, DAYS))
 
 
 @pytest.mark.parametrize(
@@ -59,25 +59,25 @@ def die(bench: Bench, monkeypatch: pytest.MonkeyPatch, owner: object, name: str,
     [
         ("provider", "submit", {}, 1),
         ("provider", "submit", {"after": True}, 2),
-        ("ledger", "submitted", {}, 2),
-        ("ledger", "submitted", {"after": True}, 1),
+        ("ledger", "record_submitted", {}, 2),
+        ("ledger", "record_submitted", {"after": True}, 1),
         ("provider", "poll", {}, 1),
         ("provider", "poll", {"after": True}, 1),
         ("provider", "download", {}, 1),
         ("raw", "put", {}, 1),
         ("raw", "put", {"after": True}, 1),
-        ("ledger", "downloaded", {}, 1),
-        ("ledger", "downloaded", {"after": True}, 1),
+        ("ledger", "record_downloaded", {}, 1),
+        ("ledger", "record_downloaded", {"after": True}, 1),
         ("data", "put", {"nth": 3}, 1),
         ("data", "put", {"nth": 3, "after": True}, 1),
         ("ledger", "landed", {"nth": 3}, 1),
         ("ledger", "landed", {"nth": 5, "after": True}, 1),
-        ("ledger", "finish", {}, 1),
+        ("ledger", "close_days", {}, 1),
     ],
 )
 def test_a_run_killed_at_any_step_is_taken_up_and_ends_exact(
     sandbox: Sandbox,
-    make_bench: MakeBench,
+    make_context: MakeBench,
     monkeypatch: pytest.MonkeyPatch,
     place: str,
     name: str,
@@ -85,9 +85,9 @@ def test_a_run_killed_at_any_step_is_taken_up_and_ends_exact(
     queries: int,
 ) -> None:
     sandbox.settings.change("dt", fill_seconds=60)
-    bench = make_bench()
-    die(bench, monkeypatch, getattr(bench, place), name, **how)
-    again = make_bench("run-2")
+    context = make_context()
+    die(context, monkeypatch, getattr(context, place), name, **how)
+    again = make_context("run-2")
     results = list(pull(again, EVENT, DAYS))
     assert all(result.outcome.publishes for result in results)
     check_truth(again, sandbox, DAYS)
@@ -95,53 +95,53 @@ def test_a_run_killed_at_any_step_is_taken_up_and_ends_exact(
 
 
 def test_a_job_left_behind_serves_a_run_that_wants_only_some_of_its_days(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = make_bench()
-    die(bench, monkeypatch, bench.ledger, "landed", nth=3)
-    again = make_bench("run-2")
+    context = make_context()
+    die(context, monkeypatch, context.ledger, "record_landed", nth=3)
+    again = make_context("run-2")
     assert set(outcomes(list(pull(again, EVENT, DAYS[2:])))) == set(DAYS[2:])
     assert submits(sandbox) == 1
     check_truth(again, sandbox, DAYS)
 
 
 def test_a_submitted_job_is_continued_for_a_day_and_a_stored_answer_until_its_day_is_restated(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
+    sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
 ) -> None:
-    bench = make_bench()
-    die(bench, monkeypatch, bench.provider, "poll")
+    context = make_context()
+    die(context, monkeypatch, context.provider, "poll")
     clock.sleep(25 * 3600)
-    list(pull(make_bench("run-2"), EVENT, DAYS))
+    list(pull(make_context("run-2"), EVENT, DAYS))
     assert submits(sandbox) == 2
-    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
+    die(context, monkeypatch, context.ledger, "record_landed", nth=1)
     clock.sleep(25 * 3600)
     assert submits(sandbox) == 3
-    list(pull(make_bench("run-3"), EVENT, DAYS))
+    list(pull(make_context("run-3"), EVENT, DAYS))
     assert submits(sandbox) == 3, "the billing view is not restated"
-    newest = PERFORMANCE.calendar.newest(clock.now())
-    leave_open(make_bench("run-4"), monkeypatch, [newest], report=PERFORMANCE)
+    newest = PERFORMANCE.calendar.latest_available(clock.now())
+    leave_open(make_context("run-4"), monkeypatch, [newest], report=PERFORMANCE)
     clock.sleep(25 * 3600)
-    list(pull(make_bench("run-5"), PERFORMANCE, [newest]))
+    list(pull(make_context("run-5"), PERFORMANCE, [newest]))
     assert submits(sandbox) == 5, "the view by click is, at the age of one day"
 
 
 def test_a_job_of_another_query_is_not_taken_up(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = make_bench()
-    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
-    list(pull(make_bench("run-2"), PERFORMANCE, DAYS))
+    context = make_context()
+    die(context, monkeypatch, context.ledger, "record_landed", nth=1)
+    list(pull(make_context("run-2"), PERFORMANCE, DAYS))
     assert submits(sandbox) == 2
 
 
-def test_a_run_whose_job_was_taken_over_writes_nothing_more(sandbox: Sandbox, make_bench: MakeBench) -> None:
-    stale = make_bench("stale")
+def test_a_run_whose_job_was_taken_over_writes_nothing_more(sandbox: Sandbox, make_context: MakeBench) -> None:
+    stale = make_context("stale")
     results: Iterator[DayResult] = pull(stale, EVENT, DAYS)
     first = next(results)
-    lost = getattr(stale.ledger.owners, "_owners")  # noqa: B009
+    lost = getattr(stale.ledger.liveness, "_liveness")  # noqa: B009
     for owner in list(getattr(lost, "_held")):  # noqa: B009 - the lock is lost, as with a connection that broke
         lost.leave(owner)
-    winner = make_bench("winner")
+    winner = make_context("winner")
     assert all(result.outcome.publishes for result in pull(winner, EVENT, DAYS))
     written = [winner.data.open(EVENT.file(day)).read() for day in DAYS]
     with pytest.raises(Exception, match="taken over by run winner"):
@@ -157,40 +157,44 @@ def changed(report: Report) -> Report:
 
 
 def test_a_job_of_a_query_that_was_edited_since_is_not_taken_up(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = make_bench()
-    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
-    results = list(pull(make_bench("run-2"), changed(EVENT), DAYS))
+    context = make_context()
+    die(context, monkeypatch, context.ledger, "record_landed", nth=1)
+    results = list(pull(make_context("run-2"), changed(EVENT), DAYS))
     assert all(result.outcome.publishes for result in results)
     assert submits(sandbox) == 2
 
 
 def test_a_job_of_another_account_is_not_taken_up_and_quotas_are_each_accounts_own(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock, offer_wall: OfferWall
+    sandbox: Sandbox,
+    make_context: MakeBench,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: SandboxClock,
+    offer_wall: OfferWall,
 ) -> None:
-    offer_wall.quota = replace(offer_wall.quota, per_day=1, kept=0)
-    bench = make_bench()
-    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
+    offer_wall.quota = replace(offer_wall.quota, per_day=1, reserved=0)
+    context = make_context()
+    die(context, monkeypatch, context.ledger, "record_landed", nth=1)
     account = sandbox.credentials["other"]
     other = OfferWall(
         base_url=sandbox.url, client_id=account.client_id, client_secret=account.client_secret, clock=clock
     )
     other.quota = offer_wall.quota
-    results = list(pull(replace(make_bench("run-2"), provider=other), EVENT, DAYS))
+    results = list(pull(replace(make_context("run-2"), provider=other), EVENT, DAYS))
     assert all(result.outcome.publishes for result in results)
     assert submits(sandbox) == 2
 
 
 @pytest.mark.rule("DT5")
 def test_dt5_a_job_that_was_sent_again_before_a_crash_is_not_sent_a_third_time(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.faults.add("dt.report", do="never", times=None)
-    bench = make_bench()
-    die(bench, monkeypatch, bench.ledger, "submitted", nth=2, after=True)
+    context = make_context()
+    die(context, monkeypatch, context.ledger, "record_submitted", nth=2, after=True)
     assert submits(sandbox) == 2
-    results = list(pull(make_bench("run-2"), EVENT, DAYS))
+    results = list(pull(make_context("run-2"), EVENT, DAYS))
     assert set(outcomes(results).values()) == {Outcome.NOT_READY}
     assert submits(sandbox) == 2
 
@@ -200,178 +204,178 @@ def days_of_november(first: int, last: int) -> list[date]:
 
 
 def leave_open(
-    bench: Bench,
+    context: PullContext,
     monkeypatch: pytest.MonkeyPatch,
     days: list[date],
-    name: str = "downloaded",
+    name: str = "record_downloaded",
     nth: int = 1,
     report: Report = EVENT,
 ) -> None:
     """A run that dies once its answer is in the raw store, or after some days of it have landed."""
     with monkeypatch.context() as patch:
-        kill_at(patch, bench.ledger, name, nth=nth, after=True)
+        kill_at(patch, context.ledger, name, nth=nth, after=True)
         with pytest.raises(Killed):
-            list(pull(bench, report, days))
+            list(pull(context, report, days))
 
 
 def test_a_paid_answer_lands_though_the_query_for_the_other_days_is_denied(
-    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, offer_wall: OfferWall
+    make_context: MakeBench, monkeypatch: pytest.MonkeyPatch, offer_wall: OfferWall
 ) -> None:
-    offer_wall.quota = replace(offer_wall.quota, per_day=1, kept=0)
-    leave_open(make_bench(), monkeypatch, days_of_november(10, 15))
-    ended = outcomes(list(pull(make_bench("run-2"), EVENT, days_of_november(1, 19))))
+    offer_wall.quota = replace(offer_wall.quota, per_day=1, reserved=0)
+    leave_open(make_context(), monkeypatch, days_of_november(10, 15))
+    ended = outcomes(list(pull(make_context("run-2"), EVENT, days_of_november(1, 19))))
     assert all(ended[day].publishes for day in days_of_november(10, 15))
     assert {ended[day] for day in (*days_of_november(1, 9), *days_of_november(16, 19))} == {Outcome.DENIED}
 
 
 def test_an_answer_taken_up_for_some_of_its_days_still_serves_the_others(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave_open(make_bench(), monkeypatch, days_of_november(1, 15))
-    list(pull(make_bench("run-2"), EVENT, [date(2026, 11, 5)]))
-    last = make_bench("run-3")
+    leave_open(make_context(), monkeypatch, days_of_november(1, 15))
+    list(pull(make_context("run-2"), EVENT, [date(2026, 11, 5)]))
+    last = make_context("run-3")
     assert all(result.outcome.publishes for result in pull(last, EVENT, days_of_november(1, 15)))
     assert submits(sandbox) == 1
     check_truth(last, sandbox, days_of_november(1, 15))
 
 
 def test_a_day_that_ended_is_asked_for_again_and_what_was_bought_for_others_stays(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave_open(make_bench(), monkeypatch, days_of_november(1, 15), "landed", nth=10)
-    list(pull(make_bench("run-2"), EVENT, [date(2026, 11, 5)]))
+    leave_open(make_context(), monkeypatch, days_of_november(1, 15), "record_landed", nth=10)
+    list(pull(make_context("run-2"), EVENT, [date(2026, 11, 5)]))
     assert submits(sandbox) == 2, "its answer had landed and was recorded: it is not used again"
-    list(pull(make_bench("run-3"), EVENT, days_of_november(11, 15)))
+    list(pull(make_context("run-3"), EVENT, days_of_november(11, 15)))
     assert submits(sandbox) == 2
 
 
 def test_an_older_answer_never_replaces_a_newer_one(
-    sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall, clock: SandboxClock
+    sandbox: Sandbox, make_context: MakeBench, offer_wall: OfferWall, clock: SandboxClock
 ) -> None:
     day = date(2026, 11, 18)
     offer_wall.policy = replace(offer_wall.policy, timeout=timedelta(minutes=5))
     sandbox.faults.add("dt.report", do="never")
-    list(pull(make_bench(), PERFORMANCE, [day, date(2026, 11, 19)]))
+    list(pull(make_context(), PERFORMANCE, [day, date(2026, 11, 19)]))
     clock.sleep(4 * 3600)  # the open job's address has expired: a newer answer is bought for the day
-    newer = make_bench("run-2")
+    newer = make_context("run-2")
     list(pull(newer, PERFORMANCE, [day]))
-    asked_at = newer.ledger.days(PERFORMANCE.key)[day].asked_at
-    list(pull(make_bench("run-3"), PERFORMANCE, [day, date(2026, 11, 19)]))
-    assert newer.ledger.days(PERFORMANCE.key)[day].asked_at >= asked_at
+    asked_at = newer.ledger.days(PERFORMANCE.key)[day].requested_at
+    list(pull(make_context("run-3"), PERFORMANCE, [day, date(2026, 11, 19)]))
+    assert newer.ledger.days(PERFORMANCE.key)[day].requested_at >= asked_at
 
 
 @pytest.mark.rule("DT5")
 def test_dt5_an_open_job_whose_address_has_expired_costs_no_query_of_its_own(
-    sandbox: Sandbox, make_bench: MakeBench, offer_wall: OfferWall, clock: SandboxClock
+    sandbox: Sandbox, make_context: MakeBench, offer_wall: OfferWall, clock: SandboxClock
 ) -> None:
     offer_wall.policy = replace(offer_wall.policy, timeout=timedelta(minutes=5))
     sandbox.faults.add("dt.report", do="never")
-    list(pull(make_bench(), EVENT, days_of_november(10, 15)))
+    list(pull(make_context(), EVENT, days_of_november(10, 15)))
     clock.sleep(4 * 3600)
-    assert all(result.outcome.publishes for result in pull(make_bench("run-2"), EVENT, days_of_november(1, 19)))
+    assert all(result.outcome.publishes for result in pull(make_context("run-2"), EVENT, days_of_november(1, 19)))
     assert submits(sandbox) == 2
 
 
 @pytest.mark.rule("OW5")
 def test_ow5_an_intent_left_behind_is_planned_anew_when_a_day_of_it_is_lost(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
+    sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
 ) -> None:
     lost, first = date(2025, 5, 20), date(2025, 5, 21)
     with monkeypatch.context() as patch:
-        bench = make_bench()
-        kill_at(patch, bench.provider, "submit")
+        context = make_context()
+        kill_at(patch, context.provider, "submit")
         with pytest.raises(Killed):
-            list(pull(bench, EVENT, [lost, first]))
+            list(pull(context, EVENT, [lost, first]))
     clock.sleep(12 * 3600)
-    ended = outcomes(list(pull(make_bench("run-2"), EVENT, [lost, first])))
+    ended = outcomes(list(pull(make_context("run-2"), EVENT, [lost, first])))
     assert ended[lost] is Outcome.EXPIRED
     assert ended[first].publishes
 
 
 @pytest.mark.parametrize("harm", ["altered", "gone"])
 def test_a_kept_raw_answer_that_was_harmed_is_asked_for_again(
-    sandbox: Sandbox, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, harm: str
+    sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, harm: str
 ) -> None:
-    leave_open(make_bench(), monkeypatch, DAYS)
+    leave_open(make_context(), monkeypatch, DAYS)
     (kept,) = (tmp_path / "raw").rglob("*.csv")
     if harm == "gone":
         kept.unlink()
     else:
         kept.write_bytes(kept.read_bytes().replace(b"0.", b"9.", 1))
-    again = make_bench("run-2")
+    again = make_context("run-2")
     assert all(result.outcome.publishes for result in pull(again, EVENT, DAYS))
     assert submits(sandbox) == 2
     check_truth(again, sandbox, DAYS)
 
 
 def test_days_of_an_unfinished_landing_are_due(
-    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
+    make_context: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
 ) -> None:
-    bench = make_bench()
-    leave_open(bench, monkeypatch, DAYS, "landed", nth=3)
-    due = due_days(EVENT, since=DAYS[0], ledger=bench.ledger, data=bench.data, now=clock.now())
+    context = make_context()
+    leave_open(context, monkeypatch, DAYS, "record_landed", nth=3)
+    due = due_days(EVENT, since=DAYS[0], ledger=context.ledger, data=context.data, now=clock.now())
     assert set(DAYS[2:]) <= set(due), "the third day lies there, but was never recorded"
     assert not set(DAYS[:2]) & set(due)
 
 
-def test_a_day_whose_file_is_of_another_size_than_noted_is_due(make_bench: MakeBench, tmp_path: Path) -> None:
-    bench = make_bench()
-    list(pull(bench, EVENT, DAYS))
+def test_a_day_whose_file_is_of_another_size_than_noted_is_due(make_context: MakeBench, tmp_path: Path) -> None:
+    context = make_context()
+    list(pull(context, EVENT, DAYS))
     file = tmp_path / "data" / EVENT.file(DAYS[1])
     file.write_bytes(file.read_bytes()[:-1])
-    due = due_days(EVENT, since=DAYS[0], ledger=bench.ledger, data=bench.data, now=bench.clock.now())
+    due = due_days(EVENT, since=DAYS[0], ledger=context.ledger, data=context.data, now=context.clock.now())
     assert DAYS[1] in due
     assert DAYS[0] not in due
 
 
 def test_a_day_is_as_fresh_as_its_question_not_as_its_landing(
-    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
+    make_context: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
 ) -> None:
-    bench = make_bench()
-    die(bench, monkeypatch, bench.ledger, "landed", nth=1)
+    context = make_context()
+    die(context, monkeypatch, context.ledger, "record_landed", nth=1)
     clock.sleep(5 * 3600)
-    again = make_bench("run-2")
+    again = make_context("run-2")
     list(pull(again, EVENT, DAYS))
     facts = again.ledger.days(EVENT.key)[DAYS[0]]
-    assert facts.asked_at - NOON < timedelta(minutes=1)
+    assert facts.requested_at - NOON < timedelta(minutes=1)
     assert facts.landed_at - NOON >= timedelta(hours=5)
 
 
-def test_a_stale_run_can_neither_write_nor_close_a_job_that_another_holds(make_bench: MakeBench) -> None:
-    stale, winner = make_bench("stale"), make_bench("winner")
+def test_a_stale_run_can_neither_write_nor_close_a_job_that_another_holds(make_context: MakeBench) -> None:
+    stale, winner = make_context("stale"), make_context("winner")
 
-    def claim(bench: Bench, owner: str) -> Any:
-        who = Claimant(report=EVENT.key, account="a", fingerprint="f", owner=owner, run=bench.run)
-        found = bench.ledger.claim(who, DAYS, longest=90, parts=("",), halves=lambda _: (), now=NOON)
-        assert not isinstance(found, Busy)
+    def claim(context: PullContext, owner: str) -> Any:
+        who = LeaseRequest(report=EVENT.key, account="a", query_hash="f", owner=owner, run=context.run)
+        found = context.ledger.acquire(who, DAYS, max_days=90, shards=("",), split=lambda _: (), now=NOON)
+        assert not isinstance(found, LeaseHeld)
         return found.jobs[0]
 
-    owner = stale.ledger.owners.enter()
-    job = stale.ledger.submitted(claim(stale, owner), Handle(id="r"), NOON)
-    stale.ledger.owners.leave(owner)
-    taken = claim(winner, winner.ledger.owners.enter())
+    owner = stale.ledger.liveness.acquire()
+    job = stale.ledger.record_submitted(claim(stale, owner), Handle(id="r"), NOON)
+    stale.ledger.liveness.release(owner)
+    taken = claim(winner, winner.ledger.liveness.acquire())
     assert taken.id == job.id
     stale.ledger.close(job, Outcome.FAILED, "too late", NOON)
-    with pytest.raises(LostClaim, match="taken over by run winner"):
-        stale.ledger.downloaded(job, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
-    winner.ledger.downloaded(taken, raw_sha256="1" * 64, raw_bytes=1, expected_rows=None)
+    with pytest.raises(LeaseLost, match="taken over by run winner"):
+        stale.ledger.record_downloaded(job, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
+    winner.ledger.record_downloaded(taken, raw_sha256="1" * 64, raw_bytes=1, expected_rows=None)
 
 
-def test_days_landed_under_another_declaration_are_due_again(make_bench: MakeBench, clock: SandboxClock) -> None:
-    bench = make_bench()
-    list(pull(bench, changed(EVENT), DAYS))
+def test_days_landed_under_another_declaration_are_due_again(make_context: MakeBench, clock: SandboxClock) -> None:
+    context = make_context()
+    list(pull(context, changed(EVENT), DAYS))
 
     def due(report: Report) -> list[date]:
-        found = due_days(report, since=DAYS[0], ledger=bench.ledger, data=bench.data, now=clock.now())
+        found = due_days(report, since=DAYS[0], ledger=context.ledger, data=context.data, now=clock.now())
         return [day for day in found if day in DAYS]
 
     assert due(changed(EVENT)) == []
     assert due(EVENT) == DAYS
 
 
-def test_clearing_away_after_killed_runs_leaves_a_buckets_staging_folder_alone(make_bench: MakeBench) -> None:
-    bench = make_bench()
-    staging = open_store("s3://bucket/prefix", scratch=bench.scratch).staging()
+def test_clearing_away_after_killed_runs_leaves_a_buckets_staging_folder_alone(make_context: MakeBench) -> None:
+    context = make_context()
+    staging = open_store("s3://bucket/prefix", scratch=context.scratch).staging()
     (staging / "2026-11-01.part").write_bytes(b"another run is about to upload this")
-    assert all(result.outcome.publishes for result in pull(bench, EVENT, DAYS))
+    assert all(result.outcome.publishes for result in pull(context, EVENT, DAYS))
     assert (staging / "2026-11-01.part").exists()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from reporting_dags.landing.parsing.raw_file import Part
+from reporting_dags.landing.parsing.raw_file import RawFile
 from reporting_dags.landing.storage.store import Store, open_store
 from reporting_dags.landing.writing.land import LandedDay, Publish, RefusedDay, land
 from reporting_dags.model.column import Column, day, identity, measure, money, ratio
@@ -60,25 +60,27 @@ class Bench:
         self.store: Store = open_store(str(self.root), scratch=folder / "scratch")
         self._parts = 0
 
-    def part(self, answer: str | bytes, **constants: str) -> Part:
+    def part(self, answer: str | bytes, **constants: str) -> RawFile:
         self._parts += 1
         path = self.folder / f"answer-{self._parts}.csv"
         path.write_bytes(answer.encode() if isinstance(answer, str) else answer)
-        return Part(path=path, constants={name.replace("_", " "): value for name, value in constants.items()})
+        return RawFile(path=path, literal_columns={name.replace("_", " "): value for name, value in constants.items()})
 
-    def claiming(self, answer: str | bytes, **claims: str) -> Part:
-        return replace(self.part(answer), claims={name.replace("__", "."): value for name, value in claims.items()})
+    def claiming(self, answer: str | bytes, **claims: str) -> RawFile:
+        return replace(
+            self.part(answer), expected_echo={name.replace("__", "."): value for name, value in claims.items()}
+        )
 
     def land(
         self,
-        *answers: str | bytes | Part,
+        *answers: str | bytes | RawFile,
         of: Report | None = None,
         window: Window = WINDOW,
         days: Sequence[date] = (FIRST,),
         expected: int | None = None,
         publish: Publish = lambda _, put: put(),
     ) -> list[LandedDay | RefusedDay]:
-        parts = [answer if isinstance(answer, Part) else self.part(answer) for answer in answers]
+        parts = [answer if isinstance(answer, RawFile) else self.part(answer) for answer in answers]
         return list(
             land(
                 of or report(),
@@ -91,12 +93,12 @@ class Bench:
             )
         )
 
-    def landed(self, *answers: str | bytes | Part, **how: Any) -> LandedDay:
+    def landed(self, *answers: str | bytes | RawFile, **how: Any) -> LandedDay:
         (result,) = self.land(*answers, **how)
         assert isinstance(result, LandedDay), result
         return result
 
-    def refused(self, *answers: str | bytes | Part, **how: Any) -> RefusedDay:
+    def refused(self, *answers: str | bytes | RawFile, **how: Any) -> RefusedDay:
         (result,) = self.land(*answers, **how)
         assert isinstance(result, RefusedDay), result
         return result

@@ -9,7 +9,7 @@ from reporting_dags_tests.landing.answers import Bench
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def context(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from reporting_dags.landing.writing.prefetch import Ahead
+from reporting_dags.landing.writing.prefetch import Prefetch
 
 
 def test_items_come_in_order() -> None:
-    with Ahead(range(100), depth=3) as items:
+    with Prefetch(range(100), depth=3) as items:
         assert list(items) == list(range(100))
 
 
@@ -19,7 +19,7 @@ def test_what_the_thread_raises_is_raised_here() -> None:
         yield 1
         raise SystemExit("gone")
 
-    with Ahead(source(), depth=1) as items:
+    with Prefetch(source(), depth=1) as items:
         assert next(items) == 1
         with pytest.raises(SystemExit, match="gone"):
             next(items)
@@ -33,7 +33,7 @@ def test_it_stays_no_further_ahead_than_asked() -> None:
             drawn.append(n)
             yield n
 
-    with Ahead(source(), depth=2) as items:
+    with Prefetch(source(), depth=2) as items:
         next(items)
         time.sleep(0.3)
         assert len(drawn) <= 4
@@ -46,6 +46,6 @@ def test_leaving_early_ends_the_thread() -> None:
         while True:
             yield 1
 
-    with Ahead(endless(), depth=1) as items:
+    with Prefetch(endless(), depth=1) as items:
         next(items)
     assert threading.active_count() == before

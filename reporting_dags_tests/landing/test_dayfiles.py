@@ -118,9 +118,9 @@ def test_a_full_disk_is_what_is_told_though_closing_fails_as_well(tmp_path: Path
 def test_grains_that_stand_twice_are_found_over_all_pieces_and_each_once(files: DayFiles) -> None:
     files.add(pieces(piece(FIRST, 4), piece(SECOND, 4)))
     files.add(pieces(piece(FIRST, 2, 3), piece(FIRST, 1, 3)))
-    assert files[FIRST].grain_twice().grains.tolist() == [3]
-    assert files[SECOND].grain_twice().grains.tolist() == []
-    assert files[THIRD].grain_twice().grains.tolist() == []
+    assert files[FIRST].duplicate_keys().grains.tolist() == [3]
+    assert files[SECOND].duplicate_keys().grains.tolist() == []
+    assert files[THIRD].duplicate_keys().grains.tolist() == []
 
 
 def decoded(rows: int, day: date = FIRST) -> Decoded:

@@ -36,10 +36,10 @@ def test_a_flag_that_is_about_something_else_is_true_for_its_own_texts_alone() -
     assert flagged(texts, ("test-app",), masks=False).to_pylist() == expected
 
 
-def test_a_masked_row_lands_flagged(bench: Bench) -> None:
+def test_a_masked_row_lands_flagged(context: Bench) -> None:
     device = identity("Device", "", personal=Personal.DEVICE)
     declared = report(
         (day("Date"), device, flag("Masked", "", of="Device", texts=("",), masks=True)), grain=("Device",)
     )
-    bench.landed(rows("2026-11-01,NULL", "2026-11-01,abc", header="Date,Device"), of=declared)
-    assert [row["masked"] for row in bench.rows()] == [True, False]
+    context.landed(rows("2026-11-01,NULL", "2026-11-01,abc", header="Date,Device"), of=declared)
+    assert [row["masked"] for row in context.rows()] == [True, False]

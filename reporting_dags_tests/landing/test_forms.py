@@ -36,9 +36,9 @@ def zipped() -> bytes:
         (b"4a;chunk-signature=" + b"0" * 64 + b"\r\n" + TEXT, "in the chunks of an upload to S3 (aws-chunked)"),
     ],
 )
-def test_what_is_no_text_is_named(bench: Bench, form: DelimitedText | JsonRows, answer: bytes, told: str) -> None:
+def test_what_is_no_text_is_named(context: Bench, form: DelimitedText | JsonRows, answer: bytes, told: str) -> None:
     with pytest.raises(DataError) as refused:
-        bench.land(answer, of=report(format=form))
+        context.land(answer, of=report(format=form))
     assert refused.value.message.startswith(f"the answer is {told}")
     assert "The raw answer is kept. Fix: " in refused.value.line
-    assert not bench.path().exists()
+    assert not context.path().exists()

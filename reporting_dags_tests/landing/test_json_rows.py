@@ -19,6 +19,7 @@ from reporting_dags.model.column import (
     Column,
     TimeForm,
     boolean,
+    catch_all,
     day,
     flag,
     identity,
@@ -26,7 +27,6 @@ from reporting_dags.model.column import (
     moment,
     money,
     ratio,
-    rest,
 )
 from reporting_dags.model.errors import DataError, Partial, ReportingError
 from reporting_dags.model.format import JsonRows
@@ -71,12 +71,12 @@ def row(a: str, /, **more: str) -> str:
         ),
     ],
 )
-def test_values_become_the_texts_that_they_are(bench: Bench, token: str, text: str) -> None:
-    bench.landed(page(row("x", b=token), row("y", b='"z"')), of=declared())
-    assert bench.rows() == [{"a": "x", "b": text}, {"a": "y", "b": "z"}]
+def test_values_become_the_texts_that_they_are(context: Bench, token: str, text: str) -> None:
+    context.landed(page(row("x", b=token), row("y", b='"z"')), of=declared())
+    assert context.rows() == [{"a": "x", "b": text}, {"a": "y", "b": "z"}]
 
 
-def test_numbers_are_exact_and_a_fraction_is_no_integer(bench: Bench) -> None:
+def test_numbers_are_exact_and_a_fraction_is_no_integer(context: Bench) -> None:
     columns = (*TEXTS[:2], measure("n", "", unit="n"), money("m", "", currency="USD"), boolean("f", ""))
     good = [
         row("x", n="9223372036854775807", m="0.036300000000000006", f="true"),
@@ -86,8 +86,8 @@ def test_numbers_are_exact_and_a_fraction_is_no_integer(bench: Bench) -> None:
         row("v", n="9007199254740993.0", m="1", f="null"),
         row("u", n='"1.2e1"', m="1", f="null"),
     ]
-    bench.landed(page(*good), of=declared(columns))
-    assert [(each["n"], each["m"], each["f"]) for each in bench.rows()] == [
+    context.landed(page(*good), of=declared(columns))
+    assert [(each["n"], each["m"], each["f"]) for each in context.rows()] == [
         (2**63 - 1, Decimal("0.036300000000000006"), True),
         (-5, Decimal("0.0000121"), False),
         (None, Decimal(100), None),
@@ -96,19 +96,19 @@ def test_numbers_are_exact_and_a_fraction_is_no_integer(bench: Bench) -> None:
         (12, Decimal(1), None),
     ]
     for token in ("5.5", "1e-2", "9223372036854775808", "true", "[1]"):
-        told = bench.refused(page(row("x", n=token, m="1", f="true")), of=declared(columns))
+        told = context.refused(page(row("x", n=token, m="1", f="true")), of=declared(columns))
         assert told.error.line.startswith("column 'n': 1 values are not integers")
 
 
 @pytest.mark.parametrize("between", ["", "\n", " \r\n\t"])
-def test_pages_one_after_another_are_one_answer(bench: Bench, between: str) -> None:
+def test_pages_one_after_another_are_one_answer(context: Bench, between: str) -> None:
     pages = [page(row("x", b="1"), row("y", b="2")), page(), page(row("z", b="3"))]
-    assert bench.landed(f"\ufeff{between.join(pages)}{between}", of=declared(), expected=3).rows == 3
-    assert [each["a"] for each in bench.rows()] == ["x", "y", "z"]
+    assert context.landed(f"\ufeff{between.join(pages)}{between}", of=declared(), expected=3).rows == 3
+    assert [each["a"] for each in context.rows()] == ["x", "y", "z"]
 
 
-def test_an_answer_without_rows_is_an_empty_day(bench: Bench) -> None:
-    landed = bench.landed(page(count=0), of=declared(form=JsonRows(rows="data.rows", count="count")), expected=0)
+def test_an_answer_without_rows_is_an_empty_day(context: Bench) -> None:
+    landed = context.landed(page(count=0), of=declared(form=JsonRows(rows="data.rows", count="count")), expected=0)
     assert (landed.outcome, landed.rows, landed.warnings) == ("confirmed empty", 0, ())
 
 
@@ -134,17 +134,17 @@ def test_an_answer_without_rows_is_an_empty_day(bench: Bench) -> None:
         (page(row("x", b='"a\nb"')), "is not JSON"),
     ],
 )
-def test_json_that_is_cut_off_or_none_is_partial(bench: Bench, answer: str, told: str) -> None:
+def test_json_that_is_cut_off_or_none_is_partial(context: Bench, answer: str, told: str) -> None:
     with pytest.raises(Partial, match=told):
-        bench.land(answer, of=declared())
-    assert not bench.path().exists()
+        context.land(answer, of=declared())
+    assert not context.path().exists()
 
 
-def test_every_cut_is_seen(bench: Bench) -> None:
+def test_every_cut_is_seen(context: Bench) -> None:
     answer = page(row("é", b="12.5"), row("y", b='[true,"\\u00e9"]')).encode()
     for length in range(len(answer)):
         with pytest.raises(Partial):
-            bench.land(answer[:length], of=declared())
+            context.land(answer[:length], of=declared())
 
 
 @pytest.mark.parametrize(
@@ -179,40 +179,40 @@ def test_every_cut_is_seen(bench: Bench) -> None:
         (page(row("x", c="1"), row("y")), "column 'b' is missing; the answer has date, a, c"),
     ],
 )  # fmt: skip
-def test_what_is_not_the_report_is_refused_in_one_line(bench: Bench, answer: str | bytes, told: str) -> None:
+def test_what_is_not_the_report_is_refused_in_one_line(context: Bench, answer: str | bytes, told: str) -> None:
     with pytest.raises(DataError, match=told.replace("[", r"\[")) as refused:
-        bench.land(answer, of=declared())
+        context.land(answer, of=declared())
     assert "\n" not in refused.value.line
-    assert not bench.path().exists()
+    assert not context.path().exists()
 
 
-def test_a_message_about_keys_is_bounded(bench: Bench) -> None:
+def test_a_message_about_keys_is_bounded(context: Bench) -> None:
     answer = json.dumps({f"{n}-{'k' * 200}": n for n in range(5000)})
     with pytest.raises(DataError) as refused:
-        bench.land(answer, of=declared())
+        context.land(answer, of=declared())
     assert len(refused.value.line) < 3000
 
 
-def test_a_key_may_be_an_alias_and_new_ones_are_told(bench: Bench) -> None:
+def test_a_key_may_be_an_alias_and_new_ones_are_told(context: Bench) -> None:
     columns = (*TEXTS[:2], identity("b", "", aliases=("bee", "be")))
     answer = page(row("x", b="1", new="2"), row("y", bee="3"), row("z", be="4", bee="5", more="6"))
-    landed = bench.landed(answer, of=declared(columns))
-    assert [each["b"] for each in bench.rows()] == ["1", "3", "5"]
+    landed = context.landed(answer, of=declared(columns))
+    assert [each["b"] for each in context.rows()] == ["1", "3", "5"]
     assert landed.warnings == ("new columns, not landed: new, be, more",)
 
 
 SPARSE = JsonRows(rows="data.rows", sparse=True)
 
 
-def test_sparse_rows_may_leave_keys_out(bench: Bench) -> None:
+def test_sparse_rows_may_leave_keys_out(context: Bench) -> None:
     columns = (*TEXTS, measure("n", "", unit="n"), identity("c", "", optional=True))
-    landed = bench.landed(page(row("x", b="null"), row("y", n="3")), of=declared(columns, form=SPARSE))
-    assert bench.rows() == [
+    landed = context.landed(page(row("x", b="null"), row("y", n="3")), of=declared(columns, form=SPARSE))
+    assert context.rows() == [
         {"a": "x", "b": "", "n": None, "c": None},
         {"a": "y", "b": None, "n": 3, "c": None},
     ]
     assert landed.warnings == ()
-    landed = bench.landed(page(row("x", b="null")), of=declared(columns, form=SPARSE))
+    landed = context.landed(page(row("x", b="null")), of=declared(columns, form=SPARSE))
     assert landed.warnings == ("columns that no row of the answer has: n",)
 
 
@@ -224,9 +224,9 @@ def test_sparse_rows_may_leave_keys_out(bench: Bench) -> None:
         (['{"date":"2026-11-01","a":"x"}', '{"a":"y"}'], "row 2 lacks 'date'"),
     ],
 )
-def test_grain_and_day_stand_in_every_row_however_sparse(bench: Bench, rows: list[str], told: str) -> None:
+def test_grain_and_day_stand_in_every_row_however_sparse(context: Bench, rows: list[str], told: str) -> None:
     with pytest.raises(DataError, match=told):
-        bench.land(page(*rows), of=declared(form=SPARSE))
+        context.land(page(*rows), of=declared(form=SPARSE))
 
 
 COUNTED = JsonRows(rows="data.rows", count="meta.count")
@@ -249,8 +249,8 @@ def counted(count: Any, rows: int, start: int = 0) -> str:
         counted(0, 0) + '{"meta":{"count":0},"data":{"rows":null}}',
     ],
 )
-def test_a_count_may_be_of_all_rows_or_of_each_page(bench: Bench, answer: str) -> None:
-    landed = bench.landed(answer, of=declared(form=COUNTED))
+def test_a_count_may_be_of_all_rows_or_of_each_page(context: Bench, answer: str) -> None:
+    landed = context.landed(answer, of=declared(form=COUNTED))
     assert landed.checks[3].facts["rows_expected"] == landed.rows
 
 
@@ -265,22 +265,22 @@ def test_a_count_may_be_of_all_rows_or_of_each_page(bench: Bench, answer: str) -
         (counted(4, 2) + counted(0, 2, start=2), "the answer has 4 rows, the provider said 0"),
     ],
 )
-def test_another_number_of_rows_than_the_answer_says_refuses_every_day(bench: Bench, answer: str, told: str) -> None:
-    results = bench.land(answer, of=declared(form=COUNTED), days=[FIRST, SECOND])
+def test_another_number_of_rows_than_the_answer_says_refuses_every_day(context: Bench, answer: str, told: str) -> None:
+    results = context.land(answer, of=declared(form=COUNTED), days=[FIRST, SECOND])
     assert [each.day for each in results] == [FIRST, SECOND]
     for each in results:
         assert not isinstance(each, LandedDay)
         assert isinstance(each.error, Partial)
         assert each.error.line == told
         assert [check.name for check in each.checks] == ["rows_complete"]
-    assert not bench.path().exists()
+    assert not context.path().exists()
 
 
-def test_the_callers_number_and_the_answers_own_must_both_hold(bench: Bench) -> None:
+def test_the_callers_number_and_the_answers_own_must_both_hold(context: Bench) -> None:
     for own, expected in ((2, 3), (3, 2)):
-        told = bench.refused(counted(own, 2), of=declared(form=COUNTED), expected=expected)
+        told = context.refused(counted(own, 2), of=declared(form=COUNTED), expected=expected)
         assert told.error.line == "the answer has 2 rows, the provider said 3"
-    assert bench.landed(counted(2, 2), counted(1, 1, start=2), of=declared(form=COUNTED), expected=3).rows == 3
+    assert context.landed(counted(2, 2), counted(1, 1, start=2), of=declared(form=COUNTED), expected=3).rows == 3
 
 
 @pytest.mark.parametrize(
@@ -297,27 +297,27 @@ def test_the_callers_number_and_the_answers_own_must_both_hold(bench: Bench) -> 
         ('{"meta":{"count":0,"count":0},"data":{"rows":[]}}', "'meta.count' stands twice"),
     ],
 )
-def test_a_count_that_is_none_is_refused(bench: Bench, answer: str, told: str) -> None:
+def test_a_count_that_is_none_is_refused(context: Bench, answer: str, told: str) -> None:
     with pytest.raises(DataError, match=told):
-        bench.land(answer, of=declared(form=COUNTED))
+        context.land(answer, of=declared(form=COUNTED))
 
 
 @pytest.mark.parametrize("none", ["null", "{}", "{ }"])
 @pytest.mark.parametrize("last", [True, False])
-def test_null_or_an_empty_object_beside_a_count_of_0_is_an_empty_day(bench: Bench, none: str, last: bool) -> None:
+def test_null_or_an_empty_object_beside_a_count_of_0_is_an_empty_day(context: Bench, none: str, last: bool) -> None:
     parts = ['"meta":{"count":0}', f'"data":{{"rows":{none}}}']
     answer = f"{{{','.join(parts if last else reversed(parts))}}}"
-    landed = bench.landed(answer, of=declared(form=COUNTED))
+    landed = context.landed(answer, of=declared(form=COUNTED))
     assert (landed.outcome, landed.rows, landed.warnings) == ("confirmed empty", 0, ())
     with pytest.raises(DataError, match=r"in place of the array 'data.rows', and meta.count is 3"):
-        bench.land(answer.replace('"count":0', '"count":3'), of=declared(form=COUNTED))
+        context.land(answer.replace('"count":0', '"count":3'), of=declared(form=COUNTED))
     with pytest.raises(DataError, match=r"it has no 'meta.count'"):
-        bench.land(answer.replace('"count"', '"total"'), of=declared(form=COUNTED))
+        context.land(answer.replace('"count"', '"total"'), of=declared(form=COUNTED))
 
 
-def test_a_value_that_repeats_what_was_asked_may_differ_in_case_alone(bench: Bench) -> None:
+def test_a_value_that_repeats_what_was_asked_may_differ_in_case_alone(context: Bench) -> None:
     answer = page(row("x", b="1"), meta={"currency": "usd"}, status="Success")
-    bench.landed(bench.claiming(answer, meta__currency="USD", status="success"), of=declared())
+    context.landed(context.claiming(answer, meta__currency="USD", status="success"), of=declared())
 
 
 RATIO = (*TEXTS[:2], ratio("r", "", unit=""), money("m", "", currency="USD"))
@@ -326,12 +326,12 @@ RATIO = (*TEXTS[:2], ratio("r", "", unit=""), money("m", "", currency="USD"))
 @pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity", "nan", "inf", "-inf"])
 @pytest.mark.parametrize("chunk", [3, 7, 11, 1 << 20])
 def test_a_bare_nan_is_null_in_a_ratio_and_named_with_its_place(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, token: str, chunk: int
+    context: Bench, monkeypatch: pytest.MonkeyPatch, token: str, chunk: int
 ) -> None:
     monkeypatch.setattr(json_stream, "_CHUNK_BYTES", chunk)
     answer = page(row(r"\"NaN, ", r="0.5", m="1"), row("NaN:[", r=token, m="2"), row("z", r=token, m="3"))
-    landed = bench.landed(answer, of=declared(RATIO))
-    assert [(each["a"], each["r"], each["m"]) for each in bench.rows()] == [
+    landed = context.landed(answer, of=declared(RATIO))
+    assert [(each["a"], each["r"], each["m"]) for each in context.rows()] == [
         ('"NaN, ', Decimal("0.5"), 1),
         ("NaN:[", None, 2),
         ("z", None, 3),
@@ -343,18 +343,18 @@ def test_a_bare_nan_is_null_in_a_ratio_and_named_with_its_place(
     )
 
 
-def test_a_bare_nan_in_money_is_refused_by_column_and_value(bench: Bench) -> None:
-    refused = bench.refused(page(row("x", r="1", m="NaN")), of=declared(RATIO))
+def test_a_bare_nan_in_money_is_refused_by_column_and_value(context: Bench) -> None:
+    refused = context.refused(page(row("x", r="1", m="NaN")), of=declared(RATIO))
     assert refused.error.line.startswith("column 'm': 1 values are not decimals")
     assert "such as 'NaN'" in refused.error.line
     with pytest.raises(DataError, match="'NaN', which is no number of rows"):
-        bench.land('{"meta":{"count":NaN},"data":{"rows":[]}}', of=declared(form=COUNTED))
+        context.land('{"meta":{"count":NaN},"data":{"rows":[]}}', of=declared(form=COUNTED))
 
 
-def test_what_was_asked_must_stand_in_every_page(bench: Bench) -> None:
+def test_what_was_asked_must_stand_in_every_page(context: Bench) -> None:
     claims = {"meta__currency": "USD", "page": "7"}
     right = page(row("x", b="1"), meta={"currency": "USD"}, page=7)
-    bench.landed(bench.claiming(right, **claims), of=declared())
+    context.landed(context.claiming(right, **claims), of=declared())
     for other, told in (
         (page(meta={"currency": "EUR"}, page=7), r"the answer says meta.currency is 'EUR', asked for 'USD'"),
         (page(meta={"currency": "USD "}, page=7), r"the answer says meta.currency is 'USD ', asked for 'USD'"),
@@ -364,44 +364,49 @@ def test_what_was_asked_must_stand_in_every_page(bench: Bench) -> None:
         (page(page=7), r"the answer does not say meta.currency, asked for 'USD'"),
     ):
         with pytest.raises(DataError, match=told):
-            bench.land(bench.claiming(right + other, **claims), of=declared())
+            context.land(context.claiming(right + other, **claims), of=declared())
 
 
-def test_constants_stand_in_for_keys_that_are_missing_or_empty(bench: Bench) -> None:
+def test_constants_stand_in_for_keys_that_are_missing_or_empty(context: Bench) -> None:
     for rows in ([row("x"), row("y")], [row("x", b='"7"'), row("y", b="null"), row("z"), row("w", b="7")]):
-        bench.landed(bench.part(page(*rows), b="7"), of=declared())
-        assert {each["b"] for each in bench.rows()} == {"7"}
+        context.landed(context.part(page(*rows), b="7"), of=declared())
+        assert {each["b"] for each in context.rows()} == {"7"}
     with pytest.raises(DataError, match="column 'b' holds '8' in the answer for '7'"):
-        bench.land(bench.part(page(row("x", b="8")), b="7"), of=declared())
+        context.land(context.part(page(row("x", b="8")), b="7"), of=declared())
 
 
-def test_the_rest_is_every_other_key_as_texts_in_the_order_of_the_row(bench: Bench) -> None:
-    columns = (*TEXTS[:2], identity("b", "", aliases=("bee",)), rest("more", ""), flag("big", "", of="b", texts=("9",)))
+def test_the_rest_is_every_other_key_as_texts_in_the_order_of_the_row(context: Bench) -> None:
+    columns = (
+        *TEXTS[:2],
+        identity("b", "", aliases=("bee",)),
+        catch_all("more", ""),
+        flag("big", "", of="b", texts=("9",)),
+    )
     answer = page(
         row("x", z="1.50", b="9", empty='""', nothing="null", list="[1, 2]", c='"é"', ok="true"), row("y", bee="8")
     )
-    landed = bench.landed(answer, of=declared(columns))
-    assert bench.rows() == [
+    landed = context.landed(answer, of=declared(columns))
+    assert context.rows() == [
         {"a": "x", "b": "9", "more": '{"z":"1.50","list":"[1,2]","c":"é","ok":"true"}', "big": True},
         {"a": "y", "b": "8", "more": "", "big": False},
     ]
     assert landed.warnings == ()
 
 
-def test_events_take_their_day_from_a_moment(bench: Bench) -> None:
+def test_events_take_their_day_from_a_moment(context: Bench) -> None:
     columns = (moment("at", "", forms=(TimeForm.UNIX_SECONDS, TimeForm.TEXT)), identity("a", ""))
     events = report(columns, grain=("a",), format=PLAIN, day_from="at", timezone="Asia/Tokyo")
     answer = page('{"at":1793458800,"a":"x"}', '{"at":"2026-11-01T14:59:59Z","a":"y"}')
-    assert bench.landed(answer, of=events).rows == 2
-    assert bench.rows()[0]["at"] == datetime(2026, 10, 31, 15, tzinfo=UTC)
+    assert context.landed(answer, of=events).rows == 2
+    assert context.rows()[0]["at"] == datetime(2026, 10, 31, 15, tzinfo=UTC)
 
 
-def test_many_rows_come_in_bounded_batches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_come_in_bounded_batches(context: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reporting_dags.landing.parsing.json_rows._BATCH_ROWS", 7)
     monkeypatch.setattr(json_stream, "_CHUNK_BYTES", 1000)
     pages = [page(*(row(f"é{n}", b=str(n)) for n in range(start, start + 500))) for start in range(0, 3000, 500)]
-    assert bench.landed("".join(pages), of=declared(), expected=3000).rows == 3000
-    assert [each["b"] for each in bench.rows()] == [str(n) for n in range(3000)]
+    assert context.landed("".join(pages), of=declared(), expected=3000).rows == 3000
+    assert [each["b"] for each in context.rows()] == [str(n) for n in range(3000)]
 
 
 @pytest.mark.parametrize(
@@ -414,13 +419,13 @@ def test_many_rows_come_in_bounded_batches(bench: Bench, monkeypatch: pytest.Mon
     ],
 )
 def test_what_would_fill_the_memory_is_refused(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, answer: str, told: str
+    context: Bench, monkeypatch: pytest.MonkeyPatch, answer: str, told: str
 ) -> None:
     monkeypatch.setattr(json_stream, "_CHUNK_BYTES", 100)
     monkeypatch.setattr(json_stream, "LONGEST_BYTES", 2000)
     monkeypatch.setattr("reporting_dags.landing.parsing.json_scan.LONGEST_BYTES", 2000)
     with pytest.raises(DataError, match=told):
-        bench.land(answer, of=declared())
+        context.land(answer, of=declared())
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
@@ -463,11 +468,11 @@ def test_any_table_comes_home_from_its_pages_as_it_was(
     rows = [each for some in pages for each in some]
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_stream, "_CHUNK_BYTES", chunk)
-        bench = Bench(Path(folder))
+        context = Bench(Path(folder))
         answer = written(pages, ascii_only=ascii_only, indent=indent, bom=bom)
-        results = bench.land(answer, of=table, days=WINDOW.days, expected=len(rows))
+        results = context.land(answer, of=table, days=WINDOW.days, expected=len(rows))
         assert all(isinstance(each, LandedDay) for each in results), results
-        found = [tuple(each.values()) for each in read_days(bench.store, table, WINDOW.days).to_pylist()]
+        found = [tuple(each.values()) for each in read_days(context.store, table, WINDOW.days).to_pylist()]
     sent = [(FIRST + timedelta(days=offset), str(place), *values) for place, (offset, *values) in enumerate(rows)]
     assert found == sorted(sent, key=lambda each: (each[0], int(each[1])))
 
@@ -476,7 +481,7 @@ def test_any_table_comes_home_from_its_pages_as_it_was(
 @given(st.binary(max_size=40) | st.text('{}[]",:\\u01dea \n', max_size=40).map(str.encode))
 def test_no_bytes_whatever_do_more_than_raise_one_line(answer: bytes) -> None:
     with TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
+        context = Bench(Path(folder))
         with pytest.raises(ReportingError) as refused:
-            bench.land(answer, of=declared())
+            context.land(answer, of=declared())
         assert "\n" not in refused.value.line

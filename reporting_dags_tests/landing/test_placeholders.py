@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from reporting_dags.model.column import Quotient, day, identity, measure, money, ratio
+from reporting_dags.model.column import RatioOf, day, identity, measure, money, ratio
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.format import DelimitedText, JsonRows
 from reporting_dags.model.report import Report
@@ -24,7 +24,7 @@ COLUMNS = (
     identity("Id", ""),
     measure("Clicks", "", unit="clicks"),
     money("Spend", "", currency="USD"),
-    ratio("Cvr", "", unit="%", quotient=Quotient("Clicks", "Spend")),
+    ratio("Cvr", "", unit="%", ratio_of=RatioOf("Clicks", "Spend")),
 )
 HEADER = "Date,Id,Clicks,Spend,Cvr"
 PLACEHOLDERS = (
@@ -39,47 +39,47 @@ def declared(*, none_texts: tuple[str, ...] = (), text: DelimitedText | JsonRows
 
 @pytest.mark.rule("MT8")
 @pytest.mark.parametrize("text", PLACEHOLDERS)
-def test_a_placeholder_in_a_ratio_is_null_with_a_warning(bench: Bench, text: str) -> None:
+def test_a_placeholder_in_a_ratio_is_null_with_a_warning(context: Bench, text: str) -> None:
     lines = (f'2026-11-01,a,0,1.5,"{text}"', f'2026-11-01,b,0,2.5,"{text}"', "2026-11-01,c,3,1,0.25")
-    landed = bench.landed(rows(*lines, header=HEADER), of=declared())
-    assert [row["cvr"] for row in bench.rows()] == [None, None, Decimal("0.25")]
+    landed = context.landed(rows(*lines, header=HEADER), of=declared())
+    assert [row["cvr"] for row in context.rows()] == [None, None, Decimal("0.25")]
     assert landed.money == {"spend": {"USD": Decimal(5)}}
     (warning,) = landed.warnings
     assert warning == f"column 'Cvr': 2 values such as {text!r} were read as null, since a ratio is computed from sums"
 
 
 @pytest.mark.parametrize("text", ["abc", "1,5", "0x1F", "1.5.2", "1e30", "%", "5%5"])
-def test_what_is_no_placeholder_is_refused_in_a_ratio_too(bench: Bench, text: str) -> None:
-    refused = bench.refused(rows(f'2026-11-01,a,0,1.5,"{text}"', header=HEADER), of=declared())
+def test_what_is_no_placeholder_is_refused_in_a_ratio_too(context: Bench, text: str) -> None:
+    refused = context.refused(rows(f'2026-11-01,a,0,1.5,"{text}"', header=HEADER), of=declared())
     assert refused.error.line.startswith("column 'Cvr': 1 values are not decimals")
     assert repr(text) in refused.error.line
 
 
 @pytest.mark.parametrize("text", PLACEHOLDERS)
-def test_a_placeholder_in_money_or_a_count_is_refused(bench: Bench, text: str) -> None:
+def test_a_placeholder_in_money_or_a_count_is_refused(context: Bench, text: str) -> None:
     for line, column in ((f'2026-11-01,a,"{text}",1,1', "Clicks"), (f'2026-11-01,a,1,"{text}",1', "Spend")):
-        refused = bench.refused(rows(line, header=HEADER), of=declared())
+        refused = context.refused(rows(line, header=HEADER), of=declared())
         assert refused.error.line.startswith(f"column {column!r}: 1 values are not")
         assert repr(text) in refused.error.line
 
 
-def test_a_declared_none_text_is_null_in_numbers_and_stays_text_elsewhere(bench: Bench) -> None:
+def test_a_declared_none_text_is_null_in_numbers_and_stays_text_elsewhere(context: Bench) -> None:
     none = declared(none_texts=("--", "N/A"))
     lines = ("2026-11-01,--,--, --,N/A", "2026-11-01,N/A,4,N/A ,0.5")
-    landed = bench.landed(rows(*lines, header=HEADER), of=none)
-    assert [tuple(row.values()) for row in bench.rows()] == [
+    landed = context.landed(rows(*lines, header=HEADER), of=none)
+    assert [tuple(row.values()) for row in context.rows()] == [
         ("--", None, None, None),
         ("N/A", 4, None, Decimal("0.5")),
     ]
     assert landed.warnings == ()
-    refused = bench.refused(rows("2026-11-01,a,n/a,1,1", header=HEADER), of=none)
+    refused = context.refused(rows("2026-11-01,a,n/a,1,1", header=HEADER), of=none)
     assert "'n/a'" in refused.error.line
 
 
-def test_none_texts_hold_in_json_too(bench: Bench) -> None:
+def test_none_texts_hold_in_json_too(context: Bench) -> None:
     answer = '{"data":[{"Date":"2026-11-01","Id":"a","Clicks":"--","Spend":1.5,"Cvr":"NaN"}]}'
-    bench.landed(answer, of=declared(none_texts=("--",), text=JsonRows(rows="data")))
-    assert bench.rows() == [{"id": "a", "clicks": None, "spend": Decimal("1.5"), "cvr": None}]
+    context.landed(answer, of=declared(none_texts=("--",), text=JsonRows(rows="data")))
+    assert context.rows() == [{"id": "a", "clicks": None, "spend": Decimal("1.5"), "cvr": None}]
 
 
 @pytest.mark.parametrize(

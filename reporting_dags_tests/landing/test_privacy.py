@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.landing.parsing.pii import guarded_members
+from reporting_dags.landing.parsing.pii import apply_privacy_to_members
 from reporting_dags.landing.writing.land import LandedDay
 from reporting_dags.model.column import day, flag, identity
 from reporting_dags.model.errors import DataError
@@ -34,51 +34,53 @@ def answer(*lines: str) -> str:
     return rows(*(f"2026-11-01,{line}" for line in lines), header="Date,Device,Mail")
 
 
-def test_by_default_personal_values_are_hashed_and_the_raw_texts_still_flag(bench: Bench) -> None:
-    bench.landed(answer("abc, Someone@Example.com ", "masked,", ",x"), of=users())
-    assert bench.rows() == [
+def test_by_default_personal_values_are_hashed_and_the_raw_texts_still_flag(context: Bench) -> None:
+    context.landed(answer("abc, Someone@Example.com ", "masked,", ",x"), of=users())
+    assert context.rows() == [
         {"device": hashlib.sha256(b"abc").hexdigest(), "mail": HASHED, "masked": False},
         {"device": hashlib.sha256(b"masked").hexdigest(), "mail": "", "masked": True},
         {"device": "", "mail": hashlib.sha256(b"x").hexdigest(), "masked": False},
     ]
 
 
-def test_an_address_that_is_hashed_already_is_not_hashed_again_but_for_a_key(bench: Bench) -> None:
+def test_an_address_that_is_hashed_already_is_not_hashed_again_but_for_a_key(context: Bench) -> None:
     lines = (f"{HASHED},{HASHED}", f"b,{HASHED.upper()}")
-    bench.landed(answer(*lines), of=users())
-    assert [row["mail"] for row in bench.rows()] == [HASHED, hashlib.sha256(HASHED.encode()).hexdigest()]
-    assert bench.rows()[0]["device"] == hashlib.sha256(HASHED.encode()).hexdigest()
-    bench.landed(answer(*lines), of=users(key="k"))
+    context.landed(answer(*lines), of=users())
+    assert [row["mail"] for row in context.rows()] == [HASHED, hashlib.sha256(HASHED.encode()).hexdigest()]
+    assert context.rows()[0]["device"] == hashlib.sha256(HASHED.encode()).hexdigest()
+    context.landed(answer(*lines), of=users(key="k"))
     keyed = hmac.new(b"k", HASHED.encode(), hashlib.sha256).hexdigest()
-    assert [row["mail"] for row in bench.rows()] == [keyed, keyed]
+    assert [row["mail"] for row in context.rows()] == [keyed, keyed]
 
 
-def test_a_dropped_grain_is_checked_all_the_same_and_not_shown(bench: Bench) -> None:
+def test_a_dropped_grain_is_checked_all_the_same_and_not_shown(context: Bench) -> None:
     drop = users(PersonalData.DROP)
-    bench.landed(answer("abc,x", "abd,x"), of=drop)
-    assert bench.rows() == [{"device": None, "mail": None, "masked": False}] * 2
-    told = bench.refused(answer("abc,x", "abc,y", "abd,z"), of=drop)
+    context.landed(answer("abc,x", "abd,x"), of=drop)
+    assert context.rows() == [{"device": None, "mail": None, "masked": False}] * 2
+    told = context.refused(answer("abc,x", "abc,y", "abd,z"), of=drop)
     assert told.error.line == "grain twice (1 grains)"
 
 
 @pytest.mark.parametrize("mode", [PersonalData.HASH, PersonalData.KEEP])
-def test_a_kept_grain_that_stands_twice_is_told_without_the_value(bench: Bench, mode: PersonalData) -> None:
-    told = bench.refused(answer("abc,x", "abc,y", "abd,z"), of=users(mode))
+def test_a_kept_grain_that_stands_twice_is_told_without_the_value(context: Bench, mode: PersonalData) -> None:
+    told = context.refused(answer("abc,x", "abc,y", "abd,z"), of=users(mode))
     assert told.error.line == "grain twice: device=… (2 rows, 1 grains in all)"
 
 
-def test_a_personal_constant_that_is_contradicted_is_not_shown(bench: Bench) -> None:
+def test_a_personal_constant_that_is_contradicted_is_not_shown(context: Bench) -> None:
     with pytest.raises(DataError) as refused:
-        bench.land(bench.part(answer("abc,x"), Device="abd"), of=users())
+        context.land(context.part(answer("abc,x"), Device="abd"), of=users())
     assert refused.value.line == "column 'Device' holds more than what was asked"
 
 
-def test_the_version_of_a_day_is_that_of_the_values_that_are_kept(bench: Bench) -> None:
+def test_the_version_of_a_day_is_that_of_the_values_that_are_kept(context: Bench) -> None:
     declared = [users(), users(key="k"), users(PersonalData.KEEP), users(PersonalData.DROP)]
-    versions = {bench.landed(answer("abc,x"), of=each).fingerprint for each in declared}
+    versions = {context.landed(answer("abc,x"), of=each).data_version for each in declared}
     assert len(versions) == 4
     drop = users(PersonalData.DROP)
-    assert bench.landed(answer("abc,x"), of=drop).fingerprint == bench.landed(answer("abd,y"), of=drop).fingerprint
+    assert (
+        context.landed(answer("abc,x"), of=drop).data_version == context.landed(answer("abd,y"), of=drop).data_version
+    )
 
 
 TEXTS = st.lists(st.text("ab@AB 12", max_size=4), max_size=20, unique=True)
@@ -95,10 +97,10 @@ def test_every_value_is_what_the_policy_makes_of_it(texts: list[str], mode: Pers
         return text if mode is PersonalData.KEEP or not text else declared.privacy.hashed(text, why)
 
     with TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
-        (result,) = bench.land(answer(*(f'"{text}","{text}"' for text in texts)), of=declared)
+        context = Bench(Path(folder))
+        (result,) = context.land(answer(*(f'"{text}","{text}"' for text in texts)), of=declared)
         assert isinstance(result, LandedDay)
-        found = [(row["device"], row["mail"]) for row in bench.rows()]
+        found = [(row["device"], row["mail"]) for row in context.rows()]
     assert found == [(made(text, Personal.DEVICE), made(text, Personal.EMAIL)) for text in texts]
 
 
@@ -115,5 +117,5 @@ def test_columns_that_nobody_declared_are_guarded_by_what_their_names_tell(mode:
             "click_ip": privacy.hashed(sent["click_ip"], Personal.ADDRESS),
         },
     }
-    assert guarded_members(sent, privacy) == guarded[mode]
+    assert apply_privacy_to_members(sent, privacy) == guarded[mode]
     assert privacy.hashed(sent["user_email"], Personal.EMAIL) != privacy.hashed(sent["user_email"], Personal.ADDRESS)

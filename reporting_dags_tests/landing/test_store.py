@@ -251,14 +251,14 @@ def test_a_key_stays_below_the_root(store: Store, key: str) -> None:
 
 @pytest.mark.parametrize("kind", ["s3", "gcs"])
 def test_days_land_in_a_bucket(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
-    bench = Bench(tmp_path)
-    bench.store = open_store(ADDRESSES[kind](request.getfixturevalue(kind), "landed"), scratch=tmp_path / "scratch")
-    results = bench.land(rows("2026-11-01,1,US,1,1,1"), days=[FIRST, SECOND])
+    context = Bench(tmp_path)
+    context.store = open_store(ADDRESSES[kind](request.getfixturevalue(kind), "landed"), scratch=tmp_path / "scratch")
+    results = context.land(rows("2026-11-01,1,US,1,1,1"), days=[FIRST, SECOND])
     assert all(isinstance(each, LandedDay) for each in results)
-    table = read_days(bench.store, report(), [FIRST, SECOND])
+    table = read_days(context.store, report(), [FIRST, SECOND])
     assert table.num_rows == 1
     assert list((tmp_path / "scratch" / "staging").iterdir()) == []
-    assert sorted(bench.store.sizes("")) == [
+    assert sorted(context.store.sizes("")) == [
         f"dt_offer_wall/event/date={each}/part-0.parquet" for each in (FIRST, SECOND)
     ]
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reporting_dags.landing.parsing import row_count as module
-from reporting_dags.landing.parsing.row_count import survey
+from reporting_dags.landing.parsing.row_count import count_rows
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import DelimitedText
 
@@ -27,7 +27,7 @@ def test_what_a_csv_writer_writes_is_accepted(
     csv.writer(written, lineterminator="\n").writerows(rows)
     path = tmp_path / "answer"
     path.write_text(written.getvalue(), encoding="utf-8")
-    assert survey(path, DelimitedText()).records == len(rows)
+    assert count_rows(path, DelimitedText()).records == len(rows)
 
 
 @pytest.mark.parametrize("row", ['"1"2,x', 'x,"1"2', '"1" ,x', '"a""b"c",x"'])
@@ -37,8 +37,8 @@ def test_a_stray_quote_is_refused(row: str, chunk: int, tmp_path: Path, monkeypa
     path = tmp_path / "answer"
     path.write_text(f"App,Revenue\n{row}\n", encoding="utf-8")
     with pytest.raises(DataError, match="neither opens nor closes a field"):
-        survey(path, DelimitedText())
-    assert survey(path, DelimitedText(quoted=False)).records == 2
+        count_rows(path, DelimitedText())
+    assert count_rows(path, DelimitedText(quoted=False)).records == 2
 
 
 @pytest.mark.parametrize("chunk", [*range(4, 10), 1 << 20])
@@ -49,7 +49,7 @@ def test_a_quote_within_a_plain_field_is_taken_as_it_is(
     monkeypatch.setattr(module, "_CHUNK_BYTES", chunk)
     path = tmp_path / "answer"
     path.write_text('App,Revenue\n5" wide,1\n"a, b",2\nx,3"\n', encoding="utf-8-sig")
-    assert survey(path, DelimitedText(multiline=multiline)).records == 4
+    assert count_rows(path, DelimitedText(multiline=multiline)).records == 4
 
 
 @pytest.mark.parametrize("chunk", [7, 16, 1000])
@@ -68,7 +68,7 @@ def test_where_bytes_are_no_text_is_told(
     monkeypatch.setattr("reporting_dags.landing.parsing.row_count._CHUNK_BYTES", chunk)
     (tmp_path / "answer.csv").write_bytes(body)
     with pytest.raises(DataError, match=told):
-        survey(tmp_path / "answer.csv", DelimitedText())
+        count_rows(tmp_path / "answer.csv", DelimitedText())
 
 
 @pytest.mark.parametrize("multiline", [True, False])
@@ -76,7 +76,7 @@ def test_one_quote_in_all_the_answer_opens_nothing_where_it_stands_within_a_fiel
     multiline: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "answer.csv").write_bytes(b'a,b\n1,5" pipe\n2,x\n')
-    assert survey(tmp_path / "answer.csv", DelimitedText(multiline=multiline)).records == 3
+    assert count_rows(tmp_path / "answer.csv", DelimitedText(multiline=multiline)).records == 3
 
 
 def test_half_a_character_is_not_made_whole_by_what_comes_two_reads_later(
@@ -85,4 +85,4 @@ def test_half_a_character_is_not_made_whole_by_what_comes_two_reads_later(
     monkeypatch.setattr(module, "_CHUNK_BYTES", 4)
     (tmp_path / "answer.csv").write_bytes(b"a,b\n1,x\xc3abcd\xa9yz\n")
     with pytest.raises(DataError, match="not UTF-8"):
-        survey(tmp_path / "answer.csv", DelimitedText())
+        count_rows(tmp_path / "answer.csv", DelimitedText())

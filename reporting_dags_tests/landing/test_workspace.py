@@ -29,7 +29,7 @@ def test_what_a_killed_landing_left_is_swept_and_what_a_live_one_holds_stays(tmp
 
 
 def test_a_file_that_says_nothing_of_its_columns_is_not_published(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    context: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = pq.ParquetWriter
 
@@ -38,12 +38,12 @@ def test_a_file_that_says_nothing_of_its_columns_is_not_published(
 
     monkeypatch.setattr("reporting_dags.landing.writing.day_files.pq.ParquetWriter", forgetful)
     with pytest.raises(StorageError, match="the finished file reads back"):
-        bench.landed(rows("2026-11-01,a,US,1,1.5,1"))
-    assert not bench.path().exists()
+        context.landed(rows("2026-11-01,a,US,1,1.5,1"))
+    assert not context.path().exists()
 
 
 def test_a_file_that_reads_back_otherwise_than_it_was_written_is_not_published(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    context: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = pq.ParquetWriter.write_table
 
@@ -52,7 +52,7 @@ def test_a_file_that_reads_back_otherwise_than_it_was_written_is_not_published(
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", losing_a_row)
     with pytest.raises(StorageError, match="reads back with 1 of 2 rows"):
-        bench.landed(rows("2026-11-01,a,US,1,1.5,1", "2026-11-01,b,US,2,2.5,1"))
+        context.landed(rows("2026-11-01,a,US,1,1.5,1", "2026-11-01,b,US,2,2.5,1"))
 
 
 def without_the_last(table: pa.Table) -> pa.Table:
@@ -71,7 +71,7 @@ def with_more_clicks(table: pa.Table) -> pa.Table:
 
 @pytest.mark.parametrize("harm", [without_the_last, with_more_money, with_more_clicks])
 def test_a_file_of_other_rows_or_values_than_were_decoded_is_not_published(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, harm: Callable[[pa.Table], pa.Table]
+    context: Bench, monkeypatch: pytest.MonkeyPatch, harm: Callable[[pa.Table], pa.Table]
 ) -> None:
     honest = pq.ParquetWriter.write_table
 
@@ -80,6 +80,6 @@ def test_a_file_of_other_rows_or_values_than_were_decoded_is_not_published(
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", harming)
     with pytest.raises(StorageError, match=r"the finished file reads back with . of 2 rows, or other values"):
-        bench.landed(rows("2026-11-01,a,US,1,1.5,1", "2026-11-01,b,US,,,"))
-    assert not bench.path().exists()
-    assert bench.leftovers() == []
+        context.landed(rows("2026-11-01,a,US,1,1.5,1", "2026-11-01,b,US,,,"))
+    assert not context.path().exists()
+    assert context.leftovers() == []

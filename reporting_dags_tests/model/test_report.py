@@ -80,7 +80,7 @@ def test_a_good_declaration_is_accepted() -> None:
         (GOOD, {"timezone": 5}, "calendar.timezone: 5 is no IANA time zone"),
         (GOOD, {"restated_at": 1}, "restated_at: 1 is no tuple of ages in days"),
         (GOOD, {"restated_at": ("1",)}, "restated_at: ('1',) is no tuple of ages in days"),
-        (GOOD, {"published_after": 6}, "published_after: 6 is no length of time"),
+        (GOOD, {"publish_delay": 6}, "publish_delay: 6 is no length of time"),
         (GOOD, {"window_days": 0}, "window_days: is 0"),
         ((*GOOD, moment("At", "", forms=())), {}, "columns: 'At': forms: () is no tuple"),
         ((*GOOD, moment("At", "", forms=cast("Any", "ISO text"))), {}, "columns: 'At': forms: 'ISO text' is no tuple"),

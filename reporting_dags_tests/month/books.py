@@ -7,17 +7,17 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from reporting_dags.jobs.building.build import due as combined_due
+from reporting_dags.jobs.building.build import due_builds as combined_due
 from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.ledger.database import Database
-from reporting_dags.jobs.ledger.report_state import known
-from reporting_dags.jobs.planning.report_health import NEWEST_DAY, standing
-from reporting_dags.jobs.planning.windows import plan
-from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.ledger.report_state import load_report_state
+from reporting_dags.jobs.planning.report_health import NEWEST_DAY, report_health
+from reporting_dags.jobs.planning.windows import plan_windows
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.network import COMBINATION
-from reporting_dags.orchestration.storage import OpenHome, as_set
+from reporting_dags.orchestration.network import NETWORK_DAILY
+from reporting_dags.orchestration.storage import OpenStorage, with_settings
 from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS
 from reporting_dags_tests.month.clockwork import Deployment, Verdict
 from reporting_dags_tests.truth import expected_rows, landed_rows
@@ -56,14 +56,14 @@ class Bill:
 
 
 def bill(
-    report: Report, deployed: Deployment, opened: OpenHome, database: Database, settled: date, settles: int
+    report: Report, deployed: Deployment, opened: OpenStorage, database: Database, settled: date, settles: int
 ) -> Bill:
     """Reckon `report` up; days after `settled` may change still, and are held to what was true when asked for.
 
     A day has changed for the last time `settles` days after it was out.
     """
     now = deployed.now
-    days = Window(deployed.began, report.calendar.newest(now)).days
+    days = Window(deployed.began, report.calendar.latest_available(now)).days
     landed = opened.ledger.days(report.key)
     parts = len(USER_LEVEL_APPS) if report.variable else 1
     asked = _asked(report, database)
@@ -75,8 +75,8 @@ def bill(
         right=sum(_right(report, deployed, opened, landed.get(day), day, settled) for day in days),
         calls=sum(calls for calls, _, control in asked if not control or _costs(report)),
         controls=sum(calls for calls, _, control in asked if control and _costs(report)),
-        least=parts * sum(len(plan(wanted, report.window_days)) for wanted in least),
-        lookbacks=tuple(parts * sum(len(plan(one, report.window_days)) for one in of) for of in lookbacks),
+        least=parts * sum(len(plan_windows(wanted, report.window_days)) for wanted in least),
+        lookbacks=tuple(parts * sum(len(plan_windows(one, report.window_days)) for one in of) for of in lookbacks),
         pulled=sum(calls * length for calls, length, control in asked if not control) // parts,
         least_pulled=sum(map(len, least)),
         lookbacks_pulled=tuple(sum(map(len, of)) for of in lookbacks),
@@ -105,18 +105,23 @@ def _oracle(newest: date, began: date, settles: int) -> list[date]:
 
 def _lookback(report: Report, newest: date, began: date, length: int) -> list[date]:
     """The last `length` days that can be had when `newest` is out."""
-    oldest = report.calendar.oldest(report.calendar.published_at(newest))
+    oldest = report.calendar.earliest_available(report.calendar.published_at(newest))
     return Window(max(began, newest - (length - 1) * ONE_DAY, min(oldest, newest)), newest).days
 
 
 def _right(
-    report: Report, deployed: Deployment, opened: OpenHome, facts: LandedFacts | None, day: date, settled: date
+    report: Report,
+    deployed: Deployment,
+    opened: OpenStorage,
+    facts: MaterializationRecord | None,
+    day: date,
+    settled: date,
 ) -> bool:
     """Whether the day lies there as the provider last had it; a fresh one as it was when asked for, or landed."""
     if facts is None:
         return False
-    asked = as_set(report)
-    moments = (None,) if day <= settled else (None, facts.asked_at, facts.landed_at)
+    asked = with_settings(report)
+    moments = (None,) if day <= settled else (None, facts.requested_at, facts.landed_at)
     lies = landed_rows(opened.data, asked, day)
     return any(expected_rows(deployed.sandbox, asked, day, at) == lies for at in moments)
 
@@ -148,16 +153,16 @@ def _first_landings(report: Report, database: Database) -> dict[date, datetime]:
     return found
 
 
-def not_standing(report: Report, deployed: Deployment, opened: OpenHome) -> list[str]:
+def not_standing(report: Report, deployed: Deployment, opened: OpenStorage) -> list[str]:
     """Standing checks that fail at the end."""
-    asked, now = as_set(report), deployed.now
-    found = standing(asked, known(asked, opened.ledger, now), since=deployed.began, now=now)
+    asked, now = with_settings(report), deployed.now
+    found = report_health(asked, load_report_state(asked, opened.ledger, now), since=deployed.began, now=now)
     return [f"{report.key} {check.name}: {check.detail}" for check in found if not check.passed]
 
 
-def not_combined(deployed: Deployment, opened: OpenHome) -> list[str]:
+def not_combined(deployed: Deployment, opened: OpenStorage) -> list[str]:
     """Days of network/daily that were not built from their sources as they are."""
-    return [f"network/daily {day}" for day in combined_due(COMBINATION, since=deployed.began, ledger=opened.ledger)]
+    return [f"network/daily {day}" for day in combined_due(NETWORK_DAILY, since=deployed.began, ledger=opened.ledger)]
 
 
 def open_hours(database: Database) -> float:

@@ -8,7 +8,7 @@ import dagster as dg
 
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.run_requests import RANGE_START, WHY, sensor_name
+from reporting_dags.orchestration.run_requests import RANGE_START, REASON, sensor_name
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags_tests.torture.deployment import Deployment, deployed
@@ -78,5 +78,5 @@ def _told(deployment: Deployment, report: Report, place: Place, count: int) -> s
     found = place.losses(report, [day])
     if waited or found != Losses() or RANGE_START in run.tags:
         raise RuntimeError(f"the run that landed it waited {waited} s; {found}; {dict(run.tags)}")
-    why = f" ({run.tags[WHY]})" if WHY in run.tags else ""
+    why = f" ({run.tags[REASON]})" if REASON in run.tags else ""
     return f"landed it{why} by a run that waited {waited:.0f} s; its rows are the provider's"

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.orchestration.asset_checks import ENTITIES
-from reporting_dags.orchestration.storage import ReportingHome
+from reporting_dags.orchestration.storage import StorageResource
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags_tests.month.books import (
     Bill,
@@ -97,7 +97,7 @@ def _reckoned(deployed: Deployment, world: World, providers: tuple[str, ...]) ->
     late, untold = 0, list[str]()
     database = open_database(deployed.postgres_url, deployed.folder, lock_seconds=30)
     try:
-        with ReportingHome().open(deployed.instance) as opened:
+        with StorageResource().open(deployed.instance) as opened:
             for report in reports:
                 found = bill(report, deployed, opened, database, settled, script.settles.get(report.key, 0))
                 bills.append(found)

@@ -23,7 +23,7 @@ from reporting_dags.landing.storage.store import Store, open_store
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.storage import ReportingHome, as_set, start_date
+from reporting_dags.orchestration.storage import StorageResource, start_date, with_settings
 from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
@@ -77,9 +77,9 @@ class Place:
 
     def due(self, report: Report) -> list[date]:
         """What the schedule would ask for now."""
-        with ReportingHome().open(self.instance) as opened:
+        with StorageResource().open(self.instance) as opened:
             return due_days(
-                as_set(report),
+                with_settings(report),
                 since=start_date(),
                 ledger=opened.ledger,
                 data=opened.data,
@@ -153,7 +153,7 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
 @pytest.fixture
 def newest() -> date:
     """The newest day that is out now."""
-    return EVENT.calendar.newest(datetime.now(UTC))
+    return EVENT.calendar.latest_available(datetime.now(UTC))
 
 
 @pytest.fixture

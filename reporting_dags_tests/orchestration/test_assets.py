@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from reporting_dags.definitions import definitions
-from reporting_dags.jobs.planning.report_health import STANDING
+from reporting_dags.jobs.planning.report_health import REPORT_CHECKS
 from reporting_dags.orchestration.asset_checks import BLOCKING, ENTITIES, VOLUME
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
@@ -198,7 +198,7 @@ def test_the_first_partition_is_the_setting_or_the_oldest_day_that_can_be_had(
     bare_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    oldest = EVENT.calendar.oldest(datetime.now(UTC)).isoformat()
+    oldest = EVENT.calendar.earliest_available(datetime.now(UTC)).isoformat()
     for text, first in (("2026-09-01", "2026-09-01"), ("2001-01-01", oldest)):
         monkeypatch.setenv("REPORTING_START_DATE", text)
         partitions = definitions().resolve_assets_def(KEY).partitions_def
@@ -239,7 +239,7 @@ def test_checks_of_the_report_as_a_whole_are_of_no_single_day(live: Sandbox, pla
     assert place.run(newest).success
     live.faults.add("dt.data", do="duplicate_row", source="event", day=older)
     assert not place.run(older).success
-    for name in STANDING:
+    for name in REPORT_CHECKS:
         # The UI shows no result where it names a materialization that is not the newest.
         assert evaluated(place, name)[0].target_materialization_data is None
 

@@ -35,7 +35,7 @@ def evaluations(place: Place, key: dg.AssetKey) -> list[dg.AssetCheckEvaluation]
 def test_days_whose_rows_share_an_assumed_key_land_and_the_check_warns(live: Sandbox, place: Place) -> None:
     live.settings.change("integr8", shared_keys=4, unknown_fields=("attempt", "method"), empty_day_one_in=0)
     for report in (CONVERSIONS, POSTBACKS):
-        key, day = key_of(report), report.calendar.newest(datetime.now(UTC))
+        key, day = key_of(report), report.calendar.latest_available(datetime.now(UTC))
         result = place.run(day, key=key)
         assert result.success
         assert landed_rows(place.store, report, day) == expected_rows(live, report, day)
@@ -56,7 +56,7 @@ def test_postbacks_land_where_the_provider_leaves_out_the_fields_that_it_does_no
 ) -> None:
     unknown = ("attempt", "id", "response_code")
     live.settings.change("integr8", unknown_fields=unknown, unknown_fields_shown=False, empty_day_one_in=0)
-    key, day = key_of(POSTBACKS), POSTBACKS.calendar.newest(datetime.now(UTC))
+    key, day = key_of(POSTBACKS), POSTBACKS.calendar.latest_available(datetime.now(UTC))
     assert place.run(day, key=key).success
     warnings = place.metadata(day, key)["warnings"]
     assert "does not name: attempt, id, response_code" in warnings

@@ -17,7 +17,7 @@ from reporting_dags_tests.orchestration.conftest import Place
 from reporting_dags_tests.orchestration.ticks import performed, schedule_tick, sensor_tick, turn_on
 
 NOW = datetime(2026, 11, 20, 13, 5, tzinfo=UTC)
-NEWEST = OFFER_PERFORMANCE.calendar.newest(NOW)
+NEWEST = OFFER_PERFORMANCE.calendar.latest_available(NOW)
 DAYS = 90
 FIRST = NEWEST - (DAYS - 1) * ONE_DAY
 WINDOWS = -(-DAYS // OFFER_PERFORMANCE.window_days)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.column import Kind
 from reporting_dags.model.outcome import Outcome
@@ -20,21 +20,21 @@ from reporting_dags.reports.mintegral import OFFER_PERFORMANCE, OFFER_PERFORMANC
 DAY = date(2026, 11, 10)
 
 
-def landed(rows: dict[int, int]) -> dict[date, LandedFacts]:
+def landed(rows: dict[int, int]) -> dict[date, MaterializationRecord]:
     """Rows by age in days; a negative age is a later day."""
     now = datetime(2026, 11, 20, tzinfo=UTC)
     days = {DAY - timedelta(days=age): count for age, count in rows.items()}
     return {
-        day: LandedFacts(
+        day: MaterializationRecord(
             day=day,
-            version="v",
+            code_version="v",
             outcome=Outcome.DATA,
             rows=count,
             size=1,
-            fingerprint="f",
+            data_version="f",
             raw_sha256="s",
             money={},
-            asked_at=now,
+            requested_at=now,
             landed_at=now,
         )
         for day, count in days.items()
@@ -81,7 +81,7 @@ SHANGHAI = advanced_performance_report(name="sh", dimensions=("Offer",), granula
 )
 def test_every_hour_of_a_day_has_rows(tmp_path: Path, report: Report, hours: Sequence[int], told: str) -> None:
     begins = report.calendar.begins_at(DAY)
-    (moment,) = (column for column in report.kept if column.kind is Kind.TIME)
+    (moment,) = (column for column in report.stored_columns if column.kind is Kind.TIME)
     times = [begins + timedelta(hours=hour) for hour in hours for _ in range(2)]
     path = tmp_path / report.file(DAY)
     path.parent.mkdir(parents=True)

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from reporting_dags.cli import app
 from reporting_dags.jobs.ledger.database import FILE_NAME
 from reporting_dags.model.days import ONE_DAY
-from reporting_dags.orchestration.storage import PROJECT, ReportingHome
+from reporting_dags.orchestration.storage import PROJECT, StorageResource
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place
 
@@ -111,7 +111,7 @@ def test_a_finding_is_one_line_however_long(place: Place, newest: date) -> None:
 
 
 def test_a_ledger_without_a_landed_day_is_not_whole(place: Place) -> None:
-    with ReportingHome().open(place.instance):
+    with StorageResource().open(place.instance):
         pass
     code, said = verify()
     assert (code, said.splitlines()[-1]) == (1, "no day has landed there: nothing was verified")
@@ -147,7 +147,7 @@ def test_without_tables_in_postgresql_none_are_created(
     assert sa.inspect(engine).get_table_names() == []
     engine.dispose()
     assert not (place.home / FILE_NAME).exists()
-    with ReportingHome().open(place.instance):
+    with StorageResource().open(place.instance):
         pass
     assert verify()[1].splitlines()[-1] == "no day has landed there: nothing was verified"
 
@@ -159,7 +159,7 @@ def test_the_data_of_another_instance_is_one_line_a_report(
     other = tmp_path / "other"
     other.mkdir()
     monkeypatch.setenv("DAGSTER_HOME", str(other))
-    with dg.DagsterInstance.ephemeral() as instance, ReportingHome().open(instance):
+    with dg.DagsterInstance.ephemeral() as instance, StorageResource().open(instance):
         pass
     code, said = verify()
     lines = [line for line in said.splitlines() if line.startswith(("dt_", "    ")) and line.strip()]

@@ -48,7 +48,7 @@ def shown(place: Place, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[date]
 def test_every_partition_that_is_shown_has_landed_or_is_one_that_the_demo_lands(
     travel: Callable[[datetime], None], live: Sandbox, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    oldest, newest = REVENUE.calendar.oldest(FIRST_DEMO), REVENUE.calendar.newest(FIRST_DEMO)
+    oldest, newest = REVENUE.calendar.earliest_available(FIRST_DEMO), REVENUE.calendar.latest_available(FIRST_DEMO)
     assert place.run(oldest, newest, KEY).success
     landed = {date.fromisoformat(key) for key in place.materialized(KEY)}
     assert len(landed) == 10
@@ -63,7 +63,7 @@ def test_every_partition_that_is_shown_has_landed_or_is_one_that_the_demo_lands(
             assert set(offered[report.key]) <= lands, (report.key, now)
             assert offered[report.key][-1] == run.window(report).last, (report.key, now)
         # Days that User Level served between two demos are lost: then only those after them are shown.
-        lost = newest + timedelta(days=1) < REVENUE.calendar.oldest(now) and later < 30
+        lost = newest + timedelta(days=1) < REVENUE.calendar.earliest_available(now) and later < 30
         assert len(offered["dt_offer_wall/event"]) >= (9 if lost else 30), now
 
 

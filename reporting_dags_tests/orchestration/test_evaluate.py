@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import time_machine
 
-from reporting_dags.jobs.planning.report_health import STANDING
+from reporting_dags.jobs.planning.report_health import REPORT_CHECKS
 from reporting_dags.landing.checks.partition import DAY_AND_CURRENCY, GRAIN_UNIQUE, ROWS_COMPLETE, SCHEMA
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.asset_checks import (
@@ -90,7 +90,7 @@ def failed(place: Place, result: dg.ExecuteInProcessResult) -> set[tuple[str, st
         of
         for of, one in results(place, result).items()
         if not one.passed
-        and of[0] not in STANDING
+        and of[0] not in REPORT_CHECKS
         and of[1] is not None
         and one.severity is dg.AssetCheckSeverity.ERROR
     }
@@ -154,7 +154,7 @@ def test_stored_partitions_pass_all_checks_without_a_provider_call(
     found = results(place, result)
     names = {spec.name for spec in check_specs(OFFER_PERFORMANCE, None)}
     assert {name for name, _ in found} == names
-    assert set(DAY_CHECKS) | set(STANDING) >= names
+    assert set(DAY_CHECKS) | set(REPORT_CHECKS) >= names
     for name in DAY_CHECKS:
         of_days = {day: one for (check, day), one in found.items() if check == name and day is not None}
         assert set(of_days) == {day.isoformat() for day in stored}
@@ -194,8 +194,8 @@ def test_a_damaged_partition_fails_its_own_checks_and_those_of_no_other(
     assert line.startswith(f"{OFFER_PERFORMANCE.key} {day}: checks failed, shown on the partitions. Fix: ")
     assert "\n" not in line
     assert len(live.log.entries()) == calls
-    standing = {name for name, partition in found if name in STANDING and partition is None}
-    assert standing == set(STANDING), "a failure keeps none of them from its evaluation"
+    standing = {name for name, partition in found if name in REPORT_CHECKS and partition is None}
+    assert standing == set(REPORT_CHECKS), "a failure keeps none of them from its evaluation"
 
 
 def test_a_flipped_bit_fails_the_checks_of_its_partition(place: Place, stored: list[date]) -> None:
@@ -259,7 +259,7 @@ def test_a_run_over_a_range_evaluates_its_partitions_alone(place: Place, stored:
     chosen = stored[:count]
     result = execute(place, OFFER_PERFORMANCE, *chosen)
     assert result.success, "the damaged partition is not one of the run"
-    of_days = {of for of in results(place, result) if of[0] not in STANDING}
+    of_days = {of for of in results(place, result) if of[0] not in REPORT_CHECKS}
     assert of_days == {(name, day.isoformat()) for name in DAY_CHECKS for day in chosen}
     assert failed(place, execute(place, OFFER_PERFORMANCE, stored[2])) == {
         (name, stored[2].isoformat()) for name in (SCHEMA, ROWS_COMPLETE)
@@ -270,7 +270,7 @@ def test_days_of_a_range_that_never_landed_have_no_result(place: Place, stored: 
     before = stored[0] - timedelta(days=2)
     result = execute(place, OFFER_PERFORMANCE, before, stored[0])
     assert result.success
-    assert {day for name, day in results(place, result) if name not in STANDING} == {stored[0].isoformat()}
+    assert {day for name, day in results(place, result) if name not in REPORT_CHECKS} == {stored[0].isoformat()}
 
 
 @pytest.mark.parametrize("names", [[VOLUME], [GRAIN_UNIQUE, "newest_day"], ["no_day_missing"]], ids=", ".join)
@@ -327,7 +327,9 @@ def test_the_hours_and_the_snapshots_are_evaluated_too(live: Sandbox, place: Pla
 def test_a_partition_without_its_hours_is_damaged_and_no_traceback(place: Place, days: list[date]) -> None:
     assert place.run(days[0], key=key_of(OFFER_PERFORMANCE_HOURLY)).success
     (hour,) = (
-        column.name for column in OFFER_PERFORMANCE_HOURLY.kept if column.header == OFFER_PERFORMANCE_HOURLY.hour
+        column.name
+        for column in OFFER_PERFORMANCE_HOURLY.stored_columns
+        if column.header == OFFER_PERFORMANCE_HOURLY.hour
     )
     path = place.data / OFFER_PERFORMANCE_HOURLY.file(days[0])
     rewritten(path, lambda table: table.drop_columns([hour]))

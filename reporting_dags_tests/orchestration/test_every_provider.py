@@ -13,7 +13,7 @@ from reporting_dags.jobs.planning.restatement import Landing
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.orchestration.storage import ReportingHome, as_set
+from reporting_dags.orchestration.storage import StorageResource, with_settings
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS
@@ -100,14 +100,14 @@ class Deployed:
 
     def right(self, sandbox: Sandbox, day: date) -> bool:
         """Whether the day lies there as the provider has it now."""
-        report = as_set(self.case.report)
+        report = with_settings(self.case.report)
         if not self.place.store.exists(report.file(day)):
             return False
         return landed_rows(self.place.store, report, day) == expected_rows(sandbox, report, day)
 
     def history(self) -> list[Landing]:
         """Every landing of the report that the ledger remembers."""
-        with ReportingHome().open(self.place.instance) as opened:
+        with StorageResource().open(self.place.instance) as opened:
             return opened.ledger.history(self.case.report.key)
 
     def _performed(self, who: str, told: Told) -> Told:
@@ -223,7 +223,7 @@ def test_a_file_that_is_the_same_as_before_by_its_tag_is_not_downloaded_and_one_
     assert deployed.right(live, NEWEST)
     history = [facts for facts in deployed.history() if facts.day == NEWEST]
     assert len(history) == 3
-    assert len({facts.fingerprint for facts in history}) == 2
+    assert len({facts.data_version for facts in history}) == 2
 
 
 @pytest.mark.parametrize("case", [USER_LEVEL], ids=["dt_user_level"])

@@ -15,21 +15,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from reporting_dags.jobs.planning.control_totals import differences
-from reporting_dags.jobs.planning.restatement import Landing, settling
-from reporting_dags.jobs.pulling.result import DayResult, Evidence, Restatement
-from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.planning.restatement import Landing, restatement_curve
+from reporting_dags.jobs.pulling.result import DayResult, Provenance, Restatement
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.landing.compute.sums import Sums
-from reporting_dags.landing.reading.diff import Restated
-from reporting_dags.landing.reading.entities import lost, weights
+from reporting_dags.landing.reading.diff import RowDiff
+from reporting_dags.landing.reading.entities import lost_share, weights
 from reporting_dags.landing.reading.verify import Noted, read_back
 from reporting_dags.landing.writing.land import LandedDay
-from reporting_dags.model.column import Quotient, day, identity, measure, money, ratio
+from reporting_dags.model.column import RatioOf, day, identity, measure, money, ratio
 from reporting_dags.model.days import ONE_DAY, Calendar
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.asset_checks import entities_check
-from reporting_dags.orchestration.event_log import record_day
+from reporting_dags.orchestration.event_log import record_partition
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.jobs.test_combining import BUYS, DAY, LOGS, WALL, Place, log, place, wall
 from reporting_dags_tests.landing.answers import FIRST, Bench, report, rows
@@ -45,7 +45,7 @@ REPORT = report(
         identity("App", ""),
         measure("Views", "", unit="views"),
         money("Earned", "", currency="USD"),
-        ratio("Each", "", unit="USD", quotient=Quotient("Earned", "Views")),
+        ratio("Each", "", unit="USD", ratio_of=RatioOf("Earned", "Views")),
     ),
     grain=("App",),
     entity="App",
@@ -75,7 +75,7 @@ def test_verify_tells_two_sums_apart_by_their_last_digit(tmp_path: Path) -> None
         rows=1,
         size=found.size,
         sha256=found.sha256,
-        fingerprint=found.fingerprint,
+        data_version=found.data_version,
         money={"earned": {"USD": Decimal("12345678901234567890.123456789012345679")}},
     )
     told = read_back(REPORT, FIRST, noted, Bench(tmp_path).store).differences
@@ -111,17 +111,17 @@ def test_counts_that_the_table_cannot_hold_are_refused_by_name(place: Place) -> 
         place.build()
 
 
-def facts(money: str, *, asked: int = 0) -> LandedFacts:
-    return LandedFacts(
+def facts(money: str, *, asked: int = 0) -> MaterializationRecord:
+    return MaterializationRecord(
         day=DAY,
-        version="v",
+        code_version="v",
         outcome=Outcome.DATA,
         rows=1,
         size=1,
-        fingerprint="f",
+        data_version="f",
         raw_sha256="",
         money={"earned": {"USD": money}},
-        asked_at=NOON + asked * ONE_DAY,
+        requested_at=NOON + asked * ONE_DAY,
         landed_at=NOON + asked * ONE_DAY,
     )
 
@@ -135,11 +135,11 @@ def test_a_control_total_that_differs_by_a_cent_of_38_digits_is_told() -> None:
 
 def test_a_restatement_is_told_to_the_last_digit(tmp_path: Path) -> None:
     found = landed(tmp_path, f"{FIRST},a,1,{LARGE},")
-    before = Restatement(NOON, {"earned": {"USD": Decimal("1e-18")}}, Restated(), {})
-    result = DayResult(day=FIRST, landed=found, evidence=Evidence(restatement=before))
+    before = Restatement(NOON, {"earned": {"USD": Decimal("1e-18")}}, RowDiff(), {})
+    result = DayResult(day=FIRST, landed=found, provenance=Provenance(restatement=before))
     events: list[dg.AssetMaterialization] = []
     context: Any = SimpleNamespace(log_event=events.append)
-    record_day(context, REPORT, result, (), Bench(tmp_path).store)
+    record_partition(context, REPORT, result, (), Bench(tmp_path).store)
     told = {name: value.value for name, value in events[0].metadata.items()}
     assert told["earned_usd_exact"] == LARGE
     assert told["earned_usd_restated_by_exact"] == "12345678901234567890.123456789012345677"
@@ -168,26 +168,26 @@ def test_shares_of_what_is_gone_add_up_exactly(tmp_path: Path) -> None:
     stored(tmp_path, FIRST + ONE_DAY, ("a", "57"))
     check = entities_check(REPORT, FIRST + ONE_DAY, Bench(tmp_path).store)
     assert check.passed, check.detail
-    assert sum(lost({"a": Decimal(57), **dict.fromkeys("xyz", Decimal(1))}, {"a": Decimal(1)}).values()) * 20 == 1
+    assert sum(lost_share({"a": Decimal(57), **dict.fromkeys("xyz", Decimal(1))}, {"a": Decimal(1)}).values()) * 20 == 1
 
 
 def test_how_a_report_settles_is_exact_for_amounts_of_38_digits() -> None:
     of: Report = replace(REPORT, calendar=Calendar(restated_at=(1,)))
     amounts = ("61728394506172839450.617283945061728390", "123456789012345678901.234567890123456780")
-    found = settling(
+    found = restatement_curve(
         of,
         [
             Landing(
                 day=DAY,
-                asked_at=of.calendar.published_at(DAY) + age * ONE_DAY,
-                fingerprint=amount,
+                requested_at=of.calendar.published_at(DAY) + age * ONE_DAY,
+                data_version=amount,
                 rows=1,
                 money={"earned": {"USD": Decimal(amount)}},
             )
             for age, amount in enumerate(amounts)
         ],
     )
-    assert found.known == {0: 0.5, 1: 1.0}
+    assert found.known_share == {0: 0.5, 1: 1.0}
 
 
 def test_no_sum_of_a_file_wraps_round() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from reporting_dags.jobs.planning.report_health import CONTROL_TOTALS, NEEDS_ACTION, STANDING
+from reporting_dags.jobs.planning.report_health import CONTROL_TOTALS, NEEDS_ACTION, REPORT_CHECKS
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.network import NETWORK
@@ -32,7 +32,7 @@ def observed(place: Place, key: dg.AssetKey = KEY) -> dict[str | None, list[Mapp
 
 def planned_without_result(place: Place, result: dg.ExecuteInProcessResult, key: dg.AssetKey = KEY) -> set[str]:
     """The checks of a report as a whole that a run was to evaluate and did not: the UI shows them as not evaluated."""
-    keys = [dg.AssetCheckKey(key, name) for name in STANDING]
+    keys = [dg.AssetCheckKey(key, name) for name in REPORT_CHECKS]
     newest = place.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     evaluated = {
         found.name
@@ -42,7 +42,7 @@ def planned_without_result(place: Place, result: dg.ExecuteInProcessResult, key:
         and record.event.dagster_event is not None
         and record.event.dagster_event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
     }
-    return set(STANDING) - evaluated
+    return set(REPORT_CHECKS) - evaluated
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_at_the_end_of_a_run_over_a_range_every_check_of_the_report_is_evaluated
     result = place.run(newest - timedelta(days=2), newest)
     assert result.success
     assert planned_without_result(place, result) == set()
-    for name in set(STANDING) - {CONTROL_TOTALS}:
+    for name in set(REPORT_CHECKS) - {CONTROL_TOTALS}:
         assert place.checks(name) == {None: True}, name
     evaluations = [
         event.asset_check_evaluation_data

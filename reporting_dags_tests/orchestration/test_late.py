@@ -9,15 +9,15 @@ import dagster as dg
 import pytest
 import time_machine
 
-from reporting_dags.jobs.pulling.probe import Looked
-from reporting_dags.jobs.records import Failure, Known
+from reporting_dags.jobs.pulling.probe import Probe
+from reporting_dags.jobs.records import Failure, ReportState
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.sensors import late_data as late
 from reporting_dags.orchestration.sensors import tick
-from reporting_dags.orchestration.sensors.tick import Cursor, Hurried
-from reporting_dags.orchestration.storage import ReportingHome
+from reporting_dags.orchestration.sensors.tick import Cursor, DeadlineClock
+from reporting_dags.orchestration.storage import StorageResource
 from reporting_dags.providers.api import Pace, Rate
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource
@@ -255,7 +255,7 @@ def test_a_run_over_a_day_that_would_only_come_along_holds_up_none_that_is_wante
     live: Sandbox, there: Place, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = five_days_before(there, now, monkeypatch)
-    with ReportingHome().open(there.instance) as opened:
+    with StorageResource().open(there.instance) as opened:
         claimed(opened.ledger, run_of(opened.ledger, report=PERFORMANCE.key), [first + ONE_DAY])
         assert performance(scheduled(there)) == [f"{first}...{TODAY}"]
     assert TODAY.isoformat() in there.materialized(key_of(PERFORMANCE))
@@ -334,19 +334,19 @@ def test_a_control_that_fails_again_and_again_is_left_alone_for_longer_each_time
 
 def test_no_call_begins_when_a_tick_has_no_time_left() -> None:
     calls: list[Rate] = []
-    rate = Rate(api="pages", account="account", per_minute=60)
-    clock = Hurried(SystemClock(), datetime.now(UTC) + HOUR)
-    clock.hurried(calls.append)(rate)
-    spent = Hurried(SystemClock(), datetime.now(UTC) - HOUR)
+    rate = Rate(bucket="pages", account="account", per_minute=60)
+    clock = DeadlineClock(SystemClock(), datetime.now(UTC) + HOUR)
+    clock.limit_waits(calls.append)(rate)
+    spent = DeadlineClock(SystemClock(), datetime.now(UTC) - HOUR)
     with pytest.raises(Unavailable, match="no time left in this tick"):
-        spent.hurried(calls.append)(rate)
+        spent.limit_waits(calls.append)(rate)
     assert calls == [rate]
 
 
 def test_where_time_ran_out_the_next_tick_begins(live: Sandbox, there: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     order = ["dt_offer_wall/performance", "dt_offer_wall/event"]
     left: list[bool] = []
-    monkeypatch.setattr(Hurried, "spent", property(lambda _: left.pop(0) if left else True))
+    monkeypatch.setattr(DeadlineClock, "out_of_time", property(lambda _: left.pop(0) if left else True))
     cursor, begun = None, list[str]()
     for _ in range(3):
         left[:] = [False]
@@ -392,10 +392,10 @@ def test_a_provider_that_stalls_is_left_after_the_time_of_a_call_and_none_begins
 ) -> None:
     live.settings.change("dt", fill_polls=1)
     scheduled(there)
-    clocks: list[Hurried] = []
+    clocks: list[DeadlineClock] = []
     client = OfferWallResource.client
 
-    def watched(resource: OfferWallResource, clock: Hurried, pace: Pace) -> OfferWall:
+    def watched(resource: OfferWallResource, clock: DeadlineClock, pace: Pace) -> OfferWall:
         seconds = {resource.answer_seconds, resource.silence_seconds, resource.file_seconds}
         assert seconds == {late.CALL_SECONDS}
         clocks.append(clock)
@@ -418,17 +418,24 @@ def test_an_app_that_is_refused_in_the_moment_in_which_others_are_asked_for_coun
     live: Sandbox, place: Place, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked_at = OUT
-    one = Looked(window=Window(NEWEST, NEWEST), days=(NEWEST,), asked_at=asked_at, worth=True, told="ready", token="t")
+    one = Probe(
+        window=Window(NEWEST, NEWEST),
+        days=(NEWEST,),
+        requested_at=asked_at,
+        should_run=True,
+        message="ready",
+        run_key_part="t",
+    )
     at: list[datetime] = []
 
-    def look(*_: object, **__: object) -> Iterator[Looked]:
+    def look(*_: object, **__: object) -> Iterator[Probe]:
         yield one
 
-    def known(*_: object) -> Known:
-        return Known(landed={}, bought=(), failures={NEWEST: [Failure(moment) for moment in at]}, control={})
+    def known(*_: object) -> ReportState:
+        return ReportState(landed={}, in_flight=(), failures={NEWEST: [Failure(moment) for moment in at]}, control={})
 
-    monkeypatch.setattr(tick, "look", look)
-    monkeypatch.setattr(tick, "known", known)
+    monkeypatch.setattr(tick, "probe", look)
+    monkeypatch.setattr(tick, "load_report_state", known)
     for moment, waits in ((asked_at - timedelta.resolution, False), (asked_at, True)):
         at[:] = [moment]
         told = sensor_tick(place, "dt_user_level")

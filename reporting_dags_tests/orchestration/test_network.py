@@ -259,7 +259,7 @@ def test_what_was_read_while_a_source_landed_anew_is_not_published(
     place: Place, day: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert place.run(day, key=key(EARNINGS)).success
-    read = combining.summed
+    read = combining.combine
     calls: list[str] = []
 
     def slow(source: Any, *args: Any, **settings: Any) -> Any:
@@ -269,7 +269,7 @@ def test_what_was_read_while_a_source_landed_anew_is_not_published(
             assert place.run(day, key=key(EVENT)).success
         return table
 
-    monkeypatch.setattr(combining, "summed", slow)
+    monkeypatch.setattr(combining, "combine", slow)
     assert place.run(day, key=KEY).success
     assert calls == [EARNINGS.key, EVENT.key, EARNINGS.key]
     assert rows(place, day, EVENT.key)

@@ -35,13 +35,13 @@ NEW = (
         currency="EUR",
         filter_groups=((DimensionFilter("country", ("DE",)), DimensionFilter("device", ("desktop",))),),
     ),
-    integr8_log(name="urgent_clicks", log="clicks", fields=("real_tx_id", "request_time", "status"), way="table"),
+    integr8_log(name="urgent_clicks", log="clicks", fields=("real_tx_id", "request_time", "status"), method="table"),
 )
 
 
 @pytest.mark.parametrize("report", NEW, ids=lambda report: report.key)
 def test_a_new_declaration_becomes_an_asset_with_checks_and_lands(report: Report, place: Place) -> None:
-    day = report.calendar.newest(datetime.now(UTC)) - timedelta(days=1)
+    day = report.calendar.latest_available(datetime.now(UTC)) - timedelta(days=1)
     loaded = definitions()
     asset = report_asset(report, day - timedelta(days=10), day - timedelta(days=10))
     both = dg.Definitions.merge(dg.Definitions(assets=[asset], resources=loaded.resources))
@@ -59,7 +59,7 @@ def test_a_new_declaration_becomes_an_asset_with_checks_and_lands(report: Report
 
 def test_the_new_offer_wall_report_holds_what_was_asked(live: Sandbox, place: Place) -> None:
     report = NEW[0]
-    day = report.calendar.newest(datetime.now(UTC)) - timedelta(days=1)
+    day = report.calendar.latest_available(datetime.now(UTC)) - timedelta(days=1)
     test_a_new_declaration_becomes_an_asset_with_checks_and_lands(report, place)
     query = report.query
     question = OfferWallQuestion("event", day, day, query.metrics, query.splits, (("Country", ("GERMANY", "FRANCE")),))
@@ -69,7 +69,7 @@ def test_the_new_offer_wall_report_holds_what_was_asked(live: Sandbox, place: Pl
 
 def test_the_new_mintegral_report_holds_what_was_asked(live: Sandbox, place: Place) -> None:
     report = NEW[1]
-    day = report.calendar.newest(datetime.now(UTC)) - timedelta(days=1)
+    day = report.calendar.latest_available(datetime.now(UTC)) - timedelta(days=1)
     test_a_new_declaration_becomes_an_asset_with_checks_and_lands(report, place)
     truth: Any = live.providers["mintegral"]
     question = MintegralQuestion(day, day, ("Offer", "Sub"), granularity="hourly", zone=8 * 60)

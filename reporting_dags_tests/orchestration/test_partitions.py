@@ -12,7 +12,7 @@ import pytest
 from reporting_dags.definitions import definitions
 from reporting_dags.model.days import Calendar
 from reporting_dags.orchestration.partitions import combined_calendar, day_partitions, first_partitions, same_day
-from reporting_dags.orchestration.storage import ReportingHome
+from reporting_dags.orchestration.storage import StorageResource
 from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.dt_user_level import REVENUE
@@ -32,18 +32,18 @@ AFTER = [timedelta(minutes=minutes) for minutes in (0, 90, 150, 720, 1800)]
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("after", AFTER, ids=str)
 def test_a_day_is_offered_from_the_minute_in_which_it_is_published(zone: str, after: timedelta) -> None:
-    calendar = Calendar(timezone=zone, published_after=after)
+    calendar = Calendar(timezone=zone, publish_delay=after)
     partitions = day_partitions(calendar, FIRST)
     days = [change + timedelta(days=n) for change in (*CHANGES.get(zone, ()), date(2026, 6, 10)) for n in range(-2, 2)]
     for day in days:
         published = calendar.published_at(day)
         for moment, newest in ((published - timedelta(minutes=1), day - timedelta(days=1)), (published, day)):
-            assert calendar.newest(moment) == newest
+            assert calendar.latest_available(moment) == newest
             assert partitions.get_partition_keys(current_time=moment)[-1] == newest.isoformat()
 
 
 def test_a_day_is_published_at_the_same_time_of_day_all_year() -> None:
-    calendar = Calendar(timezone="America/New_York", published_after=timedelta(hours=6))
+    calendar = Calendar(timezone="America/New_York", publish_delay=timedelta(hours=6))
     for day in (date(2026, 3, 7), date(2026, 3, 8), date(2026, 6, 1), date(2026, 10, 31), date(2026, 11, 1)):
         assert calendar.published_at(day).astimezone(ZoneInfo("America/New_York")).hour == 6
 
@@ -56,13 +56,13 @@ def test_the_web_server_and_the_daemon_are_offered_published_days_alone() -> Non
     assert partitions == copy
     assert type(partitions) is type(copy)
     assert not copy.has_partition_key(tomorrow)
-    assert copy.get_partition_keys()[-1] == EVENT.calendar.newest(datetime.now(UTC)).isoformat()
+    assert copy.get_partition_keys()[-1] == EVENT.calendar.latest_available(datetime.now(UTC)).isoformat()
 
 
 def test_the_first_partition_is_never_one_that_cannot_be_had() -> None:
     now = datetime(2026, 11, 30, 15, tzinfo=UTC)
     start = date(2026, 6, 1)
-    oldest = REVENUE.calendar.oldest(now)
+    oldest = REVENUE.calendar.earliest_available(now)
     assert oldest > start
     assert first_partitions([REVENUE, EVENT], start, {}, now) == {REVENUE.key: oldest, EVENT.key: start}
     requested = date(2026, 11, 2)
@@ -75,22 +75,24 @@ def test_the_first_partition_is_never_one_that_cannot_be_had() -> None:
 
 
 def test_a_partition_that_has_landed_stays_when_the_provider_serves_it_no_longer(live: Sandbox, place: Place) -> None:
-    day = REVENUE.calendar.newest(datetime.now(UTC)) - timedelta(days=1)
+    day = REVENUE.calendar.latest_available(datetime.now(UTC)) - timedelta(days=1)
     key = dg.AssetKey(["dt_user_level", "revenue"])
     oldest = definitions().resolve_assets_def(key).partitions_def
     assert oldest is not None
-    assert oldest.get_first_partition_key() == REVENUE.calendar.oldest(datetime.now(UTC)).isoformat()
+    assert oldest.get_first_partition_key() == REVENUE.calendar.earliest_available(datetime.now(UTC)).isoformat()
     assert place.run(day, key=key).success
     later = datetime.now(UTC) + timedelta(days=40)
-    firsts = first_partitions(all_reports(), date(2026, 6, 1), ReportingHome().first_requested(), later)
+    firsts = first_partitions(all_reports(), date(2026, 6, 1), StorageResource().first_requested(), later)
     assert firsts[REVENUE.key] == day
     start = day + timedelta(days=1)
-    firsts = first_partitions(all_reports(), start, ReportingHome().first_requested(start), later)
-    assert firsts[REVENUE.key] == REVENUE.calendar.oldest(later), "what was had before the first day counts no longer"
+    firsts = first_partitions(all_reports(), start, StorageResource().first_requested(start), later)
+    assert firsts[REVENUE.key] == REVENUE.calendar.earliest_available(later), (
+        "what was had before the first day counts no longer"
+    )
 
 
 CALENDARS = [
-    Calendar(published_after=timedelta(hours=hours, minutes=minutes))
+    Calendar(publish_delay=timedelta(hours=hours, minutes=minutes))
     for hours, minutes in ((0, 0), (1, 0), (1, 30), (6, 0), (12, 0), (25, 0))
 ]
 
@@ -115,12 +117,12 @@ def test_partitions_of_the_same_day_correspond_whenever_they_are_published(
 
 def test_what_is_built_from_several_reports_exists_when_the_first_of_them_does() -> None:
     six, noon = timedelta(hours=6), timedelta(hours=12)
-    assert combined_calendar([Calendar(published_after=noon), Calendar(published_after=six)]).published_after == six
-    shanghai = Calendar(timezone="Etc/GMT-8", published_after=noon)
-    assert combined_calendar([shanghai]).published_after == timedelta(hours=4)
-    assert combined_calendar([Calendar(timezone="Etc/GMT-8")]).published_after == timedelta(), "a day is whole days"
-    new_york = Calendar(timezone="America/New_York", published_after=six)
-    assert combined_calendar([new_york]).published_after == timedelta(hours=10), "in summer"
+    assert combined_calendar([Calendar(publish_delay=noon), Calendar(publish_delay=six)]).publish_delay == six
+    shanghai = Calendar(timezone="Etc/GMT-8", publish_delay=noon)
+    assert combined_calendar([shanghai]).publish_delay == timedelta(hours=4)
+    assert combined_calendar([Calendar(timezone="Etc/GMT-8")]).publish_delay == timedelta(), "a day is whole days"
+    new_york = Calendar(timezone="America/New_York", publish_delay=six)
+    assert combined_calendar([new_york]).publish_delay == timedelta(hours=10), "in summer"
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import dagster as dg
 import pytest
 
 from reporting_dags.model.errors import SettingError
-from reporting_dags.orchestration.storage import ReportingHome
+from reporting_dags.orchestration.storage import StorageResource
 from reporting_dags_tests.orchestration.conftest import Place, failure_of
 
 EVENT = "dt_offer_wall/event"
 
 
-def keep_of(instance: dg.DagsterInstance, home: ReportingHome | None = None) -> timedelta | None:
-    with (home or ReportingHome()).open(instance) as opened:
+def keep_of(instance: dg.DagsterInstance, home: StorageResource | None = None) -> timedelta | None:
+    with (home or StorageResource()).open(instance) as opened:
         return opened.keep_raw
 
 
@@ -48,7 +48,7 @@ def test_raw_answers_are_kept_for_as_long_as_is_set(
 
 def test_the_resource_s_own_field_wins(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPORTING_RAW_DAYS", "forever")
-    assert keep_of(place.instance, ReportingHome(raw_days="7")) == timedelta(days=7)
+    assert keep_of(place.instance, StorageResource(raw_days="7")) == timedelta(days=7)
 
 
 @pytest.mark.parametrize("text", ["", " ", "0", "1", "-3", "2.5", "ten", "٣", "36501", "9" * 5000, "for ever"])

@@ -10,7 +10,7 @@ from dagster._core.errors import ScheduleExecutionError
 from reporting_dags.definitions import definitions
 from reporting_dags.orchestration import schedules
 from reporting_dags.orchestration.assets import report_asset
-from reporting_dags.orchestration.run_requests import WHY
+from reporting_dags.orchestration.run_requests import REASON
 from reporting_dags.orchestration.schedules import provider_schedules
 from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.providers.mintegral.report import advanced_performance_report
@@ -46,7 +46,7 @@ def test_hundreds_of_missing_days_are_one_line_of_a_tick(
     assert sorted(told.lines) == [
         f"dt_offer_wall/{name}: 2025-05-24...2026-11-19: missing" for name in ("event", "performance")
     ]
-    assert {request.tags[WHY] for request in told.requests} == {"2025-05-24...2026-11-19: missing"}
+    assert {request.tags[REASON] for request in told.requests} == {"2025-05-24...2026-11-19: missing"}
 
 
 def test_days_that_failed_are_one_line_of_a_tick_too(

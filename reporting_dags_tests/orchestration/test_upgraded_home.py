@@ -17,8 +17,8 @@ from reporting_dags.jobs.ledger.report_state import due_days
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.network import COMBINATION
-from reporting_dags.orchestration.storage import OpenHome, ReportingHome, as_set
+from reporting_dags.orchestration.network import NETWORK_DAILY
+from reporting_dags.orchestration.storage import OpenStorage, StorageResource, with_settings
 from reporting_dags.providers.api import Provider
 from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports.catalog import all_reports
@@ -63,8 +63,8 @@ def home(
 
 
 @contextlib.contextmanager
-def opened() -> Generator[OpenHome]:
-    with dg.DagsterInstance.ephemeral() as instance, ReportingHome().open(instance) as places:
+def opened() -> Generator[OpenStorage]:
+    with dg.DagsterInstance.ephemeral() as instance, StorageResource().open(instance) as places:
         yield places
 
 
@@ -73,8 +73,8 @@ def client(report: Report, clock: SandboxClock) -> Provider:
     return cast("ProviderResource", resource).client(clock)
 
 
-def due_now(places: OpenHome, report: Report) -> list[str]:
-    days = due_days(as_set(report), since=START, ledger=places.ledger, data=places.data, now=NOW)
+def due_now(places: OpenStorage, report: Report) -> list[str]:
+    days = due_days(with_settings(report), since=START, ledger=places.ledger, data=places.data, now=NOW)
     return [day.isoformat() for day in days]
 
 
@@ -92,12 +92,12 @@ def test_nothing_becomes_due_by_the_upgrade_and_no_call_is_spent(home: Path, san
     clock = SandboxClock(sandbox)
     with opened() as places:
         assert {report.key: due_now(places, report) for report in all_reports()} == DUE
-        assert combining.due(COMBINATION, since=START, ledger=places.ledger) == []
+        assert combining.due_builds(NETWORK_DAILY, since=START, ledger=places.ledger) == []
         for name, left in FACTS["left"].items():
             report = next(report for report in all_reports() if report.provider == name.split()[0])
             provider = client(report, clock)
-            (quota,) = (quota for quota in provider.quotas if name.endswith(quota.api))
-            assert places.ledger.calls.left(quota, provider.account, NOW) == tuple(left)
+            (quota,) = (quota for quota in provider.quotas if name.endswith(quota.bucket))
+            assert places.ledger.quotas.left(quota, provider.account, NOW) == tuple(left)
             provider.close()
     assert sandbox.log.entries() == []
 
@@ -106,14 +106,14 @@ def test_a_job_that_was_open_is_taken_up_and_what_is_due_lands(home: Path, sandb
     clock, day = SandboxClock(sandbox), date(2026, 11, 20)
     with opened() as places:
         provider = client(CREATIVE_PERFORMANCE, clock)
-        assert places.ledger.open_days(CREATIVE_PERFORMANCE.key) == {day}
-        before = places.ledger.calls.count(report=CREATIVE_PERFORMANCE.key)
-        (result,) = pull(places.bench(provider, clock, run="run-2"), CREATIVE_PERFORMANCE, [day])
+        assert places.ledger.in_flight_days(CREATIVE_PERFORMANCE.key) == {day}
+        before = places.ledger.quotas.count(report=CREATIVE_PERFORMANCE.key)
+        (result,) = pull(places.pull_context(provider, clock, run="run-2"), CREATIVE_PERFORMANCE, [day])
         assert result.outcome.publishes, result.error
-        assert places.ledger.calls.count(report=CREATIVE_PERFORMANCE.key) == before
+        assert places.ledger.quotas.count(report=CREATIVE_PERFORMANCE.key) == before
         provider.close()
         provider = client(EVENT, clock)
-        (result,) = pull(places.bench(provider, clock, run="run-2"), as_set(EVENT), [START])
+        (result,) = pull(places.pull_context(provider, clock, run="run-2"), with_settings(EVENT), [START])
         assert result.outcome.publishes, result.error
         assert due_now(places, EVENT) == []
         provider.close()

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 import time_machine
 
-from reporting_dags.jobs.planning.report_health import STANDING
+from reporting_dags.jobs.planning.report_health import REPORT_CHECKS
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.days import days_in
 from reporting_dags.orchestration.keys import key_of
@@ -127,7 +127,7 @@ def test_the_first_tick_of_a_sensor_requests_nothing_that_has_landed_and_spends_
     assert sandbox.log.count("integr8.conversion_table") <= 1
     assert len(str(told.cursor)) < 1000
     checks = {getattr(event, "check_name", "") for event in told.events}
-    assert checks <= set(STANDING)
+    assert checks <= set(REPORT_CHECKS)
     assert "newest_day" in checks
     again = sensor_tick(upgraded, provider, cursor=told.cursor)
     assert {getattr(event, "check_name", "") for event in again.events} <= {"control_totals"}, "which was just taken"

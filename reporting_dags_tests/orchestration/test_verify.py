@@ -18,17 +18,17 @@ import pytest
 
 from reporting_dags.jobs.building.build import build
 from reporting_dags.jobs.ledger.database import Database, open_database
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.replay import replay
-from reporting_dags.jobs.verification.verify import Places, Verified, forgotten, verify
+from reporting_dags.jobs.verification.verify import Locations, VerifiedReport, forgotten, verify
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import SNAPSHOT, Window
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.model.report import Report
-from reporting_dags.orchestration.network import COMBINATION
-from reporting_dags.orchestration.storage import ReportingHome, as_set
+from reporting_dags.orchestration.network import NETWORK_DAILY
+from reporting_dags.orchestration.storage import StorageResource, with_settings
 from reporting_dags.providers.digital_turbine.offer_wall_report import offer_wall_report
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource
 from reporting_dags.reports.catalog import all_reports
@@ -48,7 +48,7 @@ ALWAYS = Window(date.min, date.max)
 
 
 @pytest.fixture
-def bench(bench_of: BenchOf) -> Bench:
+def context(bench_of: BenchOf) -> PullContext:
     """Three days of the event report have landed."""
     made = bench_of("dt_offer_wall")
     landed(made, EVENT, DAYS)
@@ -56,22 +56,22 @@ def bench(bench_of: BenchOf) -> Bench:
 
 
 @pytest.fixture
-def lies(bench: Bench, tmp_path: Path) -> Path:
+def lies(context: PullContext, tmp_path: Path) -> Path:
     """The file of the middle day."""
     return tmp_path / "data" / EVENT.file(DAYS[1])
 
 
-def verified(bench: Bench, report: Report = EVENT, window: Window = ALWAYS) -> Verified:
-    (found,) = verify([report], window=window, places=places_of(bench))
+def verified(context: PullContext, report: Report = EVENT, window: Window = ALWAYS) -> VerifiedReport:
+    (found,) = verify([report], window=window, places=places_of(context))
     return found
 
 
-def places_of(bench: Bench, *, at: datetime | None = None) -> Places:
-    now = at or bench.clock.now()
-    return Places(ledger=bench.ledger, data=bench.data, raw=bench.raw, scratch=bench.scratch, now=now)
+def places_of(context: PullContext, *, at: datetime | None = None) -> Locations:
+    now = at or context.clock.now()
+    return Locations(ledger=context.ledger, data=context.data, raw=context.raw, scratch=context.scratch, now=now)
 
 
-def told(found: Verified) -> list[str]:
+def told(found: VerifiedReport) -> list[str]:
     return [f"{finding.subject}: {finding.message}" for finding in found.findings]
 
 
@@ -130,10 +130,10 @@ def of_another_type(table: pa.Table) -> pa.Table:
     return table.set_column(place, "offer_clicks", pc.cast(table.column("offer_clicks"), pa.int32()))
 
 
-def test_what_landed_is_whole(bench: Bench) -> None:
-    found = verified(bench)
-    assert (found.days, found.whole, found.sound, found.findings) == (3, 3, True, ())
-    assert found.rows == sum(facts.rows for facts in bench.ledger.days(EVENT.key).values()) > 0
+def test_what_landed_is_whole(context: PullContext) -> None:
+    found = verified(context)
+    assert (found.days, found.whole, found.is_ok, found.findings) == (3, 3, True, ())
+    assert found.rows == sum(facts.rows for facts in context.ledger.days(EVENT.key).values()) > 0
 
 
 @pytest.mark.parametrize(
@@ -150,18 +150,18 @@ def test_what_landed_is_whole(bench: Bench) -> None:
     ],
 )
 def test_edited_rows_are_told_with_the_command_that_mends_them(
-    bench: Bench, lies: Path, change: Callable[[pa.Table], pa.Table], telling: str
+    context: PullContext, lies: Path, change: Callable[[pa.Table], pa.Table], telling: str
 ) -> None:
     rewritten(lies, change)
-    found = verified(bench)
+    found = verified(context)
     (finding,) = found.findings
     assert finding.subject == f"{EVENT.key} {DAYS[1]}"
     assert telling in finding.message
     assert finding.fix[1:] == (replay_of(EVENT, str(DAYS[1])),)
-    assert (found.days, found.whole, found.sound) == (3, 2, False)
+    assert (found.days, found.whole, found.is_ok) == (3, 2, False)
 
 
-def test_every_flipped_bit_is_told(bench: Bench, lies: Path) -> None:
+def test_every_flipped_bit_is_told(context: PullContext, lies: Path) -> None:
     """In the file's footer too: by what it says of a column, readers skip rows."""
     whole = lies.read_bytes()
     missed: list[int] = []
@@ -169,11 +169,11 @@ def test_every_flipped_bit_is_told(bench: Bench, lies: Path) -> None:
         flipped = bytearray(whole)
         flipped[place] ^= 1 << place % 8
         lies.write_bytes(flipped)
-        if verified(bench).sound:
+        if verified(context).is_ok:
             missed.append(place)
     assert not missed
     lies.write_bytes(whole)
-    assert verified(bench).sound
+    assert verified(context).is_ok
 
 
 def gone(path: Path) -> None:
@@ -207,10 +207,10 @@ def of_another_day(path: Path) -> None:
     ],
 )
 def test_a_file_that_is_gone_cut_or_another_is_told(
-    bench: Bench, lies: Path, break_it: Callable[[Path], object], telling: str
+    context: PullContext, lies: Path, break_it: Callable[[Path], object], telling: str
 ) -> None:
     break_it(lies)
-    (finding,) = verified(bench).findings
+    (finding,) = verified(context).findings
     assert telling in finding.message
     assert finding.damage
 
@@ -226,17 +226,17 @@ def test_a_file_that_is_gone_cut_or_another_is_told(
         ("money = '{}'", "publisher_revenue sums to "),
     ],
 )
-def test_an_edited_row_of_the_ledger_is_told(bench: Bench, tmp_path: Path, edit: str, telling: str) -> None:
+def test_an_edited_row_of_the_ledger_is_told(context: PullContext, tmp_path: Path, edit: str, telling: str) -> None:
     with sqlite3.connect(tmp_path / "reporting_ledger.db") as connection:
         changed = connection.execute(f"UPDATE reporting_days SET {edit} WHERE day = ?", [DAYS[1].isoformat()])
         assert changed.rowcount == 1
     connection.close()
-    (finding,) = verified(bench).findings
+    (finding,) = verified(context).findings
     assert finding.subject == f"{EVENT.key} {DAYS[1]}"
     assert telling in finding.message
 
 
-def test_files_that_nobody_landed_are_told(bench: Bench, lies: Path) -> None:
+def test_files_that_nobody_landed_are_told(context: PullContext, lies: Path) -> None:
     root = lies.parents[1]
     other = NEWEST - timedelta(days=9)
     strays = [
@@ -250,30 +250,30 @@ def test_files_that_nobody_landed_are_told(bench: Bench, lies: Path) -> None:
     for stray in (*strays, root / "README.txt"):
         stray.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(lies, stray)
-    found = verified(bench)
-    assert (found.days, found.whole, found.sound) == (3, 3, False)
+    found = verified(context)
+    assert (found.days, found.whole, found.is_ok) == (3, 3, False)
     landed_elsewhere, unknown = found.findings
     assert (landed_elsewhere.days, unknown.days) == ((other,), ())
     names, paths = unknown.message.rpartition(": ")[2].split(", "), map(str, strays)
     assert {f"{root}/{name}" for name in names} == set(paths) - {str(strays[1])}
     assert unknown.fix == (f"Fix: move them out of {root}",)
-    (few,) = verified(bench, window=Window(NEWEST, NEWEST)).findings
+    (few,) = verified(context, window=Window(NEWEST, NEWEST)).findings
     assert few.message.startswith("3 files that no run has landed"), "those of other days are not asked for"
 
 
-def test_only_the_days_asked_for_are_read(bench: Bench, lies: Path) -> None:
+def test_only_the_days_asked_for_are_read(context: PullContext, lies: Path) -> None:
     lies.unlink()
-    assert verified(bench, window=Window(NEWEST, NEWEST)).sound
-    assert not verified(bench, window=Window(DAYS[0], DAYS[1])).sound
+    assert verified(context, window=Window(NEWEST, NEWEST)).is_ok
+    assert not verified(context, window=Window(DAYS[0], DAYS[1])).is_ok
 
 
 def test_a_day_that_is_replaced_while_it_is_read_is_no_damage(
-    bench: Bench, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    context: PullContext, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    landed(bench, PERFORMANCE, [NEWEST])
-    before = bench.ledger.days(PERFORMANCE.key)[NEWEST]
+    landed(context, PERFORMANCE, [NEWEST])
+    before = context.ledger.days(PERFORMANCE.key)[NEWEST]
     reads = 0
-    opened = bench.data.open
+    opened = context.data.open
 
     def open_and_replace(key: str) -> pa.NativeFile:
         nonlocal reads
@@ -282,20 +282,22 @@ def test_a_day_that_is_replaced_while_it_is_read_is_no_damage(
             sandbox.clock.advance(3 * 86400)
             with pytest.MonkeyPatch.context() as landing:
                 # A landing reads the version before it.
-                landing.setattr(bench.data, "open", opened)
-                landed(bench, PERFORMANCE, [NEWEST])
+                landing.setattr(context.data, "open", opened)
+                landed(context, PERFORMANCE, [NEWEST])
         return opened(key)
 
-    monkeypatch.setattr(bench.data, "open", open_and_replace)
-    found = verified(bench, PERFORMANCE)
-    now = bench.ledger.days(PERFORMANCE.key)[NEWEST]
-    assert now.fingerprint != before.fingerprint, "another version landed meanwhile"
-    assert (found.sound, found.whole, found.rows) == (True, 1, now.rows)
+    monkeypatch.setattr(context.data, "open", open_and_replace)
+    found = verified(context, PERFORMANCE)
+    now = context.ledger.days(PERFORMANCE.key)[NEWEST]
+    assert now.data_version != before.data_version, "another version landed meanwhile"
+    assert (found.is_ok, found.whole, found.rows) == (True, 1, now.rows)
     assert reads == 2
 
 
-def test_what_a_disk_garbles_once_is_read_again(bench: Bench, lies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened, garbled = bench.data.open, [EVENT.file(DAYS[1])]
+def test_what_a_disk_garbles_once_is_read_again(
+    context: PullContext, lies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, garbled = context.data.open, [EVENT.file(DAYS[1])]
 
     def open_once_badly(key: str) -> pa.NativeFile:
         if key in garbled:
@@ -303,30 +305,30 @@ def test_what_a_disk_garbles_once_is_read_again(bench: Bench, lies: Path, monkey
             return pa.PythonFile((lies.parent / "..").joinpath("nothing").open("wb"))
         return opened(key)
 
-    monkeypatch.setattr(bench.data, "open", open_once_badly)
-    assert verified(bench).sound
+    monkeypatch.setattr(context.data, "open", open_once_badly)
+    assert verified(context).is_ok
     assert not garbled
 
 
 def test_what_a_disk_garbles_twice_in_different_ways_is_read_a_third_time(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    context: PullContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes, key = bench.data.size, EVENT.file(DAYS[1])
+    sizes, key = context.data.size, EVENT.file(DAYS[1])
     wrong = [1, 2]
 
     def size(of: str) -> int | None:
         return wrong.pop(0) if of == key and wrong else sizes(of)
 
-    monkeypatch.setattr(bench.data, "size", size)
-    assert verified(bench).sound
+    monkeypatch.setattr(context.data, "size", size)
+    assert verified(context).is_ok
     assert wrong == []
 
 
 def test_what_is_garbled_alike_of_two_versions_of_a_day_is_read_a_third_time(
-    bench: Bench, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    context: PullContext, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    landed(bench, PERFORMANCE, [NEWEST])
-    exists, key, seen = bench.data.exists, PERFORMANCE.file(NEWEST), list[bool]()
+    landed(context, PERFORMANCE, [NEWEST])
+    exists, key, seen = context.data.exists, PERFORMANCE.file(NEWEST), list[bool]()
 
     def garbled(of: str) -> bool:
         if of != key or len(seen) == 2:
@@ -336,17 +338,17 @@ def test_what_is_garbled_alike_of_two_versions_of_a_day_is_read_a_third_time(
             sandbox.clock.advance(3 * 86400)
             with pytest.MonkeyPatch.context() as landing:
                 # A landing looks for the version before it.
-                landing.setattr(bench.data, "exists", exists)
-                landed(bench, PERFORMANCE, [NEWEST])
+                landing.setattr(context.data, "exists", exists)
+                landed(context, PERFORMANCE, [NEWEST])
         return False
 
-    monkeypatch.setattr(bench.data, "exists", garbled)
-    assert verified(bench, PERFORMANCE).sound, "each version has been seen to be damaged once"
+    monkeypatch.setattr(context.data, "exists", garbled)
+    assert verified(context, PERFORMANCE).is_ok, "each version has been seen to be damaged once"
     assert len(seen) == 2
 
 
-def test_damage_that_shows_twice_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes, key, reads = bench.data.size, EVENT.file(DAYS[1]), list[str]()
+def test_damage_that_shows_twice_is_told(context: PullContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, key, reads = context.data.size, EVENT.file(DAYS[1]), list[str]()
 
     def size(of: str) -> int | None:
         if of != key:
@@ -354,19 +356,19 @@ def test_damage_that_shows_twice_is_told(bench: Bench, monkeypatch: pytest.Monke
         reads.append(of)
         return 1
 
-    monkeypatch.setattr(bench.data, "size", size)
-    found = verified(bench)
-    assert not found.sound
+    monkeypatch.setattr(context.data, "size", size)
+    found = verified(context)
+    assert not found.is_ok
     assert len(reads) == 2
 
 
-def test_a_day_of_an_earlier_declaration_is_told_and_no_damage(bench: Bench, lies: Path) -> None:
+def test_a_day_of_an_earlier_declaration_is_told_and_no_damage(context: PullContext, lies: Path) -> None:
     now = offer_wall_report(name="event", source="event", splits=("Date", "Country"), metrics=("Offer Clicks",))
-    found = verified(bench, now)
-    assert (found.days, found.whole, found.sound) == (3, 3, True)
+    found = verified(context, now)
+    assert (found.days, found.whole, found.is_ok) == (3, 3, True)
     assert told(found) == [f"{EVENT.key} {DAYS[0]}...{NEWEST}: landed under an earlier declaration"]
     rewritten(lies, one_cent_more)
-    found = verified(bench, now)
+    found = verified(context, now)
     damaged, whole = found.findings
     assert (damaged.days, damaged.damage) == ((DAYS[1],), True)
     assert (whole.days, whole.damage, whole.fix) == ((DAYS[0], NEWEST), False, ())
@@ -374,45 +376,45 @@ def test_a_day_of_an_earlier_declaration_is_told_and_no_damage(bench: Bench, lie
 
 
 def test_a_day_of_another_policy_for_personal_data_is_told(bench_of: BenchOf) -> None:
-    bench = bench_of("integr8")
-    landed(bench, CLICKS, [NEWEST])
-    assert verified(bench, CLICKS).findings == ()
-    found = verified(bench, replace(CLICKS, privacy=Privacy(PersonalData.KEEP)))
+    context = bench_of("integr8")
+    landed(context, CLICKS, [NEWEST])
+    assert verified(context, CLICKS).findings == ()
+    found = verified(context, replace(CLICKS, privacy=Privacy(PersonalData.KEEP)))
     assert told(found) == [f"{CLICKS.key} {NEWEST}: landed under an earlier declaration"]
-    assert found.sound
+    assert found.is_ok
 
 
-def test_a_report_that_is_declared_no_longer_is_read_all_the_same(bench: Bench, lies: Path) -> None:
-    assert forgotten([EVENT], ledger=bench.ledger, data=bench.data) == []
-    (gone,) = forgotten([], ledger=bench.ledger, data=bench.data)
-    found = verified(bench, gone)
-    assert (found.report, found.days, found.whole, found.sound) == (EVENT.key, 3, 3, True)
+def test_a_report_that_is_declared_no_longer_is_read_all_the_same(context: PullContext, lies: Path) -> None:
+    assert forgotten([EVENT], ledger=context.ledger, data=context.data) == []
+    (gone,) = forgotten([], ledger=context.ledger, data=context.data)
+    found = verified(context, gone)
+    assert (found.report, found.days, found.whole, found.is_ok) == (EVENT.key, 3, 3, True)
     rewritten(lies, swapped)
-    assert not verified(bench, gone).sound
+    assert not verified(context, gone).is_ok
 
 
 def test_a_snapshot_is_read_whatever_the_days_asked_for(bench_of: BenchOf, tmp_path: Path) -> None:
-    bench = bench_of("integr8")
-    landed(bench, OFFERS, [date(1970, 1, 1)])
-    found = verified(bench, OFFERS, Window(NEWEST, NEWEST))
+    context = bench_of("integr8")
+    landed(context, OFFERS, [date(1970, 1, 1)])
+    found = verified(context, OFFERS, Window(NEWEST, NEWEST))
     assert (found.days, found.whole, found.findings) == (1, 1, ())
     (tmp_path / "data" / OFFERS.file(NEWEST)).unlink()
-    (finding,) = verified(bench, OFFERS).findings
+    (finding,) = verified(context, OFFERS).findings
     assert finding.subject == f"{OFFERS.key} the snapshot"
     config = '{"ops": {"integr8__offers": {"config": {"replay": true}}}}'
     assert finding.fix[1:] == (f"{request_of(OFFERS)} --config-json '{config}'",)
 
 
-def raw_files(bench: Bench) -> list[Path]:
-    return [path for path in Path(bench.raw.url).rglob("*") if path.is_file()]
+def raw_files(context: PullContext) -> list[Path]:
+    return [path for path in Path(context.raw.url).rglob("*") if path.is_file()]
 
 
 def test_days_that_are_damaged_alike_are_one_finding_with_a_command_for_each_range(
     bench_of: BenchOf, tmp_path: Path
 ) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     days = [NEWEST - timedelta(days=n) for n in reversed(range(40))]
-    landed(bench, EVENT, days)
+    landed(context, EVENT, days)
     files = {day: tmp_path / "data" / EVENT.file(day) for day in days}
     # Twelve ranges without a file, of three days and of single days; and one range of files that are no Parquet.
     gone_days = [*days[:3], *days[4:26:2]]
@@ -420,7 +422,7 @@ def test_days_that_are_damaged_alike_are_one_finding_with_a_command_for_each_ran
         files[day].unlink()
     for n, day in enumerate(days[30:35]):
         files[day].write_bytes(b"x" * (n + 1))
-    gone, unreadable = verified(bench).findings
+    gone, unreadable = verified(context).findings
     assert gone.days == tuple(gone_days)
     assert gone.subject.startswith(f"{EVENT.key} {days[0]}...{days[2]}, {days[4]}, {days[6]}, ")
     assert gone.subject.endswith(f"{days[20]}, and 2 more ranges")
@@ -433,28 +435,28 @@ def test_days_that_are_damaged_alike_are_one_finding_with_a_command_for_each_ran
     assert unreadable.fix[1:] == (replay_of(EVENT, f"{days[30]}...{days[34]}"),)
 
 
-def test_the_advice_to_rebuild_repairs_without_a_call(bench: Bench, lies: Path, sandbox: Sandbox) -> None:
+def test_the_advice_to_rebuild_repairs_without_a_call(context: PullContext, lies: Path, sandbox: Sandbox) -> None:
     lies.unlink()
-    (finding,) = verified(bench).findings
+    (finding,) = verified(context).findings
     assert "without a call" in finding.fix[0]
     sandbox.log.clear()
-    assert [result.error for result in replay(bench, EVENT, finding.days)] == [None]
+    assert [result.error for result in replay(context, EVENT, finding.days)] == [None]
     assert sandbox.log.entries() == []
-    assert verified(bench).sound
+    assert verified(context).is_ok
 
 
 @pytest.mark.parametrize("harm", ["removed", "altered"])
 @pytest.mark.parametrize("served", [True, False])
 def test_without_its_raw_response_a_day_is_requested_while_the_provider_serves_it(
-    bench: Bench, lies: Path, harm: str, served: bool
+    context: PullContext, lies: Path, harm: str, served: bool
 ) -> None:
-    for raw in raw_files(bench):
+    for raw in raw_files(context):
         raw.unlink() if harm == "removed" else raw.write_bytes(raw.read_bytes()[:-1])
     lies.unlink()
-    reach = EVENT.calendar.lost_at(DAYS[1])
+    reach = EVENT.calendar.expires_at(DAYS[1])
     assert reach is not None
     now = reach - timedelta(seconds=1) if served else reach
-    (found,) = verify([EVENT], window=ALWAYS, places=places_of(bench, at=now))
+    (found,) = verify([EVENT], window=ALWAYS, places=places_of(context, at=now))
     (finding,) = found.findings
     if served:
         assert finding.fix == (
@@ -468,21 +470,21 @@ def test_without_its_raw_response_a_day_is_requested_while_the_provider_serves_i
 
 
 def test_days_with_and_without_a_raw_response_are_told_apart(bench_of: BenchOf, tmp_path: Path) -> None:
-    bench = bench_of("dt_offer_wall")
-    landed(bench, EVENT, DAYS[:1])
-    for raw in raw_files(bench):
+    context = bench_of("dt_offer_wall")
+    landed(context, EVENT, DAYS[:1])
+    for raw in raw_files(context):
         raw.unlink()
-    landed(bench, EVENT, DAYS[1:])
+    landed(context, EVENT, DAYS[1:])
     shutil.rmtree(tmp_path / "data" / EVENT.key)
-    requested, replayed = verified(bench).findings
+    requested, replayed = verified(context).findings
     assert (requested.days, requested.fix[1:]) == ((DAYS[0],), (f"{request_of(EVENT)} --partition {DAYS[0]}",))
     assert (replayed.days, replayed.fix[1:]) == (tuple(DAYS[1:]), (replay_of(EVENT, f"{DAYS[1]}...{NEWEST}"),))
 
 
-def test_what_is_requested_otherwise_now_is_not_rebuilt(bench: Bench, lies: Path) -> None:
+def test_what_is_requested_otherwise_now_is_not_rebuilt(context: PullContext, lies: Path) -> None:
     lies.unlink()
     now = offer_wall_report(name="event", source="event", splits=("Date", "Country"), metrics=("Offer Clicks",))
-    finding = verified(bench, now).findings[0]
+    finding = verified(context, now).findings[0]
     assert finding.fix[0] == "Fix: request again from the provider:"
 
 
@@ -491,33 +493,35 @@ def test_an_app_that_was_added_is_not_rebuilt(
 ) -> None:
     apps = os.environ["DT_USER_LEVEL_APP_IDS"]
     monkeypatch.setenv("DT_USER_LEVEL_APP_IDS", apps.split(",")[0])
-    bench, report = bench_of("dt_user_level"), as_set(REVENUE)
-    landed(bench, report, [NEWEST])
+    context, report = bench_of("dt_user_level"), with_settings(REVENUE)
+    landed(context, report, [NEWEST])
     (tmp_path / "data" / REVENUE.file(NEWEST)).unlink()
-    assert "without a call" in verified(bench, as_set(REVENUE)).findings[0].fix[0]
+    assert "without a call" in verified(context, with_settings(REVENUE)).findings[0].fix[0]
     monkeypatch.setenv("DT_USER_LEVEL_APP_IDS", apps)
-    assert "request again" in verified(bench, as_set(REVENUE)).findings[0].fix[0]
+    assert "request again" in verified(context, with_settings(REVENUE)).findings[0].fix[0]
 
 
-def test_a_raw_store_that_refuses_is_no_error(bench: Bench, lies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_raw_store_that_refuses_is_no_error(
+    context: PullContext, lies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuses(key: str) -> bool:
         raise StorageError(f"no {key}")
 
     lies.unlink()
-    monkeypatch.setattr(bench.raw, "exists", refuses)
-    assert "request again" in verified(bench).findings[0].fix[0]
+    monkeypatch.setattr(context.raw, "exists", refuses)
+    assert "request again" in verified(context).findings[0].fix[0]
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, clock: SandboxClock) -> Iterator[Callable[[Bench], Bench]]:
-    """Another instance: a ledger and a raw store of its own, on the data root of a bench."""
+def elsewhere(tmp_path: Path, clock: SandboxClock) -> Iterator[Callable[[PullContext], PullContext]]:
+    """Another instance: a ledger and a raw store of its own, on the data root of a context."""
     databases: list[Database] = []
 
-    def make(bench: Bench) -> Bench:
+    def make(context: PullContext) -> PullContext:
         home = tmp_path / f"elsewhere-{len(databases)}"
         home.mkdir()
         databases.append(open_database(None, home, lock_seconds=2))
-        return replace(bench_in(home, bench.provider, databases[-1], clock), data=bench.data)
+        return replace(bench_in(home, context.provider, databases[-1], clock), data=context.data)
 
     yield make
     for database in databases:
@@ -525,7 +529,7 @@ def elsewhere(tmp_path: Path, clock: SandboxClock) -> Iterator[Callable[[Bench],
 
 
 def test_what_another_instance_has_landed_is_one_line_a_report(
-    bench_of: BenchOf, elsewhere: Callable[[Bench], Bench]
+    bench_of: BenchOf, elsewhere: Callable[[PullContext], PullContext]
 ) -> None:
     days = [NEWEST - timedelta(days=n) for n in reversed(range(30)) if n not in {7, 8}]
     for name, report in (("dt_offer_wall", EVENT), ("integr8", OFFERS)):
@@ -541,16 +545,16 @@ def test_what_another_instance_has_landed_is_one_line_a_report(
             f"{many} not in this ledger: another instance, such as the demo, landed them (account {account}). Fix: set "
             "REPORTING_DATA_URL to a folder of this instance's own, or DAGSTER_HOME to the instance that landed them."
         )
-        assert verified(other, report).sound
+        assert verified(other, report).is_ok
         if report.partitioned:
             assert finding.subject == f"{EVENT.key} {days[0]}...{NEWEST - timedelta(days=9)}, {days[-7]}...{NEWEST}"
             assert verified(here, report, Window(days[0], days[1])).findings[0].days == (days[0], days[1])
 
 
 def test_beside_days_of_its_own_those_of_another_instance_are_moved(
-    bench: Bench, elsewhere: Callable[[Bench], Bench], tmp_path: Path
+    context: PullContext, elsewhere: Callable[[PullContext], PullContext], tmp_path: Path
 ) -> None:
-    here = elsewhere(bench)
+    here = elsewhere(context)
     landed(here, EVENT, [NEWEST - timedelta(days=9)])
     (finding,) = verified(here).findings
     assert finding.days == tuple(DAYS)
@@ -559,36 +563,42 @@ def test_beside_days_of_its_own_those_of_another_instance_are_moved(
 
 
 def test_a_day_that_an_instance_of_another_account_has_replaced_is_not_overwritten(
-    bench: Bench, elsewhere: Callable[[Bench], Bench], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, clock: Any
+    context: PullContext,
+    elsewhere: Callable[[PullContext], PullContext],
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Any,
 ) -> None:
     for name, value in sandbox_accounts(sandbox.url, "other").items():
         monkeypatch.setenv(name, value)
     provider = OfferWallResource().client(clock)
-    other = replace(elsewhere(bench), provider=provider, allow_data_loss=True)
+    other = replace(elsewhere(context), provider=provider, allow_data_loss=True)
     landed(other, EVENT, DAYS[1:])
     provider.close()
-    (finding,) = verified(bench).findings
+    (finding,) = verified(context).findings
     assert (finding.days, finding.damage) == (tuple(DAYS[1:]), True)
     assert finding.message == f"replaced by another instance, of account {provider.account}"
     assert "dagster asset" not in "".join(finding.fix)
 
 
-def test_a_table_that_another_instance_has_built_is_named(bench: Bench, elsewhere: Callable[[Bench], Bench]) -> None:
-    build(COMBINATION, NEWEST, ledger=bench.ledger, data=bench.data, clock=bench.clock)
-    (finding,) = verified(elsewhere(bench), NETWORK).findings
+def test_a_table_that_another_instance_has_built_is_named(
+    context: PullContext, elsewhere: Callable[[PullContext], PullContext]
+) -> None:
+    build(NETWORK_DAILY, NEWEST, ledger=context.ledger, data=context.data, clock=context.clock)
+    (finding,) = verified(elsewhere(context), NETWORK).findings
     assert finding.message.startswith("1 partition is not in this ledger: another instance, such as the demo, landed")
     assert "account" not in finding.message
 
 
 def test_a_table_that_another_instance_of_the_account_has_built_from_more_is_not_overwritten(
-    bench: Bench, bench_of: BenchOf, elsewhere: Callable[[Bench], Bench]
+    context: PullContext, bench_of: BenchOf, elsewhere: Callable[[PullContext], PullContext]
 ) -> None:
-    here, before = elsewhere(bench), NEWEST - timedelta(days=1)
+    here, before = elsewhere(context), NEWEST - timedelta(days=1)
     landed(here, EVENT, [NEWEST])
-    build(COMBINATION, NEWEST, ledger=here.ledger, data=here.data, clock=here.clock)
+    build(NETWORK_DAILY, NEWEST, ledger=here.ledger, data=here.data, clock=here.clock)
     landed(bench_of("orangeclick"), EARNINGS, [before, NEWEST])
     for day in (before, NEWEST):
-        build(COMBINATION, day, ledger=bench.ledger, data=bench.data, clock=bench.clock)
+        build(NETWORK_DAILY, day, ledger=context.ledger, data=context.data, clock=context.clock)
     (found,) = verify([NETWORK], window=ALWAYS, built={NETWORK.key}, places=places_of(here))
     replaced, others = found.findings
     assert (replaced.days, replaced.damage) == ((NEWEST,), True)
@@ -597,51 +607,51 @@ def test_a_table_that_another_instance_of_the_account_has_built_from_more_is_not
     assert "dagster asset" not in "".join((*replaced.fix, *others.fix))
 
 
-def test_a_damaged_table_of_all_networks_is_built_again(bench: Bench, tmp_path: Path) -> None:
-    build(COMBINATION, NEWEST, ledger=bench.ledger, data=bench.data, clock=bench.clock)
+def test_a_damaged_table_of_all_networks_is_built_again(context: PullContext, tmp_path: Path) -> None:
+    build(NETWORK_DAILY, NEWEST, ledger=context.ledger, data=context.data, clock=context.clock)
     (tmp_path / "data" / NETWORK.file(NEWEST)).unlink()
-    (found,) = verify([NETWORK], window=ALWAYS, built={NETWORK.key}, places=places_of(bench))
+    (found,) = verify([NETWORK], window=ALWAYS, built={NETWORK.key}, places=places_of(context))
     assert found.findings[0].fix == (
         "Fix: build again from its sources:",
         f"{request_of(NETWORK)} --partition {NEWEST}",
     )
 
 
-def test_the_file_of_another_program_is_moved_and_not_overwritten(bench: Bench, lies: Path) -> None:
+def test_the_file_of_another_program_is_moved_and_not_overwritten(context: PullContext, lies: Path) -> None:
     """A command that lands the day would replace the only copy."""
     day = NEWEST - timedelta(days=5)
     strange = lies.parents[1] / f"date={day}" / "part-0.parquet"
     strange.parent.mkdir()
     pq.write_table(pa.table({"x": [1]}), strange)
-    (finding,) = verified(bench).findings
+    (finding,) = verified(context).findings
     assert finding.message == f"no run has landed this file, in {lies.parents[1]}: date={day}/part-0.parquet"
     assert finding.fix == (f"Fix: move it out of {lies.parents[1]}",)
 
 
-def test_hundreds_of_files_that_no_run_has_landed_are_one_finding(bench: Bench, lies: Path) -> None:
+def test_hundreds_of_files_that_no_run_has_landed_are_one_finding(context: PullContext, lies: Path) -> None:
     for n in range(200):
         (lies.parent / f"part-{n + 1}.parquet").write_bytes(b"")
-    (finding,) = verified(bench).findings
+    (finding,) = verified(context).findings
     assert finding.message.startswith("200 files that no run has landed")
     assert finding.message.endswith(", and 190 more files")
 
 
-def test_no_advice_removes_or_overwrites_anything(bench: Bench, lies: Path) -> None:
-    (gone,) = forgotten([], ledger=bench.ledger, data=bench.data)
+def test_no_advice_removes_or_overwrites_anything(context: PullContext, lies: Path) -> None:
+    (gone,) = forgotten([], ledger=context.ledger, data=context.data)
     lies.write_bytes(b"")
-    finding = verified(bench, gone).findings[0]
+    finding = verified(context, gone).findings[0]
     assert finding.damage
     assert finding.fix == ("Fix: declare the report again and verify it, or restore the files from a backup.",)
 
 
 def test_a_file_of_many_row_groups_is_read_in_stretches(
-    bench: Bench, lies: Path, monkeypatch: pytest.MonkeyPatch
+    context: PullContext, lies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = pq.ParquetFile(lies).read()
     pq.write_table(table, lies, compression="zstd", compression_level=1, row_group_size=1)
     monkeypatch.setattr("reporting_dags.landing.reading.verify._BATCH_ROWS", 2)
-    (finding,) = verified(bench).findings
-    assert finding.message == f"{lies.stat().st_size} bytes in place of {bench.ledger.days(EVENT.key)[DAYS[1]].size}"
+    (finding,) = verified(context).findings
+    assert finding.message == f"{lies.stat().st_size} bytes in place of {context.ledger.days(EVENT.key)[DAYS[1]].size}"
 
 
 def test_every_kind_of_dataset_is_whole_after_real_runs(live: Sandbox, place: Place, newest: date) -> None:
@@ -651,12 +661,12 @@ def test_every_kind_of_dataset_is_whole_after_real_runs(live: Sandbox, place: Pl
     for report in all_reports():
         key = dg.AssetKey([report.provider, report.name])
         assert (place.run(day, key=key) if report.partitioned else place.snapshot(key)).success
-    with ReportingHome().open(place.instance) as opened:
-        places = Places(
+    with StorageResource().open(place.instance) as opened:
+        places = Locations(
             ledger=opened.ledger, data=opened.data, raw=opened.raw, scratch=opened.scratch, now=datetime.now(UTC)
         )
-        build(COMBINATION, day, ledger=opened.ledger, data=opened.data, clock=SystemClock())
-        reports = [*map(as_set, all_reports()), NETWORK]
+        build(NETWORK_DAILY, day, ledger=opened.ledger, data=opened.data, clock=SystemClock())
+        reports = [*map(with_settings, all_reports()), NETWORK]
         found = _verified_all(reports, places)
         assert [line for verified in found for line in told(verified)] == []
         assert [(verified.report, verified.days, verified.whole) for verified in found] == [
@@ -667,13 +677,13 @@ def test_every_kind_of_dataset_is_whole_after_real_runs(live: Sandbox, place: Pl
         for report in (NETWORK, *(source.report for source in SOURCES)):
             money = next(name for name, sums in opened.ledger.days(report.key)[day].money.items() if sums)
             rewritten(place.data / report.file(day), lambda table, name=money: _dearer(table, name))
-        damaged = [verified for verified in _verified_all(reports, places) if not verified.sound]
+        damaged = [verified for verified in _verified_all(reports, places) if not verified.is_ok]
     assert {verified.report for verified in damaged} == {NETWORK.key, *(source.report.key for source in SOURCES)}
     untold = [line for verified in damaged for line in told(verified) if " sums to " not in line]
     assert untold == []
 
 
-def _verified_all(reports: Sequence[Report], places: Places) -> list[Verified]:
+def _verified_all(reports: Sequence[Report], places: Locations) -> list[VerifiedReport]:
     return list(verify(reports, window=ALWAYS, built={NETWORK.key}, places=places))
 
 

@@ -36,8 +36,8 @@ def test_json_without_end_fails_the_day_in_one_line(
     sandbox: Sandbox, bench_of: BenchOf, point: str, status: int, report: Report, deep: str
 ) -> None:
     sandbox.faults.add(point, do="status", status=status, body=deep, times=None)
-    bench = bench_of(report.provider, poll_seconds=0.1)
-    (result,) = pull(bench, report, [DAY if report.partitioned else SNAPSHOT])
+    context = bench_of(report.provider, poll_seconds=0.1)
+    (result,) = pull(context, report, [DAY if report.partitioned else SNAPSHOT])
     assert result.outcome in {Outcome.FAILED, Outcome.PARTIAL}
     assert line_of(result, result.outcome)
     assert result.landed is None

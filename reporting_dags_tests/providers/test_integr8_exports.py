@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.landing.storage.store import Store
@@ -30,7 +30,7 @@ from reporting_dags_tests.conftest import NOON, SandboxClock
 from reporting_dags_tests.jobs.test_take_up import Killed, kill_at
 from reporting_dags_tests.truth import expected_rows, landed_rows
 
-BenchOf = Callable[..., Bench]
+BenchOf = Callable[..., PullContext]
 LOGS: dict[str, tuple[Report, tuple[str, ...]]] = {
     "clicks": (CLICKS, documented.CLICKS),
     "conversions": (CONVERSIONS, documented.CONVERSIONS),
@@ -45,25 +45,25 @@ THERE = b"what was there"
 
 
 @pytest.fixture
-def bench(bench_of: BenchOf) -> Bench:
-    """A bench for Integr8 that waits for an export for minutes, not hours."""
+def context(bench_of: BenchOf) -> PullContext:
+    """A context for Integr8 that waits for an export for minutes, not hours."""
     return hasty(bench_of("integr8", exports_kept=0))
 
 
-def hasty(bench: Bench) -> Bench:
-    bench.provider.policy = replace(bench.provider.policy, timeout=PATIENCE)
-    return bench
+def hasty(context: PullContext) -> PullContext:
+    context.provider.policy = replace(context.provider.policy, timeout=PATIENCE)
+    return context
 
 
-def ended(bench: Bench, report: Report, days: Sequence[date]) -> dict[date, DayResult]:
+def ended(context: PullContext, report: Report, days: Sequence[date]) -> dict[date, DayResult]:
     """How each of `days` ended, once each."""
-    results = list(pull(bench, report, days))
+    results = list(pull(context, report, days))
     assert sorted(result.day for result in results) == sorted(set(days))
     return {result.day: result for result in results}
 
 
-def outcome_of(bench: Bench, report: Report = CONVERSIONS, day: date = DAY) -> Outcome:
-    return ended(bench, report, [day])[day].outcome
+def outcome_of(context: PullContext, report: Report = CONVERSIONS, day: date = DAY) -> Outcome:
+    return ended(context, report, [day])[day].outcome
 
 
 def refused(sandbox: Sandbox, result: DayResult, outcome: Outcome) -> str:
@@ -84,11 +84,11 @@ def secrets_in(sandbox: Sandbox, text: str) -> list[str]:
     return [secret for secret in (*keys, "X-Amz", "Signature=") if secret in text]
 
 
-def put_there(bench: Bench, report: Report, day: date = DAY) -> None:
+def put_there(context: PullContext, report: Report, day: date = DAY) -> None:
     """Let something lie where the day's file belongs."""
-    file = bench.scratch / "there"
+    file = context.scratch / "there"
     file.write_bytes(THERE)
-    bench.data.put(file, report.file(day))
+    context.data.put(file, report.file(day))
 
 
 def lies_there(data: Store, report: Report, day: date = DAY) -> bool:
@@ -109,9 +109,9 @@ def sent(entry: Entry) -> dict[str, str]:
     return dict(pairs)
 
 
-def check_truth(sandbox: Sandbox, bench: Bench, report: Report, days: Sequence[date]) -> None:
+def check_truth(sandbox: Sandbox, context: PullContext, report: Report, days: Sequence[date]) -> None:
     for day in days:
-        assert landed_rows(bench.data, report, day) == expected_rows(sandbox, report, day), day
+        assert landed_rows(context.data, report, day) == expected_rows(sandbox, report, day), day
 
 
 # What is asked.
@@ -119,9 +119,11 @@ def check_truth(sandbox: Sandbox, bench: Bench, report: Report, days: Sequence[d
 
 @pytest.mark.rule("IN1", "IN4", "IN5", "IN11")
 @pytest.mark.parametrize("log", LOGS)
-def test_an_export_is_asked_for_with_every_field_and_lands_the_truth(sandbox: Sandbox, bench: Bench, log: str) -> None:
+def test_an_export_is_asked_for_with_every_field_and_lands_the_truth(
+    sandbox: Sandbox, context: PullContext, log: str
+) -> None:
     report, columns = LOGS[log]
-    results = ended(bench, report, DAYS)
+    results = ended(context, report, DAYS)
     (order,) = orders(sandbox)
     account = sandbox.providers["integr8"].credentials["ordinary"]
     assert order.method == "POST"
@@ -140,41 +142,41 @@ def test_an_export_is_asked_for_with_every_field_and_lands_the_truth(sandbox: Sa
         assert (entry.headers.get("api-key") == account.api_key) is (entry.point != "integr8.file")
         assert account.api_key not in entry.path + entry.query
     assert all(result.outcome is Outcome.DATA for result in results.values())
-    assert results[DAY].evidence.calls_spent == 1
-    assert len(results[DAY].evidence.request_ids) == 1
-    check_truth(sandbox, bench, report, DAYS)
+    assert results[DAY].provenance.calls_spent == 1
+    assert len(results[DAY].provenance.request_ids) == 1
+    check_truth(sandbox, context, report, DAYS)
 
 
 @pytest.mark.rule("IN4")
-def test_days_that_ninety_do_not_span_are_two_exports(sandbox: Sandbox, bench: Bench) -> None:
+def test_days_that_ninety_do_not_span_are_two_exports(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.settings.change("integr8", rows_factor=0.0)
     last = date(2026, 11, 18)
-    ended(bench, POSTBACKS, [last - 90 * ONE_DAY, last])
+    ended(context, POSTBACKS, [last - 90 * ONE_DAY, last])
     spans = [(sent(order)["start_time"], sent(order)["end_time"]) for order in orders(sandbox)]
     assert spans == [("2026-08-20 00:00:00", "2026-08-21 00:00:00"), ("2026-11-18 00:00:00", "2026-11-19 00:00:00")]
     assert {report.window_days for report, _ in LOGS.values()} == {90}
 
 
 @pytest.mark.rule("IN4")
-def test_another_delimiter_is_asked_for_and_read(sandbox: Sandbox, bench: Bench) -> None:
+def test_another_delimiter_is_asked_for_and_read(sandbox: Sandbox, context: PullContext) -> None:
     query = ExportQuery(log="conversions", fields=documented.CONVERSIONS, delimiter=";")
     text = DelimitedText(delimiter=";", multiline=True, ignored=("none",))
     report = replace(CONVERSIONS, query=query, format=text)
-    assert outcome_of(bench, report) is Outcome.DATA
+    assert outcome_of(context, report) is Outcome.DATA
     assert sent(orders(sandbox)[0])["delimiter"] == ";"
-    check_truth(sandbox, bench, report, [DAY])
+    check_truth(sandbox, context, report, [DAY])
 
 
 @pytest.mark.rule("IN4")
-def test_a_few_fields_are_asked_for_alone(sandbox: Sandbox, bench: Bench) -> None:
+def test_a_few_fields_are_asked_for_alone(sandbox: Sandbox, context: PullContext) -> None:
     names = ("request_time", "real_tx_id", "payout", "country", identity("brand_new_field", "Brand new"))
     report = integr8_log(name="clicks", log="clicks", fields=names[:4])
-    assert outcome_of(bench, report) is Outcome.DATA
+    assert outcome_of(context, report) is Outcome.DATA
     assert sent(orders(sandbox)[0])["fields"] == "request_time,real_tx_id,payout,country"
-    check_truth(sandbox, bench, report, [DAY])
+    check_truth(sandbox, context, report, [DAY])
     line = refused(
         sandbox,
-        ended(bench, integr8_log(name="clicks", log="clicks", fields=names), [DAY])[DAY],
+        ended(context, integr8_log(name="clicks", log="clicks", fields=names), [DAY])[DAY],
         Outcome.FAILED,
     )
     assert "unknown fields: brand_new_field" in line
@@ -182,54 +184,56 @@ def test_a_few_fields_are_asked_for_alone(sandbox: Sandbox, bench: Bench) -> Non
 
 
 @pytest.mark.rule("IN10")
-def test_the_first_and_the_last_microsecond_are_of_their_own_day(sandbox: Sandbox, bench: Bench) -> None:
-    ended(bench, CLICKS, DAYS)
+def test_the_first_and_the_last_microsecond_are_of_their_own_day(sandbox: Sandbox, context: PullContext) -> None:
+    ended(context, CLICKS, DAYS)
     place = CLICKS.schema.names.index("request_time")
     for day in DAYS:
-        times = sorted(row[place].isoformat() for row in landed_rows(bench.data, CLICKS, day).elements())
+        times = sorted(row[place].isoformat() for row in landed_rows(context.data, CLICKS, day).elements())
         assert (times[0], times[-1]) == (f"{day}T00:00:00+00:00", f"{day}T23:59:59.999999+00:00")
 
 
 @pytest.mark.rule("IN10")
 def test_a_provider_whose_ranges_hold_their_end_is_refused_and_never_lands_a_row_in_two_days(
-    sandbox: Sandbox, bench: Bench
+    sandbox: Sandbox, context: PullContext
 ) -> None:
     sandbox.settings.change("integr8", end_counts=True)
-    line = refused(sandbox, ended(bench, CLICKS, [DAY])[DAY], Outcome.FAILED)
+    line = refused(sandbox, ended(context, CLICKS, [DAY])[DAY], Outcome.FAILED)
     assert "2026-11-11" in line
 
 
 @pytest.mark.rule("IN9")
-def test_a_conversion_rejected_later_replaces_the_day(sandbox: Sandbox, bench: Bench) -> None:
+def test_a_conversion_rejected_later_replaces_the_day(sandbox: Sandbox, context: PullContext) -> None:
     day = date(2026, 11, 18)
     status = CONVERSIONS.schema.names.index("status")
 
     def rejected() -> int:
-        return sum(row[status] == "Rejected" for row in landed_rows(bench.data, CONVERSIONS, day).elements())
+        return sum(row[status] == "Rejected" for row in landed_rows(context.data, CONVERSIONS, day).elements())
 
-    outcome_of(bench, CONVERSIONS, day)
+    outcome_of(context, CONVERSIONS, day)
     before = rejected()
-    assert CONVERSIONS.calendar.due(day, sandbox.clock.now(), sandbox.clock.now() + timedelta(days=30))
+    assert CONVERSIONS.calendar.is_due(day, sandbox.clock.now(), sandbox.clock.now() + timedelta(days=30))
     sandbox.clock.advance(30 * 86400)
-    outcome_of(bench, CONVERSIONS, day)
+    outcome_of(context, CONVERSIONS, day)
     assert rejected() > before
-    check_truth(sandbox, bench, CONVERSIONS, [day])
+    check_truth(sandbox, context, CONVERSIONS, [day])
 
 
-def test_a_day_without_rows_is_a_typed_file_of_no_rows(sandbox: Sandbox, bench: Bench) -> None:
+def test_a_day_without_rows_is_a_typed_file_of_no_rows(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.settings.change("integr8", empty_days=(DAY.isoformat(),))
-    assert outcome_of(bench) is Outcome.EMPTY
-    assert not landed_rows(bench.data, CONVERSIONS, DAY)
+    assert outcome_of(context) is Outcome.EMPTY
+    assert not landed_rows(context.data, CONVERSIONS, DAY)
 
 
 # How far the export is.
 
 
 @pytest.mark.rule("IN6")
-def test_an_export_is_asked_about_at_growing_intervals(sandbox: Sandbox, bench: Bench, clock: SandboxClock) -> None:
-    bench.provider.policy = replace(bench.provider.policy, timeout=timedelta(minutes=5))
+def test_an_export_is_asked_about_at_growing_intervals(
+    sandbox: Sandbox, context: PullContext, clock: SandboxClock
+) -> None:
+    context.provider.policy = replace(context.provider.policy, timeout=timedelta(minutes=5))
     sandbox.settings.change("integr8", fill_seconds=100)
-    assert outcome_of(bench) is Outcome.DATA
+    assert outcome_of(context) is Outcome.DATA
     waits = [wait for wait in clock.slept if wait > 0]
     assert waits == sorted(waits)
     assert waits[0] == pytest.approx(5)
@@ -239,34 +243,34 @@ def test_an_export_is_asked_about_at_growing_intervals(sandbox: Sandbox, bench: 
 
 @pytest.mark.rule("IN6")
 @pytest.mark.parametrize("state", ["UNKNOWN", "PENDING", "IN_PROGRESS", "DONE", "COMPLETED_PARTIALLY", ""])
-def test_no_state_but_completed_is_success(sandbox: Sandbox, bench: Bench, state: str) -> None:
+def test_no_state_but_completed_is_success(sandbox: Sandbox, context: PullContext, state: str) -> None:
     fault = sandbox.faults.add("integr8.status", do="state", status=state, times=None)
-    line = refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.NOT_READY)
+    line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.NOT_READY)
     assert "the next run of these days goes on with it" in line
-    assert not bench.data.exists(CONVERSIONS.file(DAY))
+    assert not context.data.exists(CONVERSIONS.file(DAY))
     sandbox.faults.remove(fault)
-    assert outcome_of(bench) is Outcome.DATA
+    assert outcome_of(context) is Outcome.DATA
     assert len(orders(sandbox)) == 1, "the export that was bought is gone on with"
 
 
 @pytest.mark.rule("IN6")
 @pytest.mark.parametrize("state", ["ERROR", "CANCELED", "error"])
 def test_an_export_that_ended_badly_fails_with_its_reason_and_the_next_run_asks_anew(
-    sandbox: Sandbox, bench: Bench, state: str
+    sandbox: Sandbox, context: PullContext, state: str
 ) -> None:
     key = sandbox.providers["integr8"].credentials["ordinary"].api_key
     sandbox.faults.add("integr8.status", do="state", status=state, error=f"disk full, key {key}\nsorry")
-    line = refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.FAILED)
+    line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.FAILED)
     assert f"{state.upper()}: disk full, key *** sorry" in line
-    assert outcome_of(bench) is Outcome.DATA
+    assert outcome_of(context) is Outcome.DATA
     assert len(orders(sandbox)) == 2
 
 
 @pytest.mark.rule("IN6", "IN5")
-def test_completed_is_read_bare_or_wrapped_in_any_case(sandbox: Sandbox, bench: Bench) -> None:
+def test_completed_is_read_bare_or_wrapped_in_any_case(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.settings.change("integr8", wrap_export=False, completed_status="Completed")
-    assert outcome_of(bench) is Outcome.DATA
-    check_truth(sandbox, bench, CONVERSIONS, [DAY])
+    assert outcome_of(context) is Outcome.DATA
+    check_truth(sandbox, context, CONVERSIONS, [DAY])
 
 
 def completed(**results: Any) -> dict[str, Any]:
@@ -287,28 +291,28 @@ def completed(**results: Any) -> dict[str, Any]:
     ],
 )
 def test_a_completed_export_that_does_not_count_its_rows_is_partial_and_gone_on_with(
-    sandbox: Sandbox, bench: Bench, told: Mapping[str, Any]
+    sandbox: Sandbox, context: PullContext, told: Mapping[str, Any]
 ) -> None:
     sandbox.faults.add("integr8.status", do="status", status=200, body=told)
-    line = refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.PARTIAL)
+    line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.PARTIAL)
     assert "does not say how many rows" in line
-    assert not bench.data.exists(CONVERSIONS.file(DAY))
-    assert outcome_of(bench) is Outcome.DATA
+    assert not context.data.exists(CONVERSIONS.file(DAY))
+    assert outcome_of(context) is Outcome.DATA
     assert len(orders(sandbox)) == 1
 
 
 @pytest.mark.rule("IN7")
 @pytest.mark.parametrize("off", [-1, 1, 1_000_000])
 def test_a_file_that_has_not_as_many_rows_as_told_is_partial_and_writes_nothing(
-    sandbox: Sandbox, bench: Bench, off: int
+    sandbox: Sandbox, context: PullContext, off: int
 ) -> None:
     total = len(sandbox.truth(CONVERSIONS.key, DAY))
-    put_there(bench, CONVERSIONS)
+    put_there(context, CONVERSIONS)
     sandbox.faults.add("integr8.export", do="total", total=total + off)
-    line = refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.PARTIAL)
+    line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.PARTIAL)
     assert str(total) in line
     assert str(total + off) in line
-    assert lies_there(bench.data, CONVERSIONS)
+    assert lies_there(context.data, CONVERSIONS)
 
 
 # What the provider answers in place of what was asked (IN1).
@@ -361,18 +365,18 @@ GIVEN_UP = {400, 401, 403, 404}
     [(point, status, outcome) for point, known in REFUSALS.items() for status, outcome in known.items()],
 )
 def test_every_refusal_ends_in_its_outcome_with_one_line_and_leaves_what_was_there(
-    sandbox: Sandbox, bench: Bench, point: str, status: int, outcome: Outcome
+    sandbox: Sandbox, context: PullContext, point: str, status: int, outcome: Outcome
 ) -> None:
-    put_there(bench, CONVERSIONS)
+    put_there(context, CONVERSIONS)
     key = sandbox.providers["integr8"].credentials["ordinary"].api_key
     told: dict[str, Any] = {"error": {"message": f"no,\n{key}"}} if status % 2 else {"error": f"no,\n{key}"}
     sandbox.faults.add(point, do="status", status=status, body=told, times=None)
-    line = refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], outcome)
+    line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], outcome)
     assert str(status) in line
     assert "Integr8" in line
     if status < 429:
         assert "no, ***" in line
-    assert lies_there(bench.data, CONVERSIONS)
+    assert lies_there(context.data, CONVERSIONS)
     asked = len(orders(sandbox, status=None))
     if point != "integr8.export":
         assert asked == (2 if status == 404 else 1), "an export not known any more is asked for once more"
@@ -380,7 +384,7 @@ def test_every_refusal_ends_in_its_outcome_with_one_line_and_leaves_what_was_the
         assert asked == {500: 2, 503: 2, 502: 2, 504: 2}.get(status, 1)
     if point != "integr8.export" and status not in GIVEN_UP:
         sandbox.faults.clear()
-        assert outcome_of(bench) is Outcome.DATA
+        assert outcome_of(context) is Outcome.DATA
         assert len(orders(sandbox)) == asked, "the export that was bought is gone on with"
 
 
@@ -392,16 +396,16 @@ def test_a_key_that_may_not_says_so_and_is_not_shown(
     sandbox: Sandbox, bench_of: BenchOf, account: str, says: str
 ) -> None:
     key = sandbox.providers["integr8"].credentials[account].api_key
-    bench = bench_of("integr8", api_key=key)
-    line = refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.DENIED)
+    context = bench_of("integr8", api_key=key)
+    line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.DENIED)
     assert says in line
     assert len(orders(sandbox, status=None)) == 1
 
 
 @pytest.mark.rule("IN1")
 def test_another_integration_is_not_found_which_names_the_variable(sandbox: Sandbox, bench_of: BenchOf) -> None:
-    bench = bench_of("integr8", integration_id="not-ours")
-    line = refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.FAILED)
+    context = bench_of("integr8", integration_id="not-ours")
+    line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.FAILED)
     assert "INTEGR8_INTEGRATION_ID" in line
     assert len(orders(sandbox, status=None)) == 1
 
@@ -409,25 +413,25 @@ def test_another_integration_is_not_found_which_names_the_variable(sandbox: Sand
 @pytest.mark.rule("IN1")
 @pytest.mark.parametrize("point", ["integr8.status", "integr8.signed_url"])
 def test_a_429_without_a_wait_is_tried_again_at_growing_intervals(
-    sandbox: Sandbox, bench: Bench, clock: SandboxClock, point: str
+    sandbox: Sandbox, context: PullContext, clock: SandboxClock, point: str
 ) -> None:
     sandbox.settings.change("integr8", fill_polls=0)
     sandbox.faults.add(point, do="status", status=429, times=3)
-    assert outcome_of(bench) is Outcome.DATA
+    assert outcome_of(context) is Outcome.DATA
     waits = [wait for wait in clock.slept if wait > 0]
     assert len(waits) == 3
     assert waits == sorted(waits)
     assert waits[2] >= 4 * 5, "doubled each time"
     assert len(orders(sandbox)) == 1
-    check_truth(sandbox, bench, CONVERSIONS, [DAY])
+    check_truth(sandbox, context, CONVERSIONS, [DAY])
 
 
 @pytest.mark.rule("IN1", "IN8")
 def test_an_export_refused_with_429_is_not_repeated_on_a_guess(
-    sandbox: Sandbox, bench: Bench, clock: SandboxClock
+    sandbox: Sandbox, context: PullContext, clock: SandboxClock
 ) -> None:
     sandbox.faults.add("integr8.export", do="status", status=429, times=None)
-    line = refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.DENIED)
+    line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.DENIED)
     assert "renewed at 00:00 UTC" in line
     assert len(orders(sandbox, status=429)) == 1
     assert not any(clock.slept)
@@ -435,68 +439,68 @@ def test_an_export_refused_with_429_is_not_repeated_on_a_guess(
 
 @pytest.mark.rule("IN1")
 def test_an_export_refused_with_429_is_repeated_when_told_when(
-    sandbox: Sandbox, bench: Bench, clock: SandboxClock
+    sandbox: Sandbox, context: PullContext, clock: SandboxClock
 ) -> None:
     sandbox.faults.add("integr8.export", do="status", status=429, headers={"Retry-After": "7"})
-    assert outcome_of(bench) is Outcome.DATA
+    assert outcome_of(context) is Outcome.DATA
     assert clock.slept.count(7.0) == 1
 
 
 @pytest.mark.rule("IN8")
 @pytest.mark.parametrize("status", [502, 504])
 def test_an_export_that_a_gateway_did_not_pass_on_is_asked_for_once_more_and_then_left(
-    sandbox: Sandbox, bench: Bench, status: int
+    sandbox: Sandbox, context: PullContext, status: int
 ) -> None:
     sandbox.faults.add("integr8.export", do="status", status=status, times=None)
-    refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.FAILED)
+    refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.FAILED)
     assert len(orders(sandbox, status=None)) == 2
 
 
 @pytest.mark.rule("IN8")
 def test_ten_exports_a_day_and_the_eleventh_ends_denied_unasked_until_the_next_utc_day(
-    sandbox: Sandbox, bench: Bench
+    sandbox: Sandbox, context: PullContext
 ) -> None:
     sandbox.settings.change("integr8", rows_factor=0.0, fill_polls=0)
     days = [date(2026, 10, 1) + n * ONE_DAY for n in range(11)]
     for day in days[:10]:
-        assert outcome_of(bench, POSTBACKS, day) is Outcome.EMPTY
-    line = refused(sandbox, ended(bench, POSTBACKS, days[10:])[days[10]], Outcome.DENIED)
+        assert outcome_of(context, POSTBACKS, day) is Outcome.EMPTY
+    line = refused(sandbox, ended(context, POSTBACKS, days[10:])[days[10]], Outcome.DENIED)
     assert "10 integr8 exports a day" in line
     assert "renewed on 2026-11-21 at 00:00 UTC" in line
-    assert refused(sandbox, ended(bench, CLICKS, days[:1])[days[0]], Outcome.DENIED), "one quota for all logs"
+    assert refused(sandbox, ended(context, CLICKS, days[:1])[days[0]], Outcome.DENIED), "one quota for all logs"
     assert len(orders(sandbox, status=None)) == 10
     sandbox.clock.advance(11 * 3600)
-    assert outcome_of(bench, POSTBACKS, days[10]) is Outcome.EMPTY
+    assert outcome_of(context, POSTBACKS, days[10]) is Outcome.EMPTY
     assert len(orders(sandbox)) == 11
 
 
 @pytest.mark.rule("IN8")
 @pytest.mark.parametrize("status", [429, 403])
-def test_a_quota_that_others_spent_ends_denied(sandbox: Sandbox, bench: Bench, status: int) -> None:
+def test_a_quota_that_others_spent_ends_denied(sandbox: Sandbox, context: PullContext, status: int) -> None:
     sandbox.settings.change("integr8", exports_per_day=0, quota_status=status)
-    refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.DENIED)
+    refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.DENIED)
     assert len(orders(sandbox, status=None)) == 1
 
 
 @pytest.mark.rule("IN10")
 @pytest.mark.parametrize("retry_after", [True, False])
-def test_a_narrow_rate_of_the_provider_is_waited_for(sandbox: Sandbox, bench: Bench, retry_after: bool) -> None:
+def test_a_narrow_rate_of_the_provider_is_waited_for(sandbox: Sandbox, context: PullContext, retry_after: bool) -> None:
     sandbox.settings.change("integr8", requests_per_minute=3, retry_after=retry_after)
-    bench.provider.policy = replace(bench.provider.policy, timeout=timedelta(hours=1))
-    assert outcome_of(bench) is Outcome.DATA
+    context.provider.policy = replace(context.provider.policy, timeout=timedelta(hours=1))
+    assert outcome_of(context) is Outcome.DATA
     assert len(orders(sandbox)) == 1
-    check_truth(sandbox, bench, CONVERSIONS, [DAY])
+    check_truth(sandbox, context, CONVERSIONS, [DAY])
 
 
 @pytest.mark.rule("IN10")
 def test_sixty_requests_a_minute_are_not_exceeded_by_two_clients_of_one_ledger(
-    sandbox: Sandbox, bench: Bench, bench_of: BenchOf
+    sandbox: Sandbox, context: PullContext, bench_of: BenchOf
 ) -> None:
     others = bench_of("integr8").provider
     handle = others.submit(CONVERSIONS, REQUEST, lambda _: None)
     for _ in range(40):
         others.poll(CONVERSIONS, REQUEST, handle)
-        bench.provider.poll(CONVERSIONS, REQUEST, handle)
+        context.provider.poll(CONVERSIONS, REQUEST, handle)
     asked = [entry.at for entry in sandbox.log.entries()]
     assert len(asked) == 81
     assert sandbox.log.count(status=429) == 0
@@ -541,23 +545,23 @@ WAYS: tuple[tuple[str, dict[str, Any], Outcome, int], ...] = (
 @pytest.mark.rule("IN8")
 @pytest.mark.parametrize(("point", "fault", "outcome", "asked"), WAYS)
 def test_an_answer_lost_on_its_way_costs_no_export_that_need_not_be(
-    sandbox: Sandbox, bench: Bench, point: str, fault: Mapping[str, Any], outcome: Outcome, asked: int
+    sandbox: Sandbox, context: PullContext, point: str, fault: Mapping[str, Any], outcome: Outcome, asked: int
 ) -> None:
     sandbox.faults.add(point, **fault)
-    result = ended(bench, CONVERSIONS, [DAY])[DAY]
+    result = ended(context, CONVERSIONS, [DAY])[DAY]
     assert len(orders(sandbox, status=None)) == asked
     if outcome is LANDS:
         assert result.outcome is LANDS
-        check_truth(sandbox, bench, CONVERSIONS, [DAY])
+        check_truth(sandbox, context, CONVERSIONS, [DAY])
     else:
         refused(sandbox, result, outcome)
-        assert not bench.data.exists(CONVERSIONS.file(DAY))
+        assert not context.data.exists(CONVERSIONS.file(DAY))
 
 
 @pytest.mark.rule("IN8")
-def test_an_address_that_expired_before_the_download_is_signed_anew(sandbox: Sandbox, bench: Bench) -> None:
+def test_an_address_that_expired_before_the_download_is_signed_anew(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.faults.add("integr8.file", do="expired", times=2)
-    assert outcome_of(bench) is Outcome.DATA
+    assert outcome_of(context) is Outcome.DATA
     urls = [entry.facts["url"] for entry in sandbox.log.entries("integr8.signed_url")]
     assert len(urls) == 3
     assert len(set(urls)) == 3
@@ -570,32 +574,32 @@ def test_an_address_that_expired_before_the_download_is_signed_anew(sandbox: San
     [("expired", Outcome.FAILED), ("cut", Outcome.PARTIAL), ("cut_close", Outcome.PARTIAL), ("html", Outcome.FAILED)],
 )
 def test_a_file_that_never_comes_whole_leaves_what_was_there_and_the_next_run_takes_the_export_up(
-    sandbox: Sandbox, bench: Bench, fault: str, outcome: Outcome
+    sandbox: Sandbox, context: PullContext, fault: str, outcome: Outcome
 ) -> None:
-    put_there(bench, CONVERSIONS)
+    put_there(context, CONVERSIONS)
     sandbox.faults.add("integr8.file", do=fault, times=None)
-    refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], outcome)
-    assert lies_there(bench.data, CONVERSIONS)
+    refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], outcome)
+    assert lies_there(context.data, CONVERSIONS)
     sandbox.faults.clear()
-    assert outcome_of(bench) is Outcome.DATA
+    assert outcome_of(context) is Outcome.DATA
     assert len(orders(sandbox)) == 1
 
 
 @pytest.mark.rule("IN5")
 @pytest.mark.parametrize("point", ["integr8.status", "integr8.signed_url"])
 def test_an_export_that_is_not_known_any_more_is_asked_for_once_more(
-    sandbox: Sandbox, bench: Bench, point: str
+    sandbox: Sandbox, context: PullContext, point: str
 ) -> None:
     sandbox.faults.add(point, do="status", status=404)
-    assert outcome_of(bench) is Outcome.DATA
+    assert outcome_of(context) is Outcome.DATA
     assert len(orders(sandbox)) == 2
-    check_truth(sandbox, bench, CONVERSIONS, [DAY])
+    check_truth(sandbox, context, CONVERSIONS, [DAY])
 
 
 def test_hosts_that_the_setting_names_are_followed_and_no_others(sandbox: Sandbox, bench_of: BenchOf) -> None:
-    bench = bench_of("integr8", file_hosts=".files.example")
+    context = bench_of("integr8", file_hosts=".files.example")
     sandbox.faults.add("integr8.signed_url", do="bad_url", url="https://x.amazonaws.com/f.csv", times=None)
-    assert "not followed" in refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.FAILED)
+    assert "not followed" in refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.FAILED)
 
 
 @pytest.mark.parametrize(
@@ -603,16 +607,16 @@ def test_hosts_that_the_setting_names_are_followed_and_no_others(sandbox: Sandbo
     [
         ("provider", "submit", {}, 1),
         ("provider", "submit", {"after": True}, 1),
-        ("ledger", "submitted", {"after": True}, 1),
+        ("ledger", "record_submitted", {"after": True}, 1),
         ("provider", "poll", {"after": True}, 1),
         ("provider", "download", {}, 1),
-        ("ledger", "downloaded", {"after": True}, 1),
+        ("ledger", "record_downloaded", {"after": True}, 1),
         ("data", "put", {}, 1),
     ],
 )
 def test_a_second_run_takes_up_the_export_of_one_that_was_killed(
     sandbox: Sandbox,
-    bench: Bench,
+    context: PullContext,
     monkeypatch: pytest.MonkeyPatch,
     place: str,
     name: str,
@@ -620,20 +624,20 @@ def test_a_second_run_takes_up_the_export_of_one_that_was_killed(
     asked: int,
 ) -> None:
     with monkeypatch.context() as patch:
-        kill_at(patch, getattr(bench, place), name, **how)
+        kill_at(patch, getattr(context, place), name, **how)
         with pytest.raises(Killed):
-            list(pull(bench, CONVERSIONS, [DAY]))
-    assert outcome_of(bench) is Outcome.DATA
+            list(pull(context, CONVERSIONS, [DAY]))
+    assert outcome_of(context) is Outcome.DATA
     assert len(orders(sandbox)) == asked
-    check_truth(sandbox, bench, CONVERSIONS, [DAY])
+    check_truth(sandbox, context, CONVERSIONS, [DAY])
 
 
 def test_no_line_of_the_log_holds_a_secret(sandbox: Sandbox, bench_of: BenchOf) -> None:
     lines: list[str] = []
-    bench = hasty(bench_of("integr8", log=lines.append))
+    context = hasty(bench_of("integr8", log=lines.append))
     sandbox.faults.add("integr8.signed_url", do="status", status=503)
     sandbox.faults.add("integr8.file", do="expired")
-    ended(bench, CONVERSIONS, DAYS)
+    ended(context, CONVERSIONS, DAYS)
     assert lines
     assert [line for line in lines if secrets_in(sandbox, line)] == []
 
@@ -660,18 +664,18 @@ def test_no_line_of_the_log_holds_a_secret(sandbox: Sandbox, bench_of: BenchOf) 
     ],
 )
 def test_a_file_that_cannot_be_trusted_lands_no_day_and_leaves_what_was_there(
-    sandbox: Sandbox, bench: Bench, fault: Mapping[str, Any], says: str
+    sandbox: Sandbox, context: PullContext, fault: Mapping[str, Any], says: str
 ) -> None:
-    put_there(bench, CONVERSIONS)
+    put_there(context, CONVERSIONS)
     sandbox.faults.add("integr8.data", source="conversions", **fault)
-    results = ended(bench, CONVERSIONS, DAYS)
+    results = ended(context, CONVERSIONS, DAYS)
     for result in results.values():
         assert result.outcome in {Outcome.FAILED, Outcome.PARTIAL}
         line = refused(sandbox, result, result.outcome)
         assert says in line
         assert "@example" not in line
-    assert lies_there(bench.data, CONVERSIONS)
-    assert not bench.data.exists(CONVERSIONS.file(DAYS[1]))
+    assert lies_there(context.data, CONVERSIONS)
+    assert not context.data.exists(CONVERSIONS.file(DAYS[1]))
 
 
 @pytest.mark.parametrize(
@@ -682,26 +686,26 @@ def test_a_file_that_cannot_be_trusted_lands_no_day_and_leaves_what_was_there(
         ({"do": "bad_value", "column": "click_time", "value": "soon"}, "click_time"),
     ],
 )
-def test_one_bad_day_fails_alone(sandbox: Sandbox, bench: Bench, fault: Mapping[str, Any], says: str) -> None:
+def test_one_bad_day_fails_alone(sandbox: Sandbox, context: PullContext, fault: Mapping[str, Any], says: str) -> None:
     sandbox.faults.add("integr8.data", source="conversions", day=DAYS[1], **fault)
-    results = ended(bench, CONVERSIONS, DAYS)
+    results = ended(context, CONVERSIONS, DAYS)
     line = refused(sandbox, results[DAYS[1]], Outcome.FAILED)
     assert says in line
-    assert not bench.data.exists(CONVERSIONS.file(DAYS[1]))
-    check_truth(sandbox, bench, CONVERSIONS, [DAYS[0], DAYS[2]])
+    assert not context.data.exists(CONVERSIONS.file(DAYS[1]))
+    check_truth(sandbox, context, CONVERSIONS, [DAYS[0], DAYS[2]])
 
 
-def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbox, bench: Bench) -> None:
+def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.faults.add("integr8.data", do="extra_column")
     sandbox.faults.add("integr8.data", do="bom")
-    result = ended(bench, CONVERSIONS, [DAY])[DAY]
+    result = ended(context, CONVERSIONS, [DAY])[DAY]
     assert result.landed is not None
     assert "Surprise" in " ".join(result.landed.warnings)
-    check_truth(sandbox, bench, CONVERSIONS, [DAY])
+    check_truth(sandbox, context, CONVERSIONS, [DAY])
 
 
-def test_the_column_of_the_parameter_that_is_none_is_no_news(bench: Bench) -> None:
-    result = ended(bench, CONVERSIONS, [DAY])[DAY]
+def test_the_column_of_the_parameter_that_is_none_is_no_news(context: PullContext) -> None:
+    result = ended(context, CONVERSIONS, [DAY])[DAY]
     assert result.landed is not None
     assert not [warning for warning in result.landed.warnings if "none" in warning]
 
@@ -712,8 +716,8 @@ def test_the_column_of_the_parameter_that_is_none_is_no_news(bench: Bench) -> No
 @pytest.mark.rule("IN5")
 def test_every_path_can_be_set(sandbox: Sandbox, bench_of: BenchOf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTEGR8_EXPORT_PATH", "/elsewhere/{log}/of/{integration}")
-    bench = bench_of("integr8")
-    refused(sandbox, ended(bench, CONVERSIONS, [DAY])[DAY], Outcome.FAILED)
+    context = bench_of("integr8")
+    refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.FAILED)
     account = sandbox.providers["integr8"].credentials["ordinary"]
     assert [entry.path for entry in sandbox.log.entries()] == [
         f"/api/v2/elsewhere/conversions/of/{account.integration_id}"
@@ -751,7 +755,9 @@ SWITCHES = st.fixed_dictionaries(
 
 
 @pytest.mark.rule("IN4", "IN7", "IN9")
-def test_any_days_of_any_log_in_any_form_land_as_the_truth_value_by_value(sandbox: Sandbox, bench: Bench) -> None:
+def test_any_days_of_any_log_in_any_form_land_as_the_truth_value_by_value(
+    sandbox: Sandbox, context: PullContext
+) -> None:
     @settings(
         max_examples=8,
         deadline=None,
@@ -772,21 +778,21 @@ def test_any_days_of_any_log_in_any_form_land_as_the_truth_value_by_value(sandbo
         sandbox.settings.change("integr8", **switches)
         sandbox.log.clear()
         days = [sandbox.clock.now().date() - age * ONE_DAY for age in ages]
-        results = ended(bench, report, days)
+        results = ended(context, report, days)
         (order,) = orders(sandbox)
         for day, result in results.items():
             expected = expected_rows(sandbox, report, day, order.at)
             assert result.outcome is (Outcome.DATA if expected else Outcome.EMPTY)
-            assert landed_rows(bench.data, report, day) == expected
+            assert landed_rows(context.data, report, day) == expected
 
     check()
 
 
 @pytest.mark.rule("IN1")
 @pytest.mark.parametrize("status", [401, 403])
-def test_an_export_that_was_bought_outlives_a_refused_key(sandbox: Sandbox, bench: Bench, status: int) -> None:
+def test_an_export_that_was_bought_outlives_a_refused_key(sandbox: Sandbox, context: PullContext, status: int) -> None:
     sandbox.faults.add("integr8.status", do="status", status=status, body="{}")
-    assert ended(bench, CLICKS, [DAY])[DAY].outcome is Outcome.DENIED
-    assert ended(bench, CLICKS, [DAY])[DAY].outcome is Outcome.DATA
+    assert ended(context, CLICKS, [DAY])[DAY].outcome is Outcome.DENIED
+    assert ended(context, CLICKS, [DAY])[DAY].outcome is Outcome.DATA
     assert len(orders(sandbox)) == 1
-    check_truth(sandbox, bench, CLICKS, [DAY])
+    check_truth(sandbox, context, CLICKS, [DAY])

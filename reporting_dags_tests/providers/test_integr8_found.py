@@ -8,16 +8,16 @@ from typing import Any, cast
 
 import pytest
 
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import SettingError
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Request
-from reporting_dags.providers.integr8.export_lookup import FEWEST_FIELDS, bears, marked
+from reporting_dags.providers.integr8.export_lookup import MIN_FIELDS, matches, order_fields_for
 from reporting_dags.providers.integr8.report import ExportQuery
-from reporting_dags.providers.integr8.session import Paths, Session
+from reporting_dags.providers.integr8.session import Integr8Session, Paths
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, IMPRESSIONS, POSTBACKS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock
@@ -27,19 +27,19 @@ from reporting_dags_tests.providers.test_integr8_exports import BenchOf, check_t
 DAY = date(2026, 11, 10)
 DAYS = Window(DAY, DAY + 2 * ONE_DAY).days
 REQUEST = Request(Window(DAYS[0], DAYS[-1]))
-MakeBench = Callable[[], Bench]
+MakeBench = Callable[[], PullContext]
 Said = dict[str, Any]
 FIELDS = cast("ExportQuery", CONVERSIONS.query).fields
 
 
 @pytest.fixture
 def another(bench_of: BenchOf) -> MakeBench:
-    """Makes the bench of another run; all share a ledger."""
+    """Makes the context of another run; all share a ledger."""
     return lambda: hasty(bench_of("integr8", exports_kept=0, poll_seconds=1.0))
 
 
 def die(
-    bench: Bench,
+    context: PullContext,
     monkeypatch: pytest.MonkeyPatch,
     name: str = "submit",
     *,
@@ -49,21 +49,21 @@ def die(
 ) -> None:
     """A run of `days` that ends, as if killed, before or after the provider's part of a step."""
     with monkeypatch.context() as patch:
-        kill_at(patch, bench.provider, name, after=after)
+        kill_at(patch, context.provider, name, after=after)
         with pytest.raises(Killed):
-            list(pull(bench, report, days))
+            list(pull(context, report, days))
 
 
-def lands(bench: Bench, days: list[date] = DAYS, report: Report = CONVERSIONS) -> list[tuple[str, ...]]:
+def lands(context: PullContext, days: list[date] = DAYS, report: Report = CONVERSIONS) -> list[tuple[str, ...]]:
     """The requests that `days` landed from."""
-    results = list(pull(bench, report, days))
+    results = list(pull(context, report, days))
     assert {result.outcome for result in results} == {Outcome.DATA}, [result.error for result in results]
-    return sorted({result.evidence.request_ids for result in results})
+    return sorted({result.provenance.request_ids for result in results})
 
 
-def fails(bench: Bench, days: list[date] = DAYS) -> str:
+def fails(context: PullContext, days: list[date] = DAYS) -> str:
     """The one line with which all of `days` fail."""
-    results = list(pull(bench, CONVERSIONS, days))
+    results = list(pull(context, CONVERSIONS, days))
     (line,) = {result.error.line for result in results if result.error is not None}
     assert not any(result.landed for result in results)
     return line
@@ -71,9 +71,9 @@ def fails(bench: Bench, days: list[date] = DAYS) -> str:
 
 def reshaped(monkeypatch: pytest.MonkeyPatch, change: Callable[[int, Said], Said | bytes]) -> list[int]:
     """Let the nth page that is read of the list be what `change` makes of it; counts them."""
-    get, seen = Session.get, list[int]()
+    get, seen = Integr8Session.get, list[int]()
 
-    def changed(session: Session, path: str, *given: Any, **names: str) -> Any:
+    def changed(session: Integr8Session, path: str, *given: Any, **names: str) -> Any:
         answer = get(session, path, *given, **names)
         if path != session.paths.exports:
             return answer
@@ -81,7 +81,7 @@ def reshaped(monkeypatch: pytest.MonkeyPatch, change: Callable[[int, Said], Said
         said = change(len(seen), json.loads(answer.body))
         return replace(answer, body=said if isinstance(said, bytes) else json.dumps(said).encode())
 
-    monkeypatch.setattr(Session, "get", changed)
+    monkeypatch.setattr(Integr8Session, "get", changed)
     return seen
 
 
@@ -92,10 +92,10 @@ def test_an_export_whose_id_was_lost_is_found_in_the_list_and_not_asked_for_agai
 ) -> None:
     die(another(), monkeypatch, report=report)
     (order,) = orders(sandbox)
-    bench = another()
-    assert lands(bench, report=report) == [(order.facts["id"],)]
+    context = another()
+    assert lands(context, report=report) == [(order.facts["id"],)]
     assert len(orders(sandbox)) == 1
-    check_truth(sandbox, bench, report, DAYS)
+    check_truth(sandbox, context, report, DAYS)
 
 
 @pytest.mark.rule("IN5")
@@ -105,10 +105,10 @@ def test_an_answer_found_again_counts_as_old_as_the_intent_to_ask_for_it(
     asked = clock.now()
     die(another(), monkeypatch)
     clock.sleep(6 * 3600)
-    bench = another()
-    lands(bench)
-    facts = bench.ledger.days(CONVERSIONS.key)
-    assert all(abs(facts[day].asked_at - asked) < timedelta(minutes=1) for day in DAYS)
+    context = another()
+    lands(context)
+    facts = context.ledger.days(CONVERSIONS.key)
+    assert all(abs(facts[day].requested_at - asked) < timedelta(minutes=1) for day in DAYS)
     assert len(orders(sandbox)) == 1
 
 
@@ -117,12 +117,12 @@ def test_what_was_never_sent_is_looked_for_once_and_asked_for(
     sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die(another(), monkeypatch, after=False)
-    bench = another()
-    lands(bench)
+    context = another()
+    lands(context)
     assert len(orders(sandbox)) == 1
     assert len(sandbox.log.entries("integr8.exports")) == 1
-    check_truth(sandbox, bench, CONVERSIONS, DAYS)
-    lands(bench)
+    check_truth(sandbox, context, CONVERSIONS, DAYS)
+    lands(context)
     assert len(orders(sandbox)) == 2, "a day that has ended is asked for again"
     assert len(sandbox.log.entries("integr8.exports")) == 1, "where no run was cut off nothing is looked for"
 
@@ -160,9 +160,9 @@ def test_the_export_of_another_report_in_another_time_zone_is_not_taken_for_the_
     sandbox.settings.change("integr8", empty_days=("2026-11-11",), empty_day_one_in=0)
     lands(another(), [DAY], other)
     sandbox.faults.add("integr8.export", do="reset")
-    bench = another()
-    lands(bench, [DAY])
-    check_truth(sandbox, bench, CONVERSIONS, [DAY])
+    context = another()
+    lands(context, [DAY])
+    check_truth(sandbox, context, CONVERSIONS, [DAY])
 
 
 @pytest.mark.rule("IN5")
@@ -170,7 +170,10 @@ def test_what_anybody_else_asked_for_in_the_same_words_is_not_taken_for_the_lost
     sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die(another(), monkeypatch, after=False)
-    theirs = [another().provider.submit(CONVERSIONS, replace(REQUEST, mark=mark), lambda _: None) for mark in ("", "x")]
+    theirs = [
+        another().provider.submit(CONVERSIONS, replace(REQUEST, correlation_id=mark), lambda _: None)
+        for mark in ("", "x")
+    ]
     assert lands(another()) != [(handle.id,) for handle in theirs]
     assert len(orders(sandbox)) == 3
 
@@ -188,16 +191,16 @@ def test_a_job_that_is_asked_for_once_more_is_not_found_as_it_was_before(
 
 @pytest.mark.rule("IN4", "IN5")
 def test_marks_are_orders_that_are_the_same_everywhere_and_differ_from_job_to_job() -> None:
-    names = [f"field_{number}" for number in range(FEWEST_FIELDS)]
-    assert marked(names, "") == names
-    assert marked(names, "a.0") == marked(reversed_of(names), "a.0")
-    assert sorted(marked(names, "a.0")) == sorted(names)
-    assert len({tuple(marked(names, f"a.{number}")) for number in range(50)}) == 50
-    assert marked(names, "a.0")[:3] == ["field_3", "field_1", "field_7"], (
+    names = [f"field_{number}" for number in range(MIN_FIELDS)]
+    assert order_fields_for(names, "") == names
+    assert order_fields_for(names, "a.0") == order_fields_for(reversed_of(names), "a.0")
+    assert sorted(order_fields_for(names, "a.0")) == sorted(names)
+    assert len({tuple(order_fields_for(names, f"a.{number}")) for number in range(50)}) == 50
+    assert order_fields_for(names, "a.0")[:3] == ["field_3", "field_1", "field_7"], (
         "a later release finds what this one asked for"
     )
     few = names[1:]
-    assert marked(few, "a.0") == few
+    assert order_fields_for(few, "a.0") == few
 
 
 def reversed_of(names: list[str]) -> list[str]:
@@ -206,7 +209,7 @@ def reversed_of(names: list[str]) -> list[str]:
 
 def listed(**changes: object) -> Said:
     """An export as the list shows it, with `changes`."""
-    fields = marked(FIELDS, "job.0")
+    fields = order_fields_for(FIELDS, "job.0")
     return {"id": "5e", "status": "IN_PROGRESS", "reports_query_option": {"include_fields": fields}} | changes
 
 
@@ -229,28 +232,28 @@ def listed(**changes: object) -> Said:
         {"reports_query_option": None},
         {"reports_query_option": {"include_fields": list(FIELDS)}},
         {"reports_query_option": {"include_fields": ",".join(FIELDS)}},
-        {"reports_query_option": {"include_fields": marked(FIELDS, "job.1")}},
-        {"reports_query_option": {"include_fields": marked(FIELDS, "job.0")[1:]}},
+        {"reports_query_option": {"include_fields": order_fields_for(FIELDS, "job.1")}},
+        {"reports_query_option": {"include_fields": order_fields_for(FIELDS, "job.0")[1:]}},
     ],
 )
 def test_an_export_without_the_mark_or_that_cannot_serve_is_another(changes: Said) -> None:
-    assert bears(listed(), FIELDS, "job.0")
-    assert bears(listed(status="COMPLETED", id="a:B-1_2.3=="), FIELDS, "job.0")
-    assert not bears(listed(**changes), FIELDS, "job.0")
+    assert matches(listed(), FIELDS, "job.0")
+    assert matches(listed(status="COMPLETED", id="a:B-1_2.3=="), FIELDS, "job.0")
+    assert not matches(listed(**changes), FIELDS, "job.0")
 
 
 @pytest.mark.rule("IN5")
 def test_without_a_mark_or_with_few_fields_nothing_is_found() -> None:
-    few = FIELDS[: FEWEST_FIELDS - 1]
-    assert not bears(listed(reports_query_option={"include_fields": list(few)}), few, "job.0")
-    assert not bears(listed(reports_query_option={"include_fields": list(FIELDS)}), FIELDS, "")
+    few = FIELDS[: MIN_FIELDS - 1]
+    assert not matches(listed(reports_query_option={"include_fields": list(few)}), few, "job.0")
+    assert not matches(listed(reports_query_option={"include_fields": list(FIELDS)}), FIELDS, "")
 
 
 @pytest.mark.rule("IN5")
 def test_every_shipped_log_has_fields_enough_for_a_mark() -> None:
     for report in (CLICKS, CONVERSIONS, IMPRESSIONS, POSTBACKS):
         assert isinstance(report.query, ExportQuery)
-        assert len(report.query.fields) >= FEWEST_FIELDS, report.key
+        assert len(report.query.fields) >= MIN_FIELDS, report.key
 
 
 # What is left of an intent.
@@ -261,10 +264,10 @@ def test_some_of_the_days_of_a_lost_export_are_asked_for_by_themselves(
     sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die(another(), monkeypatch)
-    bench = another()
-    lands(bench, DAYS[:2])
+    context = another()
+    lands(context, DAYS[:2])
     assert len(orders(sandbox)) == 2
-    check_truth(sandbox, bench, CONVERSIONS, DAYS[:2])
+    check_truth(sandbox, context, CONVERSIONS, DAYS[:2])
 
 
 @pytest.mark.rule("IN5")
@@ -455,12 +458,12 @@ def test_an_export_that_is_accepted_without_an_id_is_asked_for_once_a_run(
     sandbox: Sandbox, another: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.faults.add("integr8.exports", do="status", status=404, times=None)
-    post = Session.post
+    post = Integr8Session.post
 
     def without_id(*given: Any, **how: Any) -> Any:
         return replace(post(*given, **how), body=b'{"export": "x"}')
 
-    monkeypatch.setattr(Session, "post", without_id)
+    monkeypatch.setattr(Integr8Session, "post", without_id)
     assert "no id" in fails(another(), [DAY])
     assert len(orders(sandbox)) == 1
 

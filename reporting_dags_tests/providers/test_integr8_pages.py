@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.pulling.context import Bench
-from reporting_dags.jobs.records import Claim, Claimant
+from reporting_dags.jobs.pulling.context import PullContext
+from reporting_dags.jobs.records import Lease, LeaseRequest
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.privacy import PersonalData, Privacy
@@ -37,15 +37,15 @@ from reporting_dags_tests.providers.test_integr8_exports import (
 )
 from reporting_dags_tests.truth import Row, expected_rows, landed_rows
 
-BenchOf = Callable[..., Bench]
-CLICKS = integr8_log(name="clicks", log="clicks", fields=CLICK_FIELDS, way="table")
-IMPRESSIONS = integr8_log(name="impressions", log="impressions", fields=IMPRESSION_FIELDS, way="table")
+BenchOf = Callable[..., PullContext]
+CLICKS = integr8_log(name="clicks", log="clicks", fields=CLICK_FIELDS, method="table")
+IMPRESSIONS = integr8_log(name="impressions", log="impressions", fields=IMPRESSION_FIELDS, method="table")
 CONVERSIONS = integr8_log(
     name="conversions",
     log="conversions",
     fields=CONVERSION_FIELDS,
     grain=("real_tx_id", "event_id"),
-    way="table",
+    method="table",
 )
 TABLES = {"click-table": CLICKS, "conversion-table": CONVERSIONS, "impression-table": IMPRESSIONS}
 LISTS = (OFFERS, PUBLISHERS, ADVERTISERS)
@@ -54,7 +54,7 @@ TODAY = NOON.date()
 
 
 @pytest.fixture
-def bench(bench_of: BenchOf) -> Bench:
+def context(bench_of: BenchOf) -> PullContext:
     return bench_of("integr8")
 
 
@@ -75,11 +75,13 @@ def without_nulls(rows: Counter[Row]) -> Counter[Row]:
 
 @pytest.mark.rule("IN1", "IN3", "IN11")
 @pytest.mark.parametrize("table", TABLES)
-def test_a_table_is_asked_for_as_documented_and_lands_the_truth(sandbox: Sandbox, bench: Bench, table: str) -> None:
+def test_a_table_is_asked_for_as_documented_and_lands_the_truth(
+    sandbox: Sandbox, context: PullContext, table: str
+) -> None:
     report = TABLES[table]
     sandbox.settings.change("integr8", fill_polls=5)
     days = Window(DAY, DAY + ONE_DAY).days
-    results = ended(bench, report, days)
+    results = ended(context, report, days)
     account = sandbox.providers["integr8"].credentials["ordinary"]
     first = sandbox.log.entries()[0]
     assert (first.method, first.path) == ("GET", f"/api/v2/reports/v2/{table}")
@@ -93,14 +95,14 @@ def test_a_table_is_asked_for_as_documented_and_lands_the_truth(sandbox: Sandbox
     }
     assert all(result.outcome is Outcome.DATA for result in results.values())
     assert not orders(sandbox, status=None), "a table costs no export"
-    check_truth(sandbox, bench, report, days)
+    check_truth(sandbox, context, report, days)
 
 
 @pytest.mark.rule("IN3")
-def test_a_table_goes_on_from_the_cursor_until_there_is_no_next_page(sandbox: Sandbox, bench: Bench) -> None:
+def test_a_table_goes_on_from_the_cursor_until_there_is_no_next_page(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.settings.change("integr8", rows_factor=3.0)
     rows = sandbox.truth(CLICKS.key, DAY)
-    assert outcome_of(bench, CLICKS, DAY) is Outcome.DATA
+    assert outcome_of(context, CLICKS, DAY) is Outcome.DATA
     asked = [sent(entry) for entry in pages(sandbox)]
     assert len(asked) == -(-len(rows) // 100) > 2
     assert "page[after]" not in asked[0]
@@ -109,18 +111,18 @@ def test_a_table_goes_on_from_the_cursor_until_there_is_no_next_page(sandbox: Sa
         cursor = page.pop("page[after]")
         assert cursor == newest[100 * number - 1][1], "the last row of the page before"
         assert page == asked[0]
-    check_truth(sandbox, bench, CLICKS, [DAY])
+    check_truth(sandbox, context, CLICKS, [DAY])
 
 
 @pytest.mark.rule("IN3")
 @pytest.mark.parametrize("count", ["total", "page"])
 @pytest.mark.parametrize("omit_empty", [True, False])
 def test_a_table_is_read_however_it_counts_and_whatever_it_leaves_out(
-    sandbox: Sandbox, bench: Bench, count: str, omit_empty: bool
+    sandbox: Sandbox, context: PullContext, count: str, omit_empty: bool
 ) -> None:
     sandbox.settings.change("integr8", rows_factor=2.0, count=count, omit_empty=omit_empty)
-    assert outcome_of(bench, CLICKS, DAY) is Outcome.DATA
-    assert without_nulls(landed_rows(bench.data, CLICKS, DAY)) == without_nulls(expected_rows(sandbox, CLICKS, DAY))
+    assert outcome_of(context, CLICKS, DAY) is Outcome.DATA
+    assert without_nulls(landed_rows(context.data, CLICKS, DAY)) == without_nulls(expected_rows(sandbox, CLICKS, DAY))
 
 
 @pytest.mark.rule("IN3")
@@ -134,36 +136,40 @@ def test_a_table_is_read_however_it_counts_and_whatever_it_leaves_out(
     ],
     ids=str,
 )
-def test_filters_are_sent_and_their_rows_land_alone(sandbox: Sandbox, bench: Bench, filters: dict[str, str]) -> None:
-    report = integr8_log(name="clicks", log="clicks", fields=CLICK_FIELDS, way="table", filters=filters)
-    assert outcome_of(bench, report, DAY) is Outcome.DATA
+def test_filters_are_sent_and_their_rows_land_alone(
+    sandbox: Sandbox, context: PullContext, filters: dict[str, str]
+) -> None:
+    report = integr8_log(name="clicks", log="clicks", fields=CLICK_FIELDS, method="table", filters=filters)
+    assert outcome_of(context, report, DAY) is Outcome.DATA
     expected = expected_rows(sandbox, report, DAY)
     for name, value in filters.items():
         assert sent(pages(sandbox)[0])[f"filter[{name}]"] == value
         place = report.schema.names.index(name)
         expected = Counter({row: times for row, times in expected.items() if row[place] == value})
     assert expected
-    assert landed_rows(bench.data, report, DAY) == expected
+    assert landed_rows(context.data, report, DAY) == expected
 
 
-def test_a_table_without_rows_is_a_typed_file_of_no_rows(sandbox: Sandbox, bench: Bench) -> None:
+def test_a_table_without_rows_is_a_typed_file_of_no_rows(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.settings.change("integr8", empty_days=(DAY.isoformat(),))
-    assert outcome_of(bench, CLICKS, DAY) is Outcome.EMPTY
+    assert outcome_of(context, CLICKS, DAY) is Outcome.EMPTY
     assert len(pages(sandbox)) == 1
-    assert not landed_rows(bench.data, CLICKS, DAY)
+    assert not landed_rows(context.data, CLICKS, DAY)
 
 
 @pytest.mark.rule("IN3", "IN10")
 @pytest.mark.parametrize("count", ["total", "page"])
-def test_rows_of_a_table_that_share_their_key_land_with_a_warning(sandbox: Sandbox, bench: Bench, count: str) -> None:
+def test_rows_of_a_table_that_share_their_key_land_with_a_warning(
+    sandbox: Sandbox, context: PullContext, count: str
+) -> None:
     sandbox.settings.change("integr8", shared_keys=5, rows_factor=1.3, count=count)
-    result = ended(bench, CLICKS, [DAY])[DAY]
+    result = ended(context, CLICKS, [DAY])[DAY]
     assert result.landed is not None, result.error
     assert len(pages(sandbox)) > 1
     keys = Counter(row["real_tx_id"] for row in sandbox.truth(CLICKS.key, DAY))
     sharing = sum(times for times in keys.values() if times > 1)
     assert f"{sharing} rows share {sum(times > 1 for times in keys.values())} keys" in result.landed.warnings[0]
-    check_truth(sandbox, bench, CLICKS, [DAY])
+    check_truth(sandbox, context, CLICKS, [DAY])
 
 
 def page_of(time: str, *, count: int, more: bool) -> dict[str, Any]:
@@ -183,13 +189,13 @@ def page_of(time: str, *, count: int, more: bool) -> dict[str, Any]:
     ids=["share a key", "share a key, each page counted", "are alike and counted", "may be one row read twice"],
 )
 def test_rows_of_two_pages_may_be_alike_where_the_provider_counts_them_all(
-    sandbox: Sandbox, bench: Bench, second: str, count: int, outcome: Outcome
+    sandbox: Sandbox, context: PullContext, second: str, count: int, outcome: Outcome
 ) -> None:
     for _ in range(3):
         for time, more in (("2026-11-10T01:00:00Z", True), (second, False)):
             body = page_of(time, count=count, more=more)
             sandbox.faults.add("integr8.click_table", do="status", status=200, body=body)
-    result = ended(bench, CLICKS, [DAY])[DAY]
+    result = ended(context, CLICKS, [DAY])[DAY]
     assert result.outcome is outcome, result.error
     if result.landed is not None:
         assert result.landed.rows == 2
@@ -214,46 +220,46 @@ MOVED: tuple[tuple[dict[str, Any], str], ...] = (
 @pytest.mark.rule("IN3")
 @pytest.mark.parametrize(("fault", "says"), MOVED)
 def test_a_table_that_moves_while_it_is_read_is_never_landed(
-    sandbox: Sandbox, bench: Bench, fault: dict[str, Any], says: str
+    sandbox: Sandbox, context: PullContext, fault: dict[str, Any], says: str
 ) -> None:
     sandbox.settings.change("integr8", rows_factor=1.3, count="page" if fault["do"] == "status" else "total")
-    put_there(bench, CLICKS)
+    put_there(context, CLICKS)
     sandbox.faults.add("integr8.click_table", times=None, **fault)
-    result = ended(bench, CLICKS, [DAY])[DAY]
+    result = ended(context, CLICKS, [DAY])[DAY]
     assert result.outcome in {Outcome.PARTIAL, Outcome.FAILED}
     assert says in refused(sandbox, result, result.outcome)
-    assert lies_there(bench.data, CLICKS)
+    assert lies_there(context.data, CLICKS)
 
 
 @pytest.mark.parametrize("fault", ["page_again", "empty_page", "cursor_loop", "html", "reset", "cut", "cut_chunked"])
-def test_a_page_that_goes_wrong_once_is_read_again(sandbox: Sandbox, bench: Bench, fault: str) -> None:
+def test_a_page_that_goes_wrong_once_is_read_again(sandbox: Sandbox, context: PullContext, fault: str) -> None:
     sandbox.settings.change("integr8", rows_factor=1.3)
     sandbox.faults.add("integr8.click_table", do=fault, after=1)
-    assert outcome_of(bench, CLICKS, DAY) is Outcome.DATA
-    check_truth(sandbox, bench, CLICKS, [DAY])
+    assert outcome_of(context, CLICKS, DAY) is Outcome.DATA
+    check_truth(sandbox, context, CLICKS, [DAY])
 
 
 @pytest.mark.rule("IN3")
-def test_rows_over_which_a_cursor_passes_are_missed_by_their_count(sandbox: Sandbox, bench: Bench) -> None:
+def test_rows_over_which_a_cursor_passes_are_missed_by_their_count(sandbox: Sandbox, context: PullContext) -> None:
     # With hundreds of conversions of several events, some page ends between the events of one.
     sandbox.settings.change("integr8", rows_factor=6.0, split_events=True)
     for day in Window(DAY, DAY + 9 * ONE_DAY).days:
-        result = ended(bench, CONVERSIONS, [day])[day]
+        result = ended(context, CONVERSIONS, [day])[day]
         if result.outcome is not Outcome.DATA:
             refused(sandbox, result, Outcome.PARTIAL)
             return
-        check_truth(sandbox, bench, CONVERSIONS, [day])
+        check_truth(sandbox, context, CONVERSIONS, [day])
     pytest.fail("no page ended there")
 
 
 @pytest.mark.rule("IN3")
-def test_events_of_one_transaction_are_rows_of_their_own(sandbox: Sandbox, bench: Bench) -> None:
+def test_events_of_one_transaction_are_rows_of_their_own(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.settings.change("integr8", rows_factor=6.0)
-    assert outcome_of(bench, CONVERSIONS, DAY) is Outcome.DATA
+    assert outcome_of(context, CONVERSIONS, DAY) is Outcome.DATA
     place = CONVERSIONS.schema.names.index("real_tx_id")
-    names = [row[place] for row in landed_rows(bench.data, CONVERSIONS, DAY).elements()]
+    names = [row[place] for row in landed_rows(context.data, CONVERSIONS, DAY).elements()]
     assert len(set(names)) < len(names)
-    check_truth(sandbox, bench, CONVERSIONS, [DAY])
+    check_truth(sandbox, context, CONVERSIONS, [DAY])
 
 
 REFUSALS = {
@@ -272,15 +278,15 @@ REFUSALS = {
 @pytest.mark.parametrize("status", REFUSALS)
 @pytest.mark.parametrize(("report", "point"), [(CLICKS, "integr8.click_table"), (OFFERS, "integr8.offers")])
 def test_every_refusal_of_a_page_ends_in_its_outcome(
-    sandbox: Sandbox, bench: Bench, report: Report, point: str, status: int
+    sandbox: Sandbox, context: PullContext, report: Report, point: str, status: int
 ) -> None:
     day = DAY if report.partitioned else TODAY
-    put_there(bench, report, day)
+    put_there(context, report, day)
     sandbox.settings.change("integr8", rows_factor=1.3)
     sandbox.faults.add(point, do="status", status=status, body={"error": "no"}, after=1, times=None)
-    line = refused(sandbox, ended(bench, report, [day])[day], REFUSALS[status])
+    line = refused(sandbox, ended(context, report, [day])[day], REFUSALS[status])
     assert str(status) in line
-    assert lies_there(bench.data, report, day)
+    assert lies_there(context.data, report, day)
     # What may pass is asked again in three downloads of four tries each, what may not is asked once.
     most = {429: 4, 402: 3, 500: 12, 504: 12}.get(status, 1)
     assert sandbox.log.count(point, status=status) == most
@@ -289,21 +295,21 @@ def test_every_refusal_of_a_page_ends_in_its_outcome(
 @pytest.mark.rule("IN1")
 @pytest.mark.parametrize(("report", "point"), [(CLICKS, "integr8.click_table"), (OFFERS, "integr8.offers")])
 def test_a_429_on_a_page_is_tried_again_at_growing_intervals(
-    sandbox: Sandbox, bench: Bench, clock: SandboxClock, report: Report, point: str
+    sandbox: Sandbox, context: PullContext, clock: SandboxClock, report: Report, point: str
 ) -> None:
     day = DAY if report.partitioned else TODAY
     sandbox.settings.change("integr8", rows_factor=1.3)
     sandbox.faults.add(point, do="status", status=429, after=1, times=3)
-    assert outcome_of(bench, report, day) is Outcome.DATA
+    assert outcome_of(context, report, day) is Outcome.DATA
     waits = [wait for wait in clock.slept if wait > 0]
     assert len(waits) == 3
     assert waits == sorted(waits)
 
 
 @pytest.mark.rule("IN10")
-def test_sixty_pages_a_minute_are_not_exceeded(sandbox: Sandbox, bench: Bench) -> None:
+def test_sixty_pages_a_minute_are_not_exceeded(sandbox: Sandbox, context: PullContext) -> None:
     for _ in range(65):
-        with bench.provider.download(ADVERTISERS, Request(Window(TODAY, TODAY)), Handle(), lambda _: None) as chunks:
+        with context.provider.download(ADVERTISERS, Request(Window(TODAY, TODAY)), Handle(), lambda _: None) as chunks:
             list(chunks)
     assert sandbox.log.count("integr8.advertisers") == 65
     assert sandbox.log.count(status=429) == 0
@@ -322,26 +328,28 @@ def test_sixty_pages_a_minute_are_not_exceeded(sandbox: Sandbox, bench: Bench) -
     ],
 )
 def test_a_table_that_cannot_be_trusted_lands_nothing(
-    sandbox: Sandbox, bench: Bench, fault: dict[str, Any], says: str
+    sandbox: Sandbox, context: PullContext, fault: dict[str, Any], says: str
 ) -> None:
-    put_there(bench, CLICKS)
+    put_there(context, CLICKS)
     sandbox.faults.add("integr8.data", **fault)
-    line = refused(sandbox, ended(bench, CLICKS, [DAY])[DAY], Outcome.FAILED)
+    line = refused(sandbox, ended(context, CLICKS, [DAY])[DAY], Outcome.FAILED)
     assert says in line
     assert "@example" not in line
-    assert lies_there(bench.data, CLICKS)
+    assert lies_there(context.data, CLICKS)
 
 
-def test_rows_that_stand_twice_land_nothing(sandbox: Sandbox, bench: Bench) -> None:
+def test_rows_that_stand_twice_land_nothing(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.settings.change("integr8", count="page")
     sandbox.faults.add("integr8.data", do="duplicate_row")
-    result = ended(bench, CLICKS, [DAY])[DAY]
+    result = ended(context, CLICKS, [DAY])[DAY]
     refused(sandbox, result, result.outcome)
     assert result.outcome in {Outcome.PARTIAL, Outcome.FAILED}
 
 
 @pytest.mark.rule("IN3")
-def test_any_day_of_any_table_in_any_form_lands_as_the_truth_value_by_value(sandbox: Sandbox, bench: Bench) -> None:
+def test_any_day_of_any_table_in_any_form_lands_as_the_truth_value_by_value(
+    sandbox: Sandbox, context: PullContext
+) -> None:
     @settings(
         max_examples=8,
         deadline=None,
@@ -372,10 +380,10 @@ def test_any_day_of_any_table_in_any_form_lands_as_the_truth_value_by_value(sand
         sandbox.settings.reset()
         sandbox.settings.change("integr8", **switches)
         days = [sandbox.clock.now().date() - age * ONE_DAY for age in ages]
-        for day, result in ended(bench, report, days).items():
+        for day, result in ended(context, report, days).items():
             expected = expected_rows(sandbox, report, day)
             assert result.outcome is (Outcome.DATA if expected else Outcome.EMPTY), result.error
-            assert without_nulls(landed_rows(bench.data, report, day)) == without_nulls(expected)
+            assert without_nulls(landed_rows(context.data, report, day)) == without_nulls(expected)
 
     check()
 
@@ -385,8 +393,10 @@ def test_any_day_of_any_table_in_any_form_lands_as_the_truth_value_by_value(sand
 
 @pytest.mark.rule("IN1", "IN2", "IN11")
 @pytest.mark.parametrize("report", LISTS, ids=lambda report: report.name)
-def test_a_list_is_read_in_pages_of_a_hundred_and_is_one_file(sandbox: Sandbox, bench: Bench, report: Report) -> None:
-    assert outcome_of(bench, report, TODAY) is Outcome.DATA
+def test_a_list_is_read_in_pages_of_a_hundred_and_is_one_file(
+    sandbox: Sandbox, context: PullContext, report: Report
+) -> None:
+    assert outcome_of(context, report, TODAY) is Outcome.DATA
     account = sandbox.providers["integr8"].credentials["ordinary"]
     where = f"integrations/{account.integration_id}/offers" if report is OFFERS else report.name
     rows = sandbox.truth(report.key, TODAY)
@@ -396,44 +406,46 @@ def test_a_list_is_read_in_pages_of_a_hundred_and_is_one_file(sandbox: Sandbox, 
         {"page[number]": str(number), "page[size]": "100"} for number in range(1, -(-len(rows) // 100) + 1)
     ]
     assert report.file(TODAY) == f"integr8/{report.name}/part-0.parquet"
-    check_truth(sandbox, bench, report, [TODAY])
+    check_truth(sandbox, context, report, [TODAY])
 
 
 @pytest.mark.rule("IN2")
-def test_a_newer_snapshot_replaces_the_whole_file(sandbox: Sandbox, bench: Bench) -> None:
-    outcome_of(bench, OFFERS, TODAY)
-    before = landed_rows(bench.data, OFFERS, TODAY)
+def test_a_newer_snapshot_replaces_the_whole_file(sandbox: Sandbox, context: PullContext) -> None:
+    outcome_of(context, OFFERS, TODAY)
+    before = landed_rows(context.data, OFFERS, TODAY)
     sandbox.clock.advance(60 * 86400)
     later = sandbox.clock.now().date()
-    assert outcome_of(bench, OFFERS, later) is Outcome.DATA
-    after = landed_rows(bench.data, OFFERS, later)
+    assert outcome_of(context, OFFERS, later) is Outcome.DATA
+    after = landed_rows(context.data, OFFERS, later)
     assert after.total() > before.total()
     assert after == expected_rows(sandbox, OFFERS, later)
-    assert after == landed_rows(bench.data, OFFERS, TODAY), "there is one file"
+    assert after == landed_rows(context.data, OFFERS, TODAY), "there is one file"
 
 
-def test_a_run_over_midnight_keeps_the_snapshot_to_itself_until_it_ends(clock: SandboxClock, bench: Bench) -> None:
-    owner = bench.ledger.owners.enter()
-    who = Claimant(
-        report=OFFERS.key, account=bench.provider.account, fingerprint="of another form", owner=owner, run="run-0"
+def test_a_run_over_midnight_keeps_the_snapshot_to_itself_until_it_ends(
+    clock: SandboxClock, context: PullContext
+) -> None:
+    owner = context.ledger.liveness.acquire()
+    who = LeaseRequest(
+        report=OFFERS.key, account=context.provider.account, query_hash="of another form", owner=owner, run="run-0"
     )
-    held = bench.ledger.claim(who, [SNAPSHOT], longest=1, parts=("",), halves=lambda _: (), now=clock.now())
-    assert isinstance(held, Claim)
+    held = context.ledger.acquire(who, [SNAPSHOT], max_days=1, shards=("",), split=lambda _: (), now=clock.now())
+    assert isinstance(held, Lease)
     clock.sleep(24 * 3600)
-    bench.provider.policy = replace(bench.provider.policy, timeout=timedelta(seconds=3))
-    (result,) = ended(bench, OFFERS, [SNAPSHOT]).values()
+    context.provider.policy = replace(context.provider.policy, timeout=timedelta(seconds=3))
+    (result,) = ended(context, OFFERS, [SNAPSHOT]).values()
     assert result.error is not None
     assert result.error.line.startswith("run run-0 is still bringing integr8/offers the snapshot home")
-    bench.ledger.owners.leave(owner)
-    (result,) = ended(bench, OFFERS, [SNAPSHOT]).values()
+    context.ledger.liveness.release(owner)
+    (result,) = ended(context, OFFERS, [SNAPSHOT]).values()
     assert result.landed is not None
 
 
 @pytest.mark.rule("IN9", "IN11")
-def test_offers_tell_the_currency_truths_are_truths_and_nested_objects_are_text(bench: Bench) -> None:
-    outcome_of(bench, OFFERS, TODAY)
+def test_offers_tell_the_currency_truths_are_truths_and_nested_objects_are_text(context: PullContext) -> None:
+    outcome_of(context, OFFERS, TODAY)
     names = OFFERS.schema.names
-    rows = [dict(zip(names, row, strict=True)) for row in landed_rows(bench.data, OFFERS, TODAY).elements()]
+    rows = [dict(zip(names, row, strict=True)) for row in landed_rows(context.data, OFFERS, TODAY).elements()]
     assert {row["currency"] for row in rows} == {"USD", "EUR"}
     assert {row["active"] for row in rows} == {True, False}
     for row in rows:
@@ -451,7 +463,7 @@ def test_offers_tell_the_currency_truths_are_truths_and_nested_objects_are_text(
 @pytest.mark.rule("IN9")
 @pytest.mark.parametrize("report", [PUBLISHERS, ADVERTISERS], ids=lambda report: report.name)
 def test_e_mail_addresses_of_partners_are_hashed_kept_or_dropped(
-    sandbox: Sandbox, bench: Bench, report: Report
+    sandbox: Sandbox, context: PullContext, report: Report
 ) -> None:
     place = report.schema.names.index("manager_email")
     plain = {row["manager_email"] for row in sandbox.truth(report.key, TODAY)}
@@ -461,8 +473,8 @@ def test_e_mail_addresses_of_partners_are_hashed_kept_or_dropped(
         (PersonalData.DROP, {None}),
     ):
         policy = replace(report, privacy=Privacy(mode=mode))
-        outcome_of(bench, policy, TODAY)
-        assert {row[place] for row in landed_rows(bench.data, policy, TODAY)} == expected
+        outcome_of(context, policy, TODAY)
+        assert {row[place] for row in landed_rows(context.data, policy, TODAY)} == expected
 
 
 def listed(rows: int, **meta: Any) -> dict[str, Any]:
@@ -484,26 +496,28 @@ def listed(rows: int, **meta: Any) -> dict[str, Any]:
     ],
 )
 def test_a_list_that_is_not_as_long_as_it_says_lands_nothing(
-    sandbox: Sandbox, bench: Bench, told: Mapping[str, Any]
+    sandbox: Sandbox, context: PullContext, told: Mapping[str, Any]
 ) -> None:
-    put_there(bench, OFFERS, TODAY)
+    put_there(context, OFFERS, TODAY)
     sandbox.faults.add("integr8.offers", do="status", status=200, body=told, after=1, times=None)
-    result = ended(bench, OFFERS, [TODAY])[TODAY]
+    result = ended(context, OFFERS, [TODAY])[TODAY]
     assert result.outcome in {Outcome.PARTIAL, Outcome.FAILED}
     refused(sandbox, result, result.outcome)
-    assert lies_there(bench.data, OFFERS, TODAY)
+    assert lies_there(context.data, OFFERS, TODAY)
 
 
 @pytest.mark.rule("IN2")
 @pytest.mark.parametrize("meta", [{"total_count": 0, "total_page": 0}, {"total_count": 0}])
-def test_a_list_of_nothing_is_a_file_of_no_rows(sandbox: Sandbox, bench: Bench, meta: dict[str, int]) -> None:
+def test_a_list_of_nothing_is_a_file_of_no_rows(sandbox: Sandbox, context: PullContext, meta: dict[str, int]) -> None:
     sandbox.faults.add("integr8.offers", do="status", status=200, body={"data": [], "meta": meta})
-    assert outcome_of(bench, OFFERS, TODAY) is Outcome.EMPTY
+    assert outcome_of(context, OFFERS, TODAY) is Outcome.EMPTY
     assert sandbox.log.count("integr8.offers") == 1
 
 
 @pytest.mark.parametrize("fault", ["html", "empty", "reset", "cut"])
-def test_a_page_of_a_list_that_goes_wrong_once_is_read_again(sandbox: Sandbox, bench: Bench, fault: str) -> None:
+def test_a_page_of_a_list_that_goes_wrong_once_is_read_again(
+    sandbox: Sandbox, context: PullContext, fault: str
+) -> None:
     sandbox.faults.add("integr8.offers", do=fault, after=1)
-    assert outcome_of(bench, OFFERS, TODAY) is Outcome.DATA
-    check_truth(sandbox, bench, OFFERS, [TODAY])
+    assert outcome_of(context, OFFERS, TODAY) is Outcome.DATA
+    check_truth(sandbox, context, OFFERS, [TODAY])

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.model.column import MIXED, MOMENT, MONEY, Kind, identity
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import DeclarationError
@@ -39,7 +39,7 @@ from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.providers.test_integr8_exports import ended, orders, outcome_of, refused, sent
 from reporting_dags_tests.truth import Row, expected_rows, landed_rows
 
-BenchOf = Callable[..., Bench]
+BenchOf = Callable[..., PullContext]
 DAY = date(2026, 11, 10)
 NEW_YORK = ZoneInfo("America/New_York")
 GOOD: dict[str, Any] = {"name": "some", "log": "clicks", "fields": ("request_time", "real_tx_id", "payout")}
@@ -65,7 +65,7 @@ TRUTHS = {name for name in documented.OFFERS if name.endswith("_enabled")} | {
 
 
 @pytest.fixture
-def bench(bench_of: BenchOf) -> Bench:
+def context(bench_of: BenchOf) -> PullContext:
     return bench_of("integr8")
 
 
@@ -76,16 +76,16 @@ def bench(bench_of: BenchOf) -> Bench:
     ("change", "says"),
     [
         ({"log": "click"}, "log: unknown 'click'; known are clicks, conversions, impressions, postback-logs"),
-        ({"way": "file"}, "way: unknown 'file'; known are export, table"),
-        ({"log": "postback-logs", "way": "table"}, "log: unknown 'postback-logs'; known are clicks, conversions"),
+        ({"method": "file"}, "method: unknown 'file'; known are export, table"),
+        ({"log": "postback-logs", "method": "table"}, "log: unknown 'postback-logs'; known are clicks, conversions"),
         ({"fields": "request_time"}, "fields: is the text 'request_time'; write a list of names"),
         ({"fields": ("real_tx_id", "payout")}, "fields: 'request_time' is missing"),
         ({"log": "conversions"}, "fields: 'conversion_time' is missing"),
         ({"fields": ("request_time", "real_tx_id", "real_tx_id")}, "real_tx_id stands twice"),
         ({"fields": ("request_time", "payout")}, "grain: 'real_tx_id' is no column"),
         ({"grain": ("payout",)}, "grain: 'payout' is a money, not an identity"),
-        ({"filters": {"status": "Approved"}}, "filters: an export takes none; use way='table'"),
-        ({"filters": {"country": "US"}, "way": "table"}, "filters: unknown 'country'; known are status, offer_id"),
+        ({"filters": {"status": "Approved"}}, "filters: an export takes none; use method='table'"),
+        ({"filters": {"country": "US"}, "method": "table"}, "filters: unknown 'country'; known are status, offer_id"),
         ({"timezone": "CETX"}, "calendar.timezone: 'CETX' is no IANA time zone"),
         ({"name": "by day"}, "name: 'by day' may hold letters"),
     ],
@@ -189,10 +189,10 @@ def test_a_field_that_the_document_does_not_name_is_given_as_a_column() -> None:
     assert caught.value.line == "reports/integr8.py: integr8/clicks: fields: unknown 'payuot'; near to it are payout"
 
 
-def test_arrays_stay_whole_as_json_text(sandbox: Sandbox, bench: Bench) -> None:
-    ended(bench, CLICKS, [DAY])
+def test_arrays_stay_whole_as_json_text(sandbox: Sandbox, context: PullContext) -> None:
+    ended(context, CLICKS, [DAY])
     place = CLICKS.schema.names.index("extra_params_values")
-    found = {row[place] for row in landed_rows(bench.data, CLICKS, DAY)}
+    found = {row[place] for row in landed_rows(context.data, CLICKS, DAY)}
     assert any("été, 🎉" in json.loads(text) for text in found)
     assert found == {row["extra_params.values"] for row in sandbox.truth(CLICKS.key, DAY)}
 
@@ -223,7 +223,7 @@ def expected_there(sandbox: Sandbox, report: Report, day: date) -> Counter[Row]:
     ],
 )
 def test_days_of_another_zone_hold_its_rows_and_no_others(
-    sandbox: Sandbox, bench: Bench, way: str, zone: str, day: date, hours: int
+    sandbox: Sandbox, context: PullContext, way: str, zone: str, day: date, hours: int
 ) -> None:
     sandbox.clock.set(datetime(2026, 3, 20, tzinfo=UTC) if day.month == 3 else NOON)
     report = integr8_log(
@@ -232,10 +232,10 @@ def test_days_of_another_zone_hold_its_rows_and_no_others(
         fields=CONVERSION_FIELDS,
         grain=("real_tx_id", "event_id"),
         timezone=zone,
-        way=way,
+        method=way,
     )
     days = [day, day + ONE_DAY]
-    results = ended(bench, report, days)
+    results = ended(context, report, days)
     asked = sandbox.log.entries()[0]
     assert sent(asked)["timezone"] == zone
     assert sent(asked)["start_time"] == f"{day} 00:00:00"
@@ -243,11 +243,11 @@ def test_days_of_another_zone_hold_its_rows_and_no_others(
     assert report.calendar.begins_at(days[1]) - report.calendar.begins_at(day) == timedelta(hours=hours)
     for each in days:
         assert results[each].outcome is Outcome.DATA
-        assert landed_rows(bench.data, report, each) == expected_there(sandbox, report, each)
+        assert landed_rows(context.data, report, each) == expected_there(sandbox, report, each)
 
 
 @pytest.mark.rule("IN4")
-def test_a_day_of_another_zone_is_out_when_it_has_ended_there(sandbox: Sandbox, bench: Bench) -> None:
+def test_a_day_of_another_zone_is_out_when_it_has_ended_there(sandbox: Sandbox, context: PullContext) -> None:
     report = integr8_log(
         name="conversions",
         log="conversions",
@@ -257,13 +257,13 @@ def test_a_day_of_another_zone_is_out_when_it_has_ended_there(sandbox: Sandbox, 
     )
     sandbox.clock.set(datetime(2026, 11, 20, 5, 59, tzinfo=UTC))
     day = date(2026, 11, 19)
-    assert "2026-11-20 at 06:00 UTC" in refused(sandbox, ended(bench, report, [day])[day], Outcome.NOT_READY)
+    assert "2026-11-20 at 06:00 UTC" in refused(sandbox, ended(context, report, [day])[day], Outcome.NOT_READY)
     assert not orders(sandbox, status=None)
 
 
 @pytest.mark.parametrize("way", ["export", "table"])
 def test_days_landed_in_one_zone_are_due_again_in_another(way: str) -> None:
-    good: dict[str, Any] = {**GOOD, "way": way}
+    good: dict[str, Any] = {**GOOD, "method": way}
     here, there = integr8_log(**good), integr8_log(**good, timezone="America/New_York")
     assert here.version != there.version
     assert repr(here.query) != repr(there.query), "so that an export asked for in the one is not landed in the other"
@@ -273,13 +273,15 @@ def test_days_landed_in_one_zone_are_due_again_in_another(way: str) -> None:
 
 
 @pytest.mark.rule("IN9")
-def test_personal_fields_are_hashed_kept_or_dropped_and_the_columns_stay(sandbox: Sandbox, bench: Bench) -> None:
+def test_personal_fields_are_hashed_kept_or_dropped_and_the_columns_stay(
+    sandbox: Sandbox, context: PullContext
+) -> None:
     rows = sandbox.truth(CONVERSIONS.key, DAY)
     names = CONVERSIONS.schema.names
 
     def landed(report: Report) -> dict[str, Counter[Any]]:
-        assert outcome_of(bench, report, DAY) is Outcome.DATA
-        found = landed_rows(bench.data, report, DAY)
+        assert outcome_of(context, report, DAY) is Outcome.DATA
+        found = landed_rows(context.data, report, DAY)
         return {name: Counter(row[names.index(name)] for row in found.elements()) for name in PERSONAL}
 
     def expected(change: Callable[[str, str], Any]) -> dict[str, Counter[Any]]:
@@ -302,11 +304,11 @@ def test_personal_fields_are_hashed_kept_or_dropped_and_the_columns_stay(sandbox
 
 
 @pytest.mark.rule("IN9")
-def test_an_address_that_the_provider_hashed_itself_is_not_hashed_again(sandbox: Sandbox, bench: Bench) -> None:
+def test_an_address_that_the_provider_hashed_itself_is_not_hashed_again(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.settings.change("integr8", mask_personal=True)
-    ended(bench, CLICKS, [DAY])
+    ended(context, CLICKS, [DAY])
     place = CLICKS.schema.names.index("user_email")
-    found = Counter(row[place] for row in landed_rows(bench.data, CLICKS, DAY).elements())
+    found = Counter(row[place] for row in landed_rows(context.data, CLICKS, DAY).elements())
     assert found == Counter(row["user_email"] for row in sandbox.truth(CLICKS.key, DAY))
 
 
@@ -321,13 +323,15 @@ def test_an_address_that_the_provider_hashed_itself_is_not_hashed_again(sandbox:
         {"do": "bad_value", "column": "score", "value": "high"},
     ],
 )
-def test_no_message_holds_personal_data(sandbox: Sandbox, bench: Bench, way: str, fault: dict[str, Any]) -> None:
+def test_no_message_holds_personal_data(
+    sandbox: Sandbox, context: PullContext, way: str, fault: dict[str, Any]
+) -> None:
     report = replace(
-        integr8_log(name="clicks", log="clicks", fields=CLICK_FIELDS, way=way),
+        integr8_log(name="clicks", log="clicks", fields=CLICK_FIELDS, method=way),
         privacy=Privacy(mode=PersonalData.KEEP),
     )
     sandbox.faults.add("integr8.data", source="clicks", **fault)
-    result = ended(bench, report, [DAY])[DAY]
+    result = ended(context, report, [DAY])[DAY]
     # Rows that share their key land, with a warning.
     told = " ".join(result.landed.warnings) if result.landed else refused(sandbox, result, result.outcome)
     told += " ".join(check.detail for check in result.checks)
@@ -336,8 +340,8 @@ def test_no_message_holds_personal_data(sandbox: Sandbox, bench: Bench, way: str
 
 
 @pytest.mark.rule("IN9")
-def test_money_is_in_no_single_currency_and_an_offer_names_its_own(sandbox: Sandbox, bench: Bench) -> None:
-    result = ended(bench, CONVERSIONS, [DAY])[DAY]
+def test_money_is_in_no_single_currency_and_an_offer_names_its_own(sandbox: Sandbox, context: PullContext) -> None:
+    result = ended(context, CONVERSIONS, [DAY])[DAY]
     assert result.landed is not None
     assert set(result.landed.money["payout"]) == {MIXED}
     assert "currency" in OFFER_FIELDS

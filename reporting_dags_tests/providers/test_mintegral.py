@@ -48,8 +48,8 @@ def test_every_call_is_signed_with_the_present_second_and_a_retry_anew(sandbox: 
     sandbox.settings.change("mintegral", token_seconds=1, fill_polls=3)
     sandbox.faults.add(ASK, do="status", status=502, after=1, times=2)
     sandbox.faults.add(FETCH, do="status", status=502)
-    bench = bench_of("mintegral")
-    landed(bench, REPORT, [DAY, date(2026, 10, 1)])
+    context = bench_of("mintegral")
+    landed(context, REPORT, [DAY, date(2026, 10, 1)])
     sent = [entry for entry in sandbox.log.entries() if entry.point in {ASK, FETCH}]
     assert len(sent) >= 10
     access_key, api_key = secrets_of(sandbox)
@@ -74,14 +74,14 @@ def test_calls_of_one_second_share_a_token_and_none_waits_for_another(sandbox: S
 @pytest.mark.rule("MT2", "MT3")
 def test_a_job_is_asked_for_until_it_is_ready_and_then_fetched_once(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.settings.change("mintegral", fill_polls=2)
-    bench = bench_of("mintegral")
-    results = landed(bench, REPORT, DAYS)
+    context = bench_of("mintegral")
+    results = landed(context, REPORT, DAYS)
     assert codes(sandbox, ASK) == ["201", "202", "202", "200"]
     assert codes(sandbox, FETCH) == ["200"]
     entries = [entry for entry in sandbox.log.entries() if entry.point in {ASK, FETCH}]
     assert len({entry.query.replace("type=2", "type=1") for entry in entries}) == 1, "the same parameters throughout"
-    assert {result.evidence.calls_spent for result in results.values()} == {1}
-    check_truth(bench, sandbox, REPORT, DAYS)
+    assert {result.provenance.calls_spent for result in results.values()} == {1}
+    check_truth(context, sandbox, REPORT, DAYS)
 
 
 @pytest.mark.rule("MT2")
@@ -89,22 +89,22 @@ def test_a_report_that_is_there_at_once_is_taken_at_once(
     sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock
 ) -> None:
     sandbox.settings.change("mintegral", ready_at_once=True, data_missing=False)
-    bench = bench_of("mintegral")
-    landed(bench, REPORT, [DAY])
+    context = bench_of("mintegral")
+    landed(context, REPORT, [DAY])
     assert set(codes(sandbox, ASK)) == {"200"}
     assert sum(clock.slept) == 0
-    check_truth(bench, sandbox, REPORT, [DAY])
+    check_truth(context, sandbox, REPORT, [DAY])
 
 
 @pytest.mark.rule("MT4")
 def test_ninety_days_are_thirteen_jobs_of_at_most_a_week(sandbox: Sandbox, bench_of: BenchOf) -> None:
     days = [date(2026, 11, 19) - timedelta(days=age) for age in range(90)]
-    bench = bench_of("mintegral")
-    landed(bench, REPORT, days)
+    context = bench_of("mintegral")
+    landed(context, REPORT, days)
     assert len(jobs(sandbox)) == 13
     assert sandbox.log.count(FETCH) == 13
     assert open_at_once(sandbox.log.entries()) == 4
-    check_truth(bench, sandbox, REPORT, days)
+    check_truth(context, sandbox, REPORT, days)
 
 
 def open_at_once(entries: Sequence[Entry]) -> int:
@@ -124,8 +124,8 @@ def open_at_once(entries: Sequence[Entry]) -> int:
 def test_a_crash_before_the_jobs_handle_is_saved_finds_the_same_job_again(
     sandbox: Sandbox, bench_of: BenchOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = bench_of("mintegral")
-    submit = bench.provider.submit
+    context = bench_of("mintegral")
+    submit = context.provider.submit
 
     class Killed(BaseException): ...
 
@@ -133,9 +133,9 @@ def test_a_crash_before_the_jobs_handle_is_saved_finds_the_same_job_again(
         submit(*arguments)
         raise Killed
 
-    monkeypatch.setattr(bench.provider, "submit", crash)
+    monkeypatch.setattr(context.provider, "submit", crash)
     with pytest.raises(Killed):
-        list(pull(bench, REPORT, DAYS))
+        list(pull(context, REPORT, DAYS))
     assert codes(sandbox, ASK) == ["201"]
     again = replace(bench_of("mintegral"), run="run-2")
     landed(again, REPORT, DAYS)
@@ -148,42 +148,42 @@ def test_a_job_that_is_never_ready_stays_open_and_the_next_run_goes_on_with_it(
     sandbox: Sandbox, bench_of: BenchOf
 ) -> None:
     sandbox.faults.add(ASK, do="never", times=None)
-    bench = bench_of("mintegral", job_timeout_seconds=600)
-    line = line_of(brought(bench, REPORT, [DAY])[DAY], Outcome.NOT_READY, secrets_of(sandbox))
+    context = bench_of("mintegral", job_timeout_seconds=600)
+    line = line_of(brought(context, REPORT, [DAY])[DAY], Outcome.NOT_READY, secrets_of(sandbox))
     assert "still making the report after 0:10:00" in line
     assert sandbox.log.count(FETCH) == 0
     assert len(sandbox.log.entries(ASK)) < 30, "asked at growing intervals"
     sandbox.faults.clear()
-    results = landed(bench, REPORT, [DAY])
-    assert results[DAY].evidence.calls_spent == 1
+    results = landed(context, REPORT, [DAY])
+    assert results[DAY].provenance.calls_spent == 1
     assert len(jobs(sandbox)) == 1
 
 
 @pytest.mark.rule("MT3")
 def test_data_that_expired_after_a_month_is_made_again(sandbox: Sandbox, bench_of: BenchOf) -> None:
-    bench = bench_of("mintegral")
-    landed(bench, REPORT, [DAY])
+    context = bench_of("mintegral")
+    landed(context, REPORT, [DAY])
     sandbox.faults.add(FETCH, do="expired")
-    landed(bench, REPORT, [DAY])
+    landed(context, REPORT, [DAY])
     assert codes(sandbox, FETCH) == ["200", "205", "200"]
     sandbox.clock.advance(31 * 86400)
-    landed(bench, REPORT, [DAY])
+    landed(context, REPORT, [DAY])
     assert codes(sandbox, ASK)[-2:] == ["202", "200"]
-    check_truth(bench, sandbox, REPORT, [DAY])
+    check_truth(context, sandbox, REPORT, [DAY])
 
 
 @pytest.mark.rule("MT7")
 def test_a_day_is_asked_for_an_hour_and_a_half_after_it_ended_and_no_sooner(
     sandbox: Sandbox, bench_of: BenchOf
 ) -> None:
-    bench = bench_of("mintegral")
+    context = bench_of("mintegral")
     sandbox.clock.set(datetime(2026, 11, 20, 1, 29, tzinfo=UTC))
-    line = line_of(brought(bench, REPORT, [DAYS[-1]])[DAYS[-1]], Outcome.NOT_READY, secrets_of(sandbox))
+    line = line_of(brought(context, REPORT, [DAYS[-1]])[DAYS[-1]], Outcome.NOT_READY, secrets_of(sandbox))
     assert "publishes it on 2026-11-20 at 01:30 UTC" in line
     assert not sandbox.log.entries()
     sandbox.clock.advance(60)
-    landed(bench, REPORT, [DAYS[-1]])
-    check_truth(bench, sandbox, REPORT, [DAYS[-1]])
+    landed(context, REPORT, [DAYS[-1]])
+    check_truth(context, sandbox, REPORT, [DAYS[-1]])
 
 
 @pytest.mark.rule("MT2", "MT7")
@@ -191,17 +191,17 @@ def test_a_late_day_is_partial_until_the_provider_calls_it_complete(sandbox: San
     late = DAYS[-1]
     sandbox.settings.change("mintegral", late_days=(late.isoformat(),))
     sandbox.clock.set(datetime(2026, 11, 20, 1, 40, tzinfo=UTC))
-    bench = bench_of("mintegral")
-    for day, result in brought(bench, REPORT, DAYS).items():
+    context = bench_of("mintegral")
+    for day, result in brought(context, REPORT, DAYS).items():
         line = line_of(result, Outcome.PARTIAL, secrets_of(sandbox))
         assert "does not call 2026-11-13...2026-11-19 complete yet (167 of 168 hours)" in line
-        assert not bench.data.exists(REPORT.file(day))
+        assert not context.data.exists(REPORT.file(day))
     assert sandbox.log.count(FETCH) == 0, "what is not whole is not fetched"
     sandbox.clock.set(datetime(2026, 11, 20, 4, 0, tzinfo=UTC))
-    results = landed(bench, REPORT, DAYS)
-    assert results[late].evidence.calls_spent == 1
+    results = landed(context, REPORT, DAYS)
+    assert results[late].provenance.calls_spent == 1
     assert len(jobs(sandbox)) == 1
-    check_truth(bench, sandbox, REPORT, DAYS)
+    check_truth(context, sandbox, REPORT, DAYS)
 
 
 @pytest.mark.rule("MT2", "MT7")
@@ -229,23 +229,23 @@ def test_a_report_that_is_not_said_to_be_whole_never_is(
 
 @pytest.mark.rule("MT2")
 def test_a_report_that_says_it_is_whole_in_capitals_is_whole(sandbox: Sandbox, bench_of: BenchOf) -> None:
-    bench = bench_of("mintegral")
-    landed(bench, REPORT, [DAY])
+    context = bench_of("mintegral")
+    landed(context, REPORT, [DAY])
     body = '{"code": "200", "data": {"hours": "24", "is_complete": "TRUE"}}'
     sandbox.faults.add(ASK, do="status", status=200, body=body, times=None)
-    landed(bench, REPORT, [DAY])
-    check_truth(bench, sandbox, REPORT, [DAY])
+    landed(context, REPORT, [DAY])
+    check_truth(context, sandbox, REPORT, [DAY])
 
 
 @pytest.mark.rule("MT2")
 def test_an_incomplete_answer_lands_once_it_is_complete(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.settings.change("mintegral", ready_at_once=True)
     sandbox.faults.add(ASK, do="incomplete", times=2)
-    bench = bench_of("mintegral")
-    assert "23 of 24 hours" in line_of(brought(bench, REPORT, [DAY])[DAY], Outcome.PARTIAL, secrets_of(sandbox))
-    landed(bench, REPORT, [DAY])
+    context = bench_of("mintegral")
+    assert "23 of 24 hours" in line_of(brought(context, REPORT, [DAY])[DAY], Outcome.PARTIAL, secrets_of(sandbox))
+    landed(context, REPORT, [DAY])
     assert len(jobs(sandbox)) == 1
-    check_truth(bench, sandbox, REPORT, [DAY])
+    check_truth(context, sandbox, REPORT, [DAY])
 
 
 @pytest.mark.rule("MT7")

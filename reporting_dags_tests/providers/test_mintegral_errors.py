@@ -42,11 +42,11 @@ def test_every_code_of_the_request_ends_the_day_in_one_line(
 @pytest.mark.parametrize("code", [203, 204, 205])
 def test_a_file_that_is_not_there_is_asked_for_again(sandbox: Sandbox, bench_of: BenchOf, code: int) -> None:
     sandbox.faults.add(FETCH, do="json_error", code=code)
-    bench = bench_of("mintegral")
-    landed(bench, REPORT, [DAY])
+    context = bench_of("mintegral")
+    landed(context, REPORT, [DAY])
     assert codes(sandbox, FETCH) == [str(code), "200"]
     assert len(jobs(sandbox)) == 1
-    check_truth(bench, sandbox, REPORT, [DAY])
+    check_truth(context, sandbox, REPORT, [DAY])
 
 
 @pytest.mark.rule("MT3")
@@ -64,8 +64,8 @@ def test_every_code_in_place_of_the_file_ends_the_day_in_one_line(
     sandbox: Sandbox, bench_of: BenchOf, code: int, outcome: Outcome, says: str
 ) -> None:
     fault = {"point": FETCH, "do": "json_error", "code": code, "msg": "sorry", "times": None}
-    bench = bench_of("mintegral", job_timeout_seconds=600)
-    assert says in line_of(refused_after_landing(sandbox, bench, REPORT, DAY, fault), outcome, secrets_of(sandbox))
+    context = bench_of("mintegral", job_timeout_seconds=600)
+    assert says in line_of(refused_after_landing(sandbox, context, REPORT, DAY, fault), outcome, secrets_of(sandbox))
 
 
 @pytest.mark.rule("MT3")
@@ -102,38 +102,38 @@ def nothing_counted(quota: Quota) -> None:
 def test_a_request_that_is_not_answered_fails_and_costs_nothing_once_it_is(
     sandbox: Sandbox, bench_of: BenchOf, fault: dict[str, Any], outcome: Outcome, says: str
 ) -> None:
-    bench = bench_of("mintegral")
-    result = refused_after_landing(sandbox, bench, REPORT, DAY, {"point": ASK, "times": None, **fault})
+    context = bench_of("mintegral")
+    result = refused_after_landing(sandbox, context, REPORT, DAY, {"point": ASK, "times": None, **fault})
     assert says in line_of(result, outcome, secrets_of(sandbox))
     sandbox.faults.clear()
-    landed(bench, REPORT, [DAY])
+    landed(context, REPORT, [DAY])
     assert len(jobs(sandbox)) == 1
 
 
 @pytest.mark.parametrize("fault", [{"do": "html"}, {"do": "reset"}, {"do": "cut"}, {"do": "status", "status": 429}])
 def test_a_look_that_goes_wrong_is_repeated(sandbox: Sandbox, bench_of: BenchOf, fault: dict[str, Any]) -> None:
     sandbox.faults.add(ASK, after=1, times=3, **fault)
-    bench = bench_of("mintegral")
-    landed(bench, REPORT, [DAY])
-    check_truth(bench, sandbox, REPORT, [DAY])
+    context = bench_of("mintegral")
+    landed(context, REPORT, [DAY])
+    check_truth(context, sandbox, REPORT, [DAY])
 
 
 @pytest.mark.parametrize("fault", [{"do": "cut"}, {"do": "gzip_cut"}, {"do": "html"}, {"do": "empty"}])
 def test_a_file_that_is_not_whole_is_fetched_again(sandbox: Sandbox, bench_of: BenchOf, fault: dict[str, Any]) -> None:
     sandbox.faults.add(FETCH, times=2, **fault)
-    bench = bench_of("mintegral")
-    landed(bench, REPORT, [DAY])
+    context = bench_of("mintegral")
+    landed(context, REPORT, [DAY])
     assert sandbox.log.count(FETCH) == 3
-    check_truth(bench, sandbox, REPORT, [DAY])
+    check_truth(context, sandbox, REPORT, [DAY])
 
 
 @pytest.mark.parametrize("fault", ["gzip", "drip"])
 def test_a_file_may_come_packed_or_slowly(sandbox: Sandbox, bench_of: BenchOf, fault: str) -> None:
     sandbox.faults.add(FETCH, do=fault)
-    bench = bench_of("mintegral")
-    landed(bench, REPORT, [DAY])
+    context = bench_of("mintegral")
+    landed(context, REPORT, [DAY])
     assert sandbox.log.entries(FETCH)[0].headers["accept-encoding"] == "gzip", "the one kind that is unpacked"
-    check_truth(bench, sandbox, REPORT, [DAY])
+    check_truth(context, sandbox, REPORT, [DAY])
 
 
 @pytest.mark.parametrize(
@@ -150,18 +150,20 @@ def test_a_file_may_come_packed_or_slowly(sandbox: Sandbox, bench_of: BenchOf, f
 def test_a_file_that_never_comes_leaves_the_job_and_the_partition(
     sandbox: Sandbox, bench_of: BenchOf, fault: dict[str, Any], outcome: Outcome, says: str
 ) -> None:
-    bench = bench_of("mintegral")
-    result = refused_after_landing(sandbox, bench, REPORT, DAY, {"point": FETCH, "times": None, **fault})
+    context = bench_of("mintegral")
+    result = refused_after_landing(sandbox, context, REPORT, DAY, {"point": FETCH, "times": None, **fault})
     assert says in line_of(result, outcome, secrets_of(sandbox))
     sandbox.faults.clear()
-    landed(bench, REPORT, [DAY])
+    landed(context, REPORT, [DAY])
     assert len(jobs(sandbox)) == 1
 
 
 def test_wrong_keys_are_denied_by_name_and_never_shown(sandbox: Sandbox, bench_of: BenchOf) -> None:
     revoked = sandbox.providers["mintegral"].credentials["revoked"]
-    bench = bench_of("mintegral", access_key=revoked.access_key, api_key=revoked.api_key)
+    context = bench_of("mintegral", access_key=revoked.access_key, api_key=revoked.api_key)
     line = line_of(
-        brought(bench, REPORT, [DAY])[DAY], Outcome.DENIED, (*secrets_of(sandbox), revoked.access_key, revoked.api_key)
+        brought(context, REPORT, [DAY])[DAY],
+        Outcome.DENIED,
+        (*secrets_of(sandbox), revoked.access_key, revoked.api_key),
     )
     assert "access-key is invalid. Check MINTEGRAL_ACCESS_KEY and MINTEGRAL_API_KEY" in line

@@ -94,22 +94,22 @@ def test_days_begin_and_end_in_the_declared_zone(sandbox: Sandbox, bench_of: Ben
     sandbox.settings.change("mintegral", empty_day_one_in=0)
     begins = datetime(2026, 11, 18, tzinfo=UTC) - timedelta(minutes=minutes)
     sandbox.clock.set(begins + timedelta(hours=25, minutes=29))
-    bench = bench_of("mintegral")
-    assert "not out yet" in line_of(brought(bench, report, [DAY])[DAY], Outcome.NOT_READY)
+    context = bench_of("mintegral")
+    assert "not out yet" in line_of(brought(context, report, [DAY])[DAY], Outcome.NOT_READY)
     sandbox.clock.advance(60)
-    landed(bench, report, [DAY])
-    table = pq.read_table(bench.data.open(report.file(DAY)))
+    landed(context, report, [DAY])
+    table = pq.read_table(context.data.open(report.file(DAY)))
     assert set(table["timestamp"].to_pylist()) == {begins + timedelta(hours=hour) for hour in range(24)}
     rows = provider_of(sandbox).rows(Question(DAY, DAY, ("Offer", "Location"), "hourly", zone=minutes))
-    assert landed_rows(bench.data, report, DAY) == kept_rows(report, rows.as_dicts())
+    assert landed_rows(context.data, report, DAY) == kept_rows(report, rows.as_dicts())
 
 
 @pytest.mark.rule("MT4")
 def test_the_last_half_year_is_served_to_its_first_day_and_nothing_older_is_asked_for(
     sandbox: Sandbox, bench_of: BenchOf
 ) -> None:
-    bench = bench_of("mintegral")
-    results = brought(bench, OFFER_PERFORMANCE, [date(2026, 5, 19), date(2026, 5, 20)])
+    context = bench_of("mintegral")
+    results = brought(context, OFFER_PERFORMANCE, [date(2026, 5, 19), date(2026, 5, 20)])
     line = line_of(results[date(2026, 5, 19)], Outcome.EXPIRED)
     assert "retention (earliest available: 2026-05-20)" in line
     assert results[date(2026, 5, 20)].outcome.publishes
@@ -130,11 +130,11 @@ def test_every_dimension_can_be_asked_and_lands_as_it_is(
     sandbox: Sandbox, bench_of: BenchOf, dimensions: tuple[str, ...], granularity: str
 ) -> None:
     report = declared(dimensions=dimensions, granularity=granularity)
-    bench = bench_of("mintegral")
-    landed(bench, report, [DAY])
+    context = bench_of("mintegral")
+    landed(context, report, [DAY])
     table = provider_of(sandbox).rows(Question(DAY, DAY, dimensions, granularity))
     assert [column.header for column in report.columns] == table.header
-    assert landed_rows(bench.data, report, DAY) == kept_rows(report, table.as_dicts())
+    assert landed_rows(context.data, report, DAY) == kept_rows(report, table.as_dicts())
 
 
 @pytest.mark.rule("MT6")
@@ -159,21 +159,21 @@ def test_the_shipped_reports_have_the_documents_columns_and_types() -> None:
 @pytest.mark.rule("MT6")
 def test_a_day_without_traffic_is_a_typed_file_of_no_rows(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.settings.change("mintegral", empty_days=(DAY.isoformat(),))
-    bench = bench_of("mintegral")
-    assert landed(bench, OFFER_PERFORMANCE, DAYS)[DAY].outcome is Outcome.EMPTY
-    check_truth(bench, sandbox, OFFER_PERFORMANCE, DAYS)
+    context = bench_of("mintegral")
+    assert landed(context, OFFER_PERFORMANCE, DAYS)[DAY].outcome is Outcome.EMPTY
+    check_truth(context, sandbox, OFFER_PERFORMANCE, DAYS)
 
 
 @pytest.mark.rule("MT6")
 def test_running_a_day_again_replaces_it_by_the_providers_newest_answer(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.settings.change("mintegral", restate_days=5)
-    bench = bench_of("mintegral")
-    landed(bench, OFFER_PERFORMANCE, [DAY])
-    before = landed_rows(bench.data, OFFER_PERFORMANCE, DAY)
+    context = bench_of("mintegral")
+    landed(context, OFFER_PERFORMANCE, [DAY])
+    before = landed_rows(context.data, OFFER_PERFORMANCE, DAY)
     sandbox.clock.advance(3 * 86400)
-    landed(bench, OFFER_PERFORMANCE, [DAY])
-    assert landed_rows(bench.data, OFFER_PERFORMANCE, DAY) != before
-    check_truth(bench, sandbox, OFFER_PERFORMANCE, [DAY])
+    landed(context, OFFER_PERFORMANCE, [DAY])
+    assert landed_rows(context.data, OFFER_PERFORMANCE, DAY) != before
+    check_truth(context, sandbox, OFFER_PERFORMANCE, [DAY])
 
 
 @pytest.mark.rule("MT8")
@@ -231,11 +231,11 @@ def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbo
     sandbox.faults.add("mintegral.data", do="extra_column")
     sandbox.faults.add("mintegral.data", do="bom")
     sandbox.faults.add("mintegral.data", do="rename_column", column="Creative Id", to="Creative ID")
-    bench = bench_of("mintegral")
-    result = landed(bench, CREATIVE_PERFORMANCE, [DAY])[DAY].landed
+    context = bench_of("mintegral")
+    result = landed(context, CREATIVE_PERFORMANCE, [DAY])[DAY].landed
     assert result is not None
     assert "Surprise" in " ".join(result.warnings)
-    check_truth(bench, sandbox, CREATIVE_PERFORMANCE, [DAY])
+    check_truth(context, sandbox, CREATIVE_PERFORMANCE, [DAY])
 
 
 @pytest.mark.rule("MT2", "MT6")
@@ -270,12 +270,12 @@ def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox.settings.change("mintegral", **switches)
     days = [NOON.date() - timedelta(days=age) for age in ages]
     # Each example declares the report anew, on one data root.
-    bench = replace(bench_of("mintegral"), allow_data_loss=True)
-    landed(bench, report, days)
-    check_truth(bench, sandbox, report, days)
+    context = replace(bench_of("mintegral"), allow_data_loss=True)
+    landed(context, report, days)
+    check_truth(context, sandbox, report, days)
     sandbox.clock.advance(newer * 86400)
-    landed(bench, report, days[:2])
-    check_truth(bench, sandbox, report, days[:2])
+    landed(context, report, days[:2])
+    check_truth(context, sandbox, report, days[:2])
 
 
 @pytest.mark.rule("MT4")

@@ -55,8 +55,8 @@ def test_every_known_metric_and_dimension_can_be_asked_at_once(
     sandbox: Sandbox, bench_of: BenchOf, source: str
 ) -> None:
     report = offer_wall_report(name="all", source=source, splits=tuple(DIMENSIONS), metrics=tuple(METRICS))
-    bench = bench_of("dt_offer_wall")
-    landed(bench, report, [DAY])
+    context = bench_of("dt_offer_wall")
+    landed(context, report, [DAY])
     (entry,) = sandbox.log.entries(ASK)
     assert entry.body["splits"] == [
         *("Date", "DT Publisher App ID", "Country"),
@@ -65,7 +65,7 @@ def test_every_known_metric_and_dimension_can_be_asked_at_once(
     assert set(entry.body["metrics"]) >= {
         *("Publisher Revenue", "Publisher ARPU", "Offer Impressions", "Offer Clicks", "OFW Unique Users")
     }
-    assert landed_rows(bench.data, report, DAY) == kept_rows(report, rows_of(sandbox, report))
+    assert landed_rows(context.data, report, DAY) == kept_rows(report, rows_of(sandbox, report))
 
 
 @pytest.mark.rule("OW1")
@@ -78,36 +78,36 @@ def test_filters_are_sent_as_they_are_declared_and_keep_what_they_name(sandbox: 
         metrics=("Publisher Revenue",),
         filters=filters,
     )
-    bench = bench_of("dt_offer_wall")
-    landed(bench, report, [DAY])
+    context = bench_of("dt_offer_wall")
+    landed(context, report, [DAY])
     (entry,) = sandbox.log.entries(ASK)
     assert entry.body["filters"] == [
         {"dimension": "Country", "values": ["GERMANY", "KOREA, REPUBLIC OF"]},
         {"dimension": "DT Publisher App ID", "values": ["171893"]},
     ]
-    assert landed_rows(bench.data, report, DAY) == kept_rows(report, rows_of(sandbox, report))
-    assert {row[0] for row in landed_rows(bench.data, report, DAY)} <= {"GERMANY", "KOREA, REPUBLIC OF"}
+    assert landed_rows(context.data, report, DAY) == kept_rows(report, rows_of(sandbox, report))
+    assert {row[0] for row in landed_rows(context.data, report, DAY)} <= {"GERMANY", "KOREA, REPUBLIC OF"}
 
 
 @pytest.mark.rule("OW2")
 def test_each_source_is_asked_for_by_its_own_name_and_lands_apart(sandbox: Sandbox, bench_of: BenchOf) -> None:
-    bench = bench_of("dt_offer_wall")
+    context = bench_of("dt_offer_wall")
     for report in (PERFORMANCE, EVENT):
-        landed(bench, report, [DAY])
+        landed(context, report, [DAY])
         assert sandbox.log.entries(ASK)[-1].body["source"] == report.name
-        check_truth(bench, sandbox, report, [DAY])
-    assert landed_rows(bench.data, PERFORMANCE, DAY) != landed_rows(bench.data, EVENT, DAY)
+        check_truth(context, sandbox, report, [DAY])
+    assert landed_rows(context.data, PERFORMANCE, DAY) != landed_rows(context.data, EVENT, DAY)
 
 
 @pytest.mark.rule("OW4", "OW5")
 def test_a_quarter_is_one_query_whose_dates_are_iso_and_both_included(sandbox: Sandbox, bench_of: BenchOf) -> None:
-    bench = bench_of("dt_offer_wall")
-    landed(bench, EVENT, days_back(90))
+    context = bench_of("dt_offer_wall")
+    landed(context, EVENT, days_back(90))
     (entry,) = sandbox.log.entries(ASK)
     assert entry.body["dateRange"] == {"start": "2026-08-22", "end": "2026-11-19"}
-    check_truth(bench, sandbox, EVENT, days_back(90)[::10])
+    check_truth(context, sandbox, EVENT, days_back(90)[::10])
     sandbox.log.clear()
-    landed(bench, EVENT, days_back(91))
+    landed(context, EVENT, days_back(91))
     assert sandbox.log.count(ASK, status=200) == sandbox.log.count(ASK) == 2
 
 
@@ -140,11 +140,11 @@ def test_days_are_utc_and_money_is_in_dollars_wherever_the_machine_stands(
     sandbox: Sandbox, bench_of: BenchOf, auckland: None, name: str, report: Report
 ) -> None:
     sandbox.clock.set(NOON.replace(hour=12, minute=0))
-    bench = bench_of(name)
+    context = bench_of(name)
     today, yesterday = NOON.date(), NOON.date() - timedelta(days=1)
-    results = brought(bench, report, [yesterday, today])
+    results = brought(context, report, [yesterday, today])
     assert "publishes it on 2026-11-21 at 12:00 UTC" in line_of(results[today], Outcome.NOT_READY)
-    check_truth(bench, sandbox, report, [yesterday])
+    check_truth(context, sandbox, report, [yesterday])
     day = results[yesterday].landed
     assert day is not None
     assert day.money
@@ -159,7 +159,7 @@ def test_the_requests_id_is_kept_with_the_day_and_its_file_is_polled_until_it_is
     sandbox.settings.change("dt", fill_polls=3)
     result = landed(bench_of("dt_offer_wall"), EVENT, [DAY])[DAY]
     (entry,) = sandbox.log.entries(ASK)
-    assert result.evidence.request_ids == (entry.facts["id"],)
+    assert result.provenance.request_ids == (entry.facts["id"],)
     assert [poll.facts["state"] for poll in sandbox.log.entries("dt.file")] == [*(["pending"] * 3), *(["filled"] * 2)]
 
 
@@ -209,15 +209,15 @@ def test_a_login_without_a_bearer_token_fails_in_one_line(
 def test_a_login_that_does_not_say_how_long_counts_as_an_hour(
     sandbox: Sandbox, bench_of: BenchOf, expires_in: str
 ) -> None:
-    bench = bench_of("dt_offer_wall")
-    landed(bench, EVENT, [DAY])
+    context = bench_of("dt_offer_wall")
+    landed(context, EVENT, [DAY])
     token = sandbox.log.entries(ASK)[0].headers["authorization"].removeprefix("Bearer ")
     body = f'{{"accessToken": "{token}", "tokenType": "Bearer", "expiresIn": {expires_in}}}'
     sandbox.faults.add("dt.token", do="status", status=200, body=body)
     again = bench_of("dt_offer_wall")
     landed(again, EVENT, [DAY])
     landed(again, EVENT, [DAY])
-    assert sandbox.log.count("dt.token") == 2, "its own, and the first bench's"
+    assert sandbox.log.count("dt.token") == 2, "its own, and the first context's"
 
 
 @pytest.mark.rule("DT2")
@@ -295,9 +295,9 @@ def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox.reset()
     sandbox.settings.change("dt", **switches)
     days = [NOON.date() - timedelta(days=age) for age in ages]
-    bench = bench_of("dt_offer_wall")
-    landed(bench, report, days)
-    check_truth(bench, sandbox, report, days)
+    context = bench_of("dt_offer_wall")
+    landed(context, report, days)
+    check_truth(context, sandbox, report, days)
     sandbox.clock.advance(newer * 86400)
-    landed(bench, report, days[:2])
-    check_truth(bench, sandbox, report, days[:2])
+    landed(context, report, days[:2])
+    check_truth(context, sandbox, report, days[:2])

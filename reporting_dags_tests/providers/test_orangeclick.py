@@ -14,7 +14,7 @@ from dateutil.relativedelta import relativedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.model.column import Kind
@@ -27,7 +27,7 @@ from reporting_dags.providers.orangeclick.report import (
     COMPARATORS,
     COMPARISONS,
     DIMENSIONS,
-    LONGEST_WINDOW_DAYS,
+    MAX_WINDOW_DAYS,
     METRICS,
     DimensionFilter,
     Filter,
@@ -41,7 +41,7 @@ from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.conftest import NOON, SandboxClock
 from reporting_dags_tests.truth import Row, expected_rows, landed_rows
 
-BenchOf = Callable[..., Bench]
+BenchOf = Callable[..., PullContext]
 OcmReport = Report
 GENERATE = "orangeclick.generate"
 DATA = "orangeclick.data"
@@ -80,7 +80,7 @@ def sandbox(running: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def bench(bench_of: BenchOf) -> Bench:
+def context(bench_of: BenchOf) -> PullContext:
     return bench_of("orangeclick")
 
 
@@ -108,15 +108,17 @@ def rows_of(sandbox: Sandbox, report: OcmReport, day: date, at: datetime | None 
     return expected_rows(cast("Sandbox", Declared(sandbox, report)), report, day, at)
 
 
-def check_truth(sandbox: Sandbox, bench: Bench, days: Sequence[date], report: OcmReport = EARNINGS) -> None:
+def check_truth(sandbox: Sandbox, context: PullContext, days: Sequence[date], report: OcmReport = EARNINGS) -> None:
     for day in days:
-        assert landed_rows(bench.data, report, day) == rows_of(sandbox, report, day), day
+        assert landed_rows(context.data, report, day) == rows_of(sandbox, report, day), day
 
 
-def comes_home(sandbox: Sandbox, bench: Bench, days: Sequence[date], report: OcmReport = EARNINGS) -> list[DayResult]:
-    results = list(pull(bench, report, days))
+def comes_home(
+    sandbox: Sandbox, context: PullContext, days: Sequence[date], report: OcmReport = EARNINGS
+) -> list[DayResult]:
+    results = list(pull(context, report, days))
     assert {result.day for result in results if result.outcome.publishes} == set(days)
-    check_truth(sandbox, bench, days, report)
+    check_truth(sandbox, context, days, report)
     return results
 
 
@@ -143,8 +145,8 @@ def line_of(result: DayResult, token: str) -> str:
     return line
 
 
-def file_of(bench: Bench, day: date = DAY) -> bytes:
-    with bench.data.open(EARNINGS.file(day)) as file:
+def file_of(context: PullContext, day: date = DAY) -> bytes:
+    with context.data.open(EARNINGS.file(day)) as file:
         return file.read()
 
 
@@ -152,8 +154,10 @@ def file_of(bench: Bench, day: date = DAY) -> bytes:
 
 
 @pytest.mark.rule("OC1")
-def test_a_request_carries_the_token_and_sends_and_accepts_json(sandbox: Sandbox, bench: Bench, token: str) -> None:
-    comes_home(sandbox, bench, [DAY])
+def test_a_request_carries_the_token_and_sends_and_accepts_json(
+    sandbox: Sandbox, context: PullContext, token: str
+) -> None:
+    comes_home(sandbox, context, [DAY])
     (entry,) = sandbox.log.entries(GENERATE)
     assert (entry.method, entry.path, entry.query) == ("POST", "/api/v1/reports/generate", "")
     sent = {name: entry.headers.get(name) for name in ("authorization", "accept", "content-type", "cookie")}
@@ -166,20 +170,20 @@ def test_a_request_carries_the_token_and_sends_and_accepts_json(sandbox: Sandbox
 
 
 @pytest.mark.rule("OC3", "OC7")
-def test_the_shipped_report_is_asked_for_with_exactly_this_body(sandbox: Sandbox, bench: Bench) -> None:
-    results = comes_home(sandbox, bench, DAYS)
+def test_the_shipped_report_is_asked_for_with_exactly_this_body(sandbox: Sandbox, context: PullContext) -> None:
+    results = comes_home(sandbox, context, DAYS)
     assert bodies(sandbox) == [SHIPPED_BODY]
-    assert [result.evidence.calls_spent for result in results] == [1, 1, 1]
+    assert [result.provenance.calls_spent for result in results] == [1, 1, 1]
 
 
 @pytest.mark.rule("OC3")
-def test_a_single_day_is_sent_as_both_dates(sandbox: Sandbox, bench: Bench) -> None:
-    comes_home(sandbox, bench, [DAY])
+def test_a_single_day_is_sent_as_both_dates(sandbox: Sandbox, context: PullContext) -> None:
+    comes_home(sandbox, context, [DAY])
     assert bodies(sandbox)[0]["selectedDate"] == ["2026-11-11", "2026-11-11"]
 
 
 @pytest.mark.rule("OC3", "OC4")
-def test_filter_groups_are_sent_as_the_documents_write_them(sandbox: Sandbox, bench: Bench) -> None:
+def test_filter_groups_are_sent_as_the_documents_write_them(sandbox: Sandbox, context: PullContext) -> None:
     report = orangeclick_report(
         name="filtered",
         dimensions=("day", "domain", "subdomain"),
@@ -191,7 +195,7 @@ def test_filter_groups_are_sent_as_the_documents_write_them(sandbox: Sandbox, be
             (MetricFilter("earnings", "between", 0.5, 2), DimensionFilter("country", ("GR", "DE"), "nin")),
         ),
     )
-    comes_home(sandbox, bench, [DAY], report)
+    comes_home(sandbox, context, [DAY], report)
     device = {"value": "device", "type": "dimension", "comparator": "in", "selectedValues": ["desktop"]}
     domain = {"value": "domain", "type": "dimension", "comparator": "in", "selectedValues": ["example.com"]}
     country = {"value": "country", "type": "dimension", "comparator": "nin", "selectedValues": ["GR", "DE"]}
@@ -232,30 +236,30 @@ FILTERS: dict[str, tuple[tuple[Filter, ...], ...]] = {
 @pytest.mark.rule("OC3", "OC4")
 @pytest.mark.parametrize("groups", FILTERS.values(), ids=FILTERS)
 def test_filtered_rows_are_those_that_the_provider_keeps(
-    sandbox: Sandbox, bench: Bench, groups: tuple[tuple[Filter, ...], ...]
+    sandbox: Sandbox, context: PullContext, groups: tuple[tuple[Filter, ...], ...]
 ) -> None:
     report = orangeclick_report(name="filtered", dimensions=EARNINGS.query.dimensions, filter_groups=groups)
-    (result,) = comes_home(sandbox, bench, [DAY], report)
+    (result,) = comes_home(sandbox, context, [DAY], report)
     whole = sum(rows_of(sandbox, EARNINGS, DAY).values())
-    landed = sum(landed_rows(bench.data, report, DAY).values())
+    landed = sum(landed_rows(context.data, report, DAY).values())
     assert landed < whole
     assert (result.outcome is Outcome.EMPTY) is (landed == 0) is (groups == FILTERS["nothing at all"])
 
 
 @pytest.mark.rule("OC4")
-def test_every_dimension_and_metric_can_be_declared_in_either_currency(sandbox: Sandbox, bench: Bench) -> None:
+def test_every_dimension_and_metric_can_be_declared_in_either_currency(sandbox: Sandbox, context: PullContext) -> None:
     assert (len(DIMENSIONS), len(METRICS)) == (14, 8)
     for currency in ("EUR", "USD"):
         report = orangeclick_report(name=f"all_{currency}", dimensions=tuple(DIMENSIONS), currency=currency)
-        comes_home(sandbox, bench, [DAY], report)
+        comes_home(sandbox, context, [DAY], report)
         assert {column.currency for column in report.columns if column.kind is Kind.MONEY} == {currency}
     assert [body["currency"] for body in bodies(sandbox)] == ["EUR", "USD"]
 
 
-def test_a_report_by_day_alone_has_one_row_a_day(sandbox: Sandbox, bench: Bench) -> None:
+def test_a_report_by_day_alone_has_one_row_a_day(sandbox: Sandbox, context: PullContext) -> None:
     report = orangeclick_report(name="totals", dimensions=("day",), metrics=("ecpm",))
-    comes_home(sandbox, bench, DAYS, report)
-    assert [pq.read_table(bench.data.open(report.file(day))).num_rows for day in DAYS] == [1, 1, 1]
+    comes_home(sandbox, context, DAYS, report)
+    assert [pq.read_table(context.data.open(report.file(day))).num_rows for day in DAYS] == [1, 1, 1]
 
 
 @pytest.mark.rule("OC3", "OC4")
@@ -311,54 +315,58 @@ def test_a_wrong_declaration_fails_at_load_in_one_line(change: dict[str, Any], s
 @pytest.mark.rule("OC3")
 def test_the_longest_window_is_within_three_months_whichever_they_are() -> None:
     every = [date(2023, 1, 1) + n * ONE_DAY for n in range(4 * 366)]
-    assert all(first + (LONGEST_WINDOW_DAYS - 1) * ONE_DAY <= first + relativedelta(months=3) for first in every)
+    assert all(first + (MAX_WINDOW_DAYS - 1) * ONE_DAY <= first + relativedelta(months=3) for first in every)
 
 
 @pytest.mark.rule("OC3")
-def test_ninety_days_are_one_request_and_one_more_makes_two(sandbox: Sandbox, bench: Bench) -> None:
+def test_ninety_days_are_one_request_and_one_more_makes_two(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.settings.change("orangeclick", rows_factor=0.05)
     quarter = Window(NEWEST - 89 * ONE_DAY, NEWEST).days
-    comes_home(sandbox, bench, quarter)
+    comes_home(sandbox, context, quarter)
     assert [body["selectedDate"] for body in bodies(sandbox)] == [["2026-08-22", "2026-11-19"]]
     sandbox.log.clear()
-    results = comes_home(sandbox, bench, [quarter[0] - ONE_DAY, *quarter])
+    results = comes_home(sandbox, context, [quarter[0] - ONE_DAY, *quarter])
     assert [body["selectedDate"] for body in bodies(sandbox)] == [
         ["2026-08-21", "2026-11-18"],
         ["2026-11-19", "2026-11-19"],
     ]
-    assert {result.evidence.calls_spent for result in results} == {1}
+    assert {result.provenance.calls_spent for result in results} == {1}
 
 
 @pytest.mark.rule("OC2")
 def test_seven_requests_keep_to_five_a_minute_without_a_refusal(
-    sandbox: Sandbox, bench: Bench, clock: SandboxClock
+    sandbox: Sandbox, context: PullContext, clock: SandboxClock
 ) -> None:
     sandbox.settings.change("orangeclick", rows_factor=0.05)
-    far_apart = [NEWEST - n * LONGEST_WINDOW_DAYS * ONE_DAY for n in range(7)]
-    comes_home(sandbox, bench, far_apart)
+    far_apart = [NEWEST - n * MAX_WINDOW_DAYS * ONE_DAY for n in range(7)]
+    comes_home(sandbox, context, far_apart)
     assert sandbox.log.count(GENERATE, status=200) == sandbox.log.count(GENERATE) == 7
     assert never_more_than_five_a_minute(sandbox)
     assert MINUTE <= clock.now() - NOON < MINUTE + timedelta(seconds=5), "no longer than it takes"
 
 
 @pytest.mark.rule("OC2")
-def test_retries_keep_to_five_a_minute_too_and_are_four_a_run(sandbox: Sandbox, bench: Bench, token: str) -> None:
+def test_retries_keep_to_five_a_minute_too_and_are_four_a_run(
+    sandbox: Sandbox, context: PullContext, token: str
+) -> None:
     sandbox.faults.add(GENERATE, do="status", status=500, times=None)
     for calls in (4, 8):
-        (result,) = pull(bench, EARNINGS, [DAY])
+        (result,) = pull(context, EARNINGS, [DAY])
         assert result.outcome is Outcome.FAILED
         assert "with 500. Run the day again later" in line_of(result, token)
-        assert sandbox.log.count(GENERATE) == result.evidence.calls_spent == calls
+        assert sandbox.log.count(GENERATE) == result.provenance.calls_spent == calls
     assert never_more_than_five_a_minute(sandbox)
 
 
 @pytest.mark.rule("OC2")
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_a_429_is_waited_out_as_long_as_it_says(sandbox: Sandbox, bench: Bench, clock: SandboxClock, form: str) -> None:
+def test_a_429_is_waited_out_as_long_as_it_says(
+    sandbox: Sandbox, context: PullContext, clock: SandboxClock, form: str
+) -> None:
     # Somebody else spends the same user's requests: three a minute are left.
     sandbox.settings.change("orangeclick", requests_per_minute=3, retry_after=form, rows_factor=0.05)
-    far_apart = [NEWEST - n * LONGEST_WINDOW_DAYS * ONE_DAY for n in range(4)]
-    comes_home(sandbox, bench, far_apart)
+    far_apart = [NEWEST - n * MAX_WINDOW_DAYS * ONE_DAY for n in range(4)]
+    comes_home(sandbox, context, far_apart)
     assert [entry.status for entry in sandbox.log.entries(GENERATE)] == [200, 200, 200, 429, 200]
     refused, again = moments(sandbox)[3:]
     assert again - refused == MINUTE
@@ -375,28 +383,30 @@ def test_a_429_is_waited_out_as_long_as_it_says(sandbox: Sandbox, bench: Bench, 
     ],
 )
 def test_a_429_without_a_reasonable_wait_is_denied_and_not_asked_again_on_a_guess(
-    sandbox: Sandbox, bench: Bench, token: str, headers: dict[str, str], says: str
+    sandbox: Sandbox, context: PullContext, token: str, headers: dict[str, str], says: str
 ) -> None:
     sandbox.faults.add(GENERATE, do="status", status=429, headers=headers, times=None)
-    (result,) = pull(bench, EARNINGS, [DAY])
+    (result,) = pull(context, EARNINGS, [DAY])
     assert result.outcome is Outcome.DENIED
     assert says in line_of(result, token)
     assert sandbox.log.count(GENERATE) == 1
 
 
 @pytest.mark.rule("OC2")
-def test_a_429_without_retry_after_in_the_middle_of_a_run_denies_the_rest_alone(sandbox: Sandbox, bench: Bench) -> None:
+def test_a_429_without_retry_after_in_the_middle_of_a_run_denies_the_rest_alone(
+    sandbox: Sandbox, context: PullContext
+) -> None:
     sandbox.settings.change("orangeclick", requests_per_minute=1, retry_after="absent", rows_factor=0.05)
-    days = [NEWEST - LONGEST_WINDOW_DAYS * ONE_DAY, NEWEST]
-    assert [result.outcome for result in pull(bench, EARNINGS, days)] == [Outcome.DATA, Outcome.DENIED]
-    check_truth(sandbox, bench, days[:1])
-    assert not bench.data.exists(EARNINGS.file(NEWEST))
+    days = [NEWEST - MAX_WINDOW_DAYS * ONE_DAY, NEWEST]
+    assert [result.outcome for result in pull(context, EARNINGS, days)] == [Outcome.DATA, Outcome.DENIED]
+    check_truth(sandbox, context, days[:1])
+    assert not context.data.exists(EARNINGS.file(NEWEST))
 
 
 @pytest.mark.rule("OC2")
-def test_429s_without_end_are_denied_after_a_few_tries(sandbox: Sandbox, bench: Bench) -> None:
+def test_429s_without_end_are_denied_after_a_few_tries(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.faults.add(GENERATE, do="status", status=429, headers={"Retry-After": "45"}, times=None)
-    (result,) = pull(bench, EARNINGS, [DAY])
+    (result,) = pull(context, EARNINGS, [DAY])
     assert result.outcome is Outcome.DENIED
     assert [later - first for first, later in zip(moments(sandbox), moments(sandbox)[1:], strict=False)] == [
         timedelta(seconds=45)
@@ -460,11 +470,11 @@ def test_a_setting_that_is_missing_or_wrong_is_named(
     ],
 )
 def test_a_422_is_told_field_by_field(
-    sandbox: Sandbox, bench: Bench, token: str, change: dict[str, Any], says: list[str]
+    sandbox: Sandbox, context: PullContext, token: str, change: dict[str, Any], says: list[str]
 ) -> None:
     # As if the provider had dropped a name that the declaration still knows.
     report = replace(EARNINGS, query=replace(EARNINGS.query, **change))
-    results = list(pull(bench, report, DAYS))
+    results = list(pull(context, report, DAYS))
     assert {result.outcome for result in results} == {Outcome.FAILED}
     for result in results:
         line = line_of(result, token)
@@ -486,19 +496,19 @@ def test_a_422_is_told_field_by_field(
     ],
 )
 def test_a_422_that_is_written_otherwise_is_one_line_too(
-    sandbox: Sandbox, bench: Bench, token: str, body: Any, says: str
+    sandbox: Sandbox, context: PullContext, token: str, body: Any, says: str
 ) -> None:
     sandbox.faults.add(GENERATE, do="status", status=422, body=body)
-    (result,) = pull(bench, EARNINGS, [DAY])
+    (result,) = pull(context, EARNINGS, [DAY])
     assert result.outcome is Outcome.FAILED
     assert says in line_of(result, token)
 
 
-def test_a_token_that_a_refusal_repeats_is_not_shown(sandbox: Sandbox, bench: Bench, token: str) -> None:
+def test_a_token_that_a_refusal_repeats_is_not_shown(sandbox: Sandbox, context: PullContext, token: str) -> None:
     said = {"message": f"Bearer {token} may not do this", "errors": {"token": [token]}}
     for status in (401, 403, 404, 422, 418):
         sandbox.faults.add(GENERATE, do="status", status=status, body=said)
-        (result,) = pull(bench, EARNINGS, [DAY])
+        (result,) = pull(context, EARNINGS, [DAY])
         line_of(result, token)
     assert sandbox.log.count(GENERATE) == 5
 
@@ -591,35 +601,37 @@ ONE_BAD_DAY = [
     ids=str,
 )
 def test_an_answer_that_cannot_be_trusted_leaves_what_was_there_and_the_next_run_mends_it(
-    sandbox: Sandbox, bench: Bench, token: str, point: str, mishap: Mishap
+    sandbox: Sandbox, context: PullContext, token: str, point: str, mishap: Mishap
 ) -> None:
     sandbox.settings.change("orangeclick", rows_factor=0.05)
-    comes_home(sandbox, bench, [DAY])
-    before = file_of(bench)
+    comes_home(sandbox, context, [DAY])
+    before = file_of(context)
     sandbox.log.clear()
     script: dict[str, Any] = {"times": None, **mishap.fault}
     sandbox.faults.add(point, **script)
-    results = list(pull(bench, EARNINGS, [DAY, DAY + ONE_DAY]))
+    results = list(pull(context, EARNINGS, [DAY, DAY + ONE_DAY]))
     assert [result.outcome for result in results] == [mishap.ends] * 2
     assert all(mishap.says in line_of(result, token) for result in results)
     assert sandbox.log.count() == mishap.requests
-    assert file_of(bench) == before
-    assert not bench.data.exists(EARNINGS.file(DAY + ONE_DAY))
+    assert file_of(context) == before
+    assert not context.data.exists(EARNINGS.file(DAY + ONE_DAY))
     sandbox.faults.clear()
-    comes_home(sandbox, bench, [DAY, DAY + ONE_DAY])
+    comes_home(sandbox, context, [DAY, DAY + ONE_DAY])
     assert sandbox.log.count() == mishap.requests + 1
 
 
 @pytest.mark.parametrize("mishap", ONE_BAD_DAY, ids=str)
-def test_a_day_with_a_wrong_value_fails_alone(sandbox: Sandbox, bench: Bench, token: str, mishap: Mishap) -> None:
+def test_a_day_with_a_wrong_value_fails_alone(
+    sandbox: Sandbox, context: PullContext, token: str, mishap: Mishap
+) -> None:
     sandbox.faults.add(DATA, **mishap.fault, day=DAY)
-    good, bad, other = pull(bench, EARNINGS, DAYS)
+    good, bad, other = pull(context, EARNINGS, DAYS)
     assert bad.outcome is mishap.ends
     assert mishap.says in line_of(bad, token)
     assert good.landed
     assert other.landed
-    check_truth(sandbox, bench, [good.day, other.day])
-    assert not bench.data.exists(EARNINGS.file(DAY))
+    check_truth(sandbox, context, [good.day, other.day])
+    assert not context.data.exists(EARNINGS.file(DAY))
 
 
 @pytest.mark.parametrize(
@@ -633,115 +645,117 @@ def test_a_day_with_a_wrong_value_fails_alone(sandbox: Sandbox, bench: Bench, to
     ids=str,
 )
 def test_an_answer_that_comes_oddly_but_whole_is_taken(
-    sandbox: Sandbox, bench: Bench, point: str, fault: dict[str, Any]
+    sandbox: Sandbox, context: PullContext, point: str, fault: dict[str, Any]
 ) -> None:
     sandbox.faults.add(point, **fault)
-    comes_home(sandbox, bench, DAYS)
+    comes_home(sandbox, context, DAYS)
     assert sandbox.log.count() == 1
 
 
 @pytest.mark.parametrize(("fault", "named"), [({"do": "extra_column"}, "Surprise"), ({"do": "long_row"}, "14")])
 def test_what_the_provider_adds_is_warned_of_and_harms_nothing(
-    sandbox: Sandbox, bench: Bench, fault: dict[str, Any], named: str
+    sandbox: Sandbox, context: PullContext, fault: dict[str, Any], named: str
 ) -> None:
     sandbox.faults.add(DATA, **fault)
-    (result,) = comes_home(sandbox, bench, [DAY])
+    (result,) = comes_home(sandbox, context, [DAY])
     assert result.landed
     assert f"new columns, not landed: {named}" in result.landed.warnings
 
 
 @pytest.mark.parametrize("fault", ["reset", "cut", "gzip_cut", "empty"])
-def test_an_answer_that_is_lost_once_is_asked_for_once_more(sandbox: Sandbox, bench: Bench, fault: str) -> None:
+def test_an_answer_that_is_lost_once_is_asked_for_once_more(sandbox: Sandbox, context: PullContext, fault: str) -> None:
     sandbox.faults.add(GENERATE, do=fault)
-    (result,) = comes_home(sandbox, bench, [DAY])
-    assert sandbox.log.count() == result.evidence.calls_spent == 2
+    (result,) = comes_home(sandbox, context, [DAY])
+    assert sandbox.log.count() == result.provenance.calls_spent == 2
 
 
 # What the answers hold
 
 
 @pytest.mark.rule("OC5")
-def test_figures_as_strings_and_as_numbers_land_the_same(sandbox: Sandbox, bench: Bench) -> None:
-    comes_home(sandbox, bench, DAYS)
-    numbers = [landed_rows(bench.data, EARNINGS, day) for day in DAYS]
+def test_figures_as_strings_and_as_numbers_land_the_same(sandbox: Sandbox, context: PullContext) -> None:
+    comes_home(sandbox, context, DAYS)
+    numbers = [landed_rows(context.data, EARNINGS, day) for day in DAYS]
     sandbox.settings.change("orangeclick", numbers="string")
-    comes_home(sandbox, bench, DAYS)
-    assert [landed_rows(bench.data, EARNINGS, day) for day in DAYS] == numbers
+    comes_home(sandbox, context, DAYS)
+    assert [landed_rows(context.data, EARNINGS, day) for day in DAYS] == numbers
 
 
 def test_figures_that_the_provider_lacks_are_null_and_names_that_are_empty_are_not(
-    sandbox: Sandbox, bench: Bench
+    sandbox: Sandbox, context: PullContext
 ) -> None:
     sandbox.settings.change("orangeclick", null_metrics=2)
-    comes_home(sandbox, bench, [DAY])
-    table = pq.read_table(bench.data.open(EARNINGS.file(DAY)))
+    comes_home(sandbox, context, [DAY])
+    table = pq.read_table(context.data.open(EARNINGS.file(DAY)))
     assert all(table.column(name).null_count > 0 for name in METRICS)
     assert all(table.column(name).null_count == 0 for name in EARNINGS.grain)
     assert {"", "NA", "null", "00012345", "9223372036854775808"} <= set(table.column("ad_unit").to_pylist())
 
 
-def test_money_is_exact_in_its_declared_currency(sandbox: Sandbox, bench: Bench) -> None:
-    (result,) = comes_home(sandbox, bench, [DAY])
+def test_money_is_exact_in_its_declared_currency(sandbox: Sandbox, context: PullContext) -> None:
+    (result,) = comes_home(sandbox, context, [DAY])
     assert result.landed
     (currency,) = result.landed.money["earnings"]
-    place = [column.name for column in EARNINGS.kept].index("earnings")
+    place = [column.name for column in EARNINGS.stored_columns].index("earnings")
     assert currency == "USD"
     truth = rows_of(sandbox, EARNINGS, DAY)
     assert result.landed.money["earnings"]["USD"] == sum(row[place] * n for row, n in truth.items() if row[place])
     assert set(result.landed.ratios) == {"ecpm"}
 
 
-def test_a_day_without_rows_is_a_typed_file_of_zero_rows(sandbox: Sandbox, bench: Bench) -> None:
+def test_a_day_without_rows_is_a_typed_file_of_zero_rows(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.settings.change("orangeclick", empty_days=(DAY.isoformat(),))
-    results = comes_home(sandbox, bench, DAYS)
+    results = comes_home(sandbox, context, DAYS)
     assert [result.outcome for result in results] == [Outcome.DATA, Outcome.EMPTY, Outcome.DATA]
-    assert pq.read_table(bench.data.open(EARNINGS.file(DAY))).schema.equals(EARNINGS.schema)
+    assert pq.read_table(context.data.open(EARNINGS.file(DAY))).schema.equals(EARNINGS.schema)
 
 
 @pytest.mark.rule("OC6")
 @pytest.mark.parametrize(("domain", "earns_little"), [("example.com", False), ("пример.рф", True)])
 def test_a_domain_that_is_lost_without_a_word_is_named_by_a_check_that_fails_if_it_earned(
-    sandbox: Sandbox, bench: Bench, domain: str, earns_little: bool
+    sandbox: Sandbox, context: PullContext, domain: str, earns_little: bool
 ) -> None:
     sandbox.settings.change("orangeclick", empty_day_one_in=0)
-    comes_home(sandbox, bench, DAYS[:1])
+    comes_home(sandbox, context, DAYS[:1])
     sandbox.settings.change("orangeclick", lost_domains=(domain,))
-    comes_home(sandbox, bench, DAYS[1:])
-    lost = entities_check(EARNINGS, DAY, bench.data)
+    comes_home(sandbox, context, DAYS[1:])
+    lost = entities_check(EARNINGS, DAY, context.data)
     assert lost.passed is earns_little
     assert f"gone: {domain}, " in lost.detail
     assert lost.facts["lost"] == 1
-    assert entities_check(EARNINGS, DAYS[2], bench.data).passed, "it was gone the day before already"
+    assert entities_check(EARNINGS, DAYS[2], context.data).passed, "it was gone the day before already"
 
 
 @pytest.mark.rule("OC6")
 def test_a_domain_that_is_lost_when_its_days_are_asked_for_again_is_missed_on_each_of_them(
-    sandbox: Sandbox, bench: Bench
+    sandbox: Sandbox, context: PullContext
 ) -> None:
     sandbox.settings.change("orangeclick", empty_day_one_in=0)
-    comes_home(sandbox, bench, DAYS)
+    comes_home(sandbox, context, DAYS)
     sandbox.settings.change("orangeclick", lost_domains=("example.com",))
-    for result in pull(bench, EARNINGS, DAYS):
-        assert result.evidence.restatement is not None
-        check = entities_check(EARNINGS, result.day, bench.data, earlier=result.evidence.restatement.entities)
+    for result in pull(context, EARNINGS, DAYS):
+        assert result.provenance.restatement is not None
+        check = entities_check(EARNINGS, result.day, context.data, earlier=result.provenance.restatement.entities)
         assert not check.passed
         assert "gone: example.com" in check.detail
         assert f"--select orangeclick/earnings --partition {result.day}" in check.detail
 
 
 @pytest.mark.rule("OC6")
-def test_a_harmed_file_of_the_day_before_fails_no_other_day(sandbox: Sandbox, bench: Bench, tmp_path: Path) -> None:
-    comes_home(sandbox, bench, DAYS)
+def test_a_harmed_file_of_the_day_before_fails_no_other_day(
+    sandbox: Sandbox, context: PullContext, tmp_path: Path
+) -> None:
+    comes_home(sandbox, context, DAYS)
     (tmp_path / "data" / EARNINGS.file(DAYS[0])).write_bytes(b"PAR1 no more")
-    assert entities_check(EARNINGS, DAYS[1], bench.data).passed
+    assert entities_check(EARNINGS, DAYS[1], context.data).passed
 
 
 @pytest.mark.rule("OC6")
-def test_the_shipped_report_is_watched_by_domain(sandbox: Sandbox, bench: Bench) -> None:
+def test_the_shipped_report_is_watched_by_domain(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.faults.add(DATA, do="lose_app", day=DAY)
     assert EARNINGS.entity == "domain"
-    assert all(result.landed for result in pull(bench, EARNINGS, DAYS)), "nothing in the answer shows it"
-    assert not entities_check(EARNINGS, DAY, bench.data).passed
+    assert all(result.landed for result in pull(context, EARNINGS, DAYS)), "nothing in the answer shows it"
+    assert not entities_check(EARNINGS, DAY, context.data).passed
     assert orangeclick_report(name="by_country", dimensions=("day", "country")).entity == ""
 
 
@@ -750,33 +764,33 @@ def test_the_shipped_report_is_watched_by_domain(sandbox: Sandbox, bench: Bench)
 
 @pytest.mark.rule("OC7")
 def test_a_day_is_asked_for_from_six_o_clock_utc_of_the_next_and_not_before(
-    sandbox: Sandbox, bench: Bench, token: str
+    sandbox: Sandbox, context: PullContext, token: str
 ) -> None:
     six = datetime(2026, 11, 21, 6, tzinfo=UTC)
     sandbox.clock.set(six - timedelta(seconds=1))
-    early, current = pull(bench, EARNINGS, [six.date() - ONE_DAY, six.date()])
+    early, current = pull(context, EARNINGS, [six.date() - ONE_DAY, six.date()])
     assert early.outcome is current.outcome is Outcome.NOT_READY
     assert "not out yet: the provider publishes it on 2026-11-21 at 06:00 UTC" in line_of(early, token)
     assert "on 2026-11-22 at 06:00 UTC" in line_of(current, token)
     assert sandbox.log.count() == 0
     sandbox.clock.set(six)
-    comes_home(sandbox, bench, [early.day])
+    comes_home(sandbox, context, [early.day])
 
 
 @pytest.mark.rule("OC7")
 def test_a_report_that_is_declared_to_be_restated_is_due_again_and_replaced_whole(
-    sandbox: Sandbox, bench: Bench
+    sandbox: Sandbox, context: PullContext
 ) -> None:
     report = orangeclick_report(name="restated", dimensions=("day", "domain", "ad_unit"), restated_at=(1, 3))
     sandbox.settings.change("orangeclick", restate_days=4)
-    before = comes_home(sandbox, bench, [NEWEST], report)[0].landed
-    assert report.calendar.due(NEWEST, NOON, NOON + timedelta(days=1))
-    assert not EARNINGS.calendar.due(NEWEST, NOON, NOON + timedelta(days=1))
+    before = comes_home(sandbox, context, [NEWEST], report)[0].landed
+    assert report.calendar.is_due(NEWEST, NOON, NOON + timedelta(days=1))
+    assert not EARNINGS.calendar.is_due(NEWEST, NOON, NOON + timedelta(days=1))
     sandbox.clock.advance(3 * 86400)
-    after = comes_home(sandbox, bench, [NEWEST], report)[0].landed
+    after = comes_home(sandbox, context, [NEWEST], report)[0].landed
     assert before
     assert after
-    assert before.fingerprint != after.fingerprint
+    assert before.data_version != after.data_version
 
 
 # Whatever is asked
@@ -831,29 +845,29 @@ DRAWN_SWITCHES = st.fixed_dictionaries(
 )
 def test_every_landed_day_equals_the_truth_value_by_value(
     sandbox: Sandbox,
-    bench: Bench,
+    context: PullContext,
     report: OcmReport,
     switches: dict[str, Any],
     ages: list[int],
     hours: tuple[int, int],
 ) -> None:
     # Each example declares the report again, on one data root.
-    bench = replace(bench, allow_data_loss=True)
+    context = replace(context, allow_data_loss=True)
     sandbox.settings.change("orangeclick", **switches)
     sandbox.clock.advance(3600 * hours[0])
-    newest = report.calendar.newest(sandbox.clock.now())
+    newest = report.calendar.latest_available(sandbox.clock.now())
     days = [newest - age * ONE_DAY for age in ages]
     for some, later in ((days, hours[1]), (days[::2], 0)):
         sandbox.log.clear()
-        results = list(pull(bench, report, some))
+        results = list(pull(context, report, some))
         assert sorted(result.day for result in results if result.landed) == sorted(some)
         answered = sandbox.log.entries(GENERATE, status=200)
-        assert len(answered) == (2 if max(some) - min(some) >= LONGEST_WINDOW_DAYS * ONE_DAY else 1)
+        assert len(answered) == (2 if max(some) - min(some) >= MAX_WINDOW_DAYS * ONE_DAY else 1)
         for entry in answered:
             first, last = (date.fromisoformat(day) for day in entry.body["selectedDate"])
             for day in some:
                 if first <= day <= last:
-                    assert landed_rows(bench.data, report, day) == rows_of(sandbox, report, day, entry.at)
+                    assert landed_rows(context.data, report, day) == rows_of(sandbox, report, day, entry.at)
         sandbox.clock.advance(3600 * later)
 
 
@@ -861,9 +875,9 @@ def test_every_landed_day_equals_the_truth_value_by_value(
 
 
 def test_the_answer_is_kept_as_it_came_and_the_token_is_nowhere(
-    sandbox: Sandbox, bench: Bench, token: str, tmp_path: Path
+    sandbox: Sandbox, context: PullContext, token: str, tmp_path: Path
 ) -> None:
-    (result,) = comes_home(sandbox, bench, [DAY])
+    (result,) = comes_home(sandbox, context, [DAY])
     (raw,) = [path for path in (tmp_path / "raw").rglob("*") if path.is_file()]
     said = json.loads(raw.read_bytes())
     assert said["meta"] == {
@@ -872,6 +886,6 @@ def test_the_answer_is_kept_as_it_came_and_the_token_is_nowhere(
         "end_date": "2026-11-11",
         "currency": "USD",
     }
-    assert result.evidence.raw_sha256[0] in raw.name
+    assert result.provenance.raw_sha256[0] in raw.name
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or token.encode() not in path.read_bytes(), path

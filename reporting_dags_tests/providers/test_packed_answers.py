@@ -44,10 +44,10 @@ def test_a_complete_answer_lands_however_it_is_packed_or_labeled(
     sandbox: Sandbox, bench_of: BenchOf, provider: str, fault: dict[str, Any]
 ) -> None:
     report, point = ANSWERS[provider]
-    bench = bench_of(provider)
+    context = bench_of(provider)
     sandbox.faults.add(point, times=None, **fault)
-    landed(bench, report, [DAY])
-    check_truth(bench, sandbox, report, [DAY])
+    landed(context, report, [DAY])
+    check_truth(context, sandbox, report, [DAY])
 
 
 @EVERY
@@ -60,9 +60,9 @@ def test_gzip_without_a_header_that_is_not_complete_is_partial(
     sandbox: Sandbox, bench_of: BenchOf, provider: str, fault: dict[str, Any], told: str
 ) -> None:
     report, point = ANSWERS[provider]
-    bench = bench_of(provider)
+    context = bench_of(provider)
     sandbox.faults.add(point, do="gzip_file", times=None, after=int(point == "dt.file"), **fault)
-    assert told in line_of(brought(bench, report, [DAY])[DAY], Outcome.PARTIAL)
+    assert told in line_of(brought(context, report, [DAY])[DAY], Outcome.PARTIAL)
 
 
 @EVERY
@@ -71,14 +71,14 @@ def test_an_answer_of_another_kind_is_named_and_kept(
     sandbox: Sandbox, bench_of: BenchOf, provider: str, do: str, told: str
 ) -> None:
     report, point = ANSWERS[provider]
-    bench = bench_of(provider)
+    context = bench_of(provider)
     sandbox.faults.add(point, do=do, times=None)
-    result = brought(bench, report, [DAY])[DAY]
+    result = brought(context, report, [DAY])[DAY]
     line = line_of(result, Outcome.FAILED)
     assert f"the answer is {told}" in line
     assert "Fix: " in line
-    (digest, *_) = result.evidence.raw_sha256
-    assert any(digest in key for key in bench.raw.sizes(""))
+    (digest, *_) = result.provenance.raw_sha256
+    assert any(digest in key for key in context.raw.sizes(""))
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "deflate", "gzip, br", "compress"])

@@ -9,8 +9,8 @@ import pytest
 from reporting_dags.model.days import SNAPSHOT
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
-from reporting_dags.providers.http.client import Http
-from reporting_dags.providers.http.error_text import spoken, words
+from reporting_dags.providers.http.client import HttpClient
+from reporting_dags.providers.http.error_text import error_text, error_texts
 from reporting_dags.providers.http.redaction import Redactor
 from reporting_dags.providers.integr8.fields import CONVERSION_FIELDS
 from reporting_dags.providers.integr8.report import integr8_log
@@ -25,7 +25,7 @@ from reporting_dags_tests.pulling import BenchOf, brought, landed, line_of
 
 DAY = NOON.date() - timedelta(days=2)
 TABLE = integr8_log(
-    name="conversions", log="conversions", fields=CONVERSION_FIELDS, grain=("real_tx_id", "event_id"), way="table"
+    name="conversions", log="conversions", fields=CONVERSION_FIELDS, grain=("real_tx_id", "event_id"), method="table"
 )
 
 
@@ -34,7 +34,7 @@ class Refusal:
     """An answer with status 200 in place of what was asked for, how its day ends, in which words, after how many calls.
 
     Attributes:
-        bench: resource that makes the client.
+        context: resource that makes the client.
         report: that is pulled.
         point: where the sandbox refuses.
         body: of the answer.
@@ -43,7 +43,7 @@ class Refusal:
         calls: at `point`, if it matters.
     """
 
-    bench: str
+    context: str
     report: Report
     point: str
     body: Any
@@ -140,17 +140,17 @@ def test_a_refusal_with_status_200_carries_the_providers_words_and_is_no_accepte
     sandbox: Sandbox, bench_of: BenchOf, refusal: Refusal
 ) -> None:
     logged: list[str] = []
-    bench = bench_of(refusal.bench, log=logged.append, job_timeout_seconds=60)
+    context = bench_of(refusal.context, log=logged.append, job_timeout_seconds=60)
     day = SNAPSHOT if refusal.report is OFFERS else DAY
     sandbox.faults.add(refusal.point, do="status", status=200, body=refusal.body, times=None)
-    line = line_of(brought(bench, refusal.report, [day])[day], refusal.ends, secrets_of(sandbox, refusal.bench))
+    line = line_of(brought(context, refusal.report, [day])[day], refusal.ends, secrets_of(sandbox, refusal.context))
     assert refusal.says in line
     assert refusal.calls in {0, sandbox.log.count(refusal.point)}
     if refusal.point in {"dt.token", "dt.report", "dt.user_level", "integr8.export"}:
         assert not [text for text in logged if text.startswith("asked for") or "are kept" in text]
     sandbox.faults.clear()
     sandbox.clock.advance(86400)
-    landed(bench, refusal.report, [day])
+    landed(context, refusal.report, [day])
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_refusal_with_status_200_carries_the_providers_words_and_is_no_accepte
 def test_a_refusal_that_repeats_the_credentials_and_has_no_end_is_one_bounded_line_without_them(
     sandbox: Sandbox, bench_of: BenchOf, name: str, report: Report, point: str, ends: Outcome
 ) -> None:
-    bench = bench_of(name)
+    context = bench_of(name)
     secrets = secrets_of(sandbox, name)
     # Across the bound too: half of a secret would be no less of one.
     text = f"\x1b[31mno\r\n\t{' '.join(secrets)} " + " ".join(f"{'.' * n}{secrets[-1]}" for n in range(40)) + "x" * 9000
@@ -180,19 +180,19 @@ def test_a_refusal_that_repeats_the_credentials_and_has_no_end_is_one_bounded_li
         body={"code": 10000, "status": "error", "message": text, "msg": text},
         times=None,
     )
-    line = line_of(brought(bench, report, [DAY])[DAY], ends, [secret[:12] for secret in secrets])
+    line = line_of(brought(context, report, [DAY])[DAY], ends, [secret[:12] for secret in secrets])
     assert "[31mno ***" in line
     assert line.isprintable()
     assert len(line) < 900
 
 
 def test_a_token_that_mintegral_repeats_is_not_shown(sandbox: Sandbox, bench_of: BenchOf) -> None:
-    bench = bench_of("mintegral")
-    landed(bench, OFFER_PERFORMANCE, [DAY])
+    context = bench_of("mintegral")
+    landed(context, OFFER_PERFORMANCE, [DAY])
     shown = sandbox.log.entries("mintegral.generate")[0].headers["token"]
     text = f"token {shown} or {shown.upper()} is invalid"
     sandbox.faults.add("mintegral.generate", do="code", code=10000, msg=text, times=None)
-    line = line_of(brought(bench, OFFER_PERFORMANCE, [DAY])[DAY], Outcome.DENIED, [shown, shown.upper()])
+    line = line_of(brought(context, OFFER_PERFORMANCE, [DAY])[DAY], Outcome.DENIED, [shown, shown.upper()])
     assert "token *** or *** is invalid" in line
 
 
@@ -210,7 +210,7 @@ def test_a_token_that_mintegral_repeats_is_not_shown(sandbox: Sandbox, bench_of:
     ],
 )
 def test_words_are_found_wherever_apis_put_them_and_nowhere_else(said: object, expected: str) -> None:
-    assert words(said) == expected
+    assert error_texts(said) == expected
 
 
 @pytest.mark.parametrize(
@@ -226,14 +226,14 @@ def test_words_are_found_wherever_apis_put_them_and_nowhere_else(said: object, e
     ],
 )
 def test_plain_text_is_words_too_and_a_page_is_not(body: bytes, expected: str) -> None:
-    assert spoken(body) == expected
+    assert error_text(body) == expected
 
 
 @pytest.mark.rule("MT1")
 def test_what_is_signed_into_a_call_is_of_the_moment_after_the_wait_for_its_turn(
     sandbox: Sandbox, clock: SandboxClock
 ) -> None:
-    http = Http(
+    http = HttpClient(
         name="Signed",
         base_url=sandbox.url,
         redactor=Redactor(),
@@ -253,8 +253,8 @@ def test_what_is_signed_into_a_call_is_of_the_moment_after_the_wait_for_its_turn
     assert clock.slept == [30, 30]
 
 
-def secrets_of(sandbox: Sandbox, bench: str) -> list[str]:
-    """The credentials that the client of `bench` was given."""
-    account = sandbox.providers["dt" if bench.startswith("dt_") else bench].credentials["ordinary"]
+def secrets_of(sandbox: Sandbox, context: str) -> list[str]:
+    """The credentials that the client of `context` was given."""
+    account = sandbox.providers["dt" if context.startswith("dt_") else context].credentials["ordinary"]
     names = ("client_id", "client_secret", "access_key", "api_key", "api_token")
     return [getattr(account, name) for name in names if hasattr(account, name)]

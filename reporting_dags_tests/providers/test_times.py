@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.model.column import TimeForm
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.outcome import Outcome
@@ -53,16 +53,16 @@ def test_an_hour_that_contradicts_its_rows_day_refuses_the_day(
 ) -> None:
     fault = {"point": "mintegral.data", "do": "bad_value", "column": "Timestamp", "value": value, "day": DAY}
     sandbox.settings.change("mintegral", empty_day_one_in=0)
-    bench = bench_of("mintegral")
-    line = line_of(refused_after_landing(sandbox, bench, OFFER_PERFORMANCE_HOURLY, DAY, fault), Outcome.FAILED)
+    context = bench_of("mintegral")
+    line = line_of(refused_after_landing(sandbox, context, OFFER_PERFORMANCE_HOURLY, DAY, fault), Outcome.FAILED)
     assert f"column 'Timestamp' holds '{value}', which is {shown}" in line
     assert f"outside of the day of its row, {DAY}, UTC" in line
     other = DAY + ONE_DAY
-    both = brought(bench, OFFER_PERFORMANCE_HOURLY, [DAY, other])
+    both = brought(context, OFFER_PERFORMANCE_HOURLY, [DAY, other])
     assert (both[DAY].outcome, both[other].outcome) == (Outcome.FAILED, Outcome.DATA), "the other day is whole"
     sandbox.faults.clear()
-    landed(bench, OFFER_PERFORMANCE_HOURLY, [DAY])
-    check_truth(bench, sandbox, OFFER_PERFORMANCE_HOURLY, [DAY, other])
+    landed(context, OFFER_PERFORMANCE_HOURLY, [DAY])
+    check_truth(context, sandbox, OFFER_PERFORMANCE_HOURLY, [DAY, other])
 
 
 @pytest.mark.rule("MT6")
@@ -86,16 +86,16 @@ def test_hours_of_another_form_are_refused_until_the_declaration_names_it(
     provider = cast("Mintegral", sandbox.providers["mintegral"])
     honest = provider.rows(Question(DAY, DAY, ("Offer",), "hourly", zone=480)).as_dicts()
     sandbox.settings.change("mintegral", hour_form=sent)
-    bench = bench_of("mintegral")
-    line = line_of(brought(bench, before, [DAY])[DAY], Outcome.FAILED)
+    context = bench_of("mintegral")
+    line = line_of(brought(context, before, [DAY])[DAY], Outcome.FAILED)
     assert refusal in line
     assert "Fix: " in line
-    assert not bench.data.exists(before.file(DAY))
-    landed(bench, after, [DAY])
+    assert not context.data.exists(before.file(DAY))
+    landed(context, after, [DAY])
     begins = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) - timedelta(hours=8)
-    hours = set(pq.read_table(bench.data.open(after.file(DAY)))["timestamp"].to_pylist())
+    hours = set(pq.read_table(context.data.open(after.file(DAY)))["timestamp"].to_pylist())
     assert hours == {begins + timedelta(hours=n) for n in range(24)}
-    assert landed_rows(bench.data, after, DAY) == kept_rows(after, honest)
+    assert landed_rows(context.data, after, DAY) == kept_rows(after, honest)
     assert before.version == after.version
 
 
@@ -113,44 +113,44 @@ def truth(sandbox: Sandbox, day: date) -> list[Mapping[str, Any]]:
     return [values for _, values in found]
 
 
-def times(bench: Bench, report: Report, day: date) -> list[datetime]:
-    table = pq.read_table(bench.data.open(report.file(day)))
+def times(context: PullContext, report: Report, day: date) -> list[datetime]:
+    table = pq.read_table(context.data.open(report.file(day)))
     return sorted(cast("list[datetime]", table["request_time"].to_pylist()))
 
 
 @pytest.mark.rule("IN4")
 def test_local_times_without_an_offset_are_read_by_the_reports_zone(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.settings.change("integr8", export_times="local", empty_day_one_in=0)
-    bench, report, day = bench_of("integr8"), clicks(), date(2026, 11, 10)
-    landed(bench, report, [day])
+    context, report, day = bench_of("integr8"), clicks(), date(2026, 11, 10)
+    landed(context, report, [day])
     expected = sorted(datetime.fromisoformat(str(row["request_time"])) for row in truth(sandbox, day))
-    assert times(bench, report, day) == expected
+    assert times(context, report, day) == expected
     assert expected[0] < datetime(2026, 11, 10, 8, tzinfo=UTC)
 
 
 @pytest.mark.rule("IN4")
 def test_a_local_time_that_comes_twice_is_refused_and_its_neighbours_land(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.settings.change("integr8", export_times="local", empty_day_one_in=0)
-    bench, report = bench_of("integr8"), clicks()
+    context, report = bench_of("integr8"), clicks()
     days = [CHANGE - ONE_DAY, CHANGE, CHANGE + ONE_DAY]
-    results = brought(bench, report, days)
+    results = brought(context, report, days)
     line = line_of(results[CHANGE], Outcome.FAILED)
     assert "column 'request_time'" in line
     assert f"a local time that {NEW_YORK} has twice, as clocks are set back" in line
     assert "Fix: " in line
     assert [results[day].outcome for day in (days[0], days[2])] == [Outcome.DATA] * 2
     sandbox.settings.change("integr8", export_times="iso", empty_day_one_in=0)
-    landed(bench, report, [CHANGE])
+    landed(context, report, [CHANGE])
     expected = sorted(datetime.fromisoformat(str(row["request_time"])) for row in truth(sandbox, CHANGE))
-    assert times(bench, report, CHANGE) == expected
+    assert times(context, report, CHANGE) == expected
 
 
 @pytest.mark.rule("IN4")
 def test_local_times_in_a_report_of_utc_are_utc(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.settings.change("integr8", export_times="local")
-    bench = bench_of("integr8")
-    landed(bench, CLICKS, [DAY])
-    check_truth(bench, sandbox, CLICKS, [DAY])
+    context = bench_of("integr8")
+    landed(context, CLICKS, [DAY])
+    check_truth(context, sandbox, CLICKS, [DAY])
 
 
 @pytest.mark.rule("IN11")
@@ -173,7 +173,7 @@ def test_a_log_whose_times_are_declared_as_unix_seconds_is_read_so(sandbox: Sand
     at = datetime(2026, 11, 18, 12, tzinfo=UTC)
     value = str(int(at.timestamp()))
     sandbox.faults.add("integr8.data", do="bad_value", column="request_time", value=value)
-    bench = bench_of("integr8")
-    landed(bench, report, [DAY])
-    assert at in times(bench, report, DAY)
+    context = bench_of("integr8")
+    landed(context, report, [DAY])
+    assert at in times(context, report, DAY)
     assert report.version == clicks().version

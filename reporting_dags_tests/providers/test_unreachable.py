@@ -14,7 +14,7 @@ import urllib3.util.connection
 
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
-from reporting_dags.providers.http.client import Http
+from reporting_dags.providers.http.client import HttpClient
 from reporting_dags.providers.http.download import AllowedOrigins, Downloads
 from reporting_dags.providers.http.errors import Unavailable
 from reporting_dags.providers.http.limits import Limits
@@ -81,8 +81,8 @@ def lines(bench_of: BenchOf, report: Report, days: list[date], url: str, monkeyp
     """The one line with which every one of `days` failed."""
     monkeypatch.setenv(VARIABLES[report.provider], url)
     monkeypatch.setattr(ProviderResource, "limits", SHORT)
-    bench = bench_of(report.provider)
-    (line,) = {line_of(result, Outcome.FAILED, ["api/v1", "key"]) for result in brought(bench, report, days).values()}
+    context = bench_of(report.provider)
+    (line,) = {line_of(result, Outcome.FAILED, ["api/v1", "key"]) for result in brought(context, report, days).values()}
     return line
 
 
@@ -132,16 +132,16 @@ def test_a_dead_host_costs_no_counted_call(
     bench_of: BenchOf, closed: int, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setenv("INTEGR8_BASE_URL", f"http://127.0.0.1:{closed}/api/v2")
-    bench = bench_of("integr8")
-    brought(bench, CLICKS, days_of(CLICKS, count))
-    assert bench.ledger.calls.count(report=CLICKS.key) == 0
+    context = bench_of("integr8")
+    brought(context, CLICKS, days_of(CLICKS, count))
+    assert context.ledger.quotas.count(report=CLICKS.key) == 0
 
 
 def test_a_call_that_a_silent_host_may_have_counted_stays_counted(
     bench_of: BenchOf, silent: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines(bench_of, CLICKS, [NEWEST], f"http://127.0.0.1:{silent.getsockname()[1]}", monkeypatch)
-    assert bench_of("integr8").ledger.calls.count(report=CLICKS.key) == 1
+    assert bench_of("integr8").ledger.quotas.count(report=CLICKS.key) == 1
 
 
 def test_a_proxy_that_is_not_there_is_named(
@@ -187,9 +187,11 @@ def host() -> Generator[Callable[..., HTTPServer]]:
         server.server_close()
 
 
-def http_of(server: HTTPServer, clock: SandboxClock) -> Http:
+def http_of(server: HTTPServer, clock: SandboxClock) -> HttpClient:
     url = f"http://127.0.0.1:{server.server_port}"
-    return Http(name="some network", base_url=url, redactor=Redactor(), clock=clock, first_delay=5.0, limits=SHORT)
+    return HttpClient(
+        name="some network", base_url=url, redactor=Redactor(), clock=clock, first_delay=5.0, limits=SHORT
+    )
 
 
 @pytest.mark.parametrize("handler", [_Ok, _Busy])
@@ -260,13 +262,13 @@ def test_a_job_in_flight_outlasts_a_network_failure_of_a_minute(
 def test_a_job_in_flight_stays_open_when_its_host_is_never_reached(
     bench_of: BenchOf, clock: SandboxClock, closed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = bench_of("mintegral")
-    brought(replace(bench, waits=False), OFFER_PERFORMANCE, [NEWEST])
+    context = bench_of("mintegral")
+    brought(replace(context, waits=False), OFFER_PERFORMANCE, [NEWEST])
     line = lines(bench_of, OFFER_PERFORMANCE, [NEWEST], f"http://127.0.0.1:{closed}", monkeypatch)
     assert "connection refused" in line
     assert "MINTEGRAL_BASE_URL" in line
     assert 60 < waited(clock) < 300
-    assert len(bench.ledger.leftovers(OFFER_PERFORMANCE.key)) == 1
+    assert len(context.ledger.open_jobs(OFFER_PERFORMANCE.key)) == 1
 
 
 @pytest.mark.rule("DT4")
@@ -277,14 +279,14 @@ def test_a_download_host_that_cannot_be_reached_is_named_and_its_job_stays_open(
     url = "https://no-such-host.invalid/f.csv?X-Amz-Signature=abc"
     sandbox.faults.add("dt.report", do="bad_url", url=url)
     logged: list[str] = []
-    bench = bench_of("dt_offer_wall", log=logged.append)
-    line = line_of(brought(bench, EVENT, [NEWEST])[NEWEST], Outcome.FAILED, ["Signature", "f.csv"])
+    context = bench_of("dt_offer_wall", log=logged.append)
+    line = line_of(brought(context, EVENT, [NEWEST])[NEWEST], Outcome.FAILED, ["Signature", "f.csv"])
     told = "the file of DT Offer Wall at no-such-host.invalid did not answer (name not found)"
     assert line == f"{told}. Fix: check that this machine can reach no-such-host.invalid."
     assert "BASE_URL" not in line
     assert any(told in text for text in logged), "the first poll says so already"
     assert 60 < waited(clock) < 300
-    assert len(bench.ledger.leftovers(EVENT.key)) == 1
+    assert len(context.ledger.open_jobs(EVENT.key)) == 1
 
 
 @pytest.mark.parametrize("kind", ["closed", "silent"])

@@ -36,24 +36,24 @@ def secrets_of(sandbox: Sandbox) -> tuple[str, str]:
 
 @pytest.mark.rule("UL1")
 def test_every_app_is_asked_for_once_a_day_and_lands_in_one_partition(sandbox: Sandbox, bench_of: BenchOf) -> None:
-    bench = bench_of("dt_user_level")
-    results = landed(bench, REVENUE, DAYS)
+    context = bench_of("dt_user_level")
+    results = landed(context, REVENUE, DAYS)
     assert sorted(asked(sandbox)) == of_every_app(*DAYS)
     for entry in sandbox.log.entries(ASK):
         assert set(entry.body) == {"date", "appId"}
         assert entry.headers["content-type"] == "application/json"
         assert entry.headers["authorization"].startswith("Bearer ")
     assert sandbox.log.count("dt.token") == 1
-    assert {result.evidence.calls_spent for result in results.values()} == {len(APPS)}
-    assert all(len(result.evidence.request_ids) == len(APPS) for result in results.values())
-    check_truth(bench, sandbox, REVENUE, DAYS)
-    assert {row[0] for row in landed_rows(bench.data, REVENUE, DAY)} == set(APPS)
+    assert {result.provenance.calls_spent for result in results.values()} == {len(APPS)}
+    assert all(len(result.provenance.request_ids) == len(APPS) for result in results.values())
+    check_truth(context, sandbox, REVENUE, DAYS)
+    assert {row[0] for row in landed_rows(context.data, REVENUE, DAY)} == set(APPS)
 
 
 @pytest.mark.rule("UL1")
 def test_apps_come_from_one_setting_and_each_counts_once(sandbox: Sandbox, bench_of: BenchOf) -> None:
-    bench = bench_of("dt_user_level", app_ids=" 171893 ,00171893,,171893")
-    landed(bench, REVENUE, [DAY])
+    context = bench_of("dt_user_level", app_ids=" 171893 ,00171893,,171893")
+    landed(context, REVENUE, [DAY])
     assert sorted(asked(sandbox)) == [("2026-11-18", "00171893"), ("2026-11-18", "171893")]
     with pytest.raises(SettingError, match="DT_USER_LEVEL_APP_IDS names no app"):
         bench_of("dt_user_level", app_ids=" , ")
@@ -77,26 +77,26 @@ def test_several_queries_are_open_at_once_but_never_more_than_eight(sandbox: San
 @pytest.mark.rule("UL2")
 def test_ten_days_are_served_and_the_oldest_is_asked_for_first(sandbox: Sandbox, bench_of: BenchOf) -> None:
     days = [NOON.date() - timedelta(days=age) for age in range(12)]
-    bench = bench_of("dt_user_level")
-    results = brought(bench, REVENUE, days)
+    context = bench_of("dt_user_level")
+    results = brought(context, REVENUE, days)
     today, *served, too_old = days
     line_of(results[today], Outcome.NOT_READY)
     assert "retention (earliest available: 2026-11-10)" in line_of(results[too_old], Outcome.EXPIRED)
     assert sandbox.log.count(ASK) == len(asked(sandbox)) == 10 * len(APPS), "what is out of reach is not asked for"
     assert [day for day, _ in asked(sandbox)] == sorted(day for day, _ in asked(sandbox))
-    check_truth(bench, sandbox, REVENUE, served)
+    check_truth(context, sandbox, REVENUE, served)
 
 
 @pytest.mark.rule("UL2")
 def test_a_day_is_out_at_noon_of_the_next_and_not_asked_for_before(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.clock.set(datetime(2026, 11, 20, 11, 59, 59, tzinfo=UTC))
-    bench = bench_of("dt_user_level")
-    line = line_of(brought(bench, REVENUE, [DAYS[-1]])[DAYS[-1]], Outcome.NOT_READY)
+    context = bench_of("dt_user_level")
+    line = line_of(brought(context, REVENUE, [DAYS[-1]])[DAYS[-1]], Outcome.NOT_READY)
     assert "publishes it on 2026-11-20 at 12:00 UTC" in line
     assert not sandbox.log.entries()
     sandbox.clock.advance(1)
-    landed(bench, REVENUE, [DAYS[-1]])
-    check_truth(bench, sandbox, REVENUE, [DAYS[-1]])
+    landed(context, REVENUE, [DAYS[-1]])
+    check_truth(context, sandbox, REVENUE, [DAYS[-1]])
 
 
 @pytest.mark.rule("UL2")
@@ -132,19 +132,19 @@ def test_a_file_that_never_fills_is_not_asked_for_again_once_its_day_is_out_of_r
 def test_an_app_that_is_not_enabled_fails_its_days_by_name_and_what_was_bought_is_kept(
     sandbox: Sandbox, bench_of: BenchOf, form: str, outcome: Outcome, says: str
 ) -> None:
-    bench = bench_of("dt_user_level")
+    context = bench_of("dt_user_level")
     sandbox.settings.change("dt", user_level_disabled_apps=("205511",), user_level_disabled=form)
-    for day, result in brought(bench, REVENUE, DAYS).items():
+    for day, result in brought(context, REVENUE, DAYS).items():
         line = line_of(result, outcome, secrets_of(sandbox))
         assert says in line
         assert "Account Manager at Digital Turbine enables it: ask for that, or take the app out of" in line
-        assert not bench.data.exists(REVENUE.file(day))
+        assert not context.data.exists(REVENUE.file(day))
     bought = asked(sandbox)
     assert sorted(bought) == [one for one in of_every_app(*DAYS) if one[1] != "205511"]
     sandbox.settings.change("dt", user_level_disabled_apps=())
-    landed(bench, REVENUE, DAYS)
+    landed(context, REVENUE, DAYS)
     assert sorted(asked(sandbox)) == of_every_app(*DAYS), "only the app that was missing is asked for"
-    check_truth(bench, sandbox, REVENUE, DAYS)
+    check_truth(context, sandbox, REVENUE, DAYS)
 
 
 @pytest.mark.rule("UL3")
@@ -152,24 +152,24 @@ def test_one_apps_bad_day_leaves_the_other_days_whole_and_costs_its_own_queries_
     sandbox: Sandbox, bench_of: BenchOf
 ) -> None:
     sandbox.faults.add(ASK, do="status", status=400, body='{"error": "invalid_query"}', after=5)
-    bench = bench_of("dt_user_level")
-    results = brought(bench, REVENUE, DAYS)
+    context = bench_of("dt_user_level")
+    results = brought(context, REVENUE, DAYS)
     bad = [day for day, result in results.items() if not result.outcome.publishes]
     assert len(bad) == 1
     assert f"app {sorted(APPS)[1]}: " in line_of(results[bad[0]], Outcome.FAILED)
     good = [day for day in DAYS if day not in bad]
-    check_truth(bench, sandbox, REVENUE, good)
-    landed(bench, REVENUE, bad)
+    check_truth(context, sandbox, REVENUE, good)
+    landed(context, REVENUE, bad)
     assert sorted(asked(sandbox)) == of_every_app(*DAYS)
-    check_truth(bench, sandbox, REVENUE, DAYS)
+    check_truth(context, sandbox, REVENUE, DAYS)
 
 
 @pytest.mark.rule("UL3")
 def test_an_app_taken_out_of_the_setting_is_waited_for_no_longer(sandbox: Sandbox, bench_of: BenchOf) -> None:
     line = line_of(brought(bench_of("dt_user_level", app_ids="171893,314"), REVENUE, [DAY])[DAY], Outcome.FAILED)
     assert "app 314: " in line
-    bench = bench_of("dt_user_level", app_ids="171893")
-    landed(bench, REVENUE, [DAY])
+    context = bench_of("dt_user_level", app_ids="171893")
+    landed(context, REVENUE, [DAY])
     assert asked(sandbox) == [("2026-11-18", "171893")], "what was bought for the other app is used"
 
 
@@ -202,11 +202,11 @@ def test_a_file_may_be_there_at_once_or_after_polling(
     sandbox: Sandbox, bench_of: BenchOf, polls: int, pending: str
 ) -> None:
     sandbox.settings.change("dt", fill_polls=polls, pending=pending)
-    bench = bench_of("dt_user_level")
-    landed(bench, REVENUE, [DAY])
+    context = bench_of("dt_user_level")
+    landed(context, REVENUE, [DAY])
     assert asked(sandbox) == of_every_app(DAY)
     assert sandbox.log.count("dt.file") == (polls + 2) * len(APPS), "looks until it is there, and one download"
-    check_truth(bench, sandbox, REVENUE, [DAY])
+    check_truth(context, sandbox, REVENUE, [DAY])
 
 
 @pytest.mark.rule("UL5", "DT5")
@@ -214,10 +214,10 @@ def test_one_apps_file_that_never_fills_is_asked_for_once_more_and_no_others(
     sandbox: Sandbox, bench_of: BenchOf
 ) -> None:
     sandbox.faults.add(ASK, do="never", after=2)
-    bench = bench_of("dt_user_level")
-    landed(bench, REVENUE, [DAY])
+    context = bench_of("dt_user_level")
+    landed(context, REVENUE, [DAY])
     assert sorted(asked(sandbox)) == sorted([*of_every_app(DAY), ("2026-11-18", sorted(APPS)[2])])
-    check_truth(bench, sandbox, REVENUE, [DAY])
+    check_truth(context, sandbox, REVENUE, [DAY])
 
 
 @pytest.mark.rule("UL5", "DT5")
@@ -233,8 +233,8 @@ def test_one_apps_file_that_never_fills_is_asked_for_once_more_and_no_others(
 def test_a_file_that_cannot_be_had_leaves_what_was_there(
     sandbox: Sandbox, bench_of: BenchOf, fault: dict[str, Any], outcome: Outcome, says: str, queries: int
 ) -> None:
-    bench = bench_of("dt_user_level", app_ids=APPS[0], job_timeout_seconds=600)
-    result = refused_after_landing(sandbox, bench, REVENUE, DAY, {"point": "dt.file", "times": None, **fault})
+    context = bench_of("dt_user_level", app_ids=APPS[0], job_timeout_seconds=600)
+    result = refused_after_landing(sandbox, context, REVENUE, DAY, {"point": "dt.file", "times": None, **fault})
     assert says in line_of(result, outcome, secrets_of(sandbox))
     assert len(asked(sandbox)) == 2 + queries
 

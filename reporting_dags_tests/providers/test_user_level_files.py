@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reporting_dags.jobs.ledger.database import open_database
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.reports.dt_user_level import REVENUE
@@ -32,8 +32,8 @@ from reporting_dags_tests.truth import kept_rows, landed_rows
 MASKED_IDS = {"", "null", ZEROS, ZEROS.replace("-", ""), "NULL", "None", "Unknown", "n/a"}
 
 
-def table_of(bench: Bench, day: date = DAY) -> list[dict[str, Any]]:
-    return pq.read_table(bench.data.open(REVENUE.file(day))).to_pylist()
+def table_of(context: PullContext, day: date = DAY) -> list[dict[str, Any]]:
+    return pq.read_table(context.data.open(REVENUE.file(day))).to_pylist()
 
 
 def truth_by_app(sandbox: Sandbox, day: date, apps: Collection[str] = APPS) -> list[dict[str, str]]:
@@ -56,11 +56,11 @@ def test_masked_rows_are_kept_and_flagged_under_whatever_names_columns_have(
     sandbox.settings.change(
         "dt", user_level_headers=headers, user_level_masked=masked, user_level_masked_app=masked_app
     )
-    bench = bench_of("dt_user_level")
-    landed(bench, REVENUE, [DAY])
+    context = bench_of("dt_user_level")
+    landed(context, REVENUE, [DAY])
     truth = truth_by_app(sandbox, DAY)
-    assert landed_rows(bench.data, REVENUE, DAY) == kept_rows(REVENUE, truth)
-    flagged = Counter(row["masked"] for row in table_of(bench))
+    assert landed_rows(context.data, REVENUE, DAY) == kept_rows(REVENUE, truth)
+    flagged = Counter(row["masked"] for row in table_of(context))
     assert flagged[True] == sum(row["Advertising ID"] in MASKED_IDS for row in truth) > 0
     assert flagged[False] > flagged[True]
 
@@ -68,34 +68,34 @@ def test_masked_rows_are_kept_and_flagged_under_whatever_names_columns_have(
 @pytest.mark.rule("UL4")
 def test_masked_users_that_are_not_aggregated_land_with_a_warning(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.settings.change("dt", user_level_masked_apart=True)
-    bench = bench_of("dt_user_level")
-    result = landed(bench, REVENUE, [DAY])[DAY].landed
+    context = bench_of("dt_user_level")
+    result = landed(context, REVENUE, [DAY])[DAY].landed
     assert result is not None
     warning = result.warnings[0]
     assert "advertising_id=…" in warning
     assert "no document promises that keys are unique" in warning
-    check_truth(bench, sandbox, REVENUE, [DAY])
+    check_truth(context, sandbox, REVENUE, [DAY])
 
 
 @pytest.mark.rule("UL4")
 def test_further_columns_are_kept_as_text(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.faults.add("dt.data", do="extra_column", column="Neu, €", value="00042")
-    bench = bench_of("dt_user_level")
-    landed(bench, REVENUE, [DAY])
-    others = [json.loads(row["other_columns"]) for row in table_of(bench)]
+    context = bench_of("dt_user_level")
+    landed(context, REVENUE, [DAY])
+    others = [json.loads(row["other_columns"]) for row in table_of(context)]
     assert {one["Neu, €"] for one in others} == {"00042"}
     assert {one.get("Placement ID", "") for one in others} >= {"0014300", "first\nsecond", "9223372036854775808", ""}
 
 
 @pytest.mark.rule("UL4")
 def test_advertising_ids_are_hashed_unless_the_policy_says_otherwise(sandbox: Sandbox, bench_of: BenchOf) -> None:
-    bench = bench_of("dt_user_level")
+    context = bench_of("dt_user_level")
     ids = Counter(row["Advertising ID"] for row in sandbox.truth(REVENUE.key, DAY))
 
     def kept(privacy: Privacy | None = None) -> Counter[str | None]:
         report = REVENUE if privacy is None else replace(REVENUE, privacy=privacy)
-        landed(bench, report, [DAY])
-        rows = table_of(bench)
+        landed(context, report, [DAY])
+        rows = table_of(context)
         assert sum(row["masked"] for row in rows) == ids[""] + ids["null"]
         return Counter(row["advertising_id"] for row in rows)
 
@@ -134,9 +134,9 @@ def test_a_file_that_cannot_be_trusted_publishes_nothing_and_shows_no_user(
 @pytest.mark.rule("UL4")
 def test_a_file_without_the_app_is_about_the_app_that_was_asked_for(sandbox: Sandbox, bench_of: BenchOf) -> None:
     sandbox.faults.add("dt.data", do="drop_column", column="App ID")
-    bench = bench_of("dt_user_level")
-    landed(bench, REVENUE, [DAY])
-    check_truth(bench, sandbox, REVENUE, [DAY])
+    context = bench_of("dt_user_level")
+    landed(context, REVENUE, [DAY])
+    check_truth(context, sandbox, REVENUE, [DAY])
 
 
 @pytest.mark.rule("UL1", "UL5")
@@ -179,13 +179,13 @@ def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox.settings.change("dt", user_level_disabled_apps=off, **switches)
     # Each example begins at the same time again, and asks for other apps: it has a home of its own.
     shared, home = bench_of("dt_user_level", app_ids=",".join(apps)), Path(mkdtemp(dir=tmp_path))
-    bench = bench_in(home, shared.provider, open_database(None, home, lock_seconds=2), shared.clock)
+    context = bench_in(home, shared.provider, open_database(None, home, lock_seconds=2), shared.clock)
 
     def check(days: list[date]) -> None:
-        landed(bench, REVENUE, days)
+        landed(context, REVENUE, days)
         for day in days:
             truth = truth_by_app(sandbox, day, apps)
-            assert landed_rows(bench.data, REVENUE, day) == kept_rows(REVENUE, truth), day
+            assert landed_rows(context.data, REVENUE, day) == kept_rows(REVENUE, truth), day
 
     days = [NOON.date() - timedelta(days=age) for age in ages]
     check(days)
@@ -208,9 +208,9 @@ def test_a_column_that_nobody_declared_is_guarded_when_its_name_tells_of_a_perso
 ) -> None:
     sandbox.faults.add("dt.data", do="extra_column", column="User IP", value="1.2.3.4")
     sandbox.faults.add("dt.data", do="extra_column", column="Zip", value="10115")
-    bench = bench_of("dt_user_level", app_ids=APPS[0])
-    landed(bench, replace(REVENUE, privacy=Privacy(mode)), [DAY])
-    for row in table_of(bench):
+    context = bench_of("dt_user_level", app_ids=APPS[0])
+    landed(context, replace(REVENUE, privacy=Privacy(mode)), [DAY])
+    for row in table_of(context):
         others = json.loads(row["other_columns"])
         assert {name: others[name] for name in ("User IP", "Zip") if name in others} == kept
 
@@ -218,10 +218,10 @@ def test_a_column_that_nobody_declared_is_guarded_when_its_name_tells_of_a_perso
 def test_a_file_without_a_header_is_refused_without_telling_what_stands_in_it(
     sandbox: Sandbox, bench_of: BenchOf
 ) -> None:
-    bench = bench_of("dt_user_level", app_ids=APPS[0])
-    landed(bench, REVENUE, [DAY])
+    context = bench_of("dt_user_level", app_ids=APPS[0])
+    landed(context, REVENUE, [DAY])
     row = f"{DAY},{APPS[0]},US,AEBE52E7-03EE-455A-B3C4-E57283966239,p,banner,3,0.25\n"
     sandbox.faults.add("dt.file", do="status", status=200, body=row, times=None)
-    result = brought(bench, REVENUE, [DAY])[DAY]
+    result = brought(context, REVENUE, [DAY])[DAY]
     line = line_of(result, Outcome.FAILED, ["AEBE52E7"])
     assert line.startswith("the first line names no declared column")

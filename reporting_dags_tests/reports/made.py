@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from reporting_dags.landing.parsing.raw_file import Part
+from reporting_dags.landing.parsing.raw_file import RawFile
 from reporting_dags.landing.storage.store import open_store
 from reporting_dags.landing.writing.land import LandedDay, land
 from reporting_dags.model.column import Column, Kind, identity
@@ -41,7 +41,7 @@ def land_days(report: Report, folder: Path) -> Figures:
         path.write_text(_answer(declared, rows), encoding="utf-8")
         for result in land(
             declared,
-            [Part(path=path)],
+            [RawFile(path=path)],
             window=Window(day, day),
             days=[day],
             store=store,
@@ -49,7 +49,7 @@ def land_days(report: Report, folder: Path) -> Figures:
             publish=lambda _, put: put(),
         ):
             assert isinstance(result, LandedDay), result
-        for column in report.kept:
+        for column in report.stored_columns:
             if column.kind in {Kind.MEASURE, Kind.MONEY}:
                 sums[day, column.header] = sum((Decimal(row[column.header]) for row in rows), Decimal())
     return sums

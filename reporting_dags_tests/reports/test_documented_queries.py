@@ -82,7 +82,9 @@ def run(request: pytest.FixtureRequest, sums: tuple[Path, dict[str, Figures]]) -
 
 def test_every_ratio_that_follows_from_sums_has_its_formula_in_the_data_dictionary() -> None:
     documented = {(formula.report.key, formula.column) for formula in FORMULAS}
-    declared = {(key, column.name) for key, report in REPORTS.items() for column in report.kept if column.quotient}
+    declared = {
+        (key, column.name) for key, report in REPORTS.items() for column in report.stored_columns if column.ratio_of
+    }
     assert documented == declared
 
 
@@ -96,14 +98,14 @@ def test_every_documented_formula_is_right_in_every_engine(run: Run, sums: tuple
     wrong: list[str] = []
     for formula in FORMULAS:
         key = formula.report.key
-        (ratio,) = (column for column in formula.report.kept if column.name == formula.column)
-        assert ratio.quotient is not None
+        (ratio,) = (column for column in formula.report.stored_columns if column.name == formula.column)
+        assert ratio.ratio_of is not None
         place = f"read_parquet('data/{key}/**/*.parquet', hive_partitioning = true, union_by_name = true)"
         rows = run(f"SELECT date, {formula.text} AS value FROM {place} GROUP BY date ORDER BY date")
         assert [str(row["date"]) for row in rows] == [str(day) for day in DAYS]
         for day, row in zip(DAYS, rows, strict=True):
-            over, under = (sums[1][key][day, header] for header in (ratio.quotient.over, ratio.quotient.under))
-            right = float(ratio.quotient.scale * Fraction(over) / Fraction(under)) if under else None
+            over, under = (sums[1][key][day, header] for header in (ratio.ratio_of.over, ratio.ratio_of.under))
+            right = float(ratio.ratio_of.scale * Fraction(over) / Fraction(under)) if under else None
             value = row["value"]
             same = value is right if value is None or right is None else float(value) == pytest.approx(right, rel=1e-12)
             if not same:

@@ -129,10 +129,10 @@ def test_a_landed_file_holds_of_a_person_what_the_policy_says(
 ) -> None:
     sandbox.settings.change("dt", empty_day_one_in=0)
     sandbox.settings.change("integr8", empty_day_one_in=0)
-    bench = bench_of(report.provider)
+    context = bench_of(report.provider)
     day = date(2026, 11, 18) if report.partitioned else SNAPSHOT
-    landed(bench, replace(report, privacy=privacy), [day])
-    with bench.data.open(report.file(day)) as file:
+    landed(context, replace(report, privacy=privacy), [day])
+    with context.data.open(report.file(day)) as file:
         table = pq.ParquetFile(file).read()
     sent = sandbox.truth(report.key, day)
     for column in (column for column in report.columns if column.personal):

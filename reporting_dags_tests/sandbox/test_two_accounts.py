@@ -176,7 +176,7 @@ def test_what_lands_with_the_other_account_s_credentials_is_its_data(
 ) -> None:
     for name, value in sandbox_accounts(sandbox.url, "other").items():
         monkeypatch.setenv(name, value)
-    bench = bench_of(report.provider)
-    day = report.calendar.newest(clock.now()) - timedelta(days=1 if report.partitioned else 0)
-    landed(bench, report, [day])
-    check_truth(bench, sandbox, report, [day], account="other")
+    context = bench_of(report.provider)
+    day = report.calendar.latest_available(clock.now()) - timedelta(days=1 if report.partitioned else 0)
+    landed(context, report, [day])
+    check_truth(context, sandbox, report, [day], account="other")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.records import JobState, LandedFacts
+from reporting_dags.jobs.records import JobState, MaterializationRecord
 from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.column import MIXED, Kind
 from reporting_dags.model.report import Report
@@ -30,7 +30,7 @@ FOUND_AGAIN = frozenset({"mintegral"})
 
 def newest_days(report: Report, count: int) -> list[date]:
     """The last `count` days that are out, oldest first."""
-    newest = report.calendar.newest(datetime.now(UTC))
+    newest = report.calendar.latest_available(datetime.now(UTC))
     return [newest - timedelta(days=n) for n in reversed(range(count))]
 
 
@@ -61,7 +61,7 @@ def open_jobs(place: Place, report: Report) -> list[sa.Row[Any]]:
     return [row for row in job_rows(place, report) if row.state != JobState.CLOSED]
 
 
-def landed_facts(place: Place, report: Report) -> dict[date, LandedFacts]:
+def landed_facts(place: Place, report: Report) -> dict[date, MaterializationRecord]:
     """What the ledger notes of each landed day."""
     database = open_database(None, place.home, lock_seconds=30)
     try:
@@ -94,7 +94,7 @@ def unsettled(place: Place, report: Report, days: Sequence[date]) -> list[str]:
             continue
         metadata, version = told.get(day, ({}, ""))
         exact = {f"{name}_{_unit(code)}_exact": amount for name, by in truth.items() for code, amount in by.items()}
-        if {name: Decimal(metadata.get(name, "NaN")) for name in exact} != exact or version != facts[day].fingerprint:
+        if {name: Decimal(metadata.get(name, "NaN")) for name in exact} != exact or version != facts[day].data_version:
             found.append(f"{day}: Dagster was told otherwise, or nothing")
         if missing := [name for name in BLOCKING if (name, day) not in checked]:
             found.append(f"{day}: Dagster knows no result of {', '.join(missing)}")
@@ -113,11 +113,11 @@ def left_behind(place: Place) -> list[str]:
 
 def money(report: Report, rows: Counter[Record]) -> dict[str, dict[str, Decimal]]:
     """Sums of every money column by currency, exact."""
-    places = {column.header: number for number, column in enumerate(report.kept)}
+    places = {column.header: number for number, column in enumerate(report.stored_columns)}
     sums: dict[str, dict[str, Decimal]] = {}
     with localcontext() as exact:
         exact.prec = 80
-        for column in report.kept:
+        for column in report.stored_columns:
             if column.kind is not Kind.MONEY:
                 continue
             by = sums.setdefault(column.name, {column.currency: Decimal()} if column.currency else {})

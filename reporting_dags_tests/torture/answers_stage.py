@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.rate_limit import Rates
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.ledger.rate_limit import RateLimits
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.landing.storage.store import open_store
@@ -126,13 +126,13 @@ class Stage:
         target = self.case.target
         clock = SandboxClock(self.sandbox)
         database = open_database(None, self.folder, lock_seconds=2)
-        pace = Rates(database).pace(clock)
+        pace = RateLimits(database).pace(clock)
         account = target.account(self.sandbox)
         client = target.resource(**{**account, "poll_seconds": 5, **target.settings, **settings}).client(clock, pace)
         scratch = self.folder / "spool"
         scratch.mkdir(exist_ok=True)
         said: list[str] = []
-        bench = Bench(
+        context = PullContext(
             provider=client,
             ledger=Ledger(database),
             data=open_store(str(self.folder / "data"), scratch=scratch),
@@ -149,7 +149,7 @@ class Stage:
         reached: list[Any] = []
         try:
             with connections() as reached:
-                for result in pull(bench, target.report, days):
+                for result in pull(context, target.report, days):
                     if result.day in results:
                         self.troubles.append(f"{result.day} ended twice")
                     results[result.day] = result

@@ -154,7 +154,7 @@ TABLE = Target(
         log="conversions",
         fields=CONVERSION_FIELDS,
         grain=("real_tx_id", "event_id"),
-        way="table",
+        method="table",
     ),
     resource=Integr8Resource,
     provider="integr8",

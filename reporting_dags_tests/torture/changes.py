@@ -11,8 +11,8 @@ from unittest import mock
 
 from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.rate_limit import Rates
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.ledger.rate_limit import RateLimits
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.jobs.pulling.replay import replay
 from reporting_dags.landing.storage.store import open_store
@@ -65,9 +65,9 @@ class Scene:
     troubles: list[str] = field(default_factory=list[str])
 
     @contextmanager
-    def bench(
+    def context(
         self, provider: str, *, account: str = "ordinary", home: str = "home", **settings: Any
-    ) -> Generator[Bench]:
+    ) -> Generator[PullContext]:
         """What one run works with; `settings` are the resource's."""
         clock = SandboxClock(self.sandbox)
         place = self.folder / home
@@ -76,9 +76,9 @@ class Scene:
         database = open_database(None, place, lock_seconds=2)
         variables = sandbox_accounts(self.sandbox.url, account)
         with mock.patch.dict("os.environ", variables):
-            client = RESOURCES[provider](**settings).client(clock, Rates(database).pace(clock))
+            client = RESOURCES[provider](**settings).client(clock, RateLimits(database).pace(clock))
         with closing(client), closing(database):
-            yield Bench(
+            yield PullContext(
                 provider=client,
                 ledger=Ledger(database),
                 data=open_store(str(self.folder / "data"), scratch=scratch),
@@ -99,8 +99,8 @@ class Scene:
         **how: Any,
     ) -> str:
         """The outcome of a run over `days`, each of which must end once."""
-        with self.bench(report.provider, **how) as bench:
-            results = list(way(bench, report, days))
+        with self.context(report.provider, **how) as context:
+            results = list(way(context, report, days))
         if sorted(result.day for result in results) != sorted(days):
             self.troubles.append(f"days that ended: {sorted(str(result.day) for result in results)}")
         outcome = "/".join(sorted({str(result.outcome) for result in results}))
@@ -114,11 +114,11 @@ class Scene:
 
     def killed(self, report: Report, days: list[date], after: int) -> None:
         """A run that dies after `after` days have landed."""
-        with self.bench(report.provider) as bench:
-            running = pull(bench, report, days)
+        with self.context(report.provider) as context:
+            running = pull(context, report, days)
             for _ in range(after):
                 next(running)
-            with mock.patch.object(Ledger, "finish", side_effect=Killed):
+            with mock.patch.object(Ledger, "close_days", side_effect=Killed):
                 running.close()  # type: ignore[attr-defined]
 
     def bytes_of(self, report: Report, days: Collection[date]) -> list[bytes]:
@@ -160,7 +160,7 @@ def scene() -> Generator[Scene]:
 
 def newest(made: Scene, report: Report, count: int = 1) -> list[date]:
     """The newest days that are published, oldest first."""
-    last = report.calendar.newest(made.sandbox.clock.now())
+    last = report.calendar.latest_available(made.sandbox.clock.now())
     return [last - number * ONE_DAY for number in reversed(range(count))]
 
 
@@ -286,11 +286,11 @@ def _again_after_a_kill() -> Row:
         made.sandbox.clock.advance(23.9 * 3600)
         for day in (days[0], days[-1], days[-1]):
             made.pulled(PERFORMANCE, [day])
-        with made.bench(PERFORMANCE.provider) as bench:
-            before = {day: facts.asked_at for day, facts in bench.ledger.days(PERFORMANCE.key).items()}
+        with made.context(PERFORMANCE.provider) as context:
+            before = {day: facts.requested_at for day, facts in context.ledger.days(PERFORMANCE.key).items()}
         outcome = made.pulled(PERFORMANCE, days)
-        with made.bench(PERFORMANCE.provider) as bench:
-            after = {day: facts.asked_at for day, facts in bench.ledger.days(PERFORMANCE.key).items()}
+        with made.context(PERFORMANCE.provider) as context:
+            after = {day: facts.requested_at for day, facts in context.ledger.days(PERFORMANCE.key).items()}
         made.troubles += [f"{day} is from an older answer" for day in before if after[day] < before[day]]
         extra = made.sandbox.log.count("dt.report") - 4
         ends = [days[0], days[-1]]
@@ -301,7 +301,7 @@ def _again_after_a_kill() -> Row:
 
 def _too_old_after_a_kill() -> Row:
     with scene() as made:
-        oldest = EVENT.calendar.oldest(made.sandbox.clock.now())
+        oldest = EVENT.calendar.earliest_available(made.sandbox.clock.now())
         days = [oldest + number * ONE_DAY for number in range(4)]
         made.killed(EVENT, days, after=1)
         for path in (made.folder / "raw").rglob("*.csv"):
@@ -317,14 +317,14 @@ def _a_replay_breaks_off() -> Row:
         days = newest(made, EVENT, 2)
         made.pulled(EVENT, days)
         before = made.submits()
-        with made.bench(EVENT.provider) as bench, mock.patch.object(Ledger, "finish", side_effect=Killed):
+        with made.context(EVENT.provider) as context, mock.patch.object(Ledger, "close_days", side_effect=Killed):
             try:
-                list(replay(bench, EVENT, days))
+                list(replay(context, EVENT, days))
                 made.troubles.append("was not killed")
             except Killed:
                 pass
-        with made.bench(EVENT.provider) as bench:
-            bench.ledger.close_superseded(EVENT.key, bench.clock.now())
-            made.troubles += [f"{one.job.request} stays open" for one in bench.ledger.leftovers(EVENT.key)]
+        with made.context(EVENT.provider) as context:
+            context.ledger.close_superseded(EVENT.key, context.clock.now())
+            made.troubles += [f"{one.job.request} stays open" for one in context.ledger.open_jobs(EVENT.key)]
         outcome = made.pulled(EVENT, days, way=replay)
         return made.row("a replay that breaks off", outcome, report=EVENT, days=days, extra=made.submits() - before)

@@ -41,10 +41,10 @@ def rows(*, kills: int = 200, days: int = 30, seed: int | None = None) -> Iterat
     """Backfills until `kills` runs were killed: a row each, and one that sums up. `seed` chooses the moments."""
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     chance = random.Random(seed)
-    stretches = {report.key: newest_days(report, days) for report in REPORTS}
+    contiguous_ranges = {report.key: newest_days(report, days) for report in REPORTS}
     with running_sandbox(seed=7) as sandbox:
-        truth = _truth(sandbox, stretches)
-    alone = _round(stretches, truth, chance=chance)
+        truth = _truth(sandbox, contiguous_ranges)
+    alone = _round(contiguous_ranges, truth, chance=chance)
     waits = max(_WAITS, *(pace.publishing for pace in alone.paces.values()))
     paces = {key: replace(pace, whole=pace.whole + waits - _WAITS) for key, pace in alone.paces.items()}
     done = list(alone.ended)
@@ -55,7 +55,7 @@ def rows(*, kills: int = 200, days: int = 30, seed: int | None = None) -> Iterat
             going = [
                 pool.submit(
                     _round,
-                    stretches,
+                    contiguous_ranges,
                     truth,
                     chance=random.Random(chance.random()),
                     waits=waits,
@@ -81,7 +81,7 @@ def rows(*, kills: int = 200, days: int = 30, seed: int | None = None) -> Iterat
 
 
 def _round(
-    stretches: dict[str, list[date]],
+    contiguous_ranges: dict[str, list[date]],
     truth: Truth,
     *,
     chance: random.Random,
@@ -100,7 +100,7 @@ def _round(
             Backfill(
                 place=place,
                 report=report,
-                days=stretches[report.key],
+                days=contiguous_ranges[report.key],
                 truth=truth,
                 limit=min(chance.randint(_FEWEST, _MOST), left // 2 + 2),
                 pace=(paces or {}).get(report.key),
@@ -121,9 +121,10 @@ def _round(
         )
 
 
-def _truth(sandbox: Sandbox, stretches: dict[str, list[date]]) -> Truth:
+def _truth(sandbox: Sandbox, contiguous_ranges: dict[str, list[date]]) -> Truth:
     days = {
-        report.key: {day: expected_rows(sandbox, report, day) for day in stretches[report.key]} for report in REPORTS
+        report.key: {day: expected_rows(sandbox, report, day) for day in contiguous_ranges[report.key]}
+        for report in REPORTS
     }
     return Truth(days=days)
 

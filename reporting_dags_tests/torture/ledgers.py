@@ -12,7 +12,7 @@ from unittest import mock
 import sqlalchemy as sa
 
 from reporting_dags.jobs.ledger.database import FILE_NAME
-from reporting_dags.jobs.ledger.liveness import PostgresOwners, lock_number
+from reporting_dags.jobs.ledger.liveness import PostgresLiveness, lock_number
 from reporting_dags_tests.torture.place import Place
 from reporting_dags_tests.torture.postgres import Postgres, running_postgres
 from reporting_dags_tests.torture.row import Row
@@ -50,7 +50,7 @@ def databases() -> Iterator[Row]:
         yield _away_in_the_middle(server, "stopped, back within the patience", server.stop, back_after=1)
         yield _away_in_the_middle(server, "killed -9, back within the patience", server.kill, back_after=1)
         yield _away_in_the_middle(server, "stopped for longer than the patience", server.stop, back_after=None)
-        for step in ("enter", "alive"):
+        for step in ("acquire", "is_alive"):
             yield _away_where_a_run_enters(server, step)
 
 
@@ -162,7 +162,7 @@ def _away_where_a_run_enters(server: Postgres, step: str) -> Row:
 @contextmanager
 def _gone_for_a_moment(server: Postgres, step: str) -> Generator[None]:
     """The server is away when owners are asked for the first time at `step`, and comes back by itself."""
-    work = getattr(PostgresOwners, step)
+    work = getattr(PostgresLiveness, step)
     back: list[threading.Timer] = []
 
     def call(*arguments: Any) -> Any:
@@ -172,7 +172,7 @@ def _gone_for_a_moment(server: Postgres, step: str) -> Generator[None]:
             back[0].start()
         return work(*arguments)
 
-    with mock.patch.object(PostgresOwners, step, call):
+    with mock.patch.object(PostgresLiveness, step, call):
         yield
     for timer in back:
         timer.join()

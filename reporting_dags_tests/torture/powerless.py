@@ -61,7 +61,7 @@ def main(settings: dict[str, str]) -> None:
         _listen(server)
         local = sa.create_engine(sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg2"))
         database = open_database("postgresql://postgres@127.0.0.1:5432/postgres", folder, lock_seconds=30)
-        owner, inside = database.owners.enter(), threading.Event()
+        owner, inside = database.liveness.acquire(), threading.Event()
 
         def stay(_: sa.Connection) -> None:
             inside.set()

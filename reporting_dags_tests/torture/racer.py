@@ -29,7 +29,7 @@ from reporting_dags.landing.storage import local_store as local
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration import storage as home
-from reporting_dags.orchestration.storage import OpenHome, ReportingHome, as_set
+from reporting_dags.orchestration.storage import OpenStorage, StorageResource, with_settings
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource
 from reporting_dags.reports.catalog import all_reports
 
@@ -50,15 +50,15 @@ class TimeOfSandbox:
         time.sleep(max(0.0, seconds))
 
 
-def bring_home(opened: OpenHome, report: Report, days: list[date]) -> dict[str, Any]:
+def bring_home(opened: OpenStorage, report: Report, days: list[date]) -> dict[str, Any]:
     """How each day ended, and every line said."""
     clock = TimeOfSandbox(os.environ["DT_BASE_URL"])
     outcomes: dict[str, str] = {}
     lines: list[str] = []
     try:
         with closing(OfferWallResource().client(clock, opened.rates.pace(clock))) as provider:
-            bench = opened.bench(provider, clock, run=f"racer {os.getpid()}")
-            for result in pull(bench, report, days):
+            context = opened.pull_context(provider, clock, run=f"racer {os.getpid()}")
+            for result in pull(context, report, days):
                 outcomes[result.day.isoformat()] = str(result.outcome)
                 lines += [result.error.line] if result.error else []
     except ReportingError as error:
@@ -83,7 +83,7 @@ def stopping(work: Callable[..., Any], of: Callable[[tuple[Any, ...]], bool]) ->
 def arm(step: str) -> None:
     """Let this process stop itself at `step`."""
     if step == "landing":
-        Ledger.landed = stopping(Ledger.landed, lambda _: True)
+        Ledger.record_landed = stopping(Ledger.record_landed, lambda _: True)
     elif step == "checked":
         local.locked = stopping(local.locked, lambda _: True)
         obstore.put = stopping(obstore.put, lambda arguments: str(arguments[1]).endswith(".parquet"))
@@ -99,12 +99,12 @@ def main() -> None:
     if VARIABLE in os.environ:
         arm(os.environ[VARIABLE])
     reports = {report.key: report for report in all_reports()}
-    with dg.DagsterInstance.ephemeral() as instance, ReportingHome().open(instance) as opened:
+    with dg.DagsterInstance.ephemeral() as instance, StorageResource().open(instance) as opened:
         print(json.dumps({"ready": True}), flush=True)  # noqa: T201
         for line in sys.stdin:
             task = json.loads(line)
             days = [date.fromisoformat(day) for day in task["days"]]
-            print(json.dumps(bring_home(opened, as_set(reports[task["report"]]), days)), flush=True)  # noqa: T201
+            print(json.dumps(bring_home(opened, with_settings(reports[task["report"]]), days)), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def stale_writers(server: Postgres, bucket: str = "") -> Iterator[Row]:
                 stale.wake()
                 lost = stale.told()
             lines = lost["lines"]
-            silent = [] if len(lines) == 1 and lines[0].startswith("LostClaim") else [f"the stale writer said {lost}"]
+            silent = [] if len(lines) == 1 and lines[0].startswith("LeaseLost") else [f"the stale writer said {lost}"]
             behind = [] if not landed["lines"] else [f"the other said {landed}"]
             fault = f"stale writer{' on a bucket' if bucket else ''}, stopped {where}"
             yield _stale_row(fault, "lost its claim", place, silent + behind)
@@ -219,7 +219,7 @@ def _disagreements(place: Place) -> list[str]:
     finally:
         database.close()
     found = landed_rows(store, PERFORMANCE, _DAY)
-    names = [column.name for column in PERFORMANCE.kept]
+    names = [column.name for column in PERFORMANCE.stored_columns]
     sums = {name: sum(row[names.index(name)] or 0 for row in found.elements()) for name in facts.money}
     told = {name: sum(by_currency.values()) for name, by_currency in facts.money_sums.items()}
     pairs = ((facts.rows, found.total()), (facts.size, store.size(PERFORMANCE.file(_DAY))), (told, sums))

@@ -66,7 +66,7 @@ def new_place(**variables: str) -> Generator[Place]:
 
 def newest_days(count: int, report: Report = EVENT) -> list[date]:
     """The newest days that are out, oldest first."""
-    newest = report.calendar.newest(datetime.now(UTC))
+    newest = report.calendar.latest_available(datetime.now(UTC))
     return [newest - n * ONE_DAY for n in reversed(range(count))]
 
 
@@ -90,11 +90,11 @@ def bring(
     ):
         try:
             with (
-                home.ReportingHome().open(instance) as opened,
+                home.StorageResource().open(instance) as opened,
                 closing(OfferWallResource().client(clock, opened.rates.pace(clock))) as provider,
             ):
-                bench = opened.bench(provider, clock, run="torture")
-                for result in pull(bench, home.as_set(report), days):
+                context = opened.pull_context(provider, clock, run="torture")
+                for result in pull(context, home.with_settings(report), days):
                     landed[result.day] = str(result.outcome)
                     lines += [result.error.line] if result.error else []
         except ReportingError as error:

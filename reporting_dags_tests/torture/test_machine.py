@@ -22,13 +22,13 @@ def test_a_database_that_is_away_locked_or_corrupt_costs_no_second_submit() -> N
 def test_a_run_is_not_taken_for_dead_after_its_connection_was_cut(tmp_path: Path) -> None:
     with running_postgres() as server:
         mine, other = (open_database(server.url, tmp_path, lock_seconds=20) for _ in range(2))
-        owner = mine.owners.enter()
+        owner = mine.liveness.acquire()
         server.cut()
-        assert not other.owners.alive(owner), "the server has dropped its lock"
+        assert not other.liveness.is_alive(owner), "the server has dropped its lock"
         mine.write(lambda _: None, "test")
-        assert other.owners.alive(owner)
-        mine.owners.leave(owner)
-        assert not other.owners.alive(owner)
+        assert other.liveness.is_alive(owner)
+        mine.liveness.release(owner)
+        assert not other.liveness.is_alive(owner)
         mine.close()
         other.close()
 

@@ -20,7 +20,7 @@ import reporting_dags.landing.parsing.decode as decode
 import reporting_dags.landing.writing.land as land
 import reporting_dags.orchestration.assets as assets
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.liveness import FileOwners
+from reporting_dags.jobs.ledger.liveness import FileLiveness
 from reporting_dags.landing.storage.local_store import LocalStore
 from reporting_dags.landing.storage.spool import Spool
 from reporting_dags.landing.writing.day_files import DayFile
@@ -47,26 +47,26 @@ def spots() -> dict[str, list[Spot]]:
     """Every step at which a run can be killed. A provider's own session, or a bucket, would be others of the same."""
     assert definitions.__file__, "loads every provider"
     return {
-        "owners.enter": [(FileOwners, "enter")],
-        "ledger.claim": [(Ledger, "claim")],
+        "owners.enter": [(FileLiveness, "acquire")],
+        "ledger.claim": [(Ledger, "acquire")],
         "provider.submit": _of_providers("submit"),
-        "ledger.submitted": [(Ledger, "submitted")],
+        "ledger.submitted": [(Ledger, "record_submitted")],
         "provider.poll": _of_providers("poll"),
         "provider.download": _of_providers("download"),
         "spool.write": [(Spool, "write")],
         "spool.finish": [(Spool, "finish")],
         "raw.put": [(LocalStore, "put")],
-        "ledger.downloaded": [(Ledger, "downloaded")],
-        "decode": [(land, "open_part")],
+        "ledger.downloaded": [(Ledger, "record_downloaded")],
+        "decode": [(land, "open_raw_file")],
         "decode.batch": [(decode, "row_hashes")],
         "dayfile.flush": [(DayFile, "flush")],
         "dayfile.finish": [(DayFile, "finish")],
-        "ledger.landed": [(Ledger, "landed")],
+        "ledger.landed": [(Ledger, "record_landed")],
         "data.put": [(LocalStore, "put")],
-        "record_day": [(assets, "record_day")],
+        "record_day": [(assets, "record_partition")],
         "log_event": [(dg.AssetExecutionContext, "log_event")],
-        "ledger.finish": [(Ledger, "finish")],
-        "owners.leave": [(FileOwners, "leave")],
+        "ledger.finish": [(Ledger, "close_days")],
+        "owners.leave": [(FileLiveness, "release")],
         "run.success": [(dg.DagsterEvent, "job_success")],
     }
 

@@ -28,7 +28,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def first() -> date:
-    newest = min(report.calendar.newest(datetime.now(UTC)) for report in (OFFER_PERFORMANCE, EARNINGS))
+    newest = min(report.calendar.latest_available(datetime.now(UTC)) for report in (OFFER_PERFORMANCE, EARNINGS))
     return newest - timedelta(days=DAYS - 1)
 
 

@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reporting_dags.jobs.ledger.builds import Build
-from reporting_dags.jobs.ledger.entity_history import KnownCurrencies, Period, catch_up
+from reporting_dags.jobs.ledger.entity_history import EntityPeriod, KnownCurrencies, catch_up
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.jobs.verification.verify import noted
-from reporting_dags.landing.compute.hashing import fingerprint
+from reporting_dags.landing.compute.hashing import data_version_of
 from reporting_dags.landing.compute.sums import Sums, total_of
-from reporting_dags.landing.reading.combine import Source, summed
+from reporting_dags.landing.reading.combine import Source, combine
 from reporting_dags.landing.reading.verify import read_back
 from reporting_dags.landing.storage.spool import sha256_of
 from reporting_dags.landing.storage.store import Store
@@ -40,7 +40,7 @@ _PAUSE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Combination:
+class CombinedReport:
     """What is built, and from what.
 
     Attributes:
@@ -55,25 +55,25 @@ class Combination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class BuiltDay:
     """A day that was built.
 
     Attributes:
         day: the partition.
         rows: in the file.
-        fingerprint: the data version.
+        data_version: the data version.
         versions: the data version of each source that it holds.
         no_currency: entity → figure → money whose currency nothing has ever told; amounts of 0 left out.
     """
 
     day: date
     rows: int
-    fingerprint: str
+    data_version: str
     versions: Mapping[str, str]
     no_currency: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict[str, Mapping[str, Decimal]])
 
 
-def due(combination: Combination, *, since: date, ledger: Ledger) -> list[date]:
+def due_builds(combination: CombinedReport, *, since: date, ledger: Ledger) -> list[date]:
     """The days from `since` on whose sources or currencies are others than those they were built from, oldest first."""
     landed = ledger.versions([source.report.key for source in combination.sources], since=since)
     built = ledger.days(combination.report.key)
@@ -83,7 +83,7 @@ def due(combination: Combination, *, since: date, ledger: Ledger) -> list[date]:
     found: list[date] = []
     for day, versions in sorted(landed.items()):
         facts, build = built.get(day), builds.get(day)
-        if facts is None or facts.version != _version(combination, versions):
+        if facts is None or facts.code_version != _version(combination, versions):
             found.append(day)
         elif build is not None:
             if build.broken_off or _other_currencies(combination, day, build, told):
@@ -93,7 +93,7 @@ def due(combination: Combination, *, since: date, ledger: Ledger) -> list[date]:
     return found
 
 
-def _periods_since(combination: Combination, builds: Iterable[Build], ledger: Ledger) -> list[Period]:
+def _periods_since(combination: CombinedReport, builds: Iterable[Build], ledger: Ledger) -> list[EntityPeriod]:
     """What the list of currencies has told since the oldest of `builds`."""
     oldest = min((build.history for build in builds), default=None)
     if combination.currencies is None or oldest is None:
@@ -102,7 +102,7 @@ def _periods_since(combination: Combination, builds: Iterable[Build], ledger: Le
     return [period for period in periods if period.currency is not None]
 
 
-def _other_currencies(combination: Combination, day: date, build: Build, told: Sequence[Period]) -> bool:
+def _other_currencies(combination: CombinedReport, day: date, build: Build, told: Sequence[EntityPeriod]) -> bool:
     """Whether what was told since may give another currency to the day: of an entity without one, or at that time."""
     calendars = {source.report.calendar for source in combination.sources if source.currency_is_of_entity}
     ends = [calendar.begins_at(day + ONE_DAY) for calendar in calendars]
@@ -112,7 +112,7 @@ def _other_currencies(combination: Combination, day: date, build: Build, told: S
     )
 
 
-def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, clock: Clock) -> Built:
+def build(combination: CombinedReport, day: date, *, ledger: Ledger, data: Store, clock: Clock) -> BuiltDay:
     """Build one day from the sources that have landed, and put it in place.
 
     Raises:
@@ -145,11 +145,11 @@ def build(combination: Combination, day: date, *, ledger: Ledger, data: Store, c
             key = combination.report.key
             number = ledger.begin_build(key, day)
             noted = Build(currencies.newest, _unknown(combination, table), number)
-            if ledger.combined(key, facts, sources=versions, publish=publish, build=noted):
-                return Built(
+            if ledger.record_build(key, facts, sources=versions, publish=publish, build=noted):
+                return BuiltDay(
                     day=day,
                     rows=table.num_rows,
-                    fingerprint=fingerprint(table),
+                    data_version=data_version_of(table),
                     versions=versions,
                     no_currency=_without_currency(table),
                 )
@@ -175,7 +175,7 @@ class StoredBuild:
     readable: bool = True
 
 
-def stored_build(combination: Combination, day: date, *, ledger: Ledger, data: Store) -> StoredBuild:
+def stored_build(combination: CombinedReport, day: date, *, ledger: Ledger, data: Store) -> StoredBuild:
     """Read a stored day, and compare it with its own row in the ledger and with those of its sources.
 
     Raises:
@@ -201,7 +201,7 @@ def stored_build(combination: Combination, day: date, *, ledger: Ledger, data: S
 
 
 def _table(
-    combination: Combination,
+    combination: CombinedReport,
     day: date,
     versions: Mapping[str, str],
     data: Store,
@@ -216,7 +216,7 @@ def _table(
         why = "its file is gone"
         if data.exists(source.report.file(day)):
             try:
-                tables.append(summed(source, day, data, schema=combination.report.schema, currencies=known))
+                tables.append(combine(source, day, data, schema=combination.report.schema, currencies=known))
                 continue
             except KeyError as error:
                 why = f"its file is of an earlier form of the report, without the column {error.args[0]}"
@@ -231,7 +231,7 @@ def _table(
 
 def _landing_again(reports: Sequence[Report], day: date, clock: Clock) -> str:
     """What makes a day possible again whose sources `reports` cannot be used as they are."""
-    oldest = max(report.calendar.oldest(clock.now()) for report in reports)
+    oldest = max(report.calendar.earliest_available(clock.now()) for report in reports)
     keys = ", ".join(report.key for report in reports)
     fix = f"Fix: materialize {keys} {day} again, with replay: true from the kept raw answer"
     if day < oldest:
@@ -239,13 +239,13 @@ def _landing_again(reports: Sequence[Report], day: date, clock: Clock) -> str:
     return f"{fix}, or without it from the provider."
 
 
-def _currencies(combination: Combination, ledger: Ledger, data: Store) -> KnownCurrencies:
+def _currencies(combination: CombinedReport, ledger: Ledger, data: Store) -> KnownCurrencies:
     if combination.currencies is None:
         return KnownCurrencies()
     return KnownCurrencies(catch_up(combination.currencies, ledger, data))
 
 
-def _unknown(combination: Combination, table: pa.Table) -> list[str]:
+def _unknown(combination: CombinedReport, table: pa.Table) -> list[str]:
     """The entities of `table` whose currency a list would have to tell, and none has."""
     keys = [source.report.key for source in combination.sources if source.currency_is_of_entity]
     theirs = pc.field("source_asset").isin(keys) & pc.field("currency").is_null()
@@ -264,26 +264,26 @@ def _without_currency(table: pa.Table) -> dict[str, dict[str, Decimal]]:
     return dict(sorted(found.items(), key=lambda pair: max(map(Decimal.copy_abs, pair[1].values())), reverse=True))
 
 
-def _list_version(combination: Combination, ledger: Ledger) -> str:
+def _list_version(combination: CombinedReport, ledger: Ledger) -> str:
     if combination.currencies is None:
         return ""
     facts = ledger.days(combination.currencies.key).get(SNAPSHOT)
-    return facts.fingerprint if facts is not None else ""
+    return facts.data_version if facts is not None else ""
 
 
-def _version(combination: Combination, versions: Mapping[str, str]) -> str:
+def _version(combination: CombinedReport, versions: Mapping[str, str]) -> str:
     told = f"{combination.report.version} {sorted(versions.items())}"
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
-def _wrong(combination: Combination, table: pa.Table, day: date, ledger: Ledger) -> dict[str, list[str]]:
+def _wrong(combination: CombinedReport, table: pa.Table, day: date, ledger: Ledger) -> dict[str, list[str]]:
     """Source → money that is another than the ledger noted when it landed; rejected rows' money does not count."""
     wrong: dict[str, list[str]] = {}
     for source in combination.sources:
         facts = ledger.days(source.report.key).get(day)
-        if facts is None or source.worthless is not None:
+        if facts is None or source.excluded_rows is not None:
             continue
-        names = {column.header: column.name for column in source.report.kept}
+        names = {column.header: column.name for column in source.report.stored_columns}
         mine = table.filter(pc.field("source_asset") == source.report.key)
         for figure, header in source.money.items():
             noted = total(facts.money_sums.get(names[header], {}).values())
@@ -295,29 +295,29 @@ def _wrong(combination: Combination, table: pa.Table, day: date, ledger: Ledger)
 
 
 def _facts(
-    combination: Combination,
+    combination: CombinedReport,
     day: date,
     table: pa.Table,
     versions: Mapping[str, str],
     list_version: str,
     clock: Clock,
     path: Path,
-) -> LandedFacts:
+) -> MaterializationRecord:
     sums = Sums(combination.report)
     for batch in table.to_batches():
         sums.add(batch)
-    return LandedFacts(
+    return MaterializationRecord(
         day=day,
-        version=_version(combination, versions),
+        code_version=_version(combination, versions),
         outcome=Outcome.DATA if table.num_rows else Outcome.EMPTY,
         rows=table.num_rows,
         size=path.stat().st_size,
         sha256=sha256_of(path),
-        fingerprint=fingerprint(table),
+        data_version=data_version_of(table),
         raw_sha256=list_version,
         money={
             column: {currency: str(amount) for currency, amount in by.items()} for column, by in sums.money().items()
         },
-        asked_at=clock.now(),
+        requested_at=clock.now(),
         landed_at=clock.now(),
     )

@@ -10,10 +10,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from reporting_dags.jobs.building.build import Combination
+from reporting_dags.jobs.building.build import CombinedReport
 from reporting_dags.jobs.ledger.builds import BuildFailure
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.planning.due import paused
+from reporting_dags.jobs.planning.due import paused_until
 from reporting_dags.jobs.records import Failure
 from reporting_dags.model.errors import ReportingError
 
@@ -41,7 +41,7 @@ class FailedBuild:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class PostponedBuild:
     """A day that is left alone for a while: how often it failed, why, and until when."""
 
     day: date
@@ -55,7 +55,9 @@ class Held:
         return f"{self.day} failed {times}: {self.cause.removesuffix('.')}; {again}"
 
 
-def failed(combination: Combination, day: date, error: ReportingError, *, ledger: Ledger, now: datetime) -> FailedBuild:
+def record_failed_build(
+    combination: CombinedReport, day: date, error: ReportingError, *, ledger: Ledger, now: datetime
+) -> FailedBuild:
     """Note that a day could not be built; a day without any source is none to try again.
 
     Raises:
@@ -71,40 +73,42 @@ def failed(combination: Combination, day: date, error: ReportingError, *, ledger
     return FailedBuild(day=day, error=error, next_attempt=again, is_new=is_new)
 
 
-def held_back(combination: Combination, days: Collection[date], *, ledger: Ledger, now: datetime) -> dict[date, Held]:
+def postponed_builds(
+    combination: CombinedReport, days: Collection[date], *, ledger: Ledger, now: datetime
+) -> dict[date, PostponedBuild]:
     """Those of `days` that failed with the sources that they have now, and are left alone for a while."""
     failures = ledger.build_failures(combination.report.key)
     suspects = [day for day in days if day in failures]
     sources = _sources(combination, suspects, ledger) if suspects else {}
-    held: dict[date, Held] = {}
+    held: dict[date, PostponedBuild] = {}
     for day in suspects:
         mine = [failure for failure in failures[day] if failure.sources == sources[day]]
         until = _until(mine, day, now)
         if until is not None:
-            held[day] = Held(day=day, times=len(mine), cause=mine[-1].cause, until=until)
+            held[day] = PostponedBuild(day=day, times=len(mine), cause=mine[-1].cause, until=until)
     return held
 
 
-def attempt(combination: Combination, days: Collection[date], *, ledger: Ledger) -> str:
+def builds_to_attempt(combination: CombinedReport, days: Collection[date], *, ledger: Ledger) -> str:
     """A name of what would be built of `days`: another as soon as something has changed that they are built from."""
     builds = ledger.builds(combination.report.key)
     sources = _sources(combination, days, ledger)
     return _digest([(sources[day], builds[day].history if day in builds else 0) for day in sorted(days)])[:16]
 
 
-def _sources(combination: Combination, days: Collection[date], ledger: Ledger) -> dict[date, str]:
+def _sources(combination: CombinedReport, days: Collection[date], ledger: Ledger) -> dict[date, str]:
     """A digest of each day's sources: which have landed, in which version, when, and how they are declared."""
     declared = [combination.report.version, *(source.report.version for source in combination.sources)]
     landed = ledger.landed_sources(_keys(combination), days)
     return {day: _digest([declared, landed[day]]) for day in days}
 
 
-def _keys(combination: Combination) -> list[str]:
+def _keys(combination: CombinedReport) -> list[str]:
     return [source.report.key for source in combination.sources]
 
 
 def _until(failures: Sequence[BuildFailure], day: date, now: datetime) -> datetime | None:
-    return paused({day: [Failure(failure.failed_at) for failure in failures]}, day, now)
+    return paused_until({day: [Failure(failure.failed_at) for failure in failures]}, day, now)
 
 
 def _digest(what: object) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from reporting_dags.jobs.ledger.liveness import FileOwners, Owners, PostgresOwners, lock_number
+from reporting_dags.jobs.ledger.liveness import FileLiveness, Liveness, PostgresLiveness, lock_number
 from reporting_dags.jobs.ledger.postgres import engine_of
 from reporting_dags.jobs.ledger.upgrade import has_no_revision, is_current, prepare
 from reporting_dags.model.errors import StorageError
@@ -34,14 +34,14 @@ _READING: dict[str, dict[str, Any]] = {
 class Database:
     """Runs functions in transactions: what one reads under its locks still holds when it writes."""
 
-    def __init__(self, engine: sa.Engine, owners: Owners, *, where: str, lock_seconds: float) -> None:
+    def __init__(self, engine: sa.Engine, liveness: Liveness, *, where: str, lock_seconds: float) -> None:
         self._engine = engine
         self._reading = engine.execution_options(**_READING[engine.dialect.name])
         self._where = where
         self._seconds = lock_seconds
-        self._owners = owners
+        self._liveness = liveness
         self._made: list[sa.MetaData] = []
-        self.owners: Owners = _PatientOwners(owners, self)
+        self.liveness: Liveness = _RetryingLiveness(liveness, self)
 
     def create(self, metadata: sa.MetaData) -> None:
         """Create the tables or upgrade those of an earlier release, once for each `Database`.
@@ -115,12 +115,12 @@ class Database:
         return lost or isinstance(error, OperationalError | InterfaceError)
 
     def _read(self, work: Callable[[sa.Connection], T]) -> T:
-        self._owners.renew()
+        self._liveness.renew()
         with self._reading.begin() as connection:
             return work(connection)
 
     def _write(self, work: Callable[[sa.Connection], T], locks: Sequence[str]) -> T:
-        self._owners.renew()
+        self._liveness.renew()
         with self._engine.begin() as connection:
             shared = f"SELECT pg_advisory_xact_lock_shared({_LEDGER})"
             self._lock(connection, shared, *(_take_lock(lock_number(f"reporting_ledger {name}")) for name in locks))
@@ -151,35 +151,35 @@ class Database:
 
     def close(self) -> None:
         """Stop being every owner; on PostgreSQL a connection stays open for who opens the database next."""
-        self.owners.close()
+        self.liveness.close()
 
 
-class _PatientOwners:
+class _RetryingLiveness:
     """Owners of a database that may be away for a moment."""
 
-    def __init__(self, owners: Owners, database: Database) -> None:
-        self._owners = owners
+    def __init__(self, owners: Liveness, database: Database) -> None:
+        self._liveness = owners
         self._database = database
 
-    def enter(self) -> str:
+    def acquire(self) -> str:
         """Begin to be an owner; returns its id."""
-        return self._database.patiently(self._owners.enter)
+        return self._database.patiently(self._liveness.acquire)
 
-    def leave(self, owner: str) -> None:
+    def release(self, owner: str) -> None:
         """Stop being `owner`."""
-        self._owners.leave(owner)
+        self._liveness.release(owner)
 
-    def alive(self, owner: str) -> bool:
+    def is_alive(self, owner: str) -> bool:
         """Whether some process is still `owner`."""
-        return self._database.patiently(lambda: self._owners.alive(owner))
+        return self._database.patiently(lambda: self._liveness.is_alive(owner))
 
     def renew(self) -> None:
         """Be again the owners that a lost connection has unmade."""
-        self._database.patiently(self._owners.renew)
+        self._database.patiently(self._liveness.renew)
 
     def close(self) -> None:
         """Stop being every owner."""
-        self._owners.close()
+        self._liveness.close()
 
 
 def open_database(
@@ -200,7 +200,7 @@ def open_database(
         return _sqlite(home, lock_seconds)
     engine = engine_of(postgres_url, variable)
     where = f"on PostgreSQL at {engine.url.host or 'the local socket'}"
-    return Database(engine, PostgresOwners(engine, variable), where=where, lock_seconds=lock_seconds)
+    return Database(engine, PostgresLiveness(engine, variable), where=where, lock_seconds=lock_seconds)
 
 
 def _sqlite(home: Path, lock_seconds: float) -> Database:
@@ -218,7 +218,7 @@ def _sqlite(home: Path, lock_seconds: float) -> Database:
     )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
-    return Database(engine, FileOwners(home / "reporting_owners"), where=str(path), lock_seconds=lock_seconds)
+    return Database(engine, FileLiveness(home / "reporting_owners"), where=str(path), lock_seconds=lock_seconds)
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:

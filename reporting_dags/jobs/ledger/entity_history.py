@@ -27,7 +27,7 @@ _CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class EntityPeriod:
     """A time in which a list gave an entity one currency, or none, from the first snapshot to the last that did so.
 
     Attributes:
@@ -48,9 +48,9 @@ class Period:
 class KnownCurrencies:
     """The currency of each entity by time, as one state of the history has it."""
 
-    def __init__(self, periods: Iterable[Period] = ()) -> None:
+    def __init__(self, periods: Iterable[EntityPeriod] = ()) -> None:
         self.newest = 0
-        self._by_entity: dict[str, list[Period]] = {}
+        self._by_entity: dict[str, list[EntityPeriod]] = {}
         for period in sorted(periods, key=_order):
             self.newest = max(self.newest, period.id)
             if period.currency is not None:
@@ -86,7 +86,7 @@ class EntityHistory:
 
     _database: Database
 
-    def periods(self, report: str, *, after: int = 0) -> list[Period]:
+    def periods(self, report: str, *, after: int = 0) -> list[EntityPeriod]:
         """What the list `report` has said, of what was written after the id `after`."""
         return self._database.read(lambda connection: _periods(connection, report, after))
 
@@ -103,7 +103,7 @@ class EntityHistory:
         return compared(self.periods(report), asked_at, before)
 
 
-def compared(periods: Iterable[Period], asked_at: datetime, before: datetime | None) -> Listed:
+def compared(periods: Iterable[EntityPeriod], asked_at: datetime, before: datetime | None) -> Listed:
     """The snapshot of `asked_at`, the newest, beside that of `before`; of a list whose history is `periods`."""
     first: dict[str, datetime] = {}
     last: dict[str, datetime] = {}
@@ -117,7 +117,7 @@ def compared(periods: Iterable[Period], asked_at: datetime, before: datetime | N
     return Listed(len(now), len(gone) + sum(first[entity] <= before for entity in now), gone)
 
 
-def catch_up(report: Report, ledger: "Ledger", data: Store) -> list[Period]:
+def catch_up(report: Report, ledger: "Ledger", data: Store) -> list[EntityPeriod]:
     """Take in the list that lies at the data root, if its history does not have it: an earlier release kept none.
 
     Returns:
@@ -129,7 +129,7 @@ def catch_up(report: Report, ledger: "Ledger", data: Store) -> list[Period]:
     periods = ledger.periods(report.key)
     facts = ledger.days(report.key).get(SNAPSHOT)
     last = max((period.last_seen for period in periods), default=None)
-    if facts is None or (last is not None and last >= facts.asked_at) or not data.exists(report.file(SNAPSHOT)):
+    if facts is None or (last is not None and last >= facts.requested_at) or not data.exists(report.file(SNAPSHOT)):
         return periods
     try:
         with data.open(report.file(SNAPSHOT)) as file:
@@ -138,7 +138,7 @@ def catch_up(report: Report, ledger: "Ledger", data: Store) -> list[Period]:
         return periods
     if not entities:
         return periods
-    ledger.take_in(report.key, entities, facts.asked_at)
+    ledger.take_in(report.key, entities, facts.requested_at)
     return ledger.periods(report.key)
 
 
@@ -168,12 +168,12 @@ def take_in(connection: sa.Connection, report: str, entities: Entities, at: date
         connection.execute(table.insert(), added)
 
 
-def _periods(connection: sa.Connection, report: str, after: int) -> list[Period]:
+def _periods(connection: sa.Connection, report: str, after: int) -> list[EntityPeriod]:
     table = tables.entity_history
     columns = (table.c.id, table.c.entity, table.c.currency, table.c.first_seen, table.c.last_seen)
     query = sa.select(*columns).where(table.c.report == report, table.c.id > after).order_by(table.c.id)
-    return [Period(*row) for row in connection.execute(query).tuples()]
+    return [EntityPeriod(*row) for row in connection.execute(query).tuples()]
 
 
-def _order(period: Period) -> tuple[datetime, int]:
+def _order(period: EntityPeriod) -> tuple[datetime, int]:
     return period.first_seen, period.id

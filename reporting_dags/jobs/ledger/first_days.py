@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from reporting_dags.jobs.ledger import tables
-from reporting_dags.jobs.ledger.read_only import reading
+from reporting_dags.jobs.ledger.read_only import read_only_connection
 
 
 def first_requested(
@@ -29,5 +29,5 @@ def first_requested(
     """
     jobs = tables.jobs.c
     query = sa.select(jobs.report, sa.func.min(jobs.first_day)).where(jobs.last_day >= since).group_by(jobs.report)
-    with reading(postgres_url, home, variable=variable) as connection:
+    with read_only_connection(postgres_url, home, variable=variable) as connection:
         return {} if connection is None else dict(connection.execute(query).tuples().all())

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.records import Job, JobState
 from reporting_dags.model.days import Window
-from reporting_dags.model.errors import LostClaim
+from reporting_dags.model.errors import LeaseLost
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Request
 
@@ -23,7 +23,7 @@ def open_rows(connection: sa.Connection, report: str) -> Sequence[sa.Row[Any]]:
     return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
 
 
-def kept_rows(connection: sa.Connection, report: str, **of: str) -> Sequence[sa.Row[Any]]:
+def replayable_rows(connection: sa.Connection, report: str, **of: str) -> Sequence[sa.Row[Any]]:
     """The closed jobs of a report whose answer is stored and has not landed on all days, `of` an account and query."""
     table = tables.jobs
     query = sa.select(table).where(
@@ -38,7 +38,7 @@ def kept_rows(connection: sa.Connection, report: str, **of: str) -> Sequence[sa.
     return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
 
 
-def cut_requests(connection: sa.Connection, report: str, **of: str) -> set[Request]:
+def truncated_requests(connection: sa.Connection, report: str, **of: str) -> set[Request]:
     """Requests to which the provider is known to have cut its answer; `of` an account and a query, or of any."""
     table = tables.jobs
     query = sa.select(table.c.first_day, table.c.last_day, table.c.part).where(
@@ -54,7 +54,7 @@ def window_of(row: sa.Row[Any]) -> Window:
     return Window(row.first_day, row.last_day)
 
 
-def mark_of(job: str, resends: int) -> str:
+def correlation_id_of(job: str, resends: int) -> str:
     """By which what a job asks for is found again at the provider; another one when it is asked for once more."""
     return f"{job}.{resends}"
 
@@ -65,12 +65,12 @@ def job_of(row: sa.Row[Any]) -> Job:
         id=row.id,
         report=row.report,
         account=row.account,
-        request=Request(window_of(row), row.part, mark_of(row.id, row.resends)),
+        request=Request(window_of(row), row.part, correlation_id_of(row.id, row.resends)),
         state=JobState(row.state),
-        fence=row.fence,
+        fencing_token=row.fence,
         intended_at=row.intended_at,
         submitted_at=row.submitted_at,
-        ahead=timedelta(seconds=row.ahead_seconds),
+        clock_skew=timedelta(seconds=row.ahead_seconds),
         resends=row.resends,
         handle=Handle(id=row.request_id or "", url=row.url, expires_at=row.expires_at),
         expected_rows=row.expected_rows,
@@ -79,13 +79,13 @@ def job_of(row: sa.Row[Any]) -> Job:
     )
 
 
-def hold(connection: sa.Connection, job: Job) -> None:
+def take_lease(connection: sa.Connection, job: Job) -> None:
     """Raise `LostClaim` unless the run that knows `job` so still holds it; then it does until the transaction ends."""
     table = tables.jobs
     row = connection.execute(sa.select(table.c.fence, table.c.state, table.c.run).where(table.c.id == job.id)).first()
-    if row is None or row.fence != job.fence or row.state == JobState.CLOSED:
+    if row is None or row.fence != job.fencing_token or row.state == JobState.CLOSED:
         by = f"run {row.run}" if row is not None else "somebody who emptied the ledger"
-        raise LostClaim(
+        raise LeaseLost(
             f"{job.report} {job.request.window} was taken over by {by} while this run was away",
             advice="This run wrote nothing more; what the other one lands stands.",
         )
@@ -93,7 +93,7 @@ def hold(connection: sa.Connection, job: Job) -> None:
 
 def update(connection: sa.Connection, job: Job, **values: object) -> None:
     """Change the row of a job that is held."""
-    hold(connection, job)
+    take_lease(connection, job)
     connection.execute(tables.jobs.update().where(tables.jobs.c.id == job.id).values(values))
 
 
@@ -120,7 +120,7 @@ def close(
     be right.
     """
     table = tables.jobs
-    mine = (table.c.id == job.id) & (table.c.fence == job.fence)
+    mine = (table.c.id == job.id) & (table.c.fence == job.fencing_token)
     values = {
         "state": JobState.CLOSED,
         "owner": None,
@@ -142,7 +142,7 @@ def reopen(connection: sa.Connection, job: Job, **values: object) -> None:
 
 def close_unused(connection: sa.Connection, job: Job, cause: str, now: datetime) -> None:
     """End a job that no run continues. Its days have not failed: they are requested again, or have landed."""
-    mine = (tables.jobs.c.id == job.id) & (tables.jobs.c.fence == job.fence)
+    mine = (tables.jobs.c.id == job.id) & (tables.jobs.c.fence == job.fencing_token)
     connection.execute(tables.jobs.update().where(mine).values(days_left=""))
     close(connection, job, Outcome.EXPIRED, cause, now)
 

@@ -13,45 +13,53 @@ from reporting_dags.jobs.ledger.database import Database
 from reporting_dags.jobs.ledger.job_rows import (
     SUPERSEDED,
     close_unused,
-    cut_requests,
+    correlation_id_of,
     days_of,
     job_of,
-    kept_rows,
-    mark_of,
     open_rows,
     reopen,
+    replayable_rows,
     text_of,
+    truncated_requests,
     window_of,
 )
-from reporting_dags.jobs.planning.resume import Leftover, Resumed, Serves, always, by_window, is_superseded, judge
-from reporting_dags.jobs.planning.windows import longest_answered, narrowed, plan
-from reporting_dags.jobs.records import Busy, Claim, Claimant, Job, JobGroup, JobState
+from reporting_dags.jobs.planning.resume import (
+    IsUsable,
+    OpenJob,
+    ResumedGroup,
+    always_usable,
+    group_by_window,
+    is_superseded,
+    resolve,
+)
+from reporting_dags.jobs.planning.windows import effective_window_days, plan_windows, split_known_too_large
+from reporting_dags.jobs.records import Job, JobGroup, JobState, Lease, LeaseHeld, LeaseRequest
 from reporting_dags.model.days import Window
-from reporting_dags.model.errors import Expired, LostClaim
+from reporting_dags.model.errors import Expired, LeaseLost
 from reporting_dags.providers.api import Request
 
 _ASKED_ANEW = (JobState.INTENDED, JobState.SUBMITTED)
 
 
-class Claims:
+class Leases:
     """The claims of runs, in one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.owners = database.owners
+        self.liveness = database.liveness
 
-    def claim(
+    def acquire(
         self,
-        who: Claimant,
+        who: LeaseRequest,
         days: Collection[date],
         *,
-        longest: int,
-        parts: Sequence[str],
-        halves: Callable[[Request], tuple[Request, ...]],
+        max_days: int,
+        shards: Sequence[str],
+        split: Callable[[Request], tuple[Request, ...]],
         now: datetime,
-        finds: bool = False,
-        serves: Serves = always,
-    ) -> Claim | Busy:
+        can_find_lost_jobs: bool = False,
+        is_usable: IsUsable = always_usable,
+    ) -> Lease | LeaseHeld:
         """Hold `days` for a run: jobs left behind that serve some of them, and intents for the fewest windows besides.
 
         Returns:
@@ -59,41 +67,48 @@ class Claims:
             days; then nothing is held.
         """
 
-        def work(connection: sa.Connection) -> Claim | Busy:
+        def work(connection: sa.Connection) -> Lease | LeaseHeld:
             busy = self._busy(connection, who, days)
             if busy is not None:
                 return busy
-            kept = kept_rows(connection, who.report, account=who.account, fingerprint=who.fingerprint)
+            kept = replayable_rows(connection, who.report, account=who.account, fingerprint=who.query_hash)
             leftovers = [_leftover(row) for row in (*open_rows(connection, who.report), *kept)]
             landed = dict(connection.execute(_asked_at_by_day(who.report)).tuples().all())
-            cut = cut_requests(connection, who.report, account=who.account, fingerprint=who.fingerprint)
+            cut = truncated_requests(connection, who.report, account=who.account, fingerprint=who.query_hash)
 
             def requests(window: Window) -> list[Request]:
-                return [small for part in parts for small in narrowed(Request(window, part), cut, halves)]
+                return [small for part in shards for small in split_known_too_large(Request(window, part), cut, split)]
 
             def parts_of(window: Window) -> list[str]:
-                return [request.part for request in requests(window) if request.window == window]
+                return [request.shard for request in requests(window) if request.window == window]
 
-            verdict = judge(
-                leftovers, days, who=who, parts=parts_of, landed=landed, now=now, finds=finds, serves=serves
+            verdict = resolve(
+                leftovers,
+                days,
+                who=who,
+                shards=parts_of,
+                landed=landed,
+                now=now,
+                can_find_lost_jobs=can_find_lost_jobs,
+                is_usable=is_usable,
             )
             for job, reason in verdict.close:
                 close_unused(connection, job, reason, now)
             for job in verdict.superseded:
                 close_unused(connection, job, SUPERSEDED, now)
             groups = [_resumed(connection, who, one, parts_of(one.window), now) for one in verdict.resume]
-            for window in plan(verdict.ask, longest_answered(longest, cut)):
-                groups += _planned(connection, who, requests(window), verdict.ask, now)
+            for window in plan_windows(verdict.submit, effective_window_days(max_days, cut)):
+                groups += _planned(connection, who, requests(window), verdict.submit, now)
             return _claim(groups)
 
         return self._database.write(work, who.report)
 
-    def leftovers(self, report: str) -> list[Leftover]:
+    def open_jobs(self, report: str) -> list[OpenJob]:
         """The open jobs of a report, oldest window first."""
         rows = self._database.read(lambda connection: open_rows(connection, report))
         return [replace(_leftover(row), run=self._live_run(row)) for row in rows]
 
-    def jobs(self, report: str, ids: Collection[str]) -> dict[str, Leftover]:
+    def jobs(self, report: str, ids: Collection[str]) -> dict[str, OpenJob]:
         """The jobs of a report that have these ids, as far as the ledger knows them; closed ones as `DOWNLOADED`."""
         table = tables.jobs
         query = sa.select(table).where(table.c.report == report, table.c.id.in_(ids))
@@ -110,7 +125,7 @@ class Claims:
             landed = dict(connection.execute(_asked_at_by_day(report)).tuples().all())
             free = [row for row in open_rows(connection, report) if self._live_run(row) is None]
             closed: list[Window] = []
-            for group in by_window([_leftover(row) for row in free]):
+            for group in group_by_window([_leftover(row) for row in free]):
                 if is_superseded(group, landed):
                     closed.append(group[0].job.request.window)
                     for leftover in group:
@@ -120,12 +135,12 @@ class Claims:
         return self._database.write(work, report)
 
     def _live_run(self, row: sa.Row[Any]) -> str | None:
-        held = row.owner is not None and self.owners.alive(row.owner)
+        held = row.owner is not None and self.liveness.is_alive(row.owner)
         return (row.run or "unknown") if held else None
 
     def reopen(
-        self, who: Claimant, ids: Sequence[str], days: Collection[date], *, parts: Collection[str]
-    ) -> Claim | Busy:
+        self, who: LeaseRequest, ids: Sequence[str], days: Collection[date], *, parts: Collection[str]
+    ) -> Lease | LeaseHeld:
         """Hold `days` for a run that lands them anew from the jobs of `ids`, which they landed from.
 
         Returns:
@@ -136,18 +151,18 @@ class Claims:
             Expired: they do not answer all that is requested now.
         """
 
-        def work(connection: sa.Connection) -> Claim | Busy:
+        def work(connection: sa.Connection) -> Lease | LeaseHeld:
             busy = self._busy(connection, who, days)
             if busy is not None:
                 return busy
             table = tables.jobs
             if _landed_from(connection, who.report, days) != {" ".join(ids)}:
-                raise LostClaim(f"{who.report}: another answer has landed just now", advice="It stands.")
+                raise LeaseLost(f"{who.report}: another answer has landed just now", advice="It stands.")
             rows = connection.execute(sa.select(table).where(table.c.id.in_(ids))).all()
             if len(rows) < len(set(ids)) or any(row.state in _ASKED_ANEW for row in rows):
-                return Claim(())
+                return Lease(())
             asked = {row.part for row in rows}
-            if any(row.fingerprint != who.fingerprint for row in rows) or (
+            if any(row.fingerprint != who.query_hash for row in rows) or (
                 set(parts) != {""} and not asked >= set(parts)
             ):
                 raise Expired(
@@ -165,37 +180,37 @@ class Claims:
 
         return self._database.write(work, who.report)
 
-    def _busy(self, connection: sa.Connection, who: Claimant, days: Collection[date]) -> Busy | None:
+    def _busy(self, connection: sa.Connection, who: LeaseRequest, days: Collection[date]) -> LeaseHeld | None:
         for row in open_rows(connection, who.report):
             touching = any(day in window_of(row) for day in days)
-            if touching and row.owner not in {None, who.owner} and self.owners.alive(row.owner):
-                return Busy(window_of(row), row.run or "unknown")
+            if touching and row.owner not in {None, who.owner} and self.liveness.is_alive(row.owner):
+                return LeaseHeld(window_of(row), row.run or "unknown")
         return None
 
 
-def _leftover(row: sa.Row[Any]) -> Leftover:
+def _leftover(row: sa.Row[Any]) -> OpenJob:
     job, closed = job_of(row), row.state == JobState.CLOSED
-    return Leftover(
+    return OpenJob(
         job=replace(job, state=JobState.DOWNLOADED) if closed else job,
         account=row.account,
-        fingerprint=row.fingerprint,
-        days_left=frozenset(days_of(row.days_left)),
-        refused_form=row.refused_form,
+        query_hash=row.fingerprint,
+        remaining_days=frozenset(days_of(row.days_left)),
+        refused_parser_hash=row.refused_form,
         closed=closed,
     )
 
 
-def _claim(groups: Collection[JobGroup]) -> Claim:
+def _claim(groups: Collection[JobGroup]) -> Lease:
     """The claim with groups in the order of their windows, and the jobs of each in the order of their parts."""
     ordered = [
-        replace(group, jobs=tuple(sorted(group.jobs, key=lambda job: job.request.part)))
+        replace(group, jobs=tuple(sorted(group.jobs, key=lambda job: job.request.shard)))
         for group in sorted(groups, key=lambda group: group.window)
     ]
-    return Claim(tuple(ordered))
+    return Lease(tuple(ordered))
 
 
 def _resumed(
-    connection: sa.Connection, who: Claimant, resumed: Resumed, parts: Collection[str], now: datetime
+    connection: sa.Connection, who: LeaseRequest, resumed: ResumedGroup, parts: Collection[str], now: datetime
 ) -> JobGroup:
     """Take over open jobs, with intents for the parts that none of them asks for."""
     jobs: list[Job] = []
@@ -203,14 +218,14 @@ def _resumed(
         if one.closed:
             reopen(connection, one.job)
         jobs.append(_take(connection, one.job, who))
-    lacking = sorted(set(parts) - {job.request.part for job in jobs})
+    lacking = sorted(set(parts) - {job.request.shard for job in jobs})
     requests = [Request(resumed.window, part) for part in lacking]
     jobs += [_intend(connection, who, request, resumed.days, now) for request in requests]
     return JobGroup(resumed.window, tuple(jobs), resumed.days)
 
 
 def _planned(
-    connection: sa.Connection, who: Claimant, requests: Sequence[Request], days: Collection[date], now: datetime
+    connection: sa.Connection, who: LeaseRequest, requests: Sequence[Request], days: Collection[date], now: datetime
 ) -> list[JobGroup]:
     """Intents for `requests`, a group for each of their windows that has one of `days`."""
     windows: dict[Window, list[Request]] = {}
@@ -236,38 +251,40 @@ def _landed_from(connection: sa.Connection, report: str, days: Collection[date])
     return set(connection.scalars(sa.select(table.c.jobs).where(mine)))
 
 
-def _take(connection: sa.Connection, job: Job, who: Claimant) -> Job:
+def _take(connection: sa.Connection, job: Job, who: LeaseRequest) -> Job:
     table = tables.jobs
-    values = {"owner": who.owner, "run": who.run, "fence": job.fence + 1}
+    values = {"owner": who.owner, "run": who.run, "fence": job.fencing_token + 1}
     connection.execute(table.update().where(table.c.id == job.id).values(values))
-    return replace(job, fence=job.fence + 1)
+    return replace(job, fencing_token=job.fencing_token + 1)
 
 
-def _intend(connection: sa.Connection, who: Claimant, request: Request, days: Collection[date], now: datetime) -> Job:
+def _intend(
+    connection: sa.Connection, who: LeaseRequest, request: Request, days: Collection[date], now: datetime
+) -> Job:
     id_ = uuid4().hex
-    marked = replace(request, mark=mark_of(id_, 0))
+    marked = replace(request, correlation_id=correlation_id_of(id_, 0))
     job = Job(
         id=id_,
         report=who.report,
         account=who.account,
         request=marked,
         state=JobState.INTENDED,
-        fence=1,
+        fencing_token=1,
         intended_at=now,
     )
     values = {
         "id": job.id,
         "report": who.report,
         "account": who.account,
-        "fingerprint": who.fingerprint,
+        "fingerprint": who.query_hash,
         "first_day": request.window.first,
         "last_day": request.window.last,
-        "part": request.part,
+        "part": request.shard,
         "days_left": text_of(days),
         "state": job.state,
         "owner": who.owner,
         "run": who.run,
-        "fence": job.fence,
+        "fence": job.fencing_token,
         "resends": 0,
         "intended_at": now,
         "ahead_seconds": 0.0,

@@ -18,22 +18,22 @@ from reporting_dags.jobs.ledger.database import Database
 from reporting_dags.jobs.ledger.entity_history import EntityHistory
 from reporting_dags.jobs.ledger.job_rows import (
     close,
-    cut_requests,
+    correlation_id_of,
     days_of,
     end_days,
-    hold,
     job_of,
-    kept_rows,
-    mark_of,
     open_rows,
+    replayable_rows,
+    take_lease,
     text_of,
+    truncated_requests,
     update,
 )
-from reporting_dags.jobs.ledger.leases import Claims
-from reporting_dags.jobs.ledger.materializations import Landings, landed_days
-from reporting_dags.jobs.ledger.quota import Calls
-from reporting_dags.jobs.records import Claimant, Failure, Job, JobState, Known, LandedFacts
-from reporting_dags.landing.reading.diff import Restated
+from reporting_dags.jobs.ledger.leases import Leases
+from reporting_dags.jobs.ledger.materializations import Materializations, materialized_days
+from reporting_dags.jobs.ledger.quota import Quotas
+from reporting_dags.jobs.records import Failure, Job, JobState, LeaseRequest, MaterializationRecord, ReportState
+from reporting_dags.landing.reading.diff import RowDiff
 from reporting_dags.landing.writing.land import Put
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import ReplacementRefused
@@ -44,16 +44,16 @@ _LONGEST_TAG = 200
 _FAILED = tuple(one.value for one in Outcome if not one.publishes and one is not Outcome.TRUNCATED)
 
 
-class Ledger(Claims, Landings, EntityHistory, Builds):
-    """Jobs, their claims, the days that have landed, what providers count (`calls`) and `accounts`; in one database."""
+class Ledger(Leases, Materializations, EntityHistory, Builds):
+    """Jobs, their leases, landed partitions, what providers count (`quotas`) and `accounts`; in one database."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self.calls = Calls(database)
+        self.quotas = Quotas(database)
         self.accounts = Accounts(database)
         database.create(tables.metadata)
 
-    def submitted(self, job: Job, handle: Handle, now: datetime, ahead: timedelta = timedelta()) -> Job:
+    def record_submitted(self, job: Job, handle: Handle, now: datetime, ahead: timedelta = timedelta()) -> Job:
         """Save the handle of a job that the provider has accepted."""
         self._update(
             job,
@@ -64,17 +64,17 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
             url=handle.url,
             expires_at=handle.expires_at,
         )
-        return replace(job, state=JobState.SUBMITTED, submitted_at=now, ahead=ahead, handle=handle)
+        return replace(job, state=JobState.SUBMITTED, submitted_at=now, clock_skew=ahead, handle=handle)
 
-    def resending(self, job: Job) -> Job:
+    def record_resend(self, job: Job) -> Job:
         """Write the intent to submit a job again; its old handle is forgotten."""
         self._update(job, state=JobState.INTENDED, url=None, expires_at=None, resends=job.resends + 1)
         resends = job.resends + 1
-        request = replace(job.request, mark=mark_of(job.id, resends))
+        request = replace(job.request, correlation_id=correlation_id_of(job.id, resends))
         handle = Handle(id=job.handle.id)
         return replace(job, request=request, state=JobState.INTENDED, resends=resends, handle=handle)
 
-    def downloaded(
+    def record_downloaded(
         self,
         job: Job,
         *,
@@ -86,14 +86,14 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
     ) -> Job:
         """Save where the raw answer is kept. The signed address is of no more use and is forgotten."""
         # What has no handle was asked for now, or before by another run: the worse of both clocks counts.
-        ahead = job.ahead if job.handle.id or job.handle.url else max(job.ahead, ahead)
+        ahead = job.clock_skew if job.handle.id or job.handle.url else max(job.clock_skew, ahead)
         facts: dict[str, object] = {"raw_sha256": raw_sha256, "raw_bytes": raw_bytes, "expected_rows": expected_rows}
         facts["ahead_seconds"] = ahead.total_seconds()
         self._update(job, state=JobState.DOWNLOADED, url=None, expires_at=None, tag=tag[:_LONGEST_TAG], **facts)
         return replace(
             job,
             state=JobState.DOWNLOADED,
-            ahead=ahead,
+            clock_skew=ahead,
             handle=Handle(id=job.handle.id),
             raw_sha256=raw_sha256,
             raw_bytes=raw_bytes,
@@ -106,7 +106,9 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
             lambda connection: close(connection, job, outcome, cause, now, retry_at=retry_at), job.report
         )
 
-    def landed(self, jobs: Sequence[Job], facts: LandedFacts, *, recorded: Collection[date], publish: Put) -> None:
+    def record_landed(
+        self, jobs: Sequence[Job], facts: MaterializationRecord, *, recorded: Collection[date], publish: Put
+    ) -> None:
         """Publish a partition and note it, as long as this run holds all of `jobs`.
 
         No lock is held during the upload. Whether the jobs are still held is checked between reading the state of the
@@ -127,19 +129,19 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
 
         def permitted(connection: sa.Connection) -> None:
             for job in jobs:
-                hold(connection, job)
+                take_lease(connection, job)
             _refuse_older(connection, report, facts)
 
         def note(connection: sa.Connection) -> None:
             for job in jobs:
                 end_days(connection, job, recorded)
             _refuse_older(connection, report, facts)
-            self.keep(connection, report, facts)
+            self.record(connection, report, facts)
 
         publish(lambda: self._database.read(permitted))
         self._database.write(note, report)
 
-    def unchanged(
+    def close_if_unchanged(
         self, jobs: Sequence[Job], tags: Mapping[str, str], *, version: str, size: int | None, now: datetime
     ) -> bool:
         """Note that newer answers to a day are those that it landed from, and close them, if they are.
@@ -157,8 +159,8 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
         report, day = jobs[0].report, jobs[0].request.window.first
 
         def work(connection: sa.Connection) -> bool:
-            facts = landed_days(connection, report).get(day)
-            if facts is None or (facts.version, facts.size) != (version, size):
+            facts = materialized_days(connection, report).get(day)
+            if facts is None or (facts.code_version, facts.size) != (version, size):
                 return False
             table = tables.jobs
             ids = [job.id for job in jobs]
@@ -168,15 +170,15 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
             if {(part, tags.get(part), *rest) for part, _, *rest in after} != set(before):
                 return False
             for job in jobs:
-                hold(connection, job)
+                take_lease(connection, job)
                 close(connection, job, facts.outcome, "the same answer as had landed", now)
-            asked_at = min(job.asked_at for job in jobs)
-            self.keep(connection, report, replace(facts, asked_at=asked_at, confirmed_at=now, restated=Restated()))
+            asked_at = min(job.requested_at for job in jobs)
+            self.record(connection, report, replace(facts, requested_at=asked_at, confirmed_at=now, row_diff=RowDiff()))
             return True
 
         return self._database.write(work, report)
 
-    def finish(
+    def close_days(
         self,
         job: Job,
         ended: Collection[date],
@@ -198,11 +200,11 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
 
         self._database.write(work, job.report)
 
-    def open_days(self, report: str) -> set[date]:
+    def in_flight_days(self, report: str) -> set[date]:
         """Days for which an answer was bought whose landing was never finished."""
-        return self._database.read(lambda connection: _bought(connection, report))
+        return self._database.read(lambda connection: _in_flight(connection, report))
 
-    def truncated(self, who: Claimant, since: datetime) -> list[Request]:
+    def truncated_requests(self, who: LeaseRequest, since: datetime) -> list[Request]:
         """The requests of `who` whose answers the provider truncated since then, oldest first."""
         table = tables.jobs
         query = (
@@ -210,7 +212,7 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
             .where(
                 table.c.report == who.report,
                 table.c.account == who.account,
-                table.c.fingerprint == who.fingerprint,
+                table.c.fingerprint == who.query_hash,
                 table.c.outcome == Outcome.TRUNCATED.value,
                 table.c.closed_at >= since,
             )
@@ -219,38 +221,40 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
         rows = self._database.read(lambda connection: connection.execute(query).tuples().all())
         return [Request(Window(first, last), part) for first, last, part in rows]
 
-    def kept_days(self, report: str, fingerprint: str) -> set[date]:
+    def replayable_days(self, report: str, query_hash: str) -> set[date]:
         """Days whose answer to this query is stored and was refused, or was not landed since another part failed."""
 
         def work(connection: sa.Connection) -> set[date]:
-            landed = landed_days(connection, report)
-            return _kept(connection, report, landed, fingerprint=fingerprint, form="")
+            landed = materialized_days(connection, report)
+            return _replayable(connection, report, landed, fingerprint=query_hash, form="")
 
         return self._database.read(work)
 
-    def known(self, report: str, *, control: str = "", since: datetime, fingerprint: str = "", form: str = "") -> Known:
+    def report_state(
+        self, report: str, *, control: str = "", since: datetime, query_hash: str = "", parser_hash: str = ""
+    ) -> ReportState:
         """All that is known of `report`, as of one moment: of failures those from `since` on.
 
         Args:
             report: its key.
             control: key of its control totals; "" if it has none.
             since: from when on failures are remembered.
-            fingerprint: of its query, as it is declared now.
-            form: see `Report.form`.
+            query_hash: of its query, as it is declared now.
+            parser_hash: see `Report.form`.
         """
 
-        def work(connection: sa.Connection) -> Known:
-            landed = landed_days(connection, report)
-            kept = _kept(connection, report, landed, fingerprint=fingerprint, form=form)
+        def work(connection: sa.Connection) -> ReportState:
+            landed = materialized_days(connection, report)
+            kept = _replayable(connection, report, landed, fingerprint=query_hash, form=parser_hash)
             failures = _failures(connection, report, since, landed)
-            return Known(
+            return ReportState(
                 landed=landed,
-                bought=_bought(connection, report),
+                in_flight=_in_flight(connection, report),
                 # What can be tried again without a call waits for nothing.
                 failures={day: found for day, found in failures.items() if day not in kept},
-                kept=kept,
-                control=landed_days(connection, control) if control else {},
-                cut=cut_requests(connection, report),
+                replayable=kept,
+                control=materialized_days(connection, control) if control else {},
+                truncated=truncated_requests(connection, report),
             )
 
         return self._database.read(work)
@@ -259,31 +263,31 @@ class Ledger(Claims, Landings, EntityHistory, Builds):
         self._database.write(lambda connection: update(connection, job, **values), job.report)
 
 
-def _refuse_older(connection: sa.Connection, report: str, facts: LandedFacts) -> None:
-    stored = landed_days(connection, report, facts.day).get(facts.day)
-    if stored is not None and stored.asked_at > facts.asked_at:
+def _refuse_older(connection: sa.Connection, report: str, facts: MaterializationRecord) -> None:
+    stored = materialized_days(connection, report, facts.day).get(facts.day)
+    if stored is not None and stored.requested_at > facts.requested_at:
         raise ReplacementRefused(
-            f"an answer requested at {stored.asked_at:%Y-%m-%d %H:%M} UTC has landed, which is newer than this "
-            f"one of {facts.asked_at:%Y-%m-%d %H:%M} UTC",
+            f"an answer requested at {stored.requested_at:%Y-%m-%d %H:%M} UTC has landed, which is newer than this "
+            f"one of {facts.requested_at:%Y-%m-%d %H:%M} UTC",
             advice="The newer one stays.",
         )
 
 
-def _bought(connection: sa.Connection, report: str) -> set[date]:
+def _in_flight(connection: sa.Connection, report: str) -> set[date]:
     bought = (JobState.SUBMITTED, JobState.DOWNLOADED)
     rows = open_rows(connection, report)
     return {day for row in rows if row.state in bought for day in days_of(row.days_left)}
 
 
-def _kept(
-    connection: sa.Connection, report: str, landed: Mapping[date, LandedFacts], *, fingerprint: str, form: str
+def _replayable(
+    connection: sa.Connection, report: str, landed: Mapping[date, MaterializationRecord], *, fingerprint: str, form: str
 ) -> set[date]:
     """Days of refused answers that are stored and were requested after what landed, and not refused by `form`."""
     found: set[date] = set()
     refused: set[date] = set()
-    for row in kept_rows(connection, report, fingerprint=fingerprint):
-        asked_at = job_of(row).asked_at
-        days = {day for day in days_of(row.days_left) if day not in landed or landed[day].asked_at < asked_at}
+    for row in replayable_rows(connection, report, fingerprint=fingerprint):
+        asked_at = job_of(row).requested_at
+        days = {day for day in days_of(row.days_left) if day not in landed or landed[day].requested_at < asked_at}
         found |= days
         if row.refused_form == form:
             refused |= days
@@ -291,7 +295,7 @@ def _kept(
 
 
 def _failures(
-    connection: sa.Connection, report: str, since: datetime, landed: Mapping[date, LandedFacts]
+    connection: sa.Connection, report: str, since: datetime, landed: Mapping[date, MaterializationRecord]
 ) -> dict[date, list[Failure]]:
     table = tables.jobs
     query = sa.select(table.c.days_left, table.c.run, table.c.closed_at, table.c.retry_at).where(

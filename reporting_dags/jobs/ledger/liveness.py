@@ -22,18 +22,18 @@ from reporting_dags.landing.storage.paths import locked
 from reporting_dags.model.errors import SettingError, StorageError
 
 
-class Owners(Protocol):
+class Liveness(Protocol):
     """Gives out ownership and tells who still has it."""
 
-    def enter(self) -> str:
+    def acquire(self) -> str:
         """Begin to be an owner; returns its id."""
         ...
 
-    def leave(self, owner: str) -> None:
+    def release(self, owner: str) -> None:
         """Stop being `owner`."""
         ...
 
-    def alive(self, owner: str) -> bool:
+    def is_alive(self, owner: str) -> bool:
         """Whether some process is still `owner`."""
         ...
 
@@ -46,14 +46,14 @@ class Owners(Protocol):
         ...
 
 
-class FileOwners:
+class FileLiveness:
     """Owners on one machine: an exclusive lock on a file each. A folder that refuses is a StorageError."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, filelock.BaseFileLock] = {}
 
-    def enter(self) -> str:
+    def acquire(self) -> str:
         """Begin to be an owner; returns its id."""
         owner = uuid4().hex
         with self._guard():
@@ -62,12 +62,12 @@ class FileOwners:
             # One at a time: a lock that is made but not yet held would be taken for a dead owner's.
             with locked(self._folder):
                 for path in self._folder.glob("*.lock"):
-                    self.alive(path.stem)
+                    self.is_alive(path.stem)
                 lock.acquire(blocking=False)
         self._held[owner] = lock
         return owner
 
-    def leave(self, owner: str) -> None:
+    def release(self, owner: str) -> None:
         """Stop being `owner`; where the file cannot be removed, letting go is enough."""
         lock = self._held.pop(owner, None)
         if lock is not None:
@@ -75,7 +75,7 @@ class FileOwners:
                 self._path(owner).unlink(missing_ok=True)
             lock.release()
 
-    def alive(self, owner: str) -> bool:
+    def is_alive(self, owner: str) -> bool:
         """Whether some process still holds the owner's lock."""
         if owner in self._held:
             return True
@@ -98,7 +98,7 @@ class FileOwners:
     def close(self) -> None:
         """Stop being every owner."""
         for owner in list(self._held):
-            self.leave(owner)
+            self.release(owner)
 
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"
@@ -116,7 +116,7 @@ class FileOwners:
             ) from None
 
 
-class PostgresOwners:
+class PostgresLiveness:
     """Owners on any machine: a session's advisory lock each, which the server drops with the connection."""
 
     def __init__(self, engine: sa.Engine, variable: str) -> None:
@@ -125,14 +125,14 @@ class PostgresOwners:
         self._held: dict[str, _Session] = {}
         self._guard = threading.Lock()
 
-    def enter(self) -> str:
+    def acquire(self) -> str:
         """Begin to be an owner; returns its id."""
         owner = uuid4().hex
         with self._guard:
             self._held[owner] = self._locked(owner)
         return owner
 
-    def leave(self, owner: str) -> None:
+    def release(self, owner: str) -> None:
         """Stop being `owner`; a connection that is lost already has let go."""
         with self._guard:
             session = self._held.pop(owner, None)
@@ -140,7 +140,7 @@ class PostgresOwners:
             if session is not None and _answer(session.connection, sa.select(sa.func.pg_advisory_unlock_all())):
                 session.connection.close()
 
-    def alive(self, owner: str) -> bool:
+    def is_alive(self, owner: str) -> bool:
         """Whether some session still holds the owner's lock."""
         number = lock_number(owner)
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -165,7 +165,7 @@ class PostgresOwners:
     def close(self) -> None:
         """Stop being every owner: a connection that went back to its pool would keep the lock."""
         for owner in list(self._held):
-            self.leave(owner)
+            self.release(owner)
 
     def _locked(self, owner: str) -> "_Session":
         """A session that holds the owner's lock, or will when the server has seen that an earlier one is gone.
@@ -176,7 +176,7 @@ class PostgresOwners:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
             answer = connection.execute(_lock_and_process(owner)).one()
-            if answer.held and not self.alive(owner):
+            if answer.held and not self.is_alive(owner):
                 raise pooled(self._variable)
         except (DBAPIError, SettingError):
             connection.invalidate()

@@ -13,7 +13,7 @@ from reporting_dags.jobs.ledger.builds import Build, last_begun, note_build
 from reporting_dags.jobs.ledger.database import Database
 from reporting_dags.jobs.ledger.entity_history import take_in
 from reporting_dags.jobs.planning.restatement import Landing
-from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.landing.writing.land import Put
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.scope import Scope
@@ -23,14 +23,14 @@ class _Outdated(Exception):
     """What was built is not what would be built now."""
 
 
-class Landings:
+class Materializations:
     """Landed days, in one database."""
 
     _database: Database
 
-    def days(self, report: str) -> dict[date, LandedFacts]:
+    def days(self, report: str) -> dict[date, MaterializationRecord]:
         """Every landed day of a report."""
-        return self._database.read(lambda connection: landed_days(connection, report))
+        return self._database.read(lambda connection: materialized_days(connection, report))
 
     def history(self, report: str, days: Collection[date] | None = None) -> list[Landing]:
         """Every landing of a report, or of `days` of it, under a declaration under which it lies now, oldest first."""
@@ -39,12 +39,12 @@ class Landings:
         if days is not None:
             query = query.where(table.c.day.in_(days))
         rows = self._database.read(lambda connection: connection.execute(query).all())
-        versions = {facts.version for facts in self.days(report).values()}
+        versions = {facts.code_version for facts in self.days(report).values()}
         return [
             Landing(
                 day=row.day,
-                asked_at=row.asked_at,
-                fingerprint=row.fingerprint,
+                requested_at=row.asked_at,
+                data_version=row.fingerprint,
                 rows=row.rows,
                 money={
                     column: {currency: Decimal(text) for currency, text in sums.items()}
@@ -69,10 +69,10 @@ class Landings:
         """The data version of each landed day of `reports`: day → report → version."""
         return self._database.read(lambda connection: _versions(connection, reports, since, until))
 
-    def combined(
+    def record_build(
         self,
         report: str,
-        facts: LandedFacts,
+        facts: MaterializationRecord,
         *,
         sources: Mapping[str, str],
         publish: Put,
@@ -100,7 +100,7 @@ class Landings:
 
         def note(connection: sa.Connection) -> None:
             permitted(connection)
-            self.keep(connection, report, facts)
+            self.record(connection, report, facts)
             if build is not None:
                 note_build(connection, report, facts.day, build)
 
@@ -111,21 +111,21 @@ class Landings:
             return False
         return True
 
-    def keep(self, connection: sa.Connection, report: str, facts: LandedFacts) -> None:
+    def record(self, connection: sa.Connection, report: str, facts: MaterializationRecord) -> None:
         """Note a day that lies at the data root now, within a transaction."""
         table = tables.days
         values = {
             "jobs": " ".join(facts.jobs),
-            "version": facts.version,
+            "version": facts.code_version,
             "outcome": facts.outcome.value,
             "rows": facts.rows,
             "bytes": facts.size,
             "sha256": facts.sha256,
-            "fingerprint": facts.fingerprint,
+            "fingerprint": facts.data_version,
             "raw_sha256": facts.raw_sha256,
             "money": facts.money,
             "totals": facts.totals,
-            "asked_at": facts.asked_at,
+            "asked_at": facts.requested_at,
             "landed_at": facts.landed_at,
             "confirmed_at": facts.confirmed_at,
             "account": facts.account or None,
@@ -135,10 +135,10 @@ class Landings:
         if connection.execute(table.update().where(same).values(values)).rowcount == 0:
             connection.execute(table.insert().values(report=report, day=facts.day, **values))
         told = {name: values[name] for name in ("version", "fingerprint", "rows", "money", "asked_at", "landed_at")}
-        told |= asdict(facts.restated) if facts.restated is not None else {}
+        told |= asdict(facts.row_diff) if facts.row_diff is not None else {}
         connection.execute(tables.landings.insert().values(report=report, day=facts.day, **told))
         if facts.entities is not None:
-            take_in(connection, report, facts.entities, facts.asked_at)
+            take_in(connection, report, facts.entities, facts.requested_at)
 
 
 def _versions(
@@ -154,7 +154,9 @@ def _versions(
     return found
 
 
-def landed_days(connection: sa.Connection, report: str, day: date | None = None) -> dict[date, LandedFacts]:
+def materialized_days(
+    connection: sa.Connection, report: str, day: date | None = None
+) -> dict[date, MaterializationRecord]:
     """Every landed day of a report, or the one `day` if it has landed."""
     table = tables.days
     query = sa.select(table).where(table.c.report == report)
@@ -163,19 +165,19 @@ def landed_days(connection: sa.Connection, report: str, day: date | None = None)
     rows = connection.execute(query).all()
     scopes = _scopes(connection, {row.scope for row in rows if row.scope})
     return {
-        row.day: LandedFacts(
+        row.day: MaterializationRecord(
             day=row.day,
             jobs=tuple(row.jobs.split()),
-            version=row.version,
+            code_version=row.version,
             outcome=Outcome(row.outcome),
             rows=row.rows,
             size=row.bytes,
             sha256=row.sha256,
-            fingerprint=row.fingerprint,
+            data_version=row.fingerprint,
             raw_sha256=row.raw_sha256,
             money=row.money,
             totals=row.totals,
-            asked_at=row.asked_at,
+            requested_at=row.asked_at,
             landed_at=row.landed_at,
             confirmed_at=row.confirmed_at,
             account=row.account or "",

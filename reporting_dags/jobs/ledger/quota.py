@@ -6,14 +6,14 @@ import sqlalchemy as sa
 
 from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.ledger.database import Database
-from reporting_dags.jobs.ledger.job_rows import hold
+from reporting_dags.jobs.ledger.job_rows import take_lease
 from reporting_dags.jobs.records import Job
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied
 from reporting_dags.providers.api import Quota
 
 
-class Calls:
+class Quotas:
     """The counted calls, in one database; whatever processes share it share its quotas."""
 
     def __init__(self, database: Database) -> None:
@@ -35,20 +35,22 @@ class Calls:
         """
 
         def work(connection: sa.Connection) -> None:
-            hold(connection, job)
+            take_lease(connection, job)
             now = clock.now()
             if quota.per_day is not None:
                 others, newest_ones = _spent(connection, quota, account, now)
                 if others + newest_ones >= quota.per_day:
-                    raise _denied(f"the quota of {quota.per_day} {quota.api} a day is spent", now)
-                if not newest and others + max(newest_ones, quota.kept) >= quota.per_day:
-                    kept = quota.kept - newest_ones
-                    left = f"of {quota.per_day} {quota.api} a day the {kept} that are left are kept for the newest day"
+                    raise _denied(f"the quota of {quota.per_day} {quota.bucket} a day is spent", now)
+                if not newest and others + max(newest_ones, quota.reserved) >= quota.per_day:
+                    kept = quota.reserved - newest_ones
+                    left = (
+                        f"of {quota.per_day} {quota.bucket} a day the {kept} that are left are kept for the newest day"
+                    )
                     raise _denied(left, now)
-            row = {"api": quota.api, "account": account, "job": job.id, "newest": newest, "at": now}
+            row = {"api": quota.bucket, "account": account, "job": job.id, "newest": newest, "at": now}
             connection.execute(tables.calls.insert().values(row))
 
-        self._database.write(work, job.report, f"quota {quota.api} {account}")
+        self._database.write(work, job.report, f"quota {quota.bucket} {account}")
 
     def take_back(self, job: Job, since: datetime) -> None:
         """Forget the calls for `job` that were counted from `since` on, and that never reached the provider."""
@@ -62,7 +64,7 @@ class Calls:
             return None
         others, newest_ones = self._database.read(lambda connection: _spent(connection, quota, account, now))
         left = max(0, quota.per_day - others - newest_ones)
-        return left, min(left, max(0, quota.kept - newest_ones))
+        return left, min(left, max(0, quota.reserved - newest_ones))
 
     def count(self, *, job: str | None = None, report: str | None = None) -> int:
         """Calls counted so far, of one job or of one report."""
@@ -76,7 +78,7 @@ class Calls:
         return self._database.read(lambda connection: connection.scalar(query)) or 0
 
 
-def renewed(now: datetime) -> datetime:
+def renews_at(now: datetime) -> datetime:
     """When the quotas of `now`'s day are renewed: the next midnight of UTC."""
     return _midnight(now) + timedelta(days=1)
 
@@ -88,12 +90,12 @@ def _midnight(now: datetime) -> datetime:
 def _spent(connection: sa.Connection, quota: Quota, account: str, now: datetime) -> tuple[int, int]:
     """Today's calls for days of old, and those for the newest day."""
     table = tables.calls
-    mine = (table.c.api == quota.api) & (table.c.account == account) & (table.c.at >= _midnight(now))
+    mine = (table.c.api == quota.bucket) & (table.c.account == account) & (table.c.at >= _midnight(now))
     query = sa.select(table.c.newest, sa.func.count()).where(mine).group_by(table.c.newest)
     found = dict(connection.execute(query).tuples().all())
     return found.get(False, 0), found.get(True, 0)
 
 
 def _denied(message: str, now: datetime) -> Denied:
-    until = renewed(now)
+    until = renews_at(now)
     return Denied(message, advice=f"It is renewed on {until:%Y-%m-%d} at 00:00 UTC; run again then.", retry_at=until)

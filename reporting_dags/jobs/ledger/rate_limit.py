@@ -18,7 +18,7 @@ _MARGIN = timedelta(seconds=2)
 """Calls take different times to arrive: so much closer together may the provider see them than they were sent."""
 
 
-class Rates:
+class RateLimits:
     """The calls of the last minute, in one database."""
 
     def __init__(self, database: Database) -> None:
@@ -28,7 +28,7 @@ class Rates:
     def take(self, rate: Rate, clock: Clock) -> timedelta:
         """Count a call if it fits; else how long until one may."""
         table = tables.rates
-        mine = (table.c.api == rate.api) & (table.c.account == rate.account)
+        mine = (table.c.api == rate.bucket) & (table.c.account == rate.account)
         horizon = _MINUTE + _MARGIN
 
         def work(connection: sa.Connection) -> timedelta:
@@ -39,11 +39,11 @@ class Rates:
             connection.execute(table.delete().where(mine, gone))
             times = list(connection.scalars(sa.select(table.c.at).where(mine).order_by(table.c.at)))
             if len(times) < rate.per_minute:
-                connection.execute(table.insert().values(api=rate.api, account=rate.account, at=now))
+                connection.execute(table.insert().values(api=rate.bucket, account=rate.account, at=now))
                 return timedelta()
             return times[len(times) - rate.per_minute] + horizon - now
 
-        return self._database.write(work, f"rate {rate.api} {rate.account}")
+        return self._database.write(work, f"rate {rate.bucket} {rate.account}")
 
     def pace(self, clock: Clock) -> Pace:
         """What a provider's client calls before each call."""

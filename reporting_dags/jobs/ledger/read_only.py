@@ -18,7 +18,9 @@ _SECONDS = 3
 
 
 @contextmanager
-def reading(postgres_url: str | None, home: Path | None, *, variable: str) -> Generator[sa.Connection | None]:
+def read_only_connection(
+    postgres_url: str | None, home: Path | None, *, variable: str
+) -> Generator[sa.Connection | None]:
     """Connect to a ledger to read it; None where there is no ledger yet.
 
     Args:
@@ -63,7 +65,7 @@ def missing_ledger(postgres_url: str | None, home: Path, *, variable: str) -> st
         variable: the environment variable that holds the address, which errors name.
     """
     try:
-        with reading(postgres_url, home, variable=variable) as connection:
+        with read_only_connection(postgres_url, home, variable=variable) as connection:
             if connection is not None:
                 return ""
     except StorageError:

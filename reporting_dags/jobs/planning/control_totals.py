@@ -9,14 +9,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from reporting_dags.jobs.planning.restatement import Landing
-from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.decimals import distance
 from reporting_dags.model.report import ROWS, Report
 
-CENT = Decimal("0.005")
+HALF_CENT = Decimal("0.005")
 """Amounts that are nearer to each other are the same to the cent."""
-DAYS = 30
+CONTROL_DAYS = 30
 """How far back a control looks where one question carries so many days: it costs the same."""
 _AFTER = timedelta(hours=1)
 """From a day's publication until the control is asked for: the day has landed by then, if nothing is amiss."""
@@ -27,7 +27,7 @@ _TRIES = 2
 _SEEN = timedelta(days=2)
 """A control that is asked for once a day has looked at a day within so long before its last look, or does no more."""
 
-Facts = Mapping[date, LandedFacts]
+Facts = Mapping[date, MaterializationRecord]
 Money = Mapping[str, Mapping[str, Decimal]]
 
 
@@ -40,41 +40,44 @@ class Difference:
         landed: what it comes to.
         control: what the control says.
         newer: whether the control was asked for after the day was.
-        tries: how often the day has landed otherwise since the control first said so.
-        seen: whether the control has looked at the day lately, and so may look at it again.
+        attempts: how often the day has landed otherwise since the control first said so.
+        is_recent: whether the control has looked at the day lately, and so may look at it again.
     """
 
     day: date
     landed: str
     control: str
     newer: bool
-    tries: int
-    seen: bool
+    attempts: int
+    is_recent: bool
 
     @property
-    def lasting(self) -> bool:
+    def is_lasting(self) -> bool:
         """Whether asking again has not helped, and would spend quota for nothing."""
-        return self.tries >= _TRIES
+        return self.attempts >= _TRIES
 
     def __str__(self) -> str:
         told = f"{self.day} landed {self.landed}, the control says {self.control}"
-        return f"{told}, also after {_TRIES} landings more" if self.lasting else told
+        return f"{told}, also after {_TRIES} landings more" if self.is_lasting else told
 
 
 def differences(landed: Facts, control: Facts, tries: Mapping[date, int]) -> list[Difference]:
     """The days of both whose money differs by a cent or more, or whose rows do, oldest first."""
     found: list[Difference] = []
-    last = max((facts.asked_at for facts in control.values()), default=None)
+    last = max((facts.requested_at for facts in control.values()), default=None)
     for day in sorted(set(landed) & set(control)):
         mine, theirs = landed[day], control[day]
         told = next(_differing(mine.money_sums, mine.rows, theirs), None)
         if told is not None:
-            newer, seen = theirs.asked_at > mine.asked_at, last is not None and last - theirs.asked_at < _SEEN
-            found.append(Difference(day, *told, newer=newer, tries=tries.get(day, 0), seen=seen))
+            newer, seen = (
+                theirs.requested_at > mine.requested_at,
+                last is not None and last - theirs.requested_at < _SEEN,
+            )
+            found.append(Difference(day, *told, newer=newer, attempts=tries.get(day, 0), is_recent=seen))
     return found
 
 
-def times_in_vain(control: Facts, controls: Sequence[Landing], landings: Sequence[Landing]) -> dict[date, int]:
+def failed_attempts(control: Facts, controls: Sequence[Landing], landings: Sequence[Landing]) -> dict[date, int]:
     """How often each day of `control` has landed otherwise since it first said what it says; histories oldest first.
 
     A landing that begins to differ, after one that agreed, is what there is to mend, and not in vain.
@@ -88,27 +91,27 @@ def times_in_vain(control: Facts, controls: Sequence[Landing], landings: Sequenc
     return found
 
 
-def _in_vain(control: LandedFacts, since: Landing | None, landings: Sequence[Landing]) -> int:
+def _in_vain(control: MaterializationRecord, since: Landing | None, landings: Sequence[Landing]) -> int:
     asked: set[datetime] = set()
     for one in reversed(landings):
-        if since is None or one.asked_at <= since.asked_at:
+        if since is None or one.requested_at <= since.requested_at:
             return len(asked)
         if next(_differing(one.money, one.rows, control), None) is None:
             return max(0, len(asked) - 1)
-        asked.add(one.asked_at)
+        asked.add(one.requested_at)
     return len(asked)
 
 
 def _says_the_same(one: Landing, other: Landing) -> bool:
     if not other.money:
-        return one.fingerprint == other.fingerprint
-    return all(distance(before, after) < CENT for _, before, after in _amounts(one.money, other.money))
+        return one.data_version == other.data_version
+    return all(distance(before, after) < HALF_CENT for _, before, after in _amounts(one.money, other.money))
 
 
-def _differing(money: Money, rows: int, control: LandedFacts) -> Iterator[tuple[str, str]]:
+def _differing(money: Money, rows: int, control: MaterializationRecord) -> Iterator[tuple[str, str]]:
     """Each amount that differs, as it landed and as the control has it."""
     for name, one, other in _amounts(money, control.money_sums):
-        if distance(one, other) >= CENT:
+        if distance(one, other) >= HALF_CENT:
             yield f"{one:.2f} {name}", f"{other:.2f}"
     counted = control.totals.get(ROWS)
     if counted is not None and int(counted) != rows:
@@ -123,27 +126,27 @@ def _amounts(landed: Money, control: Money) -> Iterator[tuple[str, Decimal, Deci
             yield f"{currency} of {column}", own.get(currency, Decimal()), sums.get(currency, Decimal())
 
 
-def compared(landed: Facts, control: Facts) -> int:
+def days_compared(landed: Facts, control: Facts) -> int:
     """How many days there are of both."""
     return len(set(landed) & set(control))
 
 
-def window(report: Report, landed: Facts, control: Facts, now: datetime) -> Window | None:
+def control_window(report: Report, landed: Facts, control: Facts, now: datetime) -> Window | None:
     """The days whose totals are to be asked for now, in one query; None when it is not time.
 
     Once a day, when the newest day is out and has landed; further back than the report is declared to be restated, so
     that a declared window that is too short is noticed.
     """
     calendar = report.calendar
-    newest = calendar.newest(now)
+    newest = calendar.latest_available(now)
     out = calendar.published_at(newest)
-    last = max((facts.asked_at for facts in control.values()), default=None)
+    last = max((facts.requested_at for facts in control.values()), default=None)
     if now < out + _AFTER or (last is not None and last >= out + _AFTER):
         return None
     if newest not in landed and now < out + _WITHOUT:
         return None
-    days = max(DAYS, 2 * max(calendar.restated_at, default=0))
+    days = max(CONTROL_DAYS, 2 * max(calendar.restated_at, default=0))
     days = min(days, report.control.window_days if report.control is not None else days)
-    first = max(newest - (days - 1) * ONE_DAY, calendar.oldest(now))
+    first = max(newest - (days - 1) * ONE_DAY, calendar.earliest_available(now))
     known = [day for day in landed if first <= day <= newest]
     return Window(min(known), newest) if known else None

@@ -6,61 +6,63 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from reporting_dags.jobs.planning.control_totals import differences
-from reporting_dags.jobs.planning.windows import longest_answered, plan
-from reporting_dags.jobs.records import Failure, Known, LandedFacts
+from reporting_dags.jobs.planning.windows import effective_window_days, plan_windows
+from reporting_dags.jobs.records import Failure, MaterializationRecord, ReportState
 from reporting_dags.model.days import Window, ranges
 from reporting_dags.model.report import Report
 
-MOST_RANGES = 10
+MAX_RANGES = 10
 """How many ranges of days a line lists."""
 _FIRST_PAUSE = timedelta(hours=2, minutes=45)
-_LONGEST_PAUSE = timedelta(hours=23)
-_MOST_DOUBLINGS = 10
+_MAX_PAUSE = timedelta(hours=23)
+_MAX_DOUBLINGS = 10
 
 
-class Why(StrEnum):
+class DueReason(StrEnum):
     """Why a day is due."""
 
     MISSING = "missing"
-    BOUGHT = "asked for, not landed"
+    IN_FLIGHT = "asked for, not landed"
     RESTATED = "due again"
     CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class DuePartition:
     """A day that is due: why, in which words, since when, and when it falls out of the provider's reach, if ever."""
 
     day: date
-    why: Why
-    told: str
+    reason: DueReason
+    message: str
     since: datetime
-    lost_at: datetime | None
+    expires_at: datetime | None
 
     @property
     def cause(self) -> str:
         """What days that are told of together have in common: amounts differ from day to day."""
-        return self.why if self.why is Why.CHANGED else self.told
+        return self.reason if self.reason is DueReason.CHANGED else self.message
 
 
-def described(found: Iterable[Due]) -> list[str]:
+def describe_due(found: Iterable[DuePartition]) -> list[str]:
     """Return why days are due, one text for each cause; days as ranges, however many there are."""
-    groups: dict[str, list[Due]] = {}
+    groups: dict[str, list[DuePartition]] = {}
     for one in found:
         groups.setdefault(one.cause, []).append(one)
     texts: list[str] = []
     for group in groups.values():
-        others = f" and {len(group) - 1} more days" if group[0].why is Why.CHANGED and len(group) > 1 else ""
-        texts.append(f"{ranges((one.day for one in group), most=MOST_RANGES)}: {group[0].told}{others}")
+        others = f" and {len(group) - 1} more days" if group[0].reason is DueReason.CHANGED and len(group) > 1 else ""
+        texts.append(f"{ranges((one.day for one in group), most=MAX_RANGES)}: {group[0].message}{others}")
     return texts
 
 
-def longest(report: Report, known: Known) -> int:
+def max_window_days(report: Report, known: ReportState) -> int:
     """The most days that one query is worth covering: fewer once the provider has cut an answer."""
-    return longest_answered(report.window_days, known.cut)
+    return effective_window_days(report.window_days, known.truncated)
 
 
-def due(report: Report, known: Known, *, since: date, sizes: Mapping[str, int] | None, now: datetime) -> list[Due]:
+def due_partitions(
+    report: Report, known: ReportState, *, since: date, sizes: Mapping[str, int] | None, now: datetime
+) -> list[DuePartition]:
     """The due days of `report` from `since` on, oldest first.
 
     A day counts as missing when the ledger has not landed it, when its file at the data root is gone or of another
@@ -70,49 +72,53 @@ def due(report: Report, known: Known, *, since: date, sizes: Mapping[str, int] |
     to be there.
     """
     calendar = report.calendar
-    oldest = calendar.oldest(now)
-    first, last = max(since, oldest) if report.partitioned else oldest, calendar.newest(now)
+    oldest = calendar.earliest_available(now)
+    first, last = max(since, oldest) if report.partitioned else oldest, calendar.latest_available(now)
     # A stored answer that the declaration can read by now needs no provider.
-    days = [day for day in known.kept if since <= day < oldest]
+    days = [day for day in known.replayable if since <= day < oldest]
     days += Window(first, last).days if first <= last else []
-    differing = differences(known.landed, known.control, known.tries)
-    changed = {one.day: one for one in differing if one.newer and not one.lasting}
-    found: list[Due] = []
+    differing = differences(known.landed, known.control, known.control_attempts)
+    changed = {one.day: one for one in differing if one.newer and not one.is_lasting}
+    found: list[DuePartition] = []
     # Worked out from every column: once for all days.
     version = report.version
-    wider = wider_days(report, known)
+    wider = wider_partitions(report, known)
     for day in sorted(days):
         facts = known.landed.get(day)
         if facts is not None and day in wider and _is_stored(report, facts, sizes):
             continue
-        told, asked_at = _missing(report, version, facts, sizes, day), facts.asked_at if facts else None
+        told, asked_at = _missing(report, version, facts, sizes, day), facts.requested_at if facts else None
         out = calendar.published_at(day)
-        if day in known.bought:
-            why, told = Why.BOUGHT, "requested, not landed yet"
-        elif day in known.kept:
-            why, told = Why.MISSING, "has a stored answer that did not land under an earlier declaration"
+        if day in known.in_flight:
+            why, told = DueReason.IN_FLIGHT, "requested, not landed yet"
+        elif day in known.replayable:
+            why, told = DueReason.MISSING, "has a stored answer that did not land under an earlier declaration"
         elif told:
-            why = Why.MISSING
+            why = DueReason.MISSING
         elif day in changed:
-            why, told, out = Why.CHANGED, f"changed: {changed[day]}", known.control[day].asked_at
-        elif calendar.due(day, asked_at, now):
-            age = calendar.restated(day, asked_at, now) if asked_at is not None else None
+            why, told, out = DueReason.CHANGED, f"changed: {changed[day]}", known.control[day].requested_at
+        elif calendar.is_due(day, asked_at, now):
+            age = calendar.restatement_age(day, asked_at, now) if asked_at is not None else None
             # A snapshot is no day that changed: the one of today is missing.
-            why, told = (Why.RESTATED, _at_age(age)) if age is not None else (Why.MISSING, "taken on an earlier day")
+            why, told = (
+                (DueReason.RESTATED, _at_age(age))
+                if age is not None
+                else (DueReason.MISSING, "taken on an earlier day")
+            )
             out += timedelta(days=age or 0)
         else:
             continue
-        found.append(Due(day=day, why=why, told=told, since=out, lost_at=calendar.lost_at(day)))
+        found.append(DuePartition(day=day, reason=why, message=told, since=out, expires_at=calendar.expires_at(day)))
     return found
 
 
-def wider_days(report: Report, known: Known) -> dict[date, str]:
+def wider_partitions(report: Report, known: ReportState) -> dict[date, str]:
     """The landed days that cover more than is requested now, each with what a new answer would lose."""
-    version, scope = report.version, report.scope(report.requested_parts)
+    version, scope = report.version, report.scope(report.requested_shards)
     lost: dict[str, str] = {}
     found: dict[date, str] = {}
     for day, facts in sorted(known.landed.items()):
-        if facts.scope is None or facts.version == version:
+        if facts.scope is None or facts.code_version == version:
             continue
         if facts.scope.id not in lost:
             lost[facts.scope.id] = facts.scope.lost_in(scope)
@@ -121,15 +127,17 @@ def wider_days(report: Report, known: Known) -> dict[date, str]:
     return found
 
 
-def carried(report: Report, known: Known, days: Collection[date]) -> list[date]:
+def included_for_free(report: Report, known: ReportState, days: Collection[date]) -> list[date]:
     """The days between `days` that have landed, may still change, and come with the same queries: they cost nothing."""
-    between = [day for window in plan(days, longest(report, known)) for day in window.days if day not in days]
-    landed, wider = known.landed, wider_days(report, known)
-    changing = [day for day in between if day in landed and not report.calendar.settled(day, landed[day].asked_at)]
+    between = [
+        day for window in plan_windows(days, max_window_days(report, known)) for day in window.days if day not in days
+    ]
+    landed, wider = known.landed, wider_partitions(report, known)
+    changing = [day for day in between if day in landed and not report.calendar.is_final(day, landed[day].requested_at)]
     return [day for day in changing if day not in wider]
 
 
-def paused(failures: Mapping[date, Sequence[Failure]], day: date, now: datetime) -> datetime | None:
+def paused_until(failures: Mapping[date, Sequence[Failure]], day: date, now: datetime) -> datetime | None:
     """Until when a day that failed is not requested, so that what fails for good spends little; None if it may be.
 
     A denial by a quota waits for its renewal and no longer, and makes no later pause longer.
@@ -146,17 +154,17 @@ def paused(failures: Mapping[date, Sequence[Failure]], day: date, now: datetime)
     until = last.retry_at
     if until is None:
         count = sum(failure.retry_at is None for failure in of_day)
-        until = last.at + min(_FIRST_PAUSE * 2 ** min(count - 1, _MOST_DOUBLINGS), _LONGEST_PAUSE)
+        until = last.at + min(_FIRST_PAUSE * 2 ** min(count - 1, _MAX_DOUBLINGS), _MAX_PAUSE)
     return until if until > now else None
 
 
 def _missing(
-    report: Report, version: str, facts: LandedFacts | None, sizes: Mapping[str, int] | None, day: date
+    report: Report, version: str, facts: MaterializationRecord | None, sizes: Mapping[str, int] | None, day: date
 ) -> str:
     """Why a day counts as missing; empty if it is there."""
     if facts is None:
         return "missing"
-    if facts.version != version:
+    if facts.code_version != version:
         return "landed under another declaration"
     if not _is_stored(report, facts, sizes):
         gone = sizes is None or report.file(day) not in sizes
@@ -164,7 +172,7 @@ def _missing(
     return ""
 
 
-def _is_stored(report: Report, facts: LandedFacts, sizes: Mapping[str, int] | None) -> bool:
+def _is_stored(report: Report, facts: MaterializationRecord, sizes: Mapping[str, int] | None) -> bool:
     """Whether the file of a landed day is there with the size that it landed with."""
     return sizes is None or sizes.get(report.file(facts.day)) == facts.size
 

@@ -18,8 +18,8 @@ class Landing:
     """One landing of a day: when it was asked for, and what it came to."""
 
     day: date
-    asked_at: datetime
-    fingerprint: str
+    requested_at: datetime
+    data_version: str
     rows: int
     money: Mapping[str, Mapping[str, Decimal]]
 
@@ -33,28 +33,28 @@ class Landing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settling:
+class RestatementCurve:
     """How a report settles.
 
     Attributes:
         report: which.
         days: how many days landed more than once.
-        known: age in days → the median share of the newest amount that was known then.
+        known_share: age in days → the median share of the newest amount that was known then.
         last_change: the oldest age at which a day was seen to have changed; None if none ever was.
         late: days that had changed after the last age at which the report declares to be restated.
     """
 
     report: str
     days: int
-    known: Mapping[int, float]
+    known_share: Mapping[int, float]
     last_change: int | None
     late: Sequence[date]
 
 
-def settling(report: Report, landings: Sequence[Landing]) -> Settling:
+def restatement_curve(report: Report, landings: Sequence[Landing]) -> RestatementCurve:
     """Work it out from the landings of `report`, in any order."""
     by_day: dict[date, list[Landing]] = {}
-    for landing in sorted(landings, key=lambda one: one.asked_at):
+    for landing in sorted(landings, key=lambda one: one.requested_at):
         by_day.setdefault(landing.day, []).append(landing)
     repeated = {day: found for day, found in by_day.items() if len(found) > 1}
     shares: dict[int, list[float]] = {}
@@ -62,18 +62,18 @@ def settling(report: Report, landings: Sequence[Landing]) -> Settling:
     for day, found in repeated.items():
         final, ages = found[-1].amount, set[int]()
         for before, landing in zip([None, *found[:-1]], found, strict=True):
-            age = max(0, (landing.asked_at - report.calendar.published_at(day)) // ONE_DAY)
+            age = max(0, (landing.requested_at - report.calendar.published_at(day)) // ONE_DAY)
             # Of several landings at one age the first counts: that is what was known.
             if final and age not in ages:
                 ages.add(age)
                 shares.setdefault(age, []).append(float(divide(landing.amount, final, decimals=_SHARE_DECIMALS)))
-            if before is not None and before.fingerprint != landing.fingerprint:
+            if before is not None and before.data_version != landing.data_version:
                 changes[day] = age
     declared = max(report.calendar.restated_at, default=0)
-    return Settling(
+    return RestatementCurve(
         report=report.key,
         days=len(repeated),
-        known={age: median(shares[age]) for age in sorted(shares)},
+        known_share={age: median(shares[age]) for age in sorted(shares)},
         last_change=max(changes.values(), default=None),
         late=sorted(day for day, age in changes.items() if age > declared),
     )

@@ -8,8 +8,8 @@ from reporting_dags.model.errors import Expired, NotReady, ReportingError
 from reporting_dags.providers.api import Request
 
 
-def plan(days: Iterable[date], longest: int) -> list[Window]:
-    """The fewest windows of at most `longest` days that cover `days`, oldest first.
+def plan_windows(days: Iterable[date], max_days: int) -> list[Window]:
+    """The fewest windows of at most `max_days` days that cover `days`, oldest first.
 
     A window may span days that nobody asked for, when that saves a query; it never begins or ends on one. Taking the
     oldest uncovered day and reaching as far as allowed is the least possible, because some window must hold that day.
@@ -20,7 +20,7 @@ def plan(days: Iterable[date], longest: int) -> list[Window]:
     for day in sorted(set(days)):
         if first is None or last is None:
             first = last = day
-        elif day - first < timedelta(days=longest):
+        elif day - first < timedelta(days=max_days):
             last = day
         else:
             windows.append(Window(first, last))
@@ -30,41 +30,43 @@ def plan(days: Iterable[date], longest: int) -> list[Window]:
     return windows
 
 
-def longest_answered(longest: int, cut: Collection[Request]) -> int:
+def effective_window_days(window_days: int, truncated: Collection[Request]) -> int:
     """The most days that a window should cover: half of those of which an answer was cut for their sheer number.
 
     Where half of a cut window was cut as well, one day of it may have been too much; that says nothing of other days.
     """
-    for request in cut:
+    for request in truncated:
         days = len(request.window)
-        if days > 1 and not any(other != request and _covers(request, other) for other in cut):
-            longest = min(longest, -(-days // 2))
-    return longest
+        if days > 1 and not any(other != request and _covers(request, other) for other in truncated):
+            window_days = min(window_days, -(-days // 2))
+    return window_days
 
 
-def narrowed(
-    request: Request, cut: Collection[Request], halves: Callable[[Request], tuple[Request, ...]]
+def split_known_too_large(
+    request: Request, truncated: Collection[Request], split: Callable[[Request], tuple[Request, ...]]
 ) -> list[Request]:
     """`request`, or smaller ones in its place where the provider is known to cut the answer to it, or to less."""
-    if not any(_covers(request, other) for other in cut):
+    if not any(_covers(request, other) for other in truncated):
         return [request]
-    smaller = halves(request)
-    return [part for half in smaller for part in narrowed(half, cut, halves)] if smaller else [request]
+    smaller = split(request)
+    return (
+        [part for half in smaller for part in split_known_too_large(half, truncated, split)] if smaller else [request]
+    )
 
 
 def _covers(request: Request, other: Request) -> bool:
     within = request.window.first <= other.window.first and other.window.last <= request.window.last
-    return within and request.part in {"", other.part}
+    return within and request.shard in {"", other.shard}
 
 
-def refusal(calendar: Calendar, day: date, now: datetime) -> ReportingError | None:
+def availability_error(calendar: Calendar, day: date, now: datetime) -> ReportingError | None:
     """Why `day` cannot be asked for now, without asking; None when it can. The line leaves the day to its reader."""
     if calendar.first_day is not None and day < calendar.first_day:
         return Expired(
             f"before the provider's first day, {calendar.first_day}",
             advice=f"Ask for {calendar.first_day} or later.",
         )
-    oldest = calendar.oldest(now)
+    oldest = calendar.earliest_available(now)
     if day < oldest:
         return Expired(
             f"older than the provider's retention (earliest available: {oldest})",

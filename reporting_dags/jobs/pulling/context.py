@@ -1,4 +1,4 @@
-"""The bench: what bringing a report home works with."""
+"""The context: what bringing a report home works with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reporting_dags.providers.api import Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class PullContext:
     """What bringing a report home works with.
 
     Attributes:

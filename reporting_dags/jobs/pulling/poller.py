@@ -13,8 +13,8 @@ from pathlib import Path
 
 import tenacity
 
-from reporting_dags.jobs.pulling.context import Bench
-from reporting_dags.jobs.pulling.submit import Asking
+from reporting_dags.jobs.pulling.context import PullContext
+from reporting_dags.jobs.pulling.submit import Submitter
 from reporting_dags.jobs.records import Job, JobState
 from reporting_dags.landing.storage.spool import Spool, sha256_of
 from reporting_dags.landing.storage.store import Store, raw_key
@@ -22,7 +22,7 @@ from reporting_dags.model.errors import (
     Deferred,
     Denied,
     Expired,
-    LostClaim,
+    LeaseLost,
     NotReady,
     Partial,
     ReportingError,
@@ -30,7 +30,7 @@ from reporting_dags.model.errors import (
 )
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Pending
-from reporting_dags.providers.http.errors import LATER, Unavailable
+from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable
 
 _DOWNLOADS = 3
 _GROWTH = 1.5
@@ -39,7 +39,7 @@ _NETWORK_FAILURE = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Driven:
+class JobOutcome:
     """A job that has come as far as this run takes it, having `waited` so long for the provider to make it.
 
     Without an error its raw answer is kept.
@@ -51,55 +51,55 @@ class Driven:
 
 
 @dataclass(slots=True)
-class _Flight:
+class _InFlight:
     job: Job
     deadline: datetime
     interval: timedelta
-    look_at: datetime
+    poll_at: datetime
     waited: timedelta = timedelta()
     unreachable_since: datetime | None = None
 
 
-class Driver:
+class JobRunner:
     """Drives the jobs of one report."""
 
-    def __init__(self, bench: Bench, report: Report, *, asks: bool = True) -> None:
-        self._bench = bench
+    def __init__(self, context: PullContext, report: Report, *, asks: bool = True) -> None:
+        self._context = context
         self._asks = asks
         self._report = report
-        self._policy = bench.provider.policy
-        self._asking = Asking(bench, report)
+        self._policy = context.provider.policy
+        self._asking = Submitter(context, report)
 
-    def drive(self, jobs: Sequence[Job]) -> Iterator[Driven]:
+    def run(self, jobs: Sequence[Job]) -> Iterator[JobOutcome]:
         """Every job of `jobs` once, as it ends; at most `in_flight` of them are open at the provider at a time."""
         waiting = deque(jobs)
-        flights: list[_Flight] = []
+        flights: list[_InFlight] = []
         while waiting or flights:
             while waiting and len(flights) < self._policy.in_flight:
                 flights.append(self._launch(waiting.popleft()))
-            flight = min(flights, key=lambda one: one.look_at)
-            self._bench.clock.sleep((flight.look_at - self._bench.clock.now()).total_seconds())
+            flight = min(flights, key=lambda one: one.poll_at)
+            self._context.clock.sleep((flight.poll_at - self._context.clock.now()).total_seconds())
             ended = self._step(flight)
             if ended is not None:
                 flights.remove(flight)
                 yield ended
 
-    def _launch(self, job: Job) -> _Flight:
-        now = self._bench.clock.now()
-        return _Flight(job, now + self._policy.timeout, self._policy.first_poll, now)
+    def _launch(self, job: Job) -> _InFlight:
+        now = self._context.clock.now()
+        return _InFlight(job, now + self._policy.timeout, self._policy.first_poll, now)
 
-    def _step(self, flight: _Flight) -> Driven | None:
+    def _step(self, flight: _InFlight) -> JobOutcome | None:
         """Take the flight one step on; None while it is still under way."""
         try:
             if self._advance(flight):
                 return self._driven(flight, None)
-        except (LostClaim, StorageError):
+        except (LeaseLost, StorageError):
             raise
         except (NotReady, Partial, Unavailable) as error:
-            if flight.job.state is JobState.INTENDED and flight.job.fence == 1 and not _may_have_arrived(error):
+            if flight.job.state is JobState.INTENDED and flight.job.fencing_token == 1 and not _may_have_arrived(error):
                 # Nothing was bought: its days are planned anew, with whatever else is wanted then.
                 self._close(flight.job, error)
-            pending = not self._bench.waits and isinstance(error, NotReady) and flight.job.state is JobState.SUBMITTED
+            pending = not self._context.waits and isinstance(error, NotReady) and flight.job.state is JobState.SUBMITTED
             return self._driven(flight, _deferred(error) if pending else error)
         except ReportingError as error:
             if isinstance(error, Denied) and flight.job.state is JobState.SUBMITTED:
@@ -110,16 +110,16 @@ class Driver:
         return None
 
     def _close(self, job: Job, error: ReportingError) -> None:
-        now = self._bench.clock.now()
-        self._bench.ledger.close(job, error.outcome, error.line, now, retry_at=error.retry_at)
+        now = self._context.clock.now()
+        self._context.ledger.close(job, error.outcome, error.line, now, retry_at=error.retry_at)
 
-    def _driven(self, flight: _Flight, error: ReportingError | None) -> Driven:
-        return Driven(flight.job, error, flight.waited)
+    def _driven(self, flight: _InFlight, error: ReportingError | None) -> JobOutcome:
+        return JobOutcome(flight.job, error, flight.waited)
 
-    def _advance(self, flight: _Flight) -> bool:
+    def _advance(self, flight: _InFlight) -> bool:
         """Submit, look at or download the flight's job; True once its raw answer is kept."""
         if flight.job.state is JobState.DOWNLOADED:
-            if kept_whole(self._bench, self._report, flight.job):
+            if raw_response(self._context, self._report, flight.job):
                 return True
             self._resend(flight, "its raw answer is gone or was altered")
         if flight.job.state is JobState.INTENDED:
@@ -138,15 +138,15 @@ class Driver:
             self._resend(flight, "its download address no longer serves")
             return False
 
-    def _submit(self, flight: _Flight) -> None:
-        flight.job = self._asking.ask(flight.job)
+    def _submit(self, flight: _InFlight) -> None:
+        flight.job = self._asking.submit(flight.job)
         flight.interval = self._policy.first_poll
-        flight.look_at = self._bench.clock.now()
+        flight.poll_at = self._context.clock.now()
 
-    def _look(self, flight: _Flight) -> bool:
-        bench, job = self._bench, flight.job
+    def _look(self, flight: _InFlight) -> bool:
+        context, job = self._context, flight.job
         try:
-            state = bench.provider.poll(self._report, job.request, job.handle)
+            state = context.provider.poll(self._report, job.request, job.handle)
         except Unavailable as error:
             if self._is_given_up(flight, error):
                 raise
@@ -159,75 +159,75 @@ class Driver:
         except NotReady as error:
             self._wait(flight, Pending(error.message))
             return False
-        flight.job = bench.ledger.downloaded(
+        flight.job = context.ledger.record_downloaded(
             job,
             raw_sha256=digest,
             raw_bytes=size,
             expected_rows=state.expected_rows,
-            ahead=bench.provider.ahead,
+            ahead=context.provider.clock_skew,
             tag=state.tag,
         )
-        bench.log(f"{job.report} {job.request}: {size} bytes of raw answer are kept")
+        context.log(f"{job.report} {job.request}: {size} bytes of raw answer are kept")
         return True
 
-    def _is_given_up(self, flight: _Flight, error: Unavailable) -> bool:
+    def _is_given_up(self, flight: _InFlight, error: Unavailable) -> bool:
         """Whether a host has been unreachable for too long. The job stays open for the next run."""
-        now = self._bench.clock.now()
+        now = self._context.clock.now()
         if not error.unreachable:
             flight.unreachable_since = None
             return False
         flight.unreachable_since = flight.unreachable_since or now
-        return self._bench.waits and now - flight.unreachable_since >= _NETWORK_FAILURE
+        return self._context.waits and now - flight.unreachable_since >= _NETWORK_FAILURE
 
-    def _wait(self, flight: _Flight, state: Pending) -> None:
-        now, job, policy = self._bench.clock.now(), flight.job, self._policy
+    def _wait(self, flight: _InFlight, state: Pending) -> None:
+        now, job, policy = self._context.clock.now(), flight.job, self._policy
         age = now - (job.submitted_at or now)
         late = policy.resend_after is not None and age >= policy.resend_after
-        if late and not job.resends and self._asking.affordable(job):
+        if late and not job.resends and self._asking.has_quota(job):
             self._resend(flight, f"{state.reason} after {age}")
             return
-        if not self._bench.waits or now >= flight.deadline:
-            after = f"after {policy.timeout}" if self._bench.waits else "and the run does not wait"
+        if not self._context.waits or now >= flight.deadline:
+            after = f"after {policy.timeout}" if self._context.waits else "and the run does not wait"
             raise NotReady(
                 f"{job.report} {job.request}: {state.reason} {after}",
                 request_id=job.handle.id,
                 advice="The job stays open; the next run of these days goes on with it.",
             )
-        self._bench.log(f"{job.report} {job.request}: {state.reason}")
-        flight.look_at = min(now + flight.interval, max(flight.deadline, now))
-        flight.waited += flight.look_at - now
+        self._context.log(f"{job.report} {job.request}: {state.reason}")
+        flight.poll_at = min(now + flight.interval, max(flight.deadline, now))
+        flight.waited += flight.poll_at - now
         flight.interval = min(flight.interval * _GROWTH, policy.longest_poll)
 
-    def _resend(self, flight: _Flight, why: str) -> None:
+    def _resend(self, flight: _InFlight, why: str) -> None:
         if not self._asks:
             told = f"{flight.job.report} {flight.job.request}: {why}"
             raise Expired(told, advice="Materialize the day without replay, which asks the provider.")
-        self._bench.log(f"{flight.job.report} {flight.job.request}: {why}; asking once more")
-        flight.job = self._bench.ledger.resending(flight.job)
-        flight.look_at = self._bench.clock.now()
+        self._context.log(f"{flight.job.report} {flight.job.request}: {why}; asking once more")
+        flight.job = self._context.ledger.record_resend(flight.job)
+        flight.poll_at = self._context.clock.now()
 
     def _download(self, job: Job) -> tuple[str, int]:
         """The sha256 and size of the raw answer, which is in the raw store when this returns."""
-        bench = self._bench
+        context = self._context
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_breaks_off),
             wait=tenacity.wait_exponential(multiplier=self._policy.first_poll.total_seconds(), max=60),
             stop=tenacity.stop_after_attempt(_DOWNLOADS),
-            sleep=bench.clock.sleep,
+            sleep=context.clock.sleep,
             reraise=True,
         )
         return retrying(lambda: self._download_once(job))
 
     def _download_once(self, job: Job) -> tuple[str, int]:
-        bench = self._bench
-        with Spool(bench.scratch) as spool:
-            with bench.provider.download(self._report, job.request, job.handle, self._asking.meter(job)) as chunks:
+        context = self._context
+        with Spool(context.scratch) as spool:
+            with context.provider.download(self._report, job.request, job.handle, self._asking.meter(job)) as chunks:
                 for chunk in chunks:
                     spool.write(chunk)
             raw = spool.finish()
             if not raw.size:
-                raise Partial(f"the file of {job.report} {job.request} turned out empty", advice=LATER)
-            bench.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.format.suffix))
+                raise Partial(f"the file of {job.report} {job.request} turned out empty", advice=RETRY_LATER)
+            context.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.format.suffix))
         return raw.sha256, raw.size
 
 
@@ -245,9 +245,9 @@ def _breaks_off(error: BaseException) -> bool:
     return isinstance(error, Partial) or (isinstance(error, Unavailable) and not error.exhausted)
 
 
-def kept_whole(bench: Bench, report: Report, job: Job) -> bool:
+def raw_response(context: PullContext, report: Report, job: Job) -> bool:
     """Whether the raw answer that an earlier run kept of `job` is there, and is what it was."""
-    return is_stored(bench.raw, bench.scratch, report, job)
+    return is_stored(context.raw, context.scratch, report, job)
 
 
 def is_stored(raw: Store, scratch: Path, report: Report, job: Job) -> bool:

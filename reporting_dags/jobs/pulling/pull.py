@@ -11,24 +11,24 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from reporting_dags.jobs.ledger.entity_history import catch_up
-from reporting_dags.jobs.planning.resume import Leftover, Serves
-from reporting_dags.jobs.planning.windows import refusal
-from reporting_dags.jobs.pulling.context import Bench
-from reporting_dags.jobs.pulling.poller import Driven, Driver
+from reporting_dags.jobs.planning.resume import IsUsable, OpenJob
+from reporting_dags.jobs.planning.windows import availability_error
+from reporting_dags.jobs.pulling.context import PullContext
+from reporting_dags.jobs.pulling.poller import JobOutcome, JobRunner
 from reporting_dags.jobs.pulling.replacement import refused_replacements
-from reporting_dags.jobs.pulling.result import DayResult, Evidence, Restatement
-from reporting_dags.jobs.pulling.session import once_free, present
+from reporting_dags.jobs.pulling.result import DayResult, Provenance, Restatement
+from reporting_dags.jobs.pulling.session import run_session, wait_for_lease
 from reporting_dags.jobs.pulling.submit import WindowExpired
 from reporting_dags.jobs.pulling.truncations import with_truncations
-from reporting_dags.jobs.records import Busy, Claim, Claimant, Job, LandedFacts
-from reporting_dags.landing.reading.diff import Restated, restated
+from reporting_dags.jobs.records import Job, Lease, LeaseHeld, LeaseRequest, MaterializationRecord
+from reporting_dags.landing.reading.diff import RowDiff, diff_rows
 from reporting_dags.landing.reading.entities import entities_of, weights
 from reporting_dags.landing.storage.origin import Origin
 from reporting_dags.landing.storage.store import raw_key
-from reporting_dags.landing.writing.land import LandedDay, Part, Put, land, unreadable
+from reporting_dags.landing.writing.land import LandedDay, Put, RawFile, land, unreadable
 from reporting_dags.model.days import Window, ranges
 from reporting_dags.model.errors import (
-    LostClaim,
+    LeaseLost,
     NotReady,
     ReplacementRefused,
     ReportingError,
@@ -39,7 +39,7 @@ from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 
 
-def pull(bench: Bench, report: Report, days: Collection[date]) -> Iterator[DayResult]:
+def pull(context: PullContext, report: Report, days: Collection[date]) -> Iterator[DayResult]:
     """Bring `days` of `report` home; yields each day once, as soon as it has ended.
 
     Raises:
@@ -47,110 +47,115 @@ def pull(bench: Bench, report: Report, days: Collection[date]) -> Iterator[DayRe
         LostClaim: another run took over.
     """
     # An answer that was requested before its day became too old lands all the same.
-    requested = bench.ledger.open_days(report.key) | bench.ledger.kept_days(report.key, report.query_hash)
+    requested = context.ledger.in_flight_days(report.key) | context.ledger.replayable_days(
+        report.key, report.query_hash
+    )
     wanted = sorted(set(days))
-    refused = _refused(bench, report, [day for day in wanted if day not in requested])
+    refused = _refused(context, report, [day for day in wanted if day not in requested])
     yield from refused.values()
     wanted = [day for day in wanted if day not in refused]
     if not wanted:
         return
     # Before anything is requested: an answer that may not land would waste quota. An open job ends as it lands.
     new = [day for day in wanted if day not in requested]
-    origin = Origin(account=bench.account, scope=report.scope(bench.provider.parts(report)))
-    kept = refused_replacements(bench, report, new, origin)
+    origin = Origin(account=context.account, scope=report.scope(context.provider.shards(report)))
+    kept = refused_replacements(context, report, new, origin)
     yield from (DayResult(day=day, error=error) for day, error in kept.items())
     wanted = [day for day in wanted if day not in kept]
     if not wanted:
         return
-    with present(bench, report) as (mine, who):
+    with run_session(context, report) as (mine, who):
         for result in _until_ended(mine, report, wanted, who):
             yield with_truncations(mine, who, result)
 
 
-def _refused(bench: Bench, report: Report, days: Collection[date]) -> dict[date, DayResult]:
+def _refused(context: PullContext, report: Report, days: Collection[date]) -> dict[date, DayResult]:
     """The end of each of `days` that cannot be requested now."""
-    now = bench.clock.now()
-    errors = {day: refusal(report.calendar, day, now) for day in days}
+    now = context.clock.now()
+    errors = {day: availability_error(report.calendar, day, now) for day in days}
     return {day: DayResult(day=day, error=error) for day, error in errors.items() if error is not None}
 
 
-def _until_ended(bench: Bench, report: Report, days: list[date], who: Claimant) -> Iterator[DayResult]:
+def _until_ended(context: PullContext, report: Report, days: list[date], who: LeaseRequest) -> Iterator[DayResult]:
     """Pull `days`; those that have to be planned once more are, until each has ended."""
     while days:
         try:
-            claim = once_free(bench, report, functools.partial(claim_days, bench, report, days, who))
+            claim = wait_for_lease(context, report, functools.partial(acquire_lease, context, report, days, who))
         except NotReady as error:
             yield from (DayResult(day=day, error=error) for day in days)
             return
         days, too_old = [], list[date]()
-        for result in bring_home(bench, report, claim):
-            if isinstance(result.error, CutShort):
-                bench.log(result.error.line)
+        for result in pull_windows(context, report, claim):
+            if isinstance(result.error, WindowTruncated):
+                context.log(result.error.line)
                 days.append(result.day)
             elif isinstance(result.error, WindowExpired):
                 too_old.append(result.day)
             else:
                 yield result
-        refused = _refused(bench, report, too_old)
+        refused = _refused(context, report, too_old)
         yield from refused.values()
         days += [day for day in too_old if day not in refused]
 
 
-class CutShort(Truncated):
+class WindowTruncated(Truncated):
     """The answer was cut, and smaller requests can be made in its place."""
 
 
-def claim_days(
-    bench: Bench, report: Report, days: list[date], who: Claimant, serves: Serves | None = None
-) -> Claim | Busy:
+def acquire_lease(
+    context: PullContext, report: Report, days: list[date], who: LeaseRequest, serves: IsUsable | None = None
+) -> Lease | LeaseHeld:
     """Hold `days` for a run; stored answers count as `serves` says, which is as the report's calendar has it."""
-    now = bench.clock.now()
-    return bench.ledger.claim(
+    now = context.clock.now()
+    return context.ledger.acquire(
         who,
         days,
-        longest=report.window_days,
-        parts=bench.provider.parts(report),
-        halves=functools.partial(bench.provider.halves, report),
+        max_days=report.window_days,
+        shards=context.provider.shards(report),
+        split=functools.partial(context.provider.split_request, report),
         now=now,
-        finds=bench.provider.policy.finds,
-        serves=serves or _serves(report, now),
+        can_find_lost_jobs=context.provider.policy.can_find_lost_jobs,
+        is_usable=serves or _serves(report, now),
     )
 
 
-def _serves(report: Report, now: datetime) -> Serves:
+def _serves(report: Report, now: datetime) -> IsUsable:
     """Whether a stored answer is as good for a day as a new one: none is to be had, or this one is not outdated."""
-    calendar, form, oldest = report.calendar, report.form, report.calendar.oldest(now)
+    calendar, form, oldest = report.calendar, report.parser_hash, report.calendar.earliest_available(now)
 
-    def serves(leftover: Leftover, day: date) -> bool:
+    def serves(leftover: OpenJob, day: date) -> bool:
         if day < oldest:
             return True
-        return leftover.refused_form != form and calendar.restated(day, leftover.job.asked_at, now) is None
+        return (
+            leftover.refused_parser_hash != form
+            and calendar.restatement_age(day, leftover.job.requested_at, now) is None
+        )
 
     return serves
 
 
-def bring_home(bench: Bench, report: Report, claim: Claim, *, asks: bool = True) -> Iterator[DayResult]:
+def pull_windows(context: PullContext, report: Report, claim: Lease, *, asks: bool = True) -> Iterator[DayResult]:
     """Drive the jobs of a claim, and land each group of them as soon as the answer of every part is kept."""
     groups = {job.id: number for number, group in enumerate(claim.groups) for job in group.jobs}
-    ended: list[list[Driven]] = [[] for _ in claim.groups]
-    for driven in Driver(bench, report, asks=asks).drive(claim.jobs):
+    ended: list[list[JobOutcome]] = [[] for _ in claim.groups]
+    for driven in JobRunner(context, report, asks=asks).run(claim.jobs):
         number = groups[driven.job.id]
         group = claim.groups[number]
         ended[number].append(driven)
         if len(ended[number]) == len(group.jobs):
-            yield from _end_window(bench, report, group.window, sorted(group.days), ended[number])
+            yield from _end_window(context, report, group.window, sorted(group.days), ended[number])
 
 
 def _end_window(
-    bench: Bench, report: Report, window: Window, days: list[date], parts: list[Driven]
+    context: PullContext, report: Report, window: Window, days: list[date], parts: list[JobOutcome]
 ) -> Iterator[DayResult]:
-    evidence = _evidence(bench, window, parts)
+    evidence = _evidence(context, window, parts)
     failed = next((driven for driven in parts if driven.error is not None), None)
     if failed is not None and failed.error is not None:
         error = failed.error
-        if isinstance(error, Truncated) and bench.provider.halves(report, failed.job.request):
-            error = CutShort(error.message, advice="Asking again in smaller pieces")
-        yield from (DayResult(day=day, error=error, evidence=evidence) for day in days)
+        if isinstance(error, Truncated) and context.provider.split_request(report, failed.job.request):
+            error = WindowTruncated(error.message, advice="Asking again in smaller pieces")
+        yield from (DayResult(day=day, error=error, provenance=evidence) for day in days)
         return
     jobs = [driven.job for driven in parts]
     bad, failures = "", list[date]()
@@ -160,13 +165,13 @@ def _end_window(
         bad = error.line
         failures.append(day)
         at_fault |= {job.id for job in jobs}
-        yield DayResult(day=day, error=error, evidence=evidence)
+        yield DayResult(day=day, error=error, provenance=evidence)
     left = [day for day in days if day not in early]
-    kept = refused_replacements(bench, report, left, _origin(report, jobs))
-    yield from (DayResult(day=day, error=error, evidence=evidence) for day, error in kept.items())
+    kept = refused_replacements(context, report, left, _origin(report, jobs))
+    yield from (DayResult(day=day, error=error, provenance=evidence) for day, error in kept.items())
     left = [day for day in left if day not in kept]
     try:
-        for result in _land(bench, report, window, list(left), jobs, evidence) if left else ():
+        for result in _land(context, report, window, list(left), jobs, evidence) if left else ():
             left.remove(result.day)
             # A day whose newer version stays has not failed.
             if result.error is not None and not isinstance(result.error, ReplacementRefused):
@@ -174,37 +179,37 @@ def _end_window(
                 failures.append(result.day)
                 at_fault |= {job.id for job in jobs}
             yield result
-    except (LostClaim, StorageError):
+    except (LeaseLost, StorageError):
         raise
     except ReportingError as failure:
         bad = failure.line
         failures += left
-        at_fault |= _at_fault(bench, report, window, left, jobs, failure)
-        yield from (DayResult(day=day, error=failure, evidence=evidence) for day in left)
+        at_fault |= _at_fault(context, report, window, left, jobs, failure)
+        yield from (DayResult(day=day, error=failure, provenance=evidence) for day in left)
     for job in jobs:
         outcome = Outcome.FAILED if bad else Outcome.DATA
-        refused = report.form if job.id in at_fault else None
-        bench.ledger.finish(job, days, outcome, bad, bench.clock.now(), failures, refused_form=refused)
+        refused = report.parser_hash if job.id in at_fault else None
+        context.ledger.close_days(job, days, outcome, bad, context.clock.now(), failures, refused_form=refused)
 
 
 def _at_fault(
-    bench: Bench, report: Report, window: Window, days: list[date], jobs: list[Job], failure: ReportingError
+    context: PullContext, report: Report, window: Window, days: list[date], jobs: list[Job], failure: ReportingError
 ) -> set[str]:
     """The ids of the jobs whose answers were refused; the answers of the others can land with a better one of these."""
-    if failure.part is None or len(jobs) == 1:
+    if failure.shard is None or len(jobs) == 1:
         return {job.id for job in jobs}
     # The first that cannot be read ended the landing: the others have yet to be read.
-    refused = unreadable(report, _parts(bench, report, jobs), window=window, days=days)
-    return {jobs[number].id for number in refused | {failure.part}}
+    refused = unreadable(report, _parts(context, report, jobs), window=window, days=days)
+    return {jobs[number].id for number in refused | {failure.shard}}
 
 
-def _parts(bench: Bench, report: Report, jobs: list[Job]) -> list[Part]:
+def _parts(context: PullContext, report: Report, jobs: list[Job]) -> list[RawFile]:
     """The stored answers of `jobs`, ready to be read."""
     return [
-        Part(
-            path=bench.raw.fetch(raw_key(report.key, job.raw_sha256, report.format.suffix), bench.scratch),
-            constants=bench.provider.constants(job.request),
-            claims=bench.provider.claims(report, job.request),
+        RawFile(
+            path=context.raw.fetch(raw_key(report.key, job.raw_sha256, report.format.suffix), context.scratch),
+            literal_columns=context.provider.literal_columns(job.request),
+            expected_echo=context.provider.expected_echo(report, job.request),
         )
         for job in jobs
     ]
@@ -212,8 +217,8 @@ def _parts(bench: Bench, report: Report, jobs: list[Job]) -> list[Part]:
 
 def _early(report: Report, days: list[date], jobs: list[Job]) -> dict[date, NotReady]:
     """The days that were not out by the provider's clock when they were asked for: what was answered is not whole."""
-    ahead = max(job.ahead for job in jobs)
-    newest = report.calendar.newest(_asked_at(jobs))
+    ahead = max(job.clock_skew for job in jobs)
+    newest = report.calendar.latest_available(_asked_at(jobs))
     error = NotReady(
         f"the clock of this machine is {ahead} ahead of the provider's, by which the day was not out yet",
         advice="Set the clock right, then run the day again.",
@@ -223,97 +228,99 @@ def _early(report: Report, days: list[date], jobs: list[Job]) -> dict[date, NotR
 
 def _origin(report: Report, jobs: Sequence[Job]) -> Origin:
     """Whose the days are that land from `jobs`, and what they cover."""
-    return Origin(account=jobs[0].account, scope=report.scope({job.request.part for job in jobs}))
+    return Origin(account=jobs[0].account, scope=report.scope({job.request.shard for job in jobs}))
 
 
 def _asked_at(jobs: list[Job]) -> datetime:
-    return min(job.asked_at for job in jobs)
+    return min(job.requested_at for job in jobs)
 
 
 def _land(
-    bench: Bench, report: Report, window: Window, days: list[date], jobs: list[Job], evidence: Evidence
+    context: PullContext, report: Report, window: Window, days: list[date], jobs: list[Job], evidence: Provenance
 ) -> Iterator[DayResult]:
     expected = [job.expected_rows for job in jobs]
     recorded: list[date] = []
-    parts = _parts(bench, report, jobs)
+    parts = _parts(context, report, jobs)
 
     if not report.partitioned:
-        catch_up(report, bench.ledger, bench.data)
-    before = bench.ledger.days(report.key)
+        catch_up(report, context.ledger, context.data)
+    before = context.ledger.days(report.key)
     restatements: dict[date, Restatement] = {}
 
     def publish(landed: LandedDay, put: Put) -> None:
-        facts = _facts(bench, report, landed, jobs, evidence)
+        facts = _facts(context, report, landed, jobs, evidence)
         known = before.get(landed.day)
         if known is not None and set(known.jobs) == set(facts.jobs):
             # The same answer again is as fresh as when the provider last confirmed it.
-            fresh = max(known.asked_at, facts.asked_at)
-            facts = replace(facts, asked_at=fresh, confirmed_at=known.confirmed_at)
-        if known is not None and known.version == facts.version:
-            before_it = _restatement(bench, report, landed, known)
-            facts = replace(facts, restated=before_it.rows)
+            fresh = max(known.requested_at, facts.requested_at)
+            facts = replace(facts, requested_at=fresh, confirmed_at=known.confirmed_at)
+        if known is not None and known.code_version == facts.code_version:
+            before_it = _restatement(context, report, landed, known)
+            facts = replace(facts, row_diff=before_it.rows)
             restatements[landed.day] = before_it
-        bench.ledger.landed(jobs, facts, recorded=recorded, publish=put)
+        context.ledger.record_landed(jobs, facts, recorded=recorded, publish=put)
 
     for result in land(
         report,
         parts,
         window=window,
         days=days,
-        store=bench.data,
+        store=context.data,
         expected_rows=None if None in expected else sum(rows or 0 for rows in expected),
         publish=publish,
         origin=_origin(report, jobs),
     ):
         if not isinstance(result, LandedDay):
-            yield DayResult(day=result.day, error=result.error, checks=result.checks, evidence=evidence)
+            yield DayResult(day=result.day, error=result.error, checks=result.checks, provenance=evidence)
             continue
         told = replace(evidence, restatement=restatements.get(result.day))
-        yield DayResult(day=result.day, landed=result, checks=result.checks, evidence=told)
+        yield DayResult(day=result.day, landed=result, checks=result.checks, provenance=told)
         # Whoever takes the results has recorded this one when it comes back for the next.
         recorded.append(result.day)
 
 
-def _evidence(bench: Bench, window: Window, parts: list[Driven]) -> Evidence:
+def _evidence(context: PullContext, window: Window, parts: list[JobOutcome]) -> Provenance:
     jobs = [driven.job for driven in parts]
-    now, account = bench.clock.now(), bench.account
-    left = {quota.api: bench.ledger.calls.left(quota, account, now) for quota in bench.provider.quotas}
-    return Evidence(
+    now, account = context.clock.now(), context.account
+    left = {quota.bucket: context.ledger.quotas.left(quota, account, now) for quota in context.provider.quotas}
+    return Provenance(
         window=window,
         request_ids=tuple(job.handle.id for job in jobs if job.handle.id),
         raw_sha256=tuple(job.raw_sha256 for job in jobs if job.raw_sha256),
         raw_bytes=sum(job.raw_bytes for job in jobs),
-        calls_spent=sum(bench.ledger.calls.count(job=job.id) for job in jobs),
+        calls_spent=sum(context.ledger.quotas.count(job=job.id) for job in jobs),
         waited=max((driven.waited for driven in parts), default=timedelta()),
         calls_left={api: calls[0] for api, calls in left.items() if calls is not None},
     )
 
 
-def _restatement(bench: Bench, report: Report, landed: LandedDay, known: LandedFacts) -> Restatement:
+def _restatement(context: PullContext, report: Report, landed: LandedDay, known: MaterializationRecord) -> Restatement:
     """What the version that lies there is to the new one; what is the same as a whole needs no reading."""
-    rows, earned = Restated(), dict[str, Decimal]()
-    if known.fingerprint != landed.fingerprint:
+    rows, earned = RowDiff(), dict[str, Decimal]()
+    if known.data_version != landed.data_version:
         try:
-            rows = restated(report, report.file(landed.day), bench.data, landed.path)
-            earned = dict(weights(report, landed.day, bench.data))
+            rows = diff_rows(report, report.file(landed.day), context.data, landed.path)
+            earned = dict(weights(report, landed.day, context.data))
         except StorageError as error:
             # A file that was harmed is replaced by a whole one, not kept for want of a comparison.
-            bench.log(f"{report.key} {ranges([landed.day])} is not compared with the version before: {error.line}")
+            context.log(f"{report.key} {ranges([landed.day])} is not compared with the version before: {error.line}")
             rows, earned = None, {}
-    return Restatement(known.asked_at, known.money_sums, rows, earned)
+    return Restatement(known.requested_at, known.money_sums, rows, earned)
 
 
-def _facts(bench: Bench, report: Report, landed: LandedDay, jobs: list[Job], evidence: Evidence) -> LandedFacts:
+def _facts(
+    context: PullContext, report: Report, landed: LandedDay, jobs: list[Job], evidence: Provenance
+) -> MaterializationRecord:
     origin = _origin(report, jobs)
-    return LandedFacts(
+    return MaterializationRecord(
         day=landed.day,
         jobs=tuple(job.id for job in jobs),
-        version=report.version,
+        code_version=report.version,
         outcome=landed.outcome,
         rows=landed.rows,
         size=landed.size,
         sha256=landed.sha256,
-        fingerprint=landed.fingerprint,
+        data_version=landed.data_version,
         raw_sha256=",".join(evidence.raw_sha256),
         money={
             column: {currency: str(amount) for currency, amount in sums.items()}
@@ -323,6 +330,6 @@ def _facts(bench: Bench, report: Report, landed: LandedDay, jobs: list[Job], evi
         entities=None if report.partitioned else entities_of(landed.path),
         account=origin.account,
         scope=origin.scope,
-        asked_at=_asked_at(jobs),
-        landed_at=bench.clock.now(),
+        requested_at=_asked_at(jobs),
+        landed_at=context.clock.now(),
     )

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
 
@@ -12,7 +12,7 @@ _LEAST_DAYS = 2
 _MOST_DAYS = 36500
 
 
-def raw_kept_for(text: str, variable: str) -> timedelta | None:
+def raw_retention(text: str, variable: str) -> timedelta | None:
     """What a user wrote as the time to keep raw answers: a number of days; None for `forever`.
 
     Raises:
@@ -28,7 +28,7 @@ def raw_kept_for(text: str, variable: str) -> timedelta | None:
     return timedelta(days=days)
 
 
-def forget_raw(bench: Bench, report: Report, keep: timedelta | None) -> int:
+def delete_expired_raw(context: PullContext, report: Report, keep: timedelta | None) -> int:
     """Remove the raw answers of `report` that were kept for longer than `keep`; says how many.
 
     Raises:
@@ -36,7 +36,7 @@ def forget_raw(bench: Bench, report: Report, keep: timedelta | None) -> int:
     """
     if keep is None:
         return 0
-    removed = bench.raw.remove_older(report.key, bench.clock.now() - bench.provider.ahead - keep)
+    removed = context.raw.remove_older(report.key, context.clock.now() - context.provider.clock_skew - keep)
     if removed:
-        bench.log(f"{report.key}: {removed} raw answers older than {keep.days} days are removed")
+        context.log(f"{report.key}: {removed} raw answers older than {keep.days} days are removed")
     return removed

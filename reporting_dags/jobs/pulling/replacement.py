@@ -7,40 +7,40 @@ day, or what its file says of itself where another home has landed it, is compar
 from collections.abc import Collection, Mapping
 from datetime import date
 
-from reporting_dags.jobs.pulling.context import Bench
-from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.pulling.context import PullContext
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.landing.storage.origin import Origin, read_origin
 from reporting_dags.model.errors import ReplacementRefused
 from reporting_dags.model.report import Report
 
 
 def refused_replacements(
-    bench: Bench, report: Report, days: Collection[date], new: Origin
+    context: PullContext, report: Report, days: Collection[date], new: Origin
 ) -> dict[date, ReplacementRefused]:
     """The days of `days` whose stored partition may not be replaced by a `new` answer, each with the reason.
 
     Raises:
         StorageError: the data root or the ledger cannot be read.
     """
-    if bench.allow_data_loss:
+    if context.allow_data_loss:
         return {}
-    sizes, landed = bench.data.sizes(report.key), bench.ledger.days(report.key)
+    sizes, landed = context.data.sizes(report.key), context.ledger.days(report.key)
     found: dict[date, ReplacementRefused] = {}
     for day in days:
-        origin = stored_origin(bench, report, landed.get(day), sizes, day)
-        error = refusal(bench, origin, new) if origin is not None else None
+        origin = stored_origin(context, report, landed.get(day), sizes, day)
+        error = refusal(context, origin, new) if origin is not None else None
         if error is not None:
             found[day] = error
     return found
 
 
 def stored_origin(
-    bench: Bench, report: Report, facts: LandedFacts | None, sizes: Mapping[str, int], day: date
+    context: PullContext, report: Report, facts: MaterializationRecord | None, sizes: Mapping[str, int], day: date
 ) -> Origin | None:
     """What is known of the stored partition of `day`; None where there is none, or nothing is known of it.
 
     Args:
-        bench: with the ledger and the data root.
+        context: with the ledger and the data root.
         report: whose day it is.
         facts: what the ledger has of the day.
         sizes: bytes of the files of the report.
@@ -50,13 +50,13 @@ def stored_origin(
     if key not in sizes:
         return None
     if facts is None or facts.size != sizes[key]:
-        return read_origin(bench.data, key)
+        return read_origin(context.data, key)
     return Origin(account=facts.account, scope=facts.scope)
 
 
-def refusal(bench: Bench, stored: Origin, new: Origin) -> ReplacementRefused | None:
+def refusal(context: PullContext, stored: Origin, new: Origin) -> ReplacementRefused | None:
     """Why a `new` answer may not replace what is `stored`; None if it may."""
-    theirs, ours = (bench.ledger.accounts.of(account) for account in (stored.account, new.account))
+    theirs, ours = (context.ledger.accounts.of(account) for account in (stored.account, new.account))
     if theirs and theirs != ours:
         return ReplacementRefused(
             f"the stored partition is of another account ({theirs}) than the credentials that are set now ({ours}); "

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from reporting_dags.landing.reading.diff import Restated
+from reporting_dags.landing.reading.diff import RowDiff
 from reporting_dags.landing.reading.entities import Weights
 from reporting_dags.landing.writing.land import CheckResult, LandedDay
 from reporting_dags.model.days import Window
@@ -17,14 +17,14 @@ from reporting_dags.model.outcome import Outcome
 class Restatement:
     """What a day was before it landed anew: when it was asked for, its money, what earned, and how its rows differ."""
 
-    asked_at: datetime
+    requested_at: datetime
     money: Mapping[str, Mapping[str, Decimal]]
-    rows: Restated | None
+    rows: RowDiff | None
     entities: Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Provenance:
     """How a day's answer was got; empty for a day that was never asked for.
 
     Attributes:
@@ -55,7 +55,7 @@ class DayResult:
     """The end of one day: what landed, or why nothing did. One of `landed` and `error` is set."""
 
     day: date
-    evidence: Evidence = field(default_factory=Evidence)
+    provenance: Provenance = field(default_factory=Provenance)
     landed: LandedDay | None = None
     error: ReportingError | None = None
     checks: tuple[CheckResult, ...] = ()

@@ -2,16 +2,16 @@
 
 from datetime import datetime, timedelta
 
-from reporting_dags.jobs.ledger.quota import renewed
-from reporting_dags.jobs.planning.windows import refusal
-from reporting_dags.jobs.pulling.context import Bench
+from reporting_dags.jobs.ledger.quota import renews_at
+from reporting_dags.jobs.planning.windows import availability_error
+from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.records import Job
 from reporting_dags.model.errors import Denied, Expired
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Quota
 from reporting_dags.providers.http.errors import Unavailable
 
-_LOOKS = 3
+_PROBES = 3
 """How often, at growing intervals, a job is looked for whose submit got no answer."""
 _PATIENCE = timedelta(hours=1)
 """How long nothing is bought while it cannot be told whether it was bought already."""
@@ -21,34 +21,34 @@ class WindowExpired(Expired):
     """The first day of a window is older than the provider's retention; later days may still be requested."""
 
 
-class Asking:
+class Submitter:
     """Asks for one report."""
 
-    def __init__(self, bench: Bench, report: Report) -> None:
-        self._bench = bench
+    def __init__(self, context: PullContext, report: Report) -> None:
+        self._context = context
         self._report = report
 
-    def ask(self, job: Job) -> Job:
+    def submit(self, job: Job) -> Job:
         """Submit an intended job, and save its handle; one that may have been submitted already is looked for first.
 
         Raises:
             ReportingError: it was not accepted; `Unavailable` where that is not known.
         """
-        if job.fence > 1 and (handle := self._found(job)) is not None:
+        if job.fencing_token > 1 and (handle := self._found(job)) is not None:
             # An earlier run had asked for it when it ended, without a word in the ledger.
             return self._saved(job, handle)
         try:
             return self._asked(job)
         except Unavailable as error:
-            if not error.ambiguous or not self._bench.provider.policy.finds:
+            if not error.ambiguous or not self._context.provider.policy.can_find_lost_jobs:
                 raise
             return self._asked_or_found(job, error)
 
     def _asked_or_found(self, job: Job, lost: Unavailable) -> Job:
         """Look for what the call whose answer was `lost` came to; ask once more if that is nothing."""
-        pause = self._bench.provider.policy.first_poll.total_seconds()
-        for look in range(_LOOKS):
-            self._bench.clock.sleep(pause * 3**look)
+        pause = self._context.provider.policy.first_poll.total_seconds()
+        for look in range(_PROBES):
+            self._context.clock.sleep(pause * 3**look)
             try:
                 handle = self._found(job)
             except Unavailable:
@@ -64,59 +64,61 @@ class Asking:
             raise lost from None
 
     def _saved(self, job: Job, handle: Handle) -> Job:
-        self._bench.log(f"found {job.report} {job.request} again, which was asked for: request {handle.id}")
-        return self._bench.ledger.submitted(job, handle, job.intended_at, self._bench.provider.ahead)
+        self._context.log(f"found {job.report} {job.request} again, which was asked for: request {handle.id}")
+        return self._context.ledger.record_submitted(job, handle, job.intended_at, self._context.provider.clock_skew)
 
     def _asked(self, job: Job) -> Job:
-        refused = refusal(self._report.calendar, job.request.window.first, self._bench.clock.now())
+        refused = availability_error(self._report.calendar, job.request.window.first, self._context.clock.now())
         if isinstance(refused, Expired):
             raise WindowExpired(refused.message, advice=refused.advice)
         if refused is not None:
             raise refused
-        began = self._bench.clock.now()
+        began = self._context.clock.now()
         try:
-            handle = self._bench.provider.submit(self._report, job.request, self.meter(job))
+            handle = self._context.provider.submit(self._report, job.request, self.meter(job))
         except Unavailable as error:
             if error.unreachable and not error.ambiguous:
-                self._bench.ledger.calls.take_back(job, began)
+                self._context.ledger.quotas.take_back(job, began)
             raise
-        self._bench.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
-        return self._bench.ledger.submitted(job, handle, self._bench.clock.now(), self._bench.provider.ahead)
+        self._context.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
+        return self._context.ledger.record_submitted(
+            job, handle, self._context.clock.now(), self._context.provider.clock_skew
+        )
 
     def _found(self, job: Job) -> Handle | None:
         """A job that the provider accepted, and whose handle did not arrive or was not saved."""
-        if not self._bench.provider.policy.finds:
+        if not self._context.provider.policy.can_find_lost_jobs:
             return None
         try:
-            return self._bench.provider.find(self._report, job.request)
+            return self._context.provider.find_lost_job(self._report, job.request)
         except Unavailable:
-            if self._bench.clock.now() - job.intended_at < _PATIENCE:
+            if self._context.clock.now() - job.intended_at < _PATIENCE:
                 raise
             # A day is worth more than the call that may be spent twice.
             return None
 
-    def affordable(self, job: Job) -> bool:
+    def has_quota(self, job: Job) -> bool:
         """Whether a call is left to ask once more: what was bought is not given up for a call that is refused."""
-        bench, now = self._bench, self._bench.clock.now()
-        for quota in bench.provider.quotas:
-            left = bench.ledger.calls.left(quota, bench.account, now)
+        context, now = self._context, self._context.clock.now()
+        for quota in context.provider.quotas:
+            left = context.ledger.quotas.left(quota, context.account, now)
             if left is not None and left[0] - (0 if self._newest(job, now) else left[1]) <= 0:
                 return False
         return True
 
     def _newest(self, job: Job, now: datetime) -> bool:
         """Whether `job` asks for the newest day that is out before the quotas are renewed."""
-        return self._report.calendar.newest(renewed(now) - timedelta.resolution) in job.request.window
+        return self._report.calendar.latest_available(renews_at(now) - timedelta.resolution) in job.request.window
 
     def meter(self, job: Job) -> Meter:
         """What counts the calls that `job` costs, and refuses the one that is not left."""
-        bench = self._bench
+        context = self._context
 
         def spend(quota: Quota) -> None:
-            now, account = bench.clock.now(), bench.account
-            bench.ledger.calls.spend(job, quota, account, bench.clock, newest=self._newest(job, now))
-            left = bench.ledger.calls.left(quota, account, now)
+            now, account = context.clock.now(), context.account
+            context.ledger.quotas.spend(job, quota, account, context.clock, newest=self._newest(job, now))
+            left = context.ledger.quotas.left(quota, account, now)
             if left is not None:
-                bench.log(f"{left[0]} of {quota.per_day} {quota.api} are left today")
+                context.log(f"{left[0]} of {quota.per_day} {quota.bucket} are left today")
 
         return spend

@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.planning.resume import Leftover
+from reporting_dags.jobs.planning.resume import OpenJob
 from reporting_dags.jobs.pulling.poller import is_stored
-from reporting_dags.jobs.records import JobState, LandedFacts
+from reporting_dags.jobs.records import JobState, MaterializationRecord
 from reporting_dags.landing.storage.store import Store
-from reporting_dags.model.days import Window, stretches
+from reporting_dags.model.days import Window, contiguous_ranges
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
 
@@ -33,7 +33,7 @@ class Repair(Enum):
 
 def repairs(
     report: Report,
-    damaged: Mapping[date, LandedFacts],
+    damaged: Mapping[date, MaterializationRecord],
     *,
     built: bool,
     ledger: Ledger,
@@ -58,13 +58,13 @@ def repairs(
     if built:
         return dict.fromkeys(damaged, Repair.BUILD)
     replayable = _replayable(report, damaged, ledger, raw, scratch)
-    oldest, newest = report.calendar.oldest(now), report.calendar.newest(now)
+    oldest, newest = report.calendar.earliest_available(now), report.calendar.latest_available(now)
     rest = {day: Repair.REQUEST if oldest <= day <= newest else Repair.BACKUP for day in damaged}
     return {day: Repair.REPLAY if day in replayable else rest[day] for day in damaged}
 
 
 def _replayable(
-    report: Report, damaged: Mapping[date, LandedFacts], ledger: Ledger, raw: Store, scratch: Path
+    report: Report, damaged: Mapping[date, MaterializationRecord], ledger: Ledger, raw: Store, scratch: Path
 ) -> set[date]:
     """The days whose raw responses are stored, complete, and the answer to what is requested now: see `replay`."""
     jobs = ledger.jobs(report.key, {job for facts in damaged.values() for job in facts.jobs})
@@ -74,9 +74,9 @@ def _replayable(
     with TemporaryDirectory(prefix="verify_", dir=scratch) as folder:
         for day, facts in damaged.items():
             mine = [jobs[job] for job in facts.jobs if job in jobs]
-            if not mine or len(mine) < len(facts.jobs) or any(one.fingerprint != asked for one in mine):
+            if not mine or len(mine) < len(facts.jobs) or any(one.query_hash != asked for one in mine):
                 continue
-            if not {one.job.request.part for one in mine} >= set(report.requested_parts):
+            if not {one.job.request.shard for one in mine} >= set(report.requested_shards):
                 continue
             for one in mine:
                 if one.job.id not in complete:
@@ -86,7 +86,7 @@ def _replayable(
     return found
 
 
-def _is_stored(report: Report, leftover: Leftover, raw: Store, folder: Path) -> bool:
+def _is_stored(report: Report, leftover: OpenJob, raw: Store, folder: Path) -> bool:
     if leftover.job.state is not JobState.DOWNLOADED:
         return False
     try:
@@ -98,12 +98,12 @@ def _is_stored(report: Report, leftover: Leftover, raw: Store, folder: Path) -> 
 def advice(report: Report, repair: Repair, days: Collection[date], now: datetime) -> tuple[str, ...]:
     """Return the lines that say how `days` are repaired, with a command for each range."""
     if repair is Repair.BACKUP:
-        oldest = report.calendar.oldest(now)
+        oldest = report.calendar.earliest_available(now)
         why = f"the provider serves days from {oldest} on, and no complete raw response is stored"
         return (f"Fix: {repair.value}: these days cannot be requested any more ({why}).",)
     config = shlex.quote(_REPLAY % report.key.replace("/", "__"))
     more = f" --config-json {config}" if repair is Repair.REPLAY else ""
-    commands = [f"{_command(report, window)}{more}" for window in stretches(days)]
+    commands = [f"{_command(report, window)}{more}" for window in contiguous_ranges(days)]
     return (f"Fix: {repair.value}", *_first(commands, "ranges"))
 
 

@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.records import LandedFacts
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.jobs.verification.repair import Repair, advice, listed, repairs
 from reporting_dags.landing.reading.verify import Noted, Reading, read_back
 from reporting_dags.landing.storage.origin import Origin, read_origin
 from reporting_dags.landing.storage.store import Store
 from reporting_dags.model.column import day as day_column
 from reporting_dags.model.column import identity
-from reporting_dags.model.days import SNAPSHOT, Calendar, Window, stretches
+from reporting_dags.model.days import SNAPSHOT, Calendar, Window, contiguous_ranges
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
 
@@ -51,11 +51,11 @@ class Finding:
     @property
     def subject(self) -> str:
         """Report and ranges of days."""
-        return f"{self.report} {listed(map(str, stretches(self.days)), 'ranges')}" if self.days else self.report
+        return f"{self.report} {listed(map(str, contiguous_ranges(self.days)), 'ranges')}" if self.days else self.report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class VerifiedReport:
     """One report: how many landed days and rows were read, how many of the days are whole, and what was found."""
 
     report: str
@@ -65,13 +65,13 @@ class Verified:
     findings: tuple[Finding, ...]
 
     @property
-    def sound(self) -> bool:
+    def is_ok(self) -> bool:
         """Whether nothing is damaged."""
         return not any(finding.damage for finding in self.findings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class Locations:
     """Where landed days are, and when they are verified.
 
     Attributes:
@@ -90,8 +90,8 @@ class Places:
 
 
 def verify(
-    reports: Iterable[Report], *, window: Window, built: Collection[str] = (), places: Places
-) -> Iterator[Verified]:
+    reports: Iterable[Report], *, window: Window, built: Collection[str] = (), places: Locations
+) -> Iterator[VerifiedReport]:
     """Read back every landed day of `reports` and compare it with its row in the ledger.
 
     Nothing is locked while a file is read. A run may replace the day meanwhile: what looks damaged is read again until
@@ -114,7 +114,7 @@ def verify(
             day: facts for day, facts in ledger.days(report.key).items() if (day != SNAPSHOT) is report.partitioned
         }
         landed = {day: facts for day, facts in known.items() if day == SNAPSHOT or day in window}
-        damaged: dict[date, tuple[LandedFacts, Reading]] = {}
+        damaged: dict[date, tuple[MaterializationRecord, Reading]] = {}
         earlier: list[date] = []
         rows = whole = 0
         for day, facts in sorted(landed.items()):
@@ -123,7 +123,7 @@ def verify(
             whole += not reading.differences
             if reading.differences:
                 damaged[day] = settled, reading
-            elif not reading.declared or (report.key not in built and settled.version != report.version):
+            elif not reading.declared or (report.key not in built and settled.code_version != report.version):
                 earlier.append(day)
         files = {report.file(day) for day in known}
         strays = [key for key in keys if key not in files]
@@ -133,16 +133,16 @@ def verify(
         if earlier:
             findings.append(Finding(report=report.key, days=tuple(earlier), message=_earlier(report), damage=False))
         findings += unknown
-        yield Verified(report=report.key, days=len(landed), rows=rows, whole=whole, findings=tuple(findings))
+        yield VerifiedReport(report=report.key, days=len(landed), rows=rows, whole=whole, findings=tuple(findings))
 
 
 def _damage(
     report: Report,
-    damaged: Mapping[date, tuple[LandedFacts, Reading]],
+    damaged: Mapping[date, tuple[MaterializationRecord, Reading]],
     *,
     built: bool,
     is_shared: bool,
-    places: Places,
+    places: Locations,
 ) -> Iterator[Finding]:
     """Yield damaged partitions, those together that are damaged and repaired alike.
 
@@ -155,7 +155,7 @@ def _damage(
         places: where all of it is.
     """
     others: defaultdict[str, list[date]] = defaultdict(list)
-    ours: dict[date, LandedFacts] = {}
+    ours: dict[date, MaterializationRecord] = {}
     for day, (facts, _) in damaged.items():
         account = _other_account(report, facts, places)
         if account or (is_shared and _account(report, report.file(day), places.data) is not None):
@@ -175,7 +175,9 @@ def _damage(
         yield Finding(report=report.key, days=tuple(days), message=message, fix=fix)
 
 
-def _repairs(report: Report, damaged: Mapping[date, LandedFacts], *, built: bool, places: Places) -> dict[date, Repair]:
+def _repairs(
+    report: Report, damaged: Mapping[date, MaterializationRecord], *, built: bool, places: Locations
+) -> dict[date, Repair]:
     return repairs(
         report,
         damaged,
@@ -187,7 +189,7 @@ def _repairs(report: Report, damaged: Mapping[date, LandedFacts], *, built: bool
     )
 
 
-def _other_account(report: Report, facts: LandedFacts, places: Places) -> str:
+def _other_account(report: Report, facts: MaterializationRecord, places: Locations) -> str:
     """The account of another instance that has replaced a partition; "" if none has."""
     origin = _origin(places.data, report.file(facts.day))
     if origin is None or not (origin.account and facts.account):
@@ -229,7 +231,9 @@ def _undeclared(key: str, *, partitioned: bool) -> Report:
     )
 
 
-def _settled(report: Report, facts: LandedFacts, ledger: Ledger, data: Store) -> tuple[LandedFacts, Reading]:
+def _settled(
+    report: Report, facts: MaterializationRecord, ledger: Ledger, data: Store
+) -> tuple[MaterializationRecord, Reading]:
     """A reading of the day, and the ledger's row that held all the time that it took."""
     suspect: Reading | None = None
     while True:
@@ -242,10 +246,10 @@ def _settled(report: Report, facts: LandedFacts, ledger: Ledger, data: Store) ->
         facts = now
 
 
-def noted(facts: LandedFacts) -> Noted:
+def noted(facts: MaterializationRecord) -> Noted:
     """Return what was noted of a day when it landed."""
     return Noted(
-        rows=facts.rows, size=facts.size, sha256=facts.sha256, fingerprint=facts.fingerprint, money=facts.money_sums
+        rows=facts.rows, size=facts.size, sha256=facts.sha256, data_version=facts.data_version, money=facts.money_sums
     )
 
 

@@ -17,14 +17,14 @@ _CONFIRMED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Repeated:
+class DuplicateKeys:
     """The hashes of the grains that several rows of a day share, each once, and how many rows that are."""
 
     grains: Hashes
     rows: int
 
     @classmethod
-    def among(cls, hashes: Hashes) -> "Repeated":
+    def among(cls, hashes: Hashes) -> "DuplicateKeys":
         """Those of a day whose rows have the grains `hashes`; sorts them in place."""
         hashes.sort()
         again = hashes[1:][hashes[1:] == hashes[:-1]]
@@ -32,7 +32,7 @@ class Repeated:
         return cls(grains, int(again.size + grains.size))
 
 
-def twice(path: Path, grain: Sequence[Column], suspects: Hashes) -> str:
+def describe_duplicates(path: Path, grain: Sequence[Column], suspects: Hashes) -> str:
     """What is not unique in a finished file, for a message; empty if two different rows shared a hash by chance.
 
     Args:
@@ -45,11 +45,11 @@ def twice(path: Path, grain: Sequence[Column], suspects: Hashes) -> str:
     """
     if not grain:
         return f"{pq.read_metadata(path).num_rows} rows, where a day is one row" if suspects.size else ""
-    shown, rows, grains = confirmed(path, grain, suspects)
+    shown, rows, grains = confirmed_duplicates(path, grain, suspects)
     return f"grain twice: {shown} ({rows} rows, {grains} grains in all)" if rows else ""
 
 
-def confirmed(path: Path, grain: Sequence[Column], suspects: Hashes) -> tuple[str, int, int]:
+def confirmed_duplicates(path: Path, grain: Sequence[Column], suspects: Hashes) -> tuple[str, int, int]:
     """A grain that several rows of a finished file share, how many they are, and how many such grains there may be.
 
     Returns:

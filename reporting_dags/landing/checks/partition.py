@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reporting_dags.landing.checks.duplicate_keys import Repeated, confirmed, twice
+from reporting_dags.landing.checks.duplicate_keys import DuplicateKeys, confirmed_duplicates, describe_duplicates
 from reporting_dags.landing.compute.sums import Sums
 from reporting_dags.landing.parsing.decode import Note
-from reporting_dags.landing.parsing.pii import dropped
+from reporting_dags.landing.parsing.pii import is_dropped
 from reporting_dags.landing.parsing.row_days import DECLARE_FORM
 from reporting_dags.landing.parsing.times import read_times, why_unread
-from reporting_dags.landing.parsing.total_rows import PartSums, total_row
+from reporting_dags.landing.parsing.total_rows import FileSums, total_row
 from reporting_dags.landing.parsing.values import shortened
 from reporting_dags.landing.storage.origin import without_origin
 from reporting_dags.model.column import MOMENT
@@ -87,11 +87,11 @@ class CheckedDay(Protocol):
         ...
 
     @property
-    def parts(self) -> Mapping[int, PartSums]:
+    def files(self) -> Mapping[int, FileSums]:
         """The sums of each file of the response, with and without the rows that look like totals."""
         ...
 
-    def grain_twice(self) -> Repeated:
+    def duplicate_keys(self) -> DuplicateKeys:
         """Return the grains that several rows share; can be called once."""
         ...
 
@@ -113,15 +113,17 @@ def schema(report: Report, file: WrittenDay) -> CheckResult:
         OSError: it cannot be read.
     """
     read_back(report, file)
-    facts = {"columns": len(report.kept), "rows": file.rows}
+    facts = {"columns": len(report.stored_columns), "rows": file.rows}
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for note in file.bad:
         counts[note.column] += note.count
         examples.setdefault(note.column, note.example)
     if not counts:
-        return CheckResult(name=SCHEMA, passed=True, detail=f"{len(report.kept)} columns as declared", facts=facts)
-    columns = {column.header: column for column in report.kept}
+        return CheckResult(
+            name=SCHEMA, passed=True, detail=f"{len(report.stored_columns)} columns as declared", facts=facts
+        )
+    columns = {column.header: column for column in report.stored_columns}
     told: list[str] = []
     advice: list[str] = []
     for header, count in counts.items():
@@ -172,18 +174,18 @@ def grain_unique(report: Report, file: CheckedDay) -> CheckResult:
     Raises:
         OSError: the finished file cannot be read.
     """
-    by_name = {column.name: column for column in report.kept}
-    repeated = file.grain_twice()
+    by_name = {column.name: column for column in report.stored_columns}
+    repeated = file.duplicate_keys()
     suspects = repeated.grains
     grain = [by_name[name] for name in report.grain_names]
     # Where the file does not hold what the hashes were made of, 64 bits of it have to do.
-    hidden = any(dropped(column, report.privacy) for column in grain)
+    hidden = any(is_dropped(column, report.privacy) for column in grain)
     told = ", ".join(report.grain_names) or "the day"
     facts: dict[str, int | float | str] = {"rows": file.rows}
     if not suspects.size:
         found = ""
     elif not report.grain_promised:
-        shown, rows, keys = ("", 0, suspects.size) if hidden else confirmed(file.path, grain, suspects)
+        shown, rows, keys = ("", 0, suspects.size) if hidden else confirmed_duplicates(file.path, grain, suspects)
         such = f", such as {shown} ({rows} rows)" if rows else ""
         found = f"{repeated.rows} rows share {keys} keys of {told}{such}: no document promises that keys are unique"
         found = found if keys else ""
@@ -191,8 +193,8 @@ def grain_unique(report: Report, file: CheckedDay) -> CheckResult:
     elif hidden:
         found = f"grain twice ({suspects.size} grains)"
     else:
-        found = twice(file.path, grain, suspects)
-    total = total_row(report, file.parts.values())
+        found = describe_duplicates(file.path, grain, suspects)
+    total = total_row(report, file.files.values())
     detail = "; ".join(filter(None, [found, total])) or f"unique by {told}"
     blocking = report.grain_promised or bool(total)
     passed = not found and not total
@@ -203,7 +205,7 @@ def day_and_currency(report: Report, file: CheckedDay) -> CheckResult:
     """Every row and its times are of this day; every currency is declared, or looks like an ISO 4217 code."""
     currencies = file.sums.currencies()
     money = file.sums.money()
-    declared = {column.name: column.currencies for column in report.kept if column.currencies}
+    declared = {column.name: column.currencies for column in report.stored_columns if column.currencies}
     others = [code for name, codes in declared.items() for code in money.get(name, {}) if code not in codes]
     wrong = [currency for currency in currencies if not _CURRENCY.fullmatch(currency)] + others
     facts = {"day": ranges([file.day]), "currencies": ", ".join(shortened(each) for each in currencies[:10])}
@@ -211,7 +213,7 @@ def day_and_currency(report: Report, file: CheckedDay) -> CheckResult:
         strays = _strays(report, file)
         return CheckResult(name=DAY_AND_CURRENCY, passed=False, detail=strays, facts=facts, advice=_STRAY_ADVICE)
     if wrong:
-        sources = sorted({column.currency_from for column in report.kept if column.currency_from})
+        sources = sorted({column.currency_from for column in report.stored_columns if column.currency_from})
         known = sorted({code for codes in declared.values() for code in codes})
         told = f"{', '.join(sources)} holds {shortened(wrong[0])!r}, "
         if _CURRENCY.fullmatch(wrong[0]):
@@ -225,7 +227,7 @@ def day_and_currency(report: Report, file: CheckedDay) -> CheckResult:
 
 def _strays(report: Report, file: CheckedDay) -> str:
     zone = report.calendar.timezone
-    columns = {column.header: column for column in report.kept}
+    columns = {column.header: column for column in report.stored_columns}
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for note in file.strays:

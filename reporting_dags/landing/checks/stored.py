@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from reporting_dags.landing.checks.duplicate_keys import Repeated
+from reporting_dags.landing.checks.duplicate_keys import DuplicateKeys
 from reporting_dags.landing.checks.partition import ROWS_COMPLETE, SCHEMA, CheckResult, day_and_currency, grain_unique
 from reporting_dags.landing.compute.hashing import Hashes, row_hashes
 from reporting_dags.landing.compute.sums import Sums
 from reporting_dags.landing.parsing.decode import Note
-from reporting_dags.landing.parsing.pii import dropped
+from reporting_dags.landing.parsing.pii import is_dropped
 from reporting_dags.landing.parsing.row_days import RowDays, ordinal_of
-from reporting_dags.landing.parsing.total_rows import PartSums
+from reporting_dags.landing.parsing.total_rows import FileSums
 from reporting_dags.landing.reading.verify import Noted, read_back
 from reporting_dags.landing.storage.store import Store
 from reporting_dags.model.column import Column
@@ -33,7 +33,7 @@ class StoredDay:
         self.sums = Sums(report)
         self.strays: list[Note] = []
         # Which rows look like totals shows in the texts of the response alone.
-        self.parts: Mapping[int, PartSums] = {}
+        self.files: Mapping[int, FileSums] = {}
         self._grain = report.grain_names
         self._times = report.row_times
         self._row_days = RowDays(report, Window(day, day))
@@ -55,11 +55,11 @@ class StoredDay:
                     example = _shown(column, moments[int(places[0])])
                     self.strays.append(Note(day=self.day, column=column.header, example=example, count=places.size))
 
-    def grain_twice(self) -> Repeated:
+    def duplicate_keys(self) -> DuplicateKeys:
         """Return the grains that several rows share; can be called once."""
         hashes = np.concatenate([np.empty(0, np.uint64), *self._grains])
         self._grains = []
-        return Repeated.among(hashes)
+        return DuplicateKeys.among(hashes)
 
 
 def _shown(column: Column, moment: "pa.Scalar[Any]") -> str:
@@ -92,7 +92,7 @@ def stored_checks(report: Report, day: date, noted: Noted, store: Store, folder:
     if stored is None or reading.sums is None:
         return CheckResult(name=SCHEMA, passed=False, detail=whole.detail, facts=facts), whole
     stored.sums = reading.sums
-    columns = f"{len(report.kept)} columns as declared"
+    columns = f"{len(report.stored_columns)} columns as declared"
     if not reading.declared:
         columns = "written under an earlier declaration, with the columns of that"
     schema = CheckResult(name=SCHEMA, passed=True, detail=columns, facts=facts)
@@ -101,7 +101,7 @@ def stored_checks(report: Report, day: date, noted: Noted, store: Store, folder:
 
 def _grain(report: Report, stored: StoredDay) -> CheckResult:
     found = grain_unique(report, stored)
-    if any(dropped(column, report.privacy) for column in report.kept if column.name in report.grain_names):
+    if any(is_dropped(column, report.privacy) for column in report.stored_columns if column.name in report.grain_names):
         detail = f"not evaluated: {', '.join(report.grain_names)} are not all stored (REPORTING_PERSONAL_DATA=drop)"
         return CheckResult(name=found.name, passed=True, detail=detail, facts={"rows": stored.rows})
     return found

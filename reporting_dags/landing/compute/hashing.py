@@ -43,7 +43,7 @@ def row_hashes(names: Sequence[str], columns: Sequence[AnyArray]) -> Hashes:
     return _mixed(total)
 
 
-class Fingerprint:
+class DataVersion:
     """The data version of a set of rows: the same in whatever order and batches they come, another for other rows."""
 
     def __init__(self, schema: pa.Schema) -> None:
@@ -65,9 +65,9 @@ class Fingerprint:
         return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
 
 
-def fingerprint(table: pa.Table) -> str:
+def data_version_of(table: pa.Table) -> str:
     """The fingerprint of a whole table, equal to that of the day that it was read from."""
-    found = Fingerprint(table.schema)
+    found = DataVersion(table.schema)
     for batch in table.to_batches():
         found.add(row_hashes(batch.schema.names, batch.columns))
     return found.text

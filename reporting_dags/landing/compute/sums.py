@@ -24,9 +24,9 @@ class Sums:
 
     def __init__(self, report: Report) -> None:
         self._by_header = {column.header: column for column in report.columns}
-        self._money = [column for column in report.kept if column.kind is Kind.MONEY]
-        self._measures = [column for column in report.kept if column.kind is Kind.MEASURE]
-        self._ratios = [column for column in report.kept if column.kind is Kind.RATIO and column.quotient]
+        self._money = [column for column in report.stored_columns if column.kind is Kind.MONEY]
+        self._measures = [column for column in report.stored_columns if column.kind is Kind.MEASURE]
+        self._ratios = [column for column in report.stored_columns if column.kind is Kind.RATIO and column.ratio_of]
         self._sources = {
             column.name: self._by_header[column.currency_from].name if column.currency_from else None
             for column in self._money
@@ -93,11 +93,11 @@ class Sums:
         """Column name → quotient of sums, to 18 decimals; left out over 0 or in several currencies."""
         found: dict[str, Decimal] = {}
         for column in self._ratios:
-            if column.quotient is None:
+            if column.ratio_of is None:
                 continue
-            over, under = self._sum(column.quotient.over), self._sum(column.quotient.under)
+            over, under = self._sum(column.ratio_of.over), self._sum(column.ratio_of.under)
             if over is not None and under:
-                found[column.name] = divide(over, under, scale=column.quotient.scale, decimals=_RATIO_DECIMALS)
+                found[column.name] = divide(over, under, scale=column.ratio_of.scale, decimals=_RATIO_DECIMALS)
         return found
 
     def _sum(self, header: str) -> Decimal | int | None:

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 
 from reporting_dags.landing.compute.arrow import AnyArray
 from reporting_dags.landing.compute.hashing import Hashes, row_hashes
-from reporting_dags.landing.parsing.delimited import DelimitedPart
+from reporting_dags.landing.parsing.delimited import DelimitedReader
 from reporting_dags.landing.parsing.flags import flagged
-from reporting_dags.landing.parsing.json_rows import JsonPart
-from reporting_dags.landing.parsing.pii import dropped, guarded
+from reporting_dags.landing.parsing.json_rows import JsonReader
+from reporting_dags.landing.parsing.pii import apply_privacy, is_dropped
 from reporting_dags.landing.parsing.placeholders import without_placeholders
-from reporting_dags.landing.parsing.raw_file import OpenPart, Part, sent
+from reporting_dags.landing.parsing.raw_file import RawFile, RawFileReader, sent_columns
 from reporting_dags.landing.parsing.row_days import Ordinals, RowDays, day_of, ordinal_of
 from reporting_dags.landing.parsing.times import read_times
 from reporting_dags.landing.parsing.total_rows import Likenesses, TotalLooks
@@ -34,7 +34,7 @@ _NULL_RATIO = "null, since a ratio is computed from sums"
 
 
 @functools.singledispatch
-def open_part(format: object, part: Part, report: Report) -> OpenPart:  # noqa: A002
+def open_raw_file(format: object, part: RawFile, report: Report) -> RawFileReader:  # noqa: A002
     """Open one file of an answer in the format that the report declares.
 
     Raises:
@@ -45,14 +45,14 @@ def open_part(format: object, part: Part, report: Report) -> OpenPart:  # noqa: 
     raise NotImplementedError(f"{report.key}: answers of format {type(format).__name__}")
 
 
-@open_part.register
-def _(format: DelimitedText, part: Part, report: Report) -> OpenPart:  # noqa: A002
-    return DelimitedPart(part, format, report)
+@open_raw_file.register
+def _(format: DelimitedText, part: RawFile, report: Report) -> RawFileReader:  # noqa: A002
+    return DelimitedReader(part, format, report)
 
 
-@open_part.register
-def _(format: JsonRows, part: Part, report: Report) -> OpenPart:  # noqa: A002
-    return JsonPart(part, format, report)
+@open_raw_file.register
+def _(format: JsonRows, part: RawFile, report: Report) -> RawFileReader:  # noqa: A002
+    return JsonReader(part, format, report)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,9 @@ class Decoded:
     strays: tuple[Note, ...] = ()
 
 
-def decode(report: Report, parts: Sequence[OpenPart], *, window: Window, days: Collection[date]) -> Iterator[Decoded]:
+def decode(
+    report: Report, parts: Sequence[RawFileReader], *, window: Window, days: Collection[date]
+) -> Iterator[Decoded]:
     """Read every row of every part, typed; rows of `window` that are not of `days` are dropped.
 
     Raises:
@@ -113,19 +115,19 @@ def decode(report: Report, parts: Sequence[OpenPart], *, window: Window, days: C
     """
     decoder = _Decoder(report, window, days)
     for number, part in enumerate(parts):
-        looks = TotalLooks(report, part.constants)
+        looks = TotalLooks(report, part.literal_columns)
         try:
             for texts in part.batches():
                 yield decoder.decoded(texts, number, looks)
         except DataError as error:
-            error.part = number
+            error.shard = number
             raise
 
 
 class _Decoder:
     def __init__(self, report: Report, window: Window, days: Collection[date]) -> None:
-        self._headers = [column.header for column in sent(report)]
-        self._kept = report.kept
+        self._headers = [column.header for column in sent_columns(report)]
+        self._kept = report.stored_columns
         self._schema = report.schema
         self._privacy = report.privacy
         self._grain = report.grain_names
@@ -160,8 +162,8 @@ class _Decoder:
             if column.name in self._row_times:
                 outside = self._days.outside(days, typed.values, self._row_times[column.name])
                 strays += _notes(column, by_header, days, outside)
-            kept.append(guarded(column, typed.values, self._privacy))
-            distinct[column.name] = typed.values if dropped(column, self._privacy) else kept[-1]
+            kept.append(apply_privacy(column, typed.values, self._privacy))
+            distinct[column.name] = typed.values if is_dropped(column, self._privacy) else kept[-1]
             bad += _notes(column, by_header, days, typed.bad)
             rounded += _notes(column, by_header, days, typed.rounded)
             changed += _notes(column, by_header, days, typed.nulled, read_as=_NULL_RATIO)

@@ -10,9 +10,9 @@ from pyarrow import csv as pa_csv
 from reporting_dags.landing.compute.arrow import AnyArray
 from reporting_dags.landing.parsing.header import read_header
 from reporting_dags.landing.parsing.json_text import object_text
-from reporting_dags.landing.parsing.pii import guarded_members
-from reporting_dags.landing.parsing.raw_file import Part, agreed, name_among, repeated, sent, shown
-from reporting_dags.landing.parsing.row_count import Survey, survey
+from reporting_dags.landing.parsing.pii import apply_privacy_to_members
+from reporting_dags.landing.parsing.raw_file import RawFile, agreed, name_among, repeated, sent_columns, shown
+from reporting_dags.landing.parsing.row_count import RowCount, count_rows
 from reporting_dags.landing.parsing.total_rows import is_total
 from reporting_dags.landing.parsing.values import shortened
 from reporting_dags.model.column import Column
@@ -24,7 +24,7 @@ from reporting_dags.model.report import Report
 _BLOCK_BYTES = 2 << 20
 
 
-class DelimitedPart:
+class DelimitedReader:
     """A part whose rows are lines: surveyed at once, parsed when `batches` is drawn.
 
     Raises:
@@ -34,20 +34,20 @@ class DelimitedPart:
         OSError: it cannot be read.
     """
 
-    def __init__(self, part: Part, text: DelimitedText, report: Report) -> None:
-        if part.claims:
+    def __init__(self, part: RawFile, text: DelimitedText, report: Report) -> None:
+        if part.expected_echo:
             raise ValueError(f"{report.key}: lines of text repeat nothing of what was asked")
         self._part = part
         self._text = text
-        self._columns = sent(report)
-        self._survey: Survey = survey(part.path, text)
+        self._columns = sent_columns(report)
+        self._survey: RowCount = count_rows(part.path, text)
         self._privacy = report.privacy
-        self._header = read_header(part.path, text, self._columns, part.constants)
+        self._header = read_header(part.path, text, self._columns, part.literal_columns)
         headers = self._header.names
         self._sources = {column.header: name_among(column, headers) for column in self._columns}
         known = {*self._sources.values(), *text.ignored}
         added = tuple(header for header in headers if header not in known)
-        keeps_rest = any(column.rest for column in self._columns)
+        keeps_rest = any(column.catch_all for column in self._columns)
         self._rest, self._added = (added, ()) if keeps_rest else ((), added)
 
     @property
@@ -56,9 +56,9 @@ class DelimitedPart:
         return self._survey.records - 1
 
     @property
-    def constants(self) -> Mapping[str, str]:
+    def literal_columns(self) -> Mapping[str, str]:
         """Header → value of what was asked, which the rows need not hold."""
-        return self._part.constants
+        return self._part.literal_columns
 
     @property
     def expected(self) -> int | None:
@@ -118,10 +118,10 @@ class DelimitedPart:
             raise
 
     def _texts(self, column: Column, batch: pa.RecordBatch) -> AnyArray:
-        if column.rest:
+        if column.catch_all:
             return self._rest_of(batch)
         source = self._sources[column.header]
-        constant = self._part.constants.get(column.header)
+        constant = self._part.literal_columns.get(column.header)
         if source is None:
             return repeated(constant, batch.num_rows)
         texts = batch.column(self._header.sent[source])
@@ -132,7 +132,9 @@ class DelimitedPart:
             return repeated("", batch.num_rows)
         rows = zip(*(batch.column(self._header.sent[header]).to_pylist() for header in self._rest), strict=True)
         found = [{header: text for header, text in zip(self._rest, row, strict=True) if text} for row in rows]
-        return pa.array([object_text(guarded_members(members, self._privacy)) for members in found], pa.string())
+        return pa.array(
+            [object_text(apply_privacy_to_members(members, self._privacy)) for members in found], pa.string()
+        )
 
     def _misshapen(self, row: pa_csv.InvalidRow) -> DataError | Partial:
         if not self._survey.ended and self._survey.tail.endswith(row.text.encode()):

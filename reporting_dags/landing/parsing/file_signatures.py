@@ -25,7 +25,7 @@ _SEEN = 64
 _KEPT = "The raw answer is kept. Fix: ask the provider for plain text in UTF-8"
 
 
-def check_form(start: bytes) -> None:
+def check_file_signature(start: bytes) -> None:
     """Refuse an answer whose first bytes show that it is no UTF-8 text, and say what it is.
 
     Raises:

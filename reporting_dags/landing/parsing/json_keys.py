@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from reporting_dags.landing.parsing.raw_file import may_lack, missing, name_among, sent, shown
+from reporting_dags.landing.parsing.raw_file import may_lack, missing, name_among, sent_columns, shown
 from reporting_dags.landing.parsing.values import shortened
 from reporting_dags.model.column import Column, Kind
 from reporting_dags.model.errors import DataError
@@ -17,8 +17,8 @@ class RowKeys:
     """Learns the keys of one row after the other; rows of a kind are alike, so most cost a look-up."""
 
     def __init__(self, report: Report, constants: Mapping[str, str], text: JsonRows) -> None:
-        self._columns = tuple(column for column in sent(report) if not column.rest)
-        self._keeps_rest = any(column.rest for column in report.columns)
+        self._columns = tuple(column for column in sent_columns(report) if not column.catch_all)
+        self._keeps_rest = any(column.catch_all for column in report.columns)
         self._constants = constants
         self._sparse = text.sparse
         self._ignored = frozenset(text.ignored)

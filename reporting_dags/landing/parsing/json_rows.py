@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from reporting_dags.landing.compute.arrow import AnyArray
 from reporting_dags.landing.parsing.json_keys import RowKeys
 from reporting_dags.landing.parsing.json_literals import BareWords
-from reporting_dags.landing.parsing.json_scan import JsonSurvey, survey_rows
+from reporting_dags.landing.parsing.json_scan import JsonScan, scan_rows
 from reporting_dags.landing.parsing.json_stream import JsonFile
 from reporting_dags.landing.parsing.json_text import ABSENT, object_text, text_of, texts_of
-from reporting_dags.landing.parsing.pii import guarded_members
-from reporting_dags.landing.parsing.raw_file import Part, agreed, name_among, repeated, sent
+from reporting_dags.landing.parsing.pii import apply_privacy_to_members
+from reporting_dags.landing.parsing.raw_file import RawFile, agreed, name_among, repeated, sent_columns
 from reporting_dags.model.column import Column
 from reporting_dags.model.errors import DataError, Partial
 from reporting_dags.model.format import JsonRows
@@ -26,7 +26,7 @@ _SHAPES_KNOWN = 1000
 Row = Mapping[str, Any]
 
 
-class JsonPart:
+class JsonReader:
     """A part whose rows are objects: surveyed at once, decoded when `batches` is drawn.
 
     Raises:
@@ -35,10 +35,10 @@ class JsonPart:
         OSError: it cannot be read.
     """
 
-    def __init__(self, part: Part, text: JsonRows, report: Report) -> None:
+    def __init__(self, part: RawFile, text: JsonRows, report: Report) -> None:
         self._part = part
         self._prefix = f"{text.rows}.item" if text.rows else "item"
-        self._columns = sent(report)
+        self._columns = sent_columns(report)
         self._privacy = report.privacy
         self._others = functools.lru_cache(_SHAPES_KNOWN)(self._undeclared)
         self._words = BareWords()
@@ -53,9 +53,9 @@ class JsonPart:
                 raise
             self._keys, self._survey = self._surveyed(text, report)
 
-    def _surveyed(self, text: JsonRows, report: Report) -> tuple[RowKeys, JsonSurvey]:
-        keys = RowKeys(report, self._part.constants, text)
-        return keys, survey_rows(self._file(), text, self._part.claims, keys)
+    def _surveyed(self, text: JsonRows, report: Report) -> tuple[RowKeys, JsonScan]:
+        keys = RowKeys(report, self._part.literal_columns, text)
+        return keys, scan_rows(self._file(), text, self._part.expected_echo, keys)
 
     def _file(self) -> JsonFile:
         return JsonFile(self._part.path, quotes_words=bool(self._words.count))
@@ -66,9 +66,9 @@ class JsonPart:
         return self._survey.records
 
     @property
-    def constants(self) -> Mapping[str, str]:
+    def literal_columns(self) -> Mapping[str, str]:
         """Header → value of what was asked, which the rows need not hold."""
-        return self._part.constants
+        return self._part.literal_columns
 
     @property
     def expected(self) -> int | None:
@@ -91,10 +91,10 @@ class JsonPart:
                 yield [self._texts(column, some) for column in self._columns]
 
     def _texts(self, column: Column, rows: Sequence[Row]) -> AnyArray:
-        if column.rest:
+        if column.catch_all:
             return pa.array([self._rest(row) for row in rows], pa.string())
         names = self._keys.names(column)
-        constant = self._part.constants.get(column.header)
+        constant = self._part.literal_columns.get(column.header)
         if not names:
             return repeated(constant, len(rows))
         first, *others = names
@@ -109,7 +109,7 @@ class JsonPart:
     def _rest(self, row: Row) -> str:
         members = {key: text_of(row[key]) for key in self._others(tuple(row))}
         told = {key: text for key, text in members.items() if text}
-        return object_text(guarded_members(told, self._privacy))
+        return object_text(apply_privacy_to_members(told, self._privacy))
 
     def _undeclared(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         taken = {name_among(column, keys) for column in self._columns}

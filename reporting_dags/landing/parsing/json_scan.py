@@ -24,7 +24,7 @@ _OBJECT = "an object"
 
 
 @dataclass(frozen=True, slots=True)
-class JsonSurvey:
+class JsonScan:
     """What a file tells before its rows are decoded.
 
     Attributes:
@@ -36,7 +36,7 @@ class JsonSurvey:
     expected: int | None
 
 
-def survey_rows(file: JsonFile, text: JsonRows, claims: Mapping[str, str], keys: RowKeys) -> JsonSurvey:
+def scan_rows(file: JsonFile, text: JsonRows, claims: Mapping[str, str], keys: RowKeys) -> JsonScan:
     """Read the file once, let `keys` learn every row, and hold each document against what was asked.
 
     Raises:
@@ -51,7 +51,7 @@ def survey_rows(file: JsonFile, text: JsonRows, claims: Mapping[str, str], keys:
     if records:
         keys.check()
     counts = [said for _, said in documents if said is not None]
-    return JsonSurvey(records, _expected(counts, [held for held, _ in documents]) if counts else None)
+    return JsonScan(records, _expected(counts, [held for held, _ in documents]) if counts else None)
 
 
 def _expected(counts: list[int], held: list[int]) -> int:

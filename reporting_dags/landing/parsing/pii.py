@@ -9,7 +9,7 @@ from reporting_dags.model.column import Column
 from reporting_dags.model.privacy import PersonalData, Privacy, looks_personal
 
 
-def guarded(column: Column, texts: AnyArray, privacy: Privacy) -> AnyArray:
+def apply_privacy(column: Column, texts: AnyArray, privacy: Privacy) -> AnyArray:
     """The values of a column as they may be kept; null and empty texts tell nothing and stay as they are."""
     if column.personal is None or not pa.types.is_string(column.type) or privacy.mode is PersonalData.KEEP:
         return texts
@@ -20,12 +20,12 @@ def guarded(column: Column, texts: AnyArray, privacy: Privacy) -> AnyArray:
     return pa.array(hashes, pa.string()).take(encoded.indices)
 
 
-def dropped(column: Column, privacy: Privacy) -> bool:
+def is_dropped(column: Column, privacy: Privacy) -> bool:
     """Whether nothing of the column's values is kept."""
     return column.personal is not None and pa.types.is_string(column.type) and privacy.mode is PersonalData.DROP
 
 
-def guarded_members(members: Mapping[str, str], privacy: Privacy) -> dict[str, str]:
+def apply_privacy_to_members(members: Mapping[str, str], privacy: Privacy) -> dict[str, str]:
     """Columns that nobody declared, by header, as they may be kept: those whose name tells of a person are guarded."""
     found: dict[str, str] = {}
     for header, text in members.items():

@@ -18,23 +18,23 @@ _SHOWN_NAMES = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class RawFile:
     """One file of an answer.
 
     Attributes:
         path: the provider's bytes.
-        constants: header → value, for declared columns that the file itself does not have: what was asked, where one
-            file answers for one app. If the file does have the column, each of its rows must hold that value or none.
-        claims: dotted path in a JSON document → the text that must stand there: what was asked, as the provider
+        literal_columns: header → value, for declared columns that the file itself does not have, such as the app of a
+            file that is of one app. If the file does have the column, each of its rows must hold that value or none.
+        expected_echo: dotted path in a JSON document → the text that must stand there: what was asked, as the provider
             repeats it. Lines of text have no place for any.
     """
 
     path: Path
-    constants: Mapping[str, str] = field(default_factory=dict[str, str])
-    claims: Mapping[str, str] = field(default_factory=dict[str, str])
+    literal_columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    expected_echo: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-class OpenPart(Protocol):
+class RawFileReader(Protocol):
     """One file of an answer, ready to be read."""
 
     @property
@@ -43,7 +43,7 @@ class OpenPart(Protocol):
         ...
 
     @property
-    def constants(self) -> Mapping[str, str]:
+    def literal_columns(self) -> Mapping[str, str]:
         """Header → value of what was asked, which the rows need not hold."""
         ...
 
@@ -62,21 +62,21 @@ class OpenPart(Protocol):
         ...
 
 
-def sent(report: Report) -> tuple[Column, ...]:
+def sent_columns(report: Report) -> tuple[Column, ...]:
     """The columns that batches hold: all but those that are worked out from another."""
     return tuple(column for column in report.columns if column.flags is None)
 
 
 def name_among(column: Column, names: Container[str]) -> str | None:
     """Under which of its names a column stands among those of a file or row, if it does."""
-    if column.rest:
+    if column.catch_all:
         return None
     return next((name for name in (column.header, *column.aliases) if name in names), None)
 
 
 def may_lack(column: Column, constants: Mapping[str, str]) -> bool:
     """Whether a file need not have the column."""
-    return column.optional or column.rest or column.header in constants
+    return column.optional or column.catch_all or column.header in constants
 
 
 def missing(column: Column, names: Sequence[str]) -> DataError:

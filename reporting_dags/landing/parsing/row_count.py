@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reporting_dags.landing.parsing.file_signatures import check_form
+from reporting_dags.landing.parsing.file_signatures import check_file_signature
 from reporting_dags.model.errors import DataError, Partial
 from reporting_dags.model.format import DelimitedText
 
@@ -21,7 +21,7 @@ _NOT_ROWS = {b"<": "HTML or XML", b"{": "JSON", b"[": "JSON"}
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class RowCount:
     """What the bytes alone tell.
 
     Attributes:
@@ -36,7 +36,7 @@ class Survey:
     tail: bytes
 
 
-def survey(path: Path, text: DelimitedText) -> Survey:
+def count_rows(path: Path, text: DelimitedText) -> RowCount:
     """Read the file once and count its records.
 
     Raises:
@@ -68,7 +68,7 @@ def survey(path: Path, text: DelimitedText) -> Survey:
     if quotes is not None and quotes.suspicious:
         strictly = _read_strictly(path, text)
         records = strictly if text.multiline else records
-    return Survey(records=records, ended=tail[-1] in {_LF, _CR}, tail=tail)
+    return RowCount(records=records, ended=tail[-1] in {_LF, _CR}, tail=tail)
 
 
 def check_text(chunk: bytes, utf8: codecs.IncrementalDecoder, offset: int) -> None:
@@ -78,7 +78,7 @@ def check_text(chunk: bytes, utf8: codecs.IncrementalDecoder, offset: int) -> No
         DataError: a NUL byte, no UTF-8, or another kind of file.
     """
     if not offset:
-        check_form(chunk)
+        check_file_signature(chunk)
     if b"\0" in chunk:
         raise DataError(f"the answer holds a NUL byte, at byte {offset + chunk.index(0)}")
     if chunk.isascii() and not utf8.getstate()[0]:

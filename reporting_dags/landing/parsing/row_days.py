@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reporting_dags.landing.compute.arrow import AnyArray, listed
-from reporting_dags.landing.parsing.raw_file import sent
+from reporting_dags.landing.parsing.raw_file import sent_columns
 from reporting_dags.landing.parsing.times import local_time, read_times, why_unread
 from reporting_dags.landing.parsing.total_rows import is_total
 from reporting_dags.landing.parsing.values import Mask, shortened
@@ -44,7 +44,7 @@ class RowDays:
 
     def __init__(self, report: Report, window: Window) -> None:
         self._column = report.day_column
-        self._place = sent(report).index(self._column) if self._column else 0
+        self._place = sent_columns(report).index(self._column) if self._column else 0
         self._calendar = report.calendar
         self._window = window
         self._known: dict[str, int] = {}

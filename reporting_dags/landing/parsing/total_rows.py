@@ -40,12 +40,12 @@ def is_total(text: str) -> bool:
 def _dimensions(report: Report, constants: Mapping[str, str]) -> list[Column]:
     """The columns that say what a row of a file is about."""
     currencies = {column.currency_from for column in report.columns}
-    named = {*report.grain} or {column.header for column in report.kept}
+    named = {*report.grain} or {column.header for column in report.stored_columns}
     return [
         column
-        for column in report.kept
+        for column in report.stored_columns
         if column.kind is Kind.IDENTITY
-        and not column.rest
+        and not column.catch_all
         and column.header in named - currencies
         and column.header not in constants
     ]
@@ -83,7 +83,7 @@ def _among(texts: AnyArray, values: AnyArray) -> npt.NDArray[np.bool_]:
     return found.to_numpy(zero_copy_only=False).astype(np.bool_)
 
 
-class PartSums:
+class FileSums:
     """Sums of the rows of one file and day, and of those of them that look like a total."""
 
     def __init__(self, report: Report) -> None:
@@ -197,7 +197,7 @@ def _is_sum(pair: tuple[Decimal, Decimal]) -> bool:
     return abs(own - total) <= max(printed, abs(total) * _RELATIVE)
 
 
-def total_row(report: Report, parts: Iterable[PartSums]) -> str:
+def total_row(report: Report, parts: Iterable[FileSums]) -> str:
     """Which rows of a day are shown to be totals of its other rows; empty where none is."""
     dimensions = _dimensions(report, {})
     for part in parts:
@@ -209,7 +209,7 @@ def total_row(report: Report, parts: Iterable[PartSums]) -> str:
     return ""
 
 
-def suspicions(report: Report, parts: Iterable[PartSums]) -> Iterator[str]:
+def suspicions(report: Report, parts: Iterable[FileSums]) -> Iterator[str]:
     """Warnings of rows that look like totals, and are not the sum of the others.
 
     None where a dimension is declared to be empty in rows that aggregate users, or is the only one.

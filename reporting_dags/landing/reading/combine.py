@@ -30,7 +30,7 @@ class Source:
         country: header of the country.
         counts: figure of the table → header of the measure that it is, or "" where every row counts as one.
         money: figure of the table → header of the money that it is.
-        worthless: header and text of rows whose money does not count: those that were rejected.
+        excluded_rows: header and text of rows whose money does not count: those that were rejected.
     """
 
     report: Report
@@ -38,7 +38,7 @@ class Source:
     country: str
     counts: Mapping[str, str] = field(default_factory=dict[str, str])
     money: Mapping[str, str] = field(default_factory=dict[str, str])
-    worthless: tuple[str, str] | None = None
+    excluded_rows: tuple[str, str] | None = None
 
     @property
     def currency_is_of_entity(self) -> bool:
@@ -49,19 +49,19 @@ class Source:
     @property
     def first_money(self) -> Column:
         """The column of its first money, whose currency is that of all."""
-        columns = {column.header: column for column in self.report.kept}
+        columns = {column.header: column for column in self.report.stored_columns}
         return columns[next(iter(self.money.values()))]
 
     def __post_init__(self) -> None:
-        headers = {column.header for column in self.report.kept}
+        headers = {column.header for column in self.report.stored_columns}
         needed = [self.entity, self.country, *filter(None, self.counts.values()), *self.money.values()]
-        for header in (*needed, *((self.worthless[0],) if self.worthless else ())):
+        for header in (*needed, *((self.excluded_rows[0],) if self.excluded_rows else ())):
             if header not in headers:
                 why = f"{header!r} is gone, which network/daily needs: give it back, or take the source out"
                 raise DeclarationError(f"reports/network.py: {self.report.key}: {why} there")
 
 
-def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, currencies: Mapping[str, str]) -> pa.Table:
+def combine(source: Source, day: date, store: Store, *, schema: pa.Schema, currencies: Mapping[str, str]) -> pa.Table:
     """One source's day as rows of `schema`, one for each entity, country and currency.
 
     A figure that the report did not have when the day landed is null.
@@ -79,16 +79,16 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
         DataError: a sum has more digits than the table holds.
     """
     report = source.report
-    columns = {column.header: column for column in report.kept}
+    columns = {column.header: column for column in report.stored_columns}
     wanted = {source.entity, source.country, *filter(None, source.counts.values()), *source.money.values()}
-    wanted |= {source.worthless[0]} if source.worthless else set()
+    wanted |= {source.excluded_rows[0]} if source.excluded_rows else set()
     told = {columns[header].currency_from for header in source.money.values()}
     wanted |= {header for header in told if header}
     names = sorted(columns[header].name for header in wanted)
     with store.open(report.file(day)) as file, pq.ParquetFile(file) as parquet:
         stored = set(parquet.schema_arrow.names)
         table = parquet.read(columns=names)
-    if stored <= {column.name for column in report.kept}:
+    if stored <= {column.name for column in report.stored_columns}:
         # Added to the declaration later. A file with other columns than declared may hold it under another name.
         for header in (*filter(None, source.counts.values()), *source.money.values()):
             name = columns[header].name
@@ -108,8 +108,8 @@ def summed(source: Source, day: date, store: Store, *, schema: pa.Schema, curren
         figures[name] = table.column(columns[header].name).combine_chunks() if header else ones
     for name, header in source.money.items():
         amounts = table.column(columns[header].name).combine_chunks()
-        if source.worthless is not None:
-            status, text = source.worthless
+        if source.excluded_rows is not None:
+            status, text = source.excluded_rows
             found = table.column(columns[status].name).combine_chunks()
             void = pc.is_in(found, value_set=pa.array([text], found.type))
             amounts = pc.if_else(void, pa.scalar(Decimal(), MONEY), amounts)
@@ -156,6 +156,6 @@ def _currency(source: Source, table: pa.Table, entity: AnyArray, currencies: Map
         return pa.array(list(currencies.values()), pa.string()).take(places)
     first = source.first_money
     if first.currency_from is not None:
-        columns = {column.header: column for column in source.report.kept}
+        columns = {column.header: column for column in source.report.stored_columns}
         return table.column(columns[first.currency_from].name).combine_chunks()
     return pa.repeat(pa.scalar(first.currency, pa.string()), table.num_rows)

@@ -16,7 +16,7 @@ Rows = tuple[Hashes, Hashes]
 
 
 @dataclass(frozen=True, slots=True)
-class Restated:
+class RowDiff:
     """Rows whose grain is new, rows whose grain is gone, and rows that are there still with other values."""
 
     added: int = 0
@@ -27,7 +27,7 @@ class Restated:
         return f"{self.added} rows added, {self.gone} gone, {self.changed} changed"
 
 
-def restated(report: Report, key: str, store: Store, after: Path) -> Restated | None:
+def diff_rows(report: Report, key: str, store: Store, after: Path) -> RowDiff | None:
     """Compare the day that lies at `key` with the finished file `after`.
 
     Returns:
@@ -47,7 +47,7 @@ def restated(report: Report, key: str, store: Store, after: Path) -> Restated | 
         with pq.ParquetFile(after) as finished:
             new = _rows(finished, names)
     except (OSError, pa.ArrowException) as error:
-        raise store.trouble("read", error) from None
+        raise store.error("read", error) from None
     return _compared(old, new)
 
 
@@ -61,14 +61,14 @@ def _rows(file: pq.ParquetFile, grain: Sequence[str]) -> Rows:
     return np.concatenate(grains), np.concatenate(rows)
 
 
-def _compared(old: Rows, new: Rows) -> Restated:
+def _compared(old: Rows, new: Rows) -> RowDiff:
     """How many rows differ. Of rows that share a grain each counts once: as changed while both versions have some."""
     before, after = _unmatched(old, new), _unmatched(new, old)
     first, first_counts = np.unique(before, return_counts=True)
     second, second_counts = np.unique(after, return_counts=True)
     _, in_first, in_second = np.intersect1d(first, second, assume_unique=True, return_indices=True)
     changed = int(np.minimum(first_counts[in_first], second_counts[in_second]).sum())
-    return Restated(added=after.size - changed, gone=before.size - changed, changed=changed)
+    return RowDiff(added=after.size - changed, gone=before.size - changed, changed=changed)
 
 
 def _unmatched(these: Rows, others: Rows) -> Hashes:

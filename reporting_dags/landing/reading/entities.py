@@ -47,9 +47,9 @@ def weights(report: Report, day: date, data: Store) -> Weights:
     """
     if not report.entity or not report.partitioned or not data.exists(report.file(day)):
         return {}
-    by_header = {column.header: column.name for column in report.kept}
+    by_header = {column.header: column.name for column in report.stored_columns}
     entity = by_header[report.entity]
-    money = next((column.name for column in report.kept if column.kind is Kind.MONEY), None)
+    money = next((column.name for column in report.stored_columns if column.kind is Kind.MONEY), None)
     wanted = [entity] if money is None else [entity, money]
     try:
         with data.open(report.file(day)) as opened, pq.ParquetFile(opened) as file:
@@ -57,7 +57,7 @@ def weights(report: Report, day: date, data: Store) -> Weights:
                 return {}
             table = file.read(columns=wanted)
     except (OSError, pa.ArrowException) as error:
-        raise data.trouble("read", error) from None
+        raise data.error("read", error) from None
     if money is None:
         summed, figure = table.group_by(entity).aggregate([(entity, "count")]), f"{entity}_count"
     else:
@@ -66,7 +66,7 @@ def weights(report: Report, day: date, data: Store) -> Weights:
     return {str(name): Decimal(value or 0) for name, value in values if name is not None}
 
 
-def lost(before: Weights, now: Weights) -> dict[str, Fraction]:
+def lost_share(before: Weights, now: Weights) -> dict[str, Fraction]:
     """What earned before and is gone now, with its exact share of what was earned then, largest first."""
     earned = Fraction(total(before.values()))
     missing = {name: weight for name, weight in before.items() if name not in now and weight > 0}

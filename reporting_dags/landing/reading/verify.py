@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reporting_dags.landing.compute.hashing import Fingerprint, row_hashes
+from reporting_dags.landing.compute.hashing import DataVersion, row_hashes
 from reporting_dags.landing.compute.sums import Sums
 from reporting_dags.landing.storage.origin import without_origin
 from reporting_dags.landing.storage.store import Store
@@ -44,7 +44,7 @@ class Noted:
     rows: int
     size: int
     sha256: str
-    fingerprint: str
+    data_version: str
     money: Mapping[str, Mapping[str, Decimal]]
 
 
@@ -102,7 +102,7 @@ def read_back(
             differences += [] if _sha256(file) == noted.sha256 or differences else ["other bytes than landed"]
             schema = without_origin(parquet.schema_arrow)
             sums = Sums(report if schema.equals(report.schema, check_metadata=True) else _as_landed(report, schema))
-            version = Fingerprint(schema)
+            version = DataVersion(schema)
             rows = 0
             for batch in parquet.iter_batches(batch_size=_BATCH_ROWS):
                 rows += batch.num_rows
@@ -115,9 +115,9 @@ def read_back(
         return Reading(differences=(*differences, line), damage="cannot be read as Parquet")
     damage = "other bytes than landed" if differences else ""
     differences += [] if rows == noted.rows else [f"{rows} rows in place of {noted.rows}"]
-    differences += [] if version.text == noted.fingerprint else ["other values or columns than landed"]
+    differences += [] if version.text == noted.data_version else ["other values or columns than landed"]
     other_money = list(_other_money(sums.money(), noted.money))
-    if rows != noted.rows or version.text != noted.fingerprint or other_money:
+    if rows != noted.rows or version.text != noted.data_version or other_money:
         damage = "other rows or values than landed"
     differences += other_money
     declared = schema.equals(report.schema, check_metadata=True)

@@ -145,10 +145,10 @@ class ObjectStore:
             self._scratch.mkdir(parents=True, exist_ok=True)
             private_folder(path)
         except OSError as error:
-            raise self.trouble("written", error) from None
+            raise self.error("written", error) from None
         return path
 
-    def trouble(self, verb: str, error: BaseException) -> StorageError:
+    def error(self, verb: str, error: BaseException) -> StorageError:
         """The error to raise when the scratch folder refuses."""
         return storage_error("scratch folder", str(self._scratch), verb, error)
 

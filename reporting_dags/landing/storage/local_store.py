@@ -145,7 +145,7 @@ class LocalStore:
             private_folder(path)
         return path
 
-    def trouble(self, verb: str, error: BaseException) -> StorageError:
+    def error(self, verb: str, error: BaseException) -> StorageError:
         """The error to raise when the folder refuses."""
         return storage_error(self._label, str(self._root), verb, error, self._variable)
 
@@ -154,7 +154,7 @@ class LocalStore:
         try:
             yield
         except OSError as error:
-            raise self.trouble(verb, error) from None
+            raise self.error(verb, error) from None
 
     def _folder(self, path: Path) -> None:
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]

@@ -13,7 +13,7 @@ from reporting_dags.landing.storage.errors import storage_error
 
 
 @dataclass(frozen=True, slots=True)
-class RawAnswer:
+class RawResponse:
     """A whole answer as one local file.
 
     Attributes:
@@ -66,7 +66,7 @@ class Spool:
         self._digest.update(chunk)
         self._size += len(chunk)
 
-    def finish(self) -> RawAnswer:
+    def finish(self) -> RawResponse:
         """Close the file and hand it over."""
         try:
             self._file.close()
@@ -74,7 +74,7 @@ class Spool:
             self._discard()
             raise self._trouble(error) from None
         self._finished = True
-        return RawAnswer(self._path, self._digest.hexdigest(), self._size)
+        return RawResponse(self._path, self._digest.hexdigest(), self._size)
 
     def _discard(self) -> None:
         # Closing flushes, so on a full disk it fails a second time; the descriptor is released all the same.

@@ -68,7 +68,7 @@ class Store(Protocol):
         """A private local folder, outside every dataset, in which files to be `put` are made."""
         ...
 
-    def trouble(self, verb: str, error: BaseException) -> StorageError:
+    def error(self, verb: str, error: BaseException) -> StorageError:
         """The error to raise when the staging folder refuses."""
         ...
 

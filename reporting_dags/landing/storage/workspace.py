@@ -26,7 +26,7 @@ def workspace(store: Store) -> Generator[Path]:
                 folder = Path(tempfile.mkdtemp(prefix="landing-", dir=staging))
                 held.enter_context(locked(folder))
         except OSError as error:
-            raise store.trouble("written", error) from None
+            raise store.error("written", error) from None
         try:
             yield folder
         finally:

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reporting_dags.landing.checks.duplicate_keys import Repeated
+from reporting_dags.landing.checks.duplicate_keys import DuplicateKeys
 from reporting_dags.landing.compute.arrow import AnyArray
-from reporting_dags.landing.compute.hashing import Fingerprint, Hashes
+from reporting_dags.landing.compute.hashing import DataVersion, Hashes
 from reporting_dags.landing.compute.sums import Sums
 from reporting_dags.landing.parsing.decode import Note
-from reporting_dags.landing.parsing.pii import dropped
-from reporting_dags.landing.parsing.total_rows import PartSums
+from reporting_dags.landing.parsing.pii import is_dropped
+from reporting_dags.landing.parsing.total_rows import FileSums
 from reporting_dags.landing.storage.origin import Origin
 from reporting_dags.landing.writing.split import Piece, Pieces
 from reporting_dags.model.report import Report
@@ -40,8 +40,8 @@ class DayFile:
         self.rows = 0
         self.waiting_rows = 0
         self.waiting_bytes = 0
-        self.parts: dict[int, PartSums] = {}
-        self.fingerprint = Fingerprint(report.schema)
+        self.files: dict[int, FileSums] = {}
+        self.data_version = DataVersion(report.schema)
         self.bad: list[Note] = []
         self.rounded: list[Note] = []
         self.changed: list[Note] = []
@@ -52,16 +52,18 @@ class DayFile:
         self._waiting: list[pa.RecordBatch] = []
         self._grains: list[Hashes] = []
         # What is dropped is empty for another reason.
-        self._unfilled = [each for each in report.kept if not each.documented and not dropped(each, report.privacy)]
+        self._unfilled = [
+            each for each in report.stored_columns if not each.documented and not is_dropped(each, report.privacy)
+        ]
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, piece: Piece) -> None:
         """Take in rows of this day."""
         self.rows += piece.batch.num_rows
-        if piece.part not in self.parts:
-            self.parts[piece.part] = PartSums(self._report)
-        self.parts[piece.part].add(piece.batch, piece.likeness)
-        self.fingerprint.add(piece.rows)
+        if piece.part not in self.files:
+            self.files[piece.part] = FileSums(self._report)
+        self.files[piece.part].add(piece.batch, piece.likeness)
+        self.data_version.add(piece.rows)
         self._grains.append(piece.grains)
         self._unfilled = [column for column in self._unfilled if not _filled(piece.batch.column(column.name))]
         self._waiting.append(piece.batch)
@@ -72,7 +74,7 @@ class DayFile:
     def sums(self) -> Sums:
         """The sums of all rows."""
         found = Sums(self._report)
-        for part in self.parts.values():
+        for part in self.files.values():
             found.merge(part.sums)
         return found
 
@@ -110,11 +112,11 @@ class DayFile:
             with contextlib.suppress(OSError):
                 writer.close()
 
-    def grain_twice(self) -> Repeated:
+    def duplicate_keys(self) -> DuplicateKeys:
         """The grains that several rows share; can be told once."""
         hashes = np.concatenate([np.empty(0, dtype=np.uint64), *self._grains])
         self._grains = []
-        return Repeated.among(hashes)
+        return DuplicateKeys.among(hashes)
 
     @property
     def unfilled(self) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Protocol
 import pyarrow as pa
 
 from reporting_dags.landing.checks.partition import CheckResult, day_and_currency, grain_unique, rows_complete, schema
-from reporting_dags.landing.parsing.decode import Note, decode, open_part
-from reporting_dags.landing.parsing.raw_file import OpenPart, Part, shown
+from reporting_dags.landing.parsing.decode import Note, decode, open_raw_file
+from reporting_dags.landing.parsing.raw_file import RawFile, RawFileReader, shown
 from reporting_dags.landing.parsing.total_rows import suspicions
 from reporting_dags.landing.storage.errors import storage_error
 from reporting_dags.landing.storage.origin import Origin
@@ -20,7 +20,7 @@ from reporting_dags.landing.storage.spool import sha256_of
 from reporting_dags.landing.storage.store import Store
 from reporting_dags.landing.storage.workspace import workspace
 from reporting_dags.landing.writing.day_files import DayFile, DayFiles
-from reporting_dags.landing.writing.prefetch import Ahead
+from reporting_dags.landing.writing.prefetch import Prefetch
 from reporting_dags.landing.writing.split import Pieces, split
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import DataError, Partial, ReplacementRefused, ReportingError, StorageError
@@ -42,7 +42,7 @@ class LandedDay:
         rows: in the file.
         size: of the Parquet file, in bytes.
         sha256: of its bytes.
-        fingerprint: the data version: another only if rows or schema are.
+        data_version: the data version: another only if rows or schema are.
         money: column name → currency → exact sum.
         totals: column name → exact sum, of every measure.
         ratios: column name → what the day's sums make of it, of every ratio that is declared as a quotient of two.
@@ -56,7 +56,7 @@ class LandedDay:
     rows: int
     size: int
     sha256: str
-    fingerprint: str
+    data_version: str
     money: Mapping[str, Mapping[str, Decimal]]
     totals: Mapping[str, Decimal | int]
     ratios: Mapping[str, Decimal]
@@ -92,7 +92,7 @@ class RefusedDay:
 
 def land(
     report: Report,
-    parts: Sequence[Part],
+    parts: Sequence[RawFile],
     *,
     window: Window,
     days: Collection[date],
@@ -147,7 +147,7 @@ def land(
             yield _landed(report, files[day], complete, warnings, store, publish)
 
 
-def unreadable(report: Report, parts: Sequence[Part], *, window: Window, days: Collection[date]) -> set[int]:
+def unreadable(report: Report, parts: Sequence[RawFile], *, window: Window, days: Collection[date]) -> set[int]:
     """Which of the files of an answer cannot be read, each by itself: their places among `parts`.
 
     Raises:
@@ -165,15 +165,15 @@ def unreadable(report: Report, parts: Sequence[Part], *, window: Window, days: C
     return found
 
 
-def _opened(report: Report, parts: Sequence[Part]) -> list[OpenPart]:
-    opened: list[OpenPart] = []
+def _opened(report: Report, parts: Sequence[RawFile]) -> list[RawFileReader]:
+    opened: list[RawFileReader] = []
     for number, part in enumerate(parts):
         try:
-            opened.append(open_part(report.format, part, report))
+            opened.append(open_raw_file(report.format, part, report))
         except OSError as error:
             raise _unreadable(error) from None
         except ReportingError as error:
-            error.part = number
+            error.shard = number
             raise
     return opened
 
@@ -183,7 +183,7 @@ def _unreadable(error: OSError) -> StorageError:
 
 
 def _fill(
-    files: DayFiles, report: Report, parts: Sequence[OpenPart], window: Window, days: Sequence[date], store: Store
+    files: DayFiles, report: Report, parts: Sequence[RawFileReader], window: Window, days: Sequence[date], store: Store
 ) -> None:
     """Decode in one thread while this one writes: each keeps a core busy, together half the time of one."""
 
@@ -193,13 +193,13 @@ def _fill(
         except OSError as error:
             raise _unreadable(error) from None
 
-    with Ahead(source(), depth=_PIECES_AHEAD) as stretches:
+    with Prefetch(source(), depth=_PIECES_AHEAD) as contiguous_ranges:
         try:
-            for pieces in stretches:
+            for pieces in contiguous_ranges:
                 files.add(pieces)
             files.finish()
         except OSError as error:
-            raise store.trouble("written", error) from None
+            raise store.error("written", error) from None
 
 
 def _landed(
@@ -215,7 +215,7 @@ def _landed(
         size = file.path.stat().st_size
         digest = sha256_of(file.path)
     except (OSError, pa.ArrowException) as error:
-        raise store.trouble("written", error) from None
+        raise store.error("written", error) from None
     failed = [check for check in checks if check.blocking and not check.passed]
     if failed:
         kind = Partial if complete in failed else DataError
@@ -229,7 +229,7 @@ def _landed(
         rows=file.rows,
         size=size,
         sha256=digest,
-        fingerprint=file.fingerprint.text,
+        data_version=file.data_version.text,
         money=file.sums.money(),
         totals=file.sums.totals(),
         ratios=file.sums.ratios(),
@@ -240,7 +240,7 @@ def _landed(
             *_unfilled(file),
             *_rounding(report, file),
             *_changes(file),
-            *suspicions(report, file.parts.values()),
+            *suspicions(report, file.files.values()),
         ),
     )
     try:
@@ -256,7 +256,7 @@ def _unfilled(file: DayFile) -> Iterator[str]:
 
 
 def _rounding(report: Report, file: DayFile) -> Iterator[str]:
-    for column in report.kept:
+    for column in report.stored_columns:
         count = sum(note.count for note in file.rounded if note.column == column.header)
         if count and pa.types.is_decimal(column.type):
             scale = column.type.scale

@@ -15,7 +15,7 @@ class _End:
         self.error = error
 
 
-class Ahead(Generic[T]):
+class Prefetch(Generic[T]):
     """Draws `source` in a thread of its own, at most `depth` items ahead.
 
     What the thread raises is raised in the consumer. Leaving the context ends the thread, wherever either side stands.

@@ -23,7 +23,7 @@ from reporting_dags.providers.resource import secret
 from reporting_dags.providers.settings import optional
 
 _OFF = "alerts are off: REPORTING_ALERT_URLS is not set"
-_LONGEST = 900
+_MAX_CHARACTERS = 900
 """Characters of a message: what is longer comes in pieces at most services, seconds apart."""
 _BUDGET_SECONDS = 20.0
 """How long a tick goes on sending: Dagster ends one that takes a minute, and its cursor is lost."""
@@ -44,7 +44,7 @@ class Alerts(dg.ConfigurableResource[Any]):
     )
 
     @property
-    def on(self) -> bool:
+    def enabled(self) -> bool:
         """Whether there is an address; raises `SettingError` where the variable holds a mask."""
         return bool(self._urls())
 
@@ -91,7 +91,7 @@ class Alerts(dg.ConfigurableResource[Any]):
         return problems
 
 
-class _Outbox:
+class _Notifier:
     """Sends messages as long as there is time, and remembers what was in the way."""
 
     def __init__(self, alerts: Alerts) -> None:
@@ -132,7 +132,7 @@ def alert_sensor(keys: Collection[dg.AssetKey], reports: Sequence[Report]) -> dg
     def alert(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SensorResult:
         cursor = AlertCursor.read(context.cursor) or AlertCursor(after=newest_id(context.instance))
         try:
-            on = alerts.on
+            on = alerts.enabled
         except SettingError as error:
             context.log.error(error.line)
             return dg.SensorResult(skip_reason=error.line, cursor=cursor.text)
@@ -140,7 +140,7 @@ def alert_sensor(keys: Collection[dg.AssetKey], reports: Sequence[Report]) -> dg
             # Alerts begin with what fails from the moment on at which they are turned on.
             cursor.after = newest_id(context.instance)
             return dg.SensorResult(skip_reason=_OFF, cursor=cursor.text)
-        outbox = _Outbox(alerts)
+        outbox = _Notifier(alerts)
         try:
             _send(context.instance, outbox, cursor, keys, reports)
         except Exception as error:  # noqa: BLE001 - what was sent must be remembered
@@ -155,7 +155,7 @@ def alert_sensor(keys: Collection[dg.AssetKey], reports: Sequence[Report]) -> dg
 
 def _send(
     instance: dg.DagsterInstance,
-    outbox: _Outbox,
+    outbox: _Notifier,
     cursor: AlertCursor,
     keys: Collection[dg.AssetKey],
     reports: Sequence[Report],
@@ -180,7 +180,7 @@ def _send(
     _send_news(outbox, cursor, found, now)
 
 
-def _send_news(outbox: _Outbox, cursor: AlertCursor, problems: Sequence[Problem], now: float) -> list[Problem]:
+def _send_news(outbox: _Notifier, cursor: AlertCursor, problems: Sequence[Problem], now: float) -> list[Problem]:
     """Send what is new of `problems`; returns what no address took."""
     news = [problem for problem in problems if cursor.is_news(problem, now)]
     for problem in problems:
@@ -198,7 +198,7 @@ def _send_news(outbox: _Outbox, cursor: AlertCursor, problems: Sequence[Problem]
 
 def _bounded(lines: Sequence[str]) -> list[str]:
     """As many of `lines` as a message holds, and how many more there are."""
-    kept, left = list[str](), _LONGEST
+    kept, left = list[str](), _MAX_CHARACTERS
     for line in lines:
         if kept and len(line) > left:
             break

@@ -8,11 +8,11 @@ from typing import Any
 
 import dagster as dg
 
-from reporting_dags.jobs.planning.report_health import NEEDS_ACTION, NEWEST_DAY, STANDING
+from reporting_dags.jobs.planning.report_health import NEEDS_ACTION, NEWEST_DAY, REPORT_CHECKS
 from reporting_dags.model.days import days_in
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.asset_checks import GONE
-from reporting_dags.orchestration.failures import CAUSES, FAILED_DAYS, REPEATED
+from reporting_dags.orchestration.failures import CAUSES, FAILED_DAYS, REPEATED_FAILURE
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.run_requests import RANGE_END, RANGE_START
 
@@ -129,7 +129,7 @@ def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun, reports: Sequence[
     path = f"runs/{run.run_id}"
     for failure in failures:
         facts = {name: value.value for name, value in failure.metadata.items()}
-        if facts.get(NEEDS_ACTION) is False or facts.get(REPEATED) is True:
+        if facts.get(NEEDS_ACTION) is False or facts.get(REPEATED_FAILURE) is True:
             continue
         line = str(failure.description or end)
         report = next((report for report in reports if line.startswith(report)), reports[0])
@@ -165,7 +165,7 @@ def _warnings(
     for event in _events(instance, run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
         result = event.asset_check_evaluation_data
         # A blocking check that fails is the failure of its run; report-level checks are read by `report_problems`.
-        if result.asset_key in keys and result.asset_check_key.name not in STANDING:
+        if result.asset_key in keys and result.asset_check_key.name not in REPORT_CHECKS:
             newest[result.asset_check_key, result.partition or ""] = result
     groups: dict[tuple[dg.AssetCheckKey, str], list[dg.AssetCheckEvaluation]] = {}
     warned: dict[str, set[date]] = {}
@@ -213,7 +213,7 @@ def report_problems(
 
     They are those that were recorded last, by the end of a run or by a tick of the late-data sensor.
     """
-    keys = [dg.AssetCheckKey(key_of(report), name) for report in reports for name in STANDING]
+    keys = [dg.AssetCheckKey(key_of(report), name) for report in reports for name in REPORT_CHECKS]
     problems: list[Problem] = []
     passed: dict[str, set[str]] = {}
     for key, record in instance.event_log_storage.get_latest_asset_check_execution_by_key(keys).items():

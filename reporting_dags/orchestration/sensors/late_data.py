@@ -11,8 +11,8 @@ from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.run_requests import sensor_name, without_account
-from reporting_dags.orchestration.sensors.tick import Cursor, Hurried, Tick
-from reporting_dags.orchestration.storage import TICK_LOCK_SECONDS, ReportingHome
+from reporting_dags.orchestration.sensors.tick import Cursor, DeadlineClock, Tick
+from reporting_dags.orchestration.storage import TICK_LOCK_SECONDS, StorageResource
 from reporting_dags.providers.resource import ProviderResource
 
 BUDGET = timedelta(seconds=22)
@@ -32,7 +32,7 @@ def late_sensors(reports: Sequence[Report], start: date, firsts: Mapping[str, da
 
 def late_tick(
     instance: dg.DagsterInstance,
-    home: ReportingHome,
+    home: StorageResource,
     resource: ProviderResource,
     reports: Sequence[Report],
     tick: Tick,
@@ -47,11 +47,11 @@ def late_tick(
         tick: takes in what was found and is to be done.
     """
     if reason := without_account(resource, home, reports):
-        tick.told.append(reason)
+        tick.messages.append(reason)
         return
     try:
         with home.open(instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
-            tick.stand(opened, reports)
+            tick.report_checks(opened, reports)
             hasty = resource.model_copy(
                 update={
                     "answer_seconds": CALL_SECONDS,
@@ -60,16 +60,16 @@ def late_tick(
                     "poll_seconds": 0.5,
                 }
             )
-            with closing(hasty.client(tick.clock, tick.clock.hurried(opened.rates.pace(tick.clock)))) as client:
-                tick.turn(client, opened, reports)
+            with closing(hasty.client(tick.clock, tick.clock.limit_waits(opened.rates.pace(tick.clock)))) as client:
+                tick.poll_provider(client, opened, reports)
     except ReportingError as error:
-        tick.told.append(f"{reports[0].provider}: {error.line}")
+        tick.messages.append(f"{reports[0].provider}: {error.line}")
 
 
 def new_tick(start: date, firsts: Mapping[str, date], cursor: Cursor) -> Tick:
     """Return a tick that begins now; `start`, `firsts` and `cursor` as of `Tick`."""
     clock = SystemClock()
-    return Tick(start=start, firsts=firsts, clock=Hurried(clock, clock.now() + BUDGET), cursor=cursor)
+    return Tick(start=start, firsts=firsts, clock=DeadlineClock(clock, clock.now() + BUDGET), cursor=cursor)
 
 
 def _sensor(provider: str, reports: list[Report], start: date, firsts: Mapping[str, date]) -> dg.SensorDefinition:
@@ -88,12 +88,12 @@ def _sensor(provider: str, reports: list[Report], start: date, firsts: Mapping[s
         cursor = Cursor.read(context.cursor)
         tick = new_tick(start, firsts, cursor)
         late_tick(context.instance, context.resources.home, resource, reports, tick)
-        for line in cursor.new_lines(tick.told):
+        for line in cursor.new_lines(tick.messages):
             context.log.info(line)
         quiet = f"nothing of {provider} is under way, and none of its days is due again"
         return dg.SensorResult(
             run_requests=tick.requests,
-            skip_reason=None if tick.requests else "; ".join(tick.told) or quiet,
+            skip_reason=None if tick.requests else "; ".join(tick.messages) or quiet,
             cursor=cursor.text,
             asset_events=tick.events,
         )

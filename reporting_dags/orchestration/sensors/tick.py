@@ -12,27 +12,27 @@ from typing import Self
 import dagster as dg
 
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.report_state import known
+from reporting_dags.jobs.ledger.report_state import load_report_state
 from reporting_dags.jobs.planning import control_totals as control
-from reporting_dags.jobs.planning.due import MOST_RANGES, described, due, paused
-from reporting_dags.jobs.planning.policy import by_sensor
-from reporting_dags.jobs.planning.report_health import standing
-from reporting_dags.jobs.planning.windows import plan
-from reporting_dags.jobs.pulling.context import Bench
-from reporting_dags.jobs.pulling.probe import Looked, look
+from reporting_dags.jobs.planning.due import MAX_RANGES, describe_due, due_partitions, paused_until
+from reporting_dags.jobs.planning.policy import for_sensor
+from reporting_dags.jobs.planning.report_health import report_health
+from reporting_dags.jobs.planning.windows import plan_windows
+from reporting_dags.jobs.pulling.context import PullContext
+from reporting_dags.jobs.pulling.probe import Probe, probe
 from reporting_dags.jobs.pulling.pull import pull
-from reporting_dags.jobs.pulling.raw_retention import forget_raw
-from reporting_dags.jobs.records import Known
+from reporting_dags.jobs.pulling.raw_retention import delete_expired_raw
+from reporting_dags.jobs.records import ReportState
 from reporting_dags.landing.checks.partition import CheckResult
 from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.clock import Clock
-from reporting_dags.model.days import Window, ranges, stretches
+from reporting_dags.model.days import Window, contiguous_ranges, ranges
 from reporting_dags.model.errors import ReportingError, StorageError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.partitions import offered
-from reporting_dags.orchestration.report_checks import standing_event
+from reporting_dags.orchestration.report_checks import report_check_event
 from reporting_dags.orchestration.run_requests import run_request
-from reporting_dags.orchestration.storage import OpenHome, as_set
+from reporting_dags.orchestration.storage import OpenStorage, with_settings
 from reporting_dags.providers.api import Pace, Provider, Rate
 from reporting_dags.providers.http.errors import Unavailable
 
@@ -43,7 +43,7 @@ _TOLD_AGAIN = timedelta(hours=6)
 _DURATION = re.compile(r"\d+(\.\d+)? (minutes|hours)")
 
 
-class Hurried:
+class DeadlineClock:
     """A clock on which there is no time left after `until`: what would sleep longer ends instead."""
 
     def __init__(self, clock: Clock, until: datetime) -> None:
@@ -60,7 +60,7 @@ class Hurried:
             raise Unavailable("there was no time left in this tick", advice="The next one goes on.")
         self._clock.sleep(seconds)
 
-    def hurried(self, pace: Pace) -> Pace:
+    def limit_waits(self, pace: Pace) -> Pace:
         """`pace`, but that no call begins when no time is left."""
 
         def wait(rate: Rate) -> None:
@@ -70,7 +70,7 @@ class Hurried:
         return wait
 
     @property
-    def spent(self) -> bool:
+    def out_of_time(self) -> bool:
         """Whether none is left."""
         return self._clock.now() >= self._until
 
@@ -114,11 +114,11 @@ class Cursor:
         return [line for line, its in zip(lines, self.lines, strict=True) if its not in before]
 
 
-def _line(report: Report, group: Sequence[tuple[Looked, str]]) -> str:
+def _line(report: Report, group: Sequence[tuple[Probe, str]]) -> str:
     """Return the text of the job that was requested first, with the days of all that say the same."""
     days = [day for looked, _ in group for day in looked.window.days]
-    text = min(group, key=lambda one: one[0].asked_at)[1]
-    return f"{report.key} {ranges(days, most=MOST_RANGES)}: {text}"
+    text = min(group, key=lambda one: one[0].requested_at)[1]
+    return f"{report.key} {ranges(days, most=MAX_RANGES)}: {text}"
 
 
 def _hash(text: str) -> str:
@@ -134,35 +134,35 @@ class Tick:
         firsts: the first partition of each report, by its key.
         clock: ends what would take too long.
         cursor: what the tick before left, and this one leaves.
-        told: what was found, a line each.
+        messages: what was found, a line each.
         requests: runs to start.
         events: standing checks to record.
     """
 
     start: date
     firsts: Mapping[str, date]
-    clock: Hurried
+    clock: DeadlineClock
     cursor: Cursor
-    told: list[str] = field(default_factory=list[str])
+    messages: list[str] = field(default_factory=list[str])
     requests: list[dg.RunRequest] = field(default_factory=list[dg.RunRequest])
     events: list[dg.AssetCheckEvaluation] = field(default_factory=list[dg.AssetCheckEvaluation])
-    _read: dict[str, Known] = field(default_factory=dict[str, Known], init=False)
+    _read: dict[str, ReportState] = field(default_factory=dict[str, ReportState], init=False)
 
-    def stand(self, opened: OpenHome, reports: Sequence[Report]) -> None:
+    def report_checks(self, opened: OpenStorage, reports: Sequence[Report]) -> None:
         """Tell the standing checks that say something new, or have said nothing for long."""
         now = self.clock.now()
         if now.timestamp() - self.cursor.since >= _TOLD_AGAIN.total_seconds():
             self.cursor.checks, self.cursor.since = {}, int(now.timestamp())
         for report in reports:
             if report.partitioned:
-                asked = as_set(report)
-                found = standing(asked, self._known(asked, opened.ledger), since=self.start, now=now)
-                self.events += [standing_event(report, check) for check in found if self._is_news(report, check)]
+                asked = with_settings(report)
+                found = report_health(asked, self._known(asked, opened.ledger), since=self.start, now=now)
+                self.events += [report_check_event(report, check) for check in found if self._is_news(report, check)]
 
-    def _known(self, report: Report, ledger: Ledger) -> Known:
+    def _known(self, report: Report, ledger: Ledger) -> ReportState:
         """What the ledger knows of `report`, read once a tick as long as the tick changes nothing of it."""
         if report.key not in self._read:
-            self._read[report.key] = known(report, ledger, self.clock.now())
+            self._read[report.key] = load_report_state(report, ledger, self.clock.now())
         return self._read[report.key]
 
     def _is_news(self, report: Report, check: CheckResult) -> bool:
@@ -173,99 +173,101 @@ class Tick:
             return False
         last[name] = result
         if not check.passed:
-            self.told.append(f"{report.key} {check.name}: {check.detail}")
+            self.messages.append(f"{report.key} {check.name}: {check.detail}")
         return True
 
-    def turn(self, client: Provider, opened: OpenHome, reports: Sequence[Report]) -> None:
+    def poll_provider(self, client: Provider, opened: OpenStorage, reports: Sequence[Report]) -> None:
         """Look at `reports` one after another, beginning where the tick before ran out of time."""
         place = next((number for number, report in enumerate(reports) if report.key == self.cursor.next), 0)
         self.cursor.next = ""
         for report in (*reports[place:], *reports[:place]):
-            if self.clock.spent:
-                self.told.append(f"time ran out before {report.key}: the next tick begins with it")
+            if self.clock.out_of_time:
+                self.messages.append(f"time ran out before {report.key}: the next tick begins with it")
                 self.cursor.next = report.key
                 return
-            asked, now = as_set(report), self.clock.now()
+            asked, now = with_settings(report), self.clock.now()
             # Each tick is a run of its own: what fails in one after another is left alone for longer each time.
-            bench = opened.bench(client, self.clock, run=f"the late-data sensor {now:%m-%d %H:%M}", waits=False)
+            context = opened.pull_context(
+                client, self.clock, run=f"the late-data sensor {now:%m-%d %H:%M}", waits=False
+            )
             try:
-                self._control(bench, opened, asked)
-                self._report(bench, asked)
+                self._control(context, opened, asked)
+                self._report(context, asked)
             except StorageError:
                 raise
             except ReportingError as error:
-                self.told.append(f"{report.key}: {error.line}")
+                self.messages.append(f"{report.key}: {error.line}")
 
-    def _report(self, bench: Bench, report: Report) -> None:
-        now, held, ready = self.clock.now(), list[Window](), list[Looked]()
-        failures = self._known(report, bench.ledger).failures
-        texts: dict[str, list[tuple[Looked, str]]] = {}
-        for looked in look(bench, report, now, spent=lambda: self.clock.spent):
+    def _report(self, context: PullContext, report: Report) -> None:
+        now, held, ready = self.clock.now(), list[Window](), list[Probe]()
+        failures = self._known(report, context.ledger).failures
+        texts: dict[str, list[tuple[Probe, str]]] = {}
+        for looked in probe(context, report, now, out_of_time=lambda: self.clock.out_of_time):
             held.append(looked.window)
             # What failed since was another part of the same asking, such as an app that is refused.
             parts_failed = [
-                day for day in looked.days if any(one.at >= looked.asked_at for one in failures.get(day, ()))
+                day for day in looked.days if any(one.at >= looked.requested_at for one in failures.get(day, ()))
             ]
-            pauses = [until for day in parts_failed if (until := paused(failures, day, now)) is not None]
-            if looked.worth and pauses:
-                told = f"{looked.told}, but for a part that has failed"
+            pauses = [until for day in parts_failed if (until := paused_until(failures, day, now)) is not None]
+            if looked.should_run and pauses:
+                told = f"{looked.message}, but for a part that has failed"
                 text = f"{told}: left alone until {max(pauses):%Y-%m-%d %H:%M} UTC"
             else:
-                text = looked.told
-                ready += [looked] if looked.worth else []
+                text = looked.message
+                ready += [looked] if looked.should_run else []
             texts.setdefault(_DURATION.sub("", text), []).append((looked, text))
-        self.told += [_line(report, group) for group in texts.values()]
+        self.messages += [_line(report, group) for group in texts.values()]
         self.requests += self._landing(report, ready)
         if held:
             # A look may have closed what was open.
             self._read.pop(report.key)
-        facts = self._known(report, bench.ledger)
-        days = due(report, facts, since=self.start, sizes=None, now=now)
-        again = by_sensor(days, held=held, failures=facts.failures, now=now)
+        facts = self._known(report, context.ledger)
+        days = due_partitions(report, facts, since=self.start, sizes=None, now=now)
+        again = for_sensor(days, open_windows=held, failures=facts.failures, now=now)
         slot = int(now.timestamp() // _SLOT.total_seconds())
-        for window in plan([one.day for one in again], report.window_days):
+        for window in plan_windows([one.day for one in again], report.window_days):
             mine = [one for one in again if one.day in window]
-            self.told.append(f"{report.key}: {'; '.join(described(mine))}")
+            self.messages.append(f"{report.key}: {'; '.join(describe_due(mine))}")
             self.requests.append(run_request(report, window, reason=f"again:{slot}", why=mine, wait=False))
 
-    def _landing(self, report: Report, ready: Sequence[Looked]) -> Iterator[dg.RunRequest]:
+    def _landing(self, report: Report, ready: Sequence[Probe]) -> Iterator[dg.RunRequest]:
         """Request one run for each unbroken range of the days of `ready` jobs."""
         days = {day for looked in ready for day in looked.days}
         if report.partitioned:
             days = set(offered(report.calendar, self.firsts[report.key], days, self.clock.now()))
         # A run that ended before it began, as when it is canceled in the queue, must not be the last one.
         hour = self.clock.now().strftime("%Y-%m-%dT%H")
-        for stretch in stretches(days):
-            tokens = [looked.token for looked in ready if any(day in stretch for day in looked.days)]
+        for stretch in contiguous_ranges(days):
+            tokens = [looked.run_key_part for looked in ready if any(day in stretch for day in looked.days)]
             yield run_request(report, stretch, reason=f"landing:{_hash(','.join(sorted(tokens)))}:{hour}", wait=False)
 
-    def _control(self, bench: Bench, opened: OpenHome, report: Report) -> None:
+    def _control(self, context: PullContext, opened: OpenStorage, report: Report) -> None:
         """Ask for the control totals when it is time, and take them in when they are ready."""
         asked, now = report.control, self.clock.now()
         if asked is None:
             return
-        open_jobs = list(look(bench, asked, now, spent=lambda: self.clock.spent))
+        open_jobs = list(probe(context, asked, now, out_of_time=lambda: self.clock.out_of_time))
         if open_jobs:
-            self.told += [f"{asked.key} {looked.window}: {looked.told}" for looked in open_jobs]
-            days = [day for looked in open_jobs if looked.worth for day in looked.window.days]
+            self.messages += [f"{asked.key} {looked.window}: {looked.message}" for looked in open_jobs]
+            days = [day for looked in open_jobs if looked.should_run for day in looked.window.days]
         else:
             told = self._known(report, opened.ledger)
-            window = control.window(report, told.landed, told.control, now)
+            window = control.control_window(report, told.landed, told.control, now)
             days = window.days if window is not None and not self._left_alone(opened, asked, window, now) else []
         if days:
-            self._take(bench, opened, asked, days)
+            self._take(context, opened, asked, days)
             self._read.pop(report.key, None)
 
     @staticmethod
-    def _left_alone(opened: OpenHome, asked: Report, window: Window, now: datetime) -> bool:
-        return paused(known(asked, opened.ledger, now).failures, window.last, now) is not None
+    def _left_alone(opened: OpenStorage, asked: Report, window: Window, now: datetime) -> bool:
+        return paused_until(load_report_state(asked, opened.ledger, now).failures, window.last, now) is not None
 
-    def _take(self, asked_in: Bench, opened: OpenHome, asked: Report, days: Sequence[date]) -> None:
+    def _take(self, asked_in: PullContext, opened: OpenStorage, asked: Report, days: Sequence[date]) -> None:
         """Pull a control as any report, but that of its files the ledger keeps the sums alone."""
         with TemporaryDirectory(dir=opened.scratch) as folder:
-            bench = replace(asked_in, data=open_store(folder, scratch=opened.scratch))
-            results = list(pull(bench, asked, days))
-            forget_raw(bench, asked, opened.keep_raw)
+            context = replace(asked_in, data=open_store(folder, scratch=opened.scratch))
+            results = list(pull(context, asked, days))
+            delete_expired_raw(context, asked, opened.keep_raw)
         errors = {result.error.line for result in results if result.error is not None}
         told = sorted(errors) or [f"has the totals of {len(results)} days"]
-        self.told += [f"{asked.key}: {line}" for line in told]
+        self.messages += [f"{asked.key}: {line}" for line in told]

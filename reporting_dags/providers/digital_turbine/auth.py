@@ -7,20 +7,20 @@ from threading import Lock
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
 from reporting_dags.providers.digital_turbine.errors import SUPPORT, code_of, refusal
-from reporting_dags.providers.http.client import Http
-from reporting_dags.providers.http.error_text import words
-from reporting_dags.providers.http.errors import LATER, RateLimited, Unavailable
-from reporting_dags.providers.http.response import Answer, fields
+from reporting_dags.providers.http.client import HttpClient
+from reporting_dags.providers.http.error_text import error_texts
+from reporting_dags.providers.http.errors import RETRY_LATER, RateLimited, Unavailable
+from reporting_dags.providers.http.response import ApiResponse, json_object
 
 _MARGIN = timedelta(seconds=60)
-_USUAL_SECONDS = 3600
-_LONGEST_SECONDS = 86400
+_DEFAULT_SECONDS = 3600
+_MAX_SECONDS = 86400
 
 
-class Session:
+class TokenSession:
     """Authorized calls to Digital Turbine's reporting APIs, for one pair of API keys."""
 
-    def __init__(self, http: Http, *, client_id: str, client_secret: str, clock: Clock) -> None:
+    def __init__(self, http: HttpClient, *, client_id: str, client_secret: str, clock: Clock) -> None:
         self._http = http
         self._client_id = client_id
         self._client_secret = client_secret
@@ -32,11 +32,11 @@ class Session:
         http.redactor.add(client_secret)
 
     @property
-    def http(self) -> Http:
+    def http(self) -> HttpClient:
         """The unauthorized session underneath."""
         return self._http
 
-    def post(self, path: str, *, params: dict[str, str] | None, body: object, meter: Callable[[], None]) -> Answer:
+    def post(self, path: str, *, params: dict[str, str] | None, body: object, meter: Callable[[], None]) -> ApiResponse:
         """POST with a bearer token. A token that is refused is replaced once (DT3); `meter` counts every try.
 
         Raises:
@@ -53,7 +53,7 @@ class Session:
 
     def _post(
         self, path: str, params: dict[str, str] | None, body: object, meter: Callable[[], None]
-    ) -> tuple[Answer, str]:
+    ) -> tuple[ApiResponse, str]:
         # Fetched before the call, so that a login that fails is not tried again within the tries of the call.
         token = self._current()
         bearer = {"Authorization": f"Bearer {token}"}
@@ -83,21 +83,21 @@ class Session:
         try:
             answer = self._http.call("POST", "/auth/v1/token", body=body)
         except RateLimited as error:
-            raise Unavailable(f"the login of {error.message}", advice=LATER) from None
+            raise Unavailable(f"the login of {error.message}", advice=RETRY_LATER) from None
         if answer.status != 200:
             raise refusal(self._http.name, answer, self._http.redactor)
-        said = fields(answer.json())
-        if not said.get("accessToken") and words(said):
+        said = json_object(answer.json())
+        if not said.get("accessToken") and error_texts(said):
             raise refusal(f"the login of {self._http.name}", answer, self._http.redactor)
         token, kind, lifetime = (said.get(key) for key in ("accessToken", "tokenType", "expiresIn"))
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
             raise Failed(f"{self._http.name} answered the login without an accessToken (DT1)", advice=SUPPORT)
         if str(kind).lower() != "bearer":
             raise Failed(f"{self._http.name} answered the login with a token that is no bearer (DT1)", advice=SUPPORT)
-        known = isinstance(lifetime, int | float) and 0 < lifetime <= _LONGEST_SECONDS
-        return token, timedelta(seconds=float(lifetime or 0) if known else _USUAL_SECONDS)
+        known = isinstance(lifetime, int | float) and 0 < lifetime <= _MAX_SECONDS
+        return token, timedelta(seconds=float(lifetime or 0) if known else _DEFAULT_SECONDS)
 
 
-def _is_refused_token(answer: Answer) -> bool:
+def _is_refused_token(answer: ApiResponse) -> bool:
     """Whether the token is refused: by status 401, or in an answer that has another status (DT3)."""
     return answer.status == 401 or code_of(answer) == "invalid_token"

@@ -10,15 +10,15 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
-from reporting_dags.providers.digital_turbine.auth import Session
+from reporting_dags.providers.digital_turbine.auth import TokenSession
 from reporting_dags.providers.digital_turbine.errors import SUPPORT, refusal
 from reporting_dags.providers.digital_turbine.files import ReportFiles, expiry
-from reporting_dags.providers.http.client import Http
+from reporting_dags.providers.http.client import HttpClient
 from reporting_dags.providers.http.download import AllowedOrigins, Downloads
-from reporting_dags.providers.http.error_text import spoken
+from reporting_dags.providers.http.error_text import error_text
 from reporting_dags.providers.http.limits import Limits
 from reporting_dags.providers.http.redaction import Redactor
-from reporting_dags.providers.http.response import Answer, fields
+from reporting_dags.providers.http.response import ApiResponse, json_object
 
 BASE_URL = "https://reporting.fyber.com"
 FILE_HOSTS = (".amazonaws.com",)
@@ -52,7 +52,7 @@ class DigitalTurbine(Provider):
         timeout: timedelta,
         limits: Limits,
     ) -> None:
-        http = Http(
+        http = HttpClient(
             name=name,
             base_url=base_url,
             variable="DT_BASE_URL",
@@ -64,7 +64,7 @@ class DigitalTurbine(Provider):
         self._name = name
         self.quota = quota
         self._allowed = AllowedOrigins(base_url=base_url, suffixes=FILE_HOSTS)
-        self._session = Session(http, client_id=client_id, client_secret=client_secret, clock=clock)
+        self._session = TokenSession(http, client_id=client_id, client_secret=client_secret, clock=clock)
         self._downloads = Downloads(name=name, allowed=self._allowed, limits=limits)
         self._files = ReportFiles(self._downloads, name=name, clock=clock, redactor=http.redactor)
         self._clock = clock
@@ -78,7 +78,7 @@ class DigitalTurbine(Provider):
         )
 
     @abstractmethod
-    def question(self, report: Report, request: Request) -> tuple[str, object]:
+    def request_body(self, report: Report, request: Request) -> tuple[str, object]:
         """Path and JSON body of the call that asks for a report."""
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
@@ -88,17 +88,17 @@ class DigitalTurbine(Provider):
             InvalidQuery, InvalidSource, InvalidFormat, InvalidToken, InvalidClient: as the API says.
             Denied: the quota of the day is spent.
         """
-        path, body = self.question(report, request)
+        path, body = self.request_body(report, request)
         answer = self._session.post(path, params={"format": "csv"}, body=body, meter=lambda: meter(self.quota))
         if not 200 <= answer.status < 300:
             raise refusal(self._name, answer, self._session.http.redactor)
         return self._handle(answer)
 
-    def _handle(self, answer: Answer) -> Handle:
-        told = fields(answer.json())
+    def _handle(self, answer: ApiResponse) -> Handle:
+        told = json_object(answer.json())
         url = told.get("url")
         if not isinstance(url, str) or not url:
-            if spoken(answer.body):
+            if error_text(answer.body):
                 raise refusal(self._name, answer, self._session.http.redactor)
             raise Failed(f"{self._name} answered the query, but the answer has no url (DT4)", advice=SUPPORT)
         self._session.http.redactor.add(url)
@@ -118,9 +118,9 @@ class DigitalTurbine(Provider):
         return self._files.download(handle)
 
     @property
-    def ahead(self) -> timedelta:
+    def clock_skew(self) -> timedelta:
         """As its answers tell."""
-        return self._session.http.ahead
+        return self._session.http.clock_skew
 
     def close(self) -> None:
         """Close the connections."""

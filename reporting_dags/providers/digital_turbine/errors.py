@@ -1,10 +1,10 @@
 """Digital Turbine's documented error codes (DT2, DT3, OW6) as typed errors, each with what to do about it."""
 
 from reporting_dags.model.errors import Denied, Failed, ReportingError
-from reporting_dags.providers.http.error_text import spoken, words
-from reporting_dags.providers.http.errors import LATER, Unavailable
+from reporting_dags.providers.http.error_text import error_text, error_texts
+from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable
 from reporting_dags.providers.http.redaction import Redactor
-from reporting_dags.providers.http.response import Answer, fields
+from reporting_dags.providers.http.response import ApiResponse, json_object
 
 
 class UnsupportedGrantType(Failed):
@@ -62,7 +62,7 @@ _CODES: dict[str, tuple[type[ReportingError], str]] = {
     "invalid_format": (InvalidFormat, "This is a fault of reporting_dags: please report it."),
     "invalid_query": (InvalidQuery, "Check the report's declaration: its metrics, splits, filters and days."),
     "invalid_source": (InvalidSource, "Check the report's declaration: its source."),
-    "internal_server_error": (Unavailable, LATER),
+    "internal_server_error": (Unavailable, RETRY_LATER),
 }
 
 _FORBIDDEN: tuple[type[ReportingError], str] = (
@@ -79,17 +79,19 @@ _UNKNOWN: tuple[type[ReportingError], str] = (
 )
 
 
-def code_of(answer: Answer) -> str:
+def code_of(answer: ApiResponse) -> str:
     """The code in `error`; empty where there is none."""
-    code = fields(answer.json()).get("error")
+    code = json_object(answer.json()).get("error")
     return code if isinstance(code, str) else ""
 
 
-def refusal(name: str, answer: Answer, redactor: Redactor) -> ReportingError:
+def refusal(name: str, answer: ApiResponse, redactor: Redactor) -> ReportingError:
     """The typed error for an answer that is no success; carries the provider's own words, cleaned."""
-    said, code = fields(answer.json()), code_of(answer)
+    said, code = json_object(answer.json()), code_of(answer)
     kind, advice = _CODES.get(code, {401: _UNAUTHORIZED, 403: _FORBIDDEN}.get(answer.status, _UNKNOWN))
-    more = words({key: value for key, value in said.items() if key != "error"}) if code else spoken(answer.body)
+    more = (
+        error_texts({key: value for key, value in said.items() if key != "error"}) if code else error_text(answer.body)
+    )
     told = redactor.clean(f"{code} {more}".strip() or answer.body.decode("utf-8", "replace"), limit=200)
     request_id = redactor.clean(str(said.get("id") or ""), limit=80)
     return kind(f"{name} refused ({answer.status}): {told}", advice=advice, request_id=request_id)

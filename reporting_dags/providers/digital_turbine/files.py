@@ -12,10 +12,10 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Expired, Failed, NotReady
 from reporting_dags.providers.api import Handle, Pending, Ready
 from reporting_dags.providers.http.download import Downloads
-from reporting_dags.providers.http.error_text import opening, words
-from reporting_dags.providers.http.errors import LATER, Unavailable
+from reporting_dags.providers.http.error_text import error_texts, opening_text
+from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable
 from reporting_dags.providers.http.redaction import Redactor
-from reporting_dags.providers.http.stream import Body
+from reporting_dags.providers.http.stream import ResponseStream
 
 LIFETIME = timedelta(hours=3)
 _PAGE = "a web page stands in place of the report file"
@@ -67,18 +67,18 @@ class ReportFiles:
         with self._downloads.open(_url(handle)) as body:
             if body.status != 200:
                 state = self._state(body, handle)
-                raise NotReady(f"the file of {self._name} was there, and is not any more ({state})", advice=LATER)
-            said, chunks = opening(body.chunks())
-            if refused := self._redactor.clean(words(said), limit=200):
+                raise NotReady(f"the file of {self._name} was there, and is not any more ({state})", advice=RETRY_LATER)
+            said, chunks = opening_text(body.chunks())
+            if refused := self._redactor.clean(error_texts(said), limit=200):
                 told = f"{self._name} sent a refusal in place of the report file: {refused}"
-                raise Failed(told, request_id=handle.id, advice=LATER)
+                raise Failed(told, request_id=handle.id, advice=RETRY_LATER)
             first = next(chunks, b"")
             if _is_page(first):
                 # Landed, it would be refused as data, and the query lost.
                 raise NotReady(_PAGE, request_id=handle.id)
             yield itertools.chain([first], chunks)
 
-    def _state(self, body: Body, handle: Handle) -> Pending | Ready:
+    def _state(self, body: ResponseStream, handle: Handle) -> Pending | Ready:
         if body.status == 200:
             start = body.head(64)
             if _is_page(start):
@@ -89,8 +89,10 @@ class ReportFiles:
         if body.status == 403:
             return self._forbidden(body.head(), handle)
         if body.status >= 500 or body.status == 429:
-            raise Unavailable(f"the file of {self._name} answered {body.status}", request_id=handle.id, advice=LATER)
-        raise Failed(f"the file of {self._name} answered {body.status}", request_id=handle.id, advice=LATER)
+            raise Unavailable(
+                f"the file of {self._name} answered {body.status}", request_id=handle.id, advice=RETRY_LATER
+            )
+        raise Failed(f"the file of {self._name} answered {body.status}", request_id=handle.id, advice=RETRY_LATER)
 
     def _forbidden(self, said: bytes, handle: Handle) -> Pending:
         """Raise `Expired` for an address past its time; S3 says 403 also of a file that is not there yet."""

@@ -9,9 +9,9 @@ from reporting_dags.providers.api import Handle, Meter, Quota, Request
 from reporting_dags.providers.digital_turbine.client import DigitalTurbine
 from reporting_dags.providers.digital_turbine.offer_wall_report import PROVIDER
 from reporting_dags.providers.http.errors import RateLimited
-from reporting_dags.providers.http.limits import USUAL, Limits
+from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 
-KEPT = 10
+DEFAULT_RESERVED = 10
 """Queries a day for the newest day: one a report, sent again once (DT5), and some room for reports of your own."""
 
 
@@ -34,11 +34,11 @@ class OfferWall(DigitalTurbine):
         clock: Clock,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
-        limits: Limits = USUAL,
+        limits: Limits = DEFAULT_LIMITS,
         queries_per_day: int = 50,
-        queries_kept: int = KEPT,
+        queries_kept: int = DEFAULT_RESERVED,
     ) -> None:
-        quota = Quota(api=f"{PROVIDER} queries", per_day=queries_per_day, kept=queries_kept)
+        quota = Quota(bucket=f"{PROVIDER} queries", per_day=queries_per_day, reserved=queries_kept)
         super().__init__(
             name="DT Offer Wall",
             quota=quota,
@@ -56,7 +56,7 @@ class OfferWall(DigitalTurbine):
         """Its queries (OW4)."""
         return (self.quota,)
 
-    def question(self, report: Report, request: Request) -> tuple[str, object]:
+    def request_body(self, report: Report, request: Request) -> tuple[str, object]:
         """One query covers a window (OW1)."""
         return "/api/v1/report/offerwall", report.query.body(request.window)
 

@@ -11,15 +11,15 @@ from datetime import date, timedelta
 from reporting_dags.model.column import Column, Kind, day, identity, measure, money, ratio
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.format import DelimitedText
-from reporting_dags.model.report import Report, declaration_error, known_or_refuse
+from reporting_dags.model.report import Report, declaration_error, require_known
 from reporting_dags.model.scope import QueryScope
 
 PROVIDER = "dt_offer_wall"
 SOURCES = ("performance", "event")
-MOST_DIMENSIONS = 5
+MAX_DIMENSIONS = 5
 APP = "DT Publisher App ID"
 _PLAIN = frozenset({"Date", APP, "Country", "Campaign ID", "Publisher App Bundle"})
-LONGEST_WINDOW_DAYS = 90
+MAX_WINDOW_DAYS = 90
 
 
 def _by_header(*columns: Column) -> dict[str, Column]:
@@ -120,7 +120,7 @@ def offer_wall_report(
             raise declaration_error(PROVIDER, name, field, f"is the text {given!r}; write a list of names")
     dimension_columns = _resolve(name, "splits", splits, DIMENSIONS)
     metric_columns = _resolve(name, "metrics", metrics, METRICS)
-    known_or_refuse(PROVIDER, name, "source", [source], SOURCES)
+    require_known(PROVIDER, name, "source", [source], SOURCES)
     if not metric_columns:
         raise declaration_error(PROVIDER, name, "metrics", "is empty; a query needs at least one (OW1)")
     if not any(column.kind is Kind.DAY for column in dimension_columns):
@@ -128,11 +128,11 @@ def offer_wall_report(
             PROVIDER, name, "splits", "'Date' is missing; without it days cannot be told apart (OW4)"
         )
     dimensions = [column for column in dimension_columns if column.kind is not Kind.DAY]
-    if len(dimensions) > MOST_DIMENSIONS:
-        why = f"has {len(dimensions)} dimensions beside Date; a query takes {MOST_DIMENSIONS} (OW4)"
+    if len(dimensions) > MAX_DIMENSIONS:
+        why = f"has {len(dimensions)} dimensions beside Date; a query takes {MAX_DIMENSIONS} (OW4)"
         raise declaration_error(PROVIDER, name, "splits", why)
     known = [*DIMENSIONS, *(column.header for column in dimension_columns)]
-    known_or_refuse(PROVIDER, name, "filters", [one.dimension for one in filters], known)
+    require_known(PROVIDER, name, "filters", [one.dimension for one in filters], known)
     for one in filters:
         if isinstance(one.values, str):
             why = f"{one.dimension!r} has the text {one.values!r}; write a tuple of values, with a comma"
@@ -152,12 +152,12 @@ def offer_wall_report(
         grain=tuple(column.header for column in dimensions),
         calendar=Calendar(
             timezone="UTC",
-            published_after=published_after,
+            publish_delay=published_after,
             restated_at=restated_at,
             first_day=date(2019, 6, 10),
-            reach_months=18,
+            retention_months=18,
         ),
-        window_days=LONGEST_WINDOW_DAYS,
+        window_days=MAX_WINDOW_DAYS,
         # Ids and countries span no lines; the names that people give may.
         format=DelimitedText(multiline=any(column.header not in _PLAIN for column in dimension_columns)),
         entity=APP if any(column.header == APP for column in dimension_columns) else "",
@@ -166,10 +166,10 @@ def offer_wall_report(
     )
     totals = tuple(column for column in metric_columns if column.kind is Kind.MONEY)
     coarse = replace(report.query, splits=("Date",), metrics=tuple(column.header for column in totals))
-    return report.controlled(coarse, (DIMENSIONS["Date"], *totals))
+    return report.with_control(coarse, (DIMENSIONS["Date"], *totals))
 
 
 def _resolve(name: str, field: str, asked: Sequence[str | Column], known: Mapping[str, Column]) -> tuple[Column, ...]:
-    known_or_refuse(PROVIDER, name, field, [one for one in asked if isinstance(one, str)], known)
+    require_known(PROVIDER, name, field, [one for one in asked if isinstance(one, str)], known)
     columns = (known[one] if isinstance(one, str) else one for one in asked)
     return tuple(replace(column, documented=column.header in _DOCUMENTED) for column in columns)

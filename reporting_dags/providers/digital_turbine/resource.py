@@ -6,9 +6,9 @@ from pydantic import Field
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import SettingError
-from reporting_dags.providers.api import Pace, unpaced
+from reporting_dags.providers.api import Pace, no_pacing
 from reporting_dags.providers.digital_turbine.client import BASE_URL
-from reporting_dags.providers.digital_turbine.offer_wall import KEPT, OfferWall
+from reporting_dags.providers.digital_turbine.offer_wall import DEFAULT_RESERVED, OfferWall
 from reporting_dags.providers.digital_turbine.user_level import UserLevel
 from reporting_dags.providers.resource import ProviderResource, secret
 from reporting_dags.providers.settings import base_url, setting
@@ -44,13 +44,13 @@ class OfferWallResource(DigitalTurbineResource):
     account_settings: ClassVar = {"client_id": "DT_CLIENT_ID", "client_secret": "DT_CLIENT_SECRET"}
 
     queries_kept: int = Field(
-        default=KEPT,
+        default=DEFAULT_RESERVED,
         ge=0,
         le=50,
         description="Of the 50 queries of a day, how many are kept for the newest day, out of a backfill's reach.",
     )
 
-    def client(self, clock: Clock, pace: Pace = unpaced) -> OfferWall:
+    def client(self, clock: Clock, pace: Pace = no_pacing) -> OfferWall:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
         return OfferWall(
             base_url=self._base_url,
@@ -73,7 +73,7 @@ class UserLevelResource(DigitalTurbineResource):
         default=None, description="Comma-separated ids of the apps to ask for. Unset: DT_USER_LEVEL_APP_IDS."
     )
 
-    def client(self, clock: Clock, pace: Pace = unpaced) -> UserLevel:
+    def client(self, clock: Clock, pace: Pace = no_pacing) -> UserLevel:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
         purpose = "the ids of the apps for which Digital Turbine has enabled user-level reports, with commas between"
         text = setting(self.app_ids, "DT_USER_LEVEL_APP_IDS", purpose=purpose)

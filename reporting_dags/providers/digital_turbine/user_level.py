@@ -10,7 +10,7 @@ from reporting_dags.providers.api import Handle, Meter, Quota, Request
 from reporting_dags.providers.digital_turbine.client import DigitalTurbine
 from reporting_dags.providers.digital_turbine.errors import Forbidden, InvalidQuery
 from reporting_dags.providers.digital_turbine.user_level_report import APP, PROVIDER
-from reporting_dags.providers.http.limits import USUAL, Limits
+from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 
 _ENABLING = (
     "The API is off for an app until the Account Manager at Digital Turbine enables it: "
@@ -31,11 +31,11 @@ class UserLevel(DigitalTurbine):
         clock: Clock,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
-        limits: Limits = USUAL,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         super().__init__(
             name="DT User Level",
-            quota=Quota(api=f"{PROVIDER} queries"),
+            quota=Quota(bucket=f"{PROVIDER} queries"),
             base_url=base_url,
             client_id=client_id,
             client_secret=client_secret,
@@ -46,17 +46,17 @@ class UserLevel(DigitalTurbine):
         )
         self._apps = apps
 
-    def parts(self, report: Report) -> tuple[str, ...]:
+    def shards(self, report: Report) -> tuple[str, ...]:
         """The apps: a day is whole when the file of every one of them is there (UL1)."""
         return self._apps
 
-    def constants(self, request: Request) -> Mapping[str, str]:
+    def literal_columns(self, request: Request) -> Mapping[str, str]:
         """The app that a file is about: it may lack the column, or leave it empty for masked users (UL4)."""
-        return {APP: request.part}
+        return {APP: request.shard}
 
-    def question(self, report: Report, request: Request) -> tuple[str, object]:
+    def request_body(self, report: Report, request: Request) -> tuple[str, object]:
         """One app and one day (UL1)."""
-        body = {"date": request.window.first.isoformat(), "appId": request.part}
+        body = {"date": request.window.first.isoformat(), "appId": request.shard}
         return "/api/v1/report/user-level-data", body
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
@@ -64,7 +64,7 @@ class UserLevel(DigitalTurbine):
         try:
             return super().submit(report, request, meter)
         except (InvalidQuery, Forbidden) as error:
-            told = f"app {request.part}: {error.message}"
+            told = f"app {request.shard}: {error.message}"
             raise type(error)(told, advice=_ENABLING, request_id=error.request_id) from None
         except ReportingError as error:
-            raise error.about(f"app {request.part}") from None
+            raise error.about(f"app {request.shard}") from None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from reporting_dags.model.column import Column, Kind, day, flag, identity, measure, money, rest
+from reporting_dags.model.column import Column, Kind, catch_all, day, flag, identity, measure, money
 from reporting_dags.model.days import Calendar
 from reporting_dags.model.format import DelimitedText
 from reporting_dags.model.privacy import Personal
@@ -34,7 +34,7 @@ COLUMNS = (
         texts=MASKED,
         masks=True,
     ),
-    rest("Other Columns", "Every further column of the report, as a JSON object of texts"),
+    catch_all("Other Columns", "Every further column of the report, as a JSON object of texts"),
     measure("Impressions", "Ads shown", unit="impressions", aliases=("Ad Impressions",)),
     money(
         "Revenue",
@@ -86,10 +86,10 @@ def user_level_report(
         grain_promised=False,
         calendar=Calendar(
             timezone="UTC",
-            published_after=published_after,
+            publish_delay=published_after,
             restated_at=restated_at,
             first_day=date(2020, 2, 16),
-            reach_days=10,
+            retention_days=10,
         ),
         window_days=1,
         # What the further columns hold is not documented: a name may well span lines.
@@ -103,4 +103,4 @@ def user_level_report(
 
 def _is_documented(column: Column) -> bool:
     """Whether the document names the column (UL1), or it is one of our own: of dimensions it names date and app."""
-    return column.kind is not Kind.IDENTITY or column.header == APP or column.rest
+    return column.kind is not Kind.IDENTITY or column.header == APP or column.catch_all

@@ -18,24 +18,24 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed, ReportingError, SettingError
 from reporting_dags.providers.http.connection import bare_session
 from reporting_dags.providers.http.deadline import deadline
-from reporting_dags.providers.http.errors import LATER, RateLimited, Unavailable, moment, retry_after
+from reporting_dags.providers.http.errors import RETRY_LATER, RateLimited, Unavailable, moment, retry_after
 from reporting_dags.providers.http.first_contact import FirstContact
-from reporting_dags.providers.http.limits import USUAL, Limits
+from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 from reporting_dags.providers.http.redaction import Redactor
-from reporting_dags.providers.http.response import Answer
-from reporting_dags.providers.http.retries import RetryAfterOr, Worth
-from reporting_dags.providers.http.stream import Body
+from reporting_dags.providers.http.response import ApiResponse
+from reporting_dags.providers.http.retries import RetryCondition, WaitRetryAfter
+from reporting_dags.providers.http.stream import ResponseStream
 
 T = TypeVar("T")
 Headers = Callable[[], Mapping[str, str]]
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
-LOST_ON_THE_WAY = frozenset({502, 504})
+CONNECTION_LOST = frozenset({502, 504})
 """Answers of a gateway: what stands behind it may have done what was asked."""
-_TRIES_BEFORE_A_LOOK = 2
+_ATTEMPTS_BEFORE_PROBE = 2
 _ALIKE = timedelta(minutes=10)
 _BROKEN = timedelta(days=366)
 """Clocks that differ by no more than the one are as good as one; a date that differs by more than the other is none."""
-LARGEST_ANSWER = 8 * 1024 * 1024
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 """Bytes of a short answer, at most."""
 
 
@@ -49,7 +49,7 @@ class _Call:
     before: Callable[[], None] | None
 
 
-class Http:
+class HttpClient:
     """Calls to one provider's API.
 
     Args:
@@ -79,7 +79,7 @@ class Http:
         first_delay: float = 1.0,
         attempts: int = 4,
         longest_delay: timedelta = timedelta(minutes=2),
-        limits: Limits = USUAL,
+        limits: Limits = DEFAULT_LIMITS,
         pace: Callable[[], None] = lambda: None,
         backs_off: bool = False,
         found_again: bool = False,
@@ -95,13 +95,13 @@ class Http:
         self._variable = variable
         self._session = bare_session()
         self._clock = clock
-        self._ahead: timedelta | None = None
+        self._clock_skew: timedelta | None = None
         self._pace = pace
         self._backs_off = backs_off
         self._found_again = found_again
         self._longest = longest_delay.total_seconds()
         self._retrying = tenacity.Retrying(
-            wait=RetryAfterOr(tenacity.wait_exponential_jitter(multiplier=first_delay, max=60.0, jitter=first_delay)),
+            wait=WaitRetryAfter(tenacity.wait_exponential_jitter(multiplier=first_delay, max=60.0, jitter=first_delay)),
             stop=tenacity.stop_after_attempt(attempts),
             sleep=clock.sleep,
             reraise=True,
@@ -116,7 +116,7 @@ class Http:
         params: Mapping[str, str] | None = None,
         body: object = None,
         before: Callable[[], None] | None = None,
-    ) -> Answer:
+    ) -> ApiResponse:
         """One API call; transient failures are tried again, every other status is returned.
 
         Args:
@@ -135,14 +135,14 @@ class Http:
         """
         request = _Call(method, path, headers, params, body, before)
 
-        def once() -> Answer:
+        def once() -> ApiResponse:
             with self._send(request, self._limits.answer_seconds) as response:
                 return self._answer(request, response)
 
         retrying = self._retrying.copy(retry=self._worth(request))
         if self._found_again and before is not None:
             # The caller asks once more when it has looked.
-            retrying = retrying.copy(stop=tenacity.stop_after_attempt(_TRIES_BEFORE_A_LOOK))
+            retrying = retrying.copy(stop=tenacity.stop_after_attempt(_ATTEMPTS_BEFORE_PROBE))
         return self._tried(retrying, once)
 
     @contextmanager
@@ -155,7 +155,7 @@ class Http:
         params: Mapping[str, str] | None = None,
         body: object = None,
         before: Callable[[], None] | None = None,
-    ) -> Generator[Body]:
+    ) -> Generator[ResponseStream]:
         """One API call whose answer may be large: its status is known, its bytes are not read yet.
 
         Until the answer begins it is as `call`; what then breaks off is the caller's to ask for again.
@@ -168,7 +168,7 @@ class Http:
         def once() -> requests.Response:
             response = self._send(request, self._limits.file_seconds)
             try:
-                self._refuse(request, Answer(status=response.status_code, headers=response.headers, body=b""))
+                self._refuse(request, ApiResponse(status=response.status_code, headers=response.headers, body=b""))
             except ReportingError:
                 response.close()
                 raise
@@ -193,10 +193,10 @@ class Http:
             self._contact.failed(error)
             raise
 
-    def _worth(self, request: "_Call") -> Worth:
+    def _worth(self, request: "_Call") -> RetryCondition:
         metered = request.before is not None
         # A counted call that may have arrived is repeated once, each repetition may cost one; and none on a guess.
-        return Worth(
+        return RetryCondition(
             longest=self._longest,
             repeats=int(not self._found_again) if metered else None,
             backs_off=self._backs_off and not metered,
@@ -227,29 +227,29 @@ class Http:
         told = moment(response.headers.get("Date", ""))
         if told is not None and abs(began - told) < _BROKEN:
             # Answers are made after they are asked for: the least of all is nearest to the truth.
-            self._ahead = began - told if self._ahead is None else min(began - told, self._ahead)
+            self._clock_skew = began - told if self._clock_skew is None else min(began - told, self._clock_skew)
         return response
 
     @property
-    def ahead(self) -> timedelta:
+    def clock_skew(self) -> timedelta:
         """How far this machine's clock is ahead of the provider's, by the dates of its answers; 0 if it is not."""
-        return self._ahead if self._ahead is not None and self._ahead > _ALIKE else timedelta()
+        return self._clock_skew if self._clock_skew is not None and self._clock_skew > _ALIKE else timedelta()
 
-    def _body(self, response: requests.Response) -> Body:
-        return Body.of(response, name=self.name, most=self._limits.file_bytes)
+    def _body(self, response: requests.Response) -> ResponseStream:
+        return ResponseStream.of(response, name=self.name, most=self._limits.file_bytes)
 
-    def _answer(self, request: "_Call", response: requests.Response) -> Answer:
+    def _answer(self, request: "_Call", response: requests.Response) -> ApiResponse:
         try:
-            content = self._body(response).start(LARGEST_ANSWER + 1)
+            content = self._body(response).start(MAX_RESPONSE_BYTES + 1)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._contact.unavailable(error, counted=request.before is not None) from None
-        answer = Answer(status=response.status_code, headers=response.headers, body=content)
-        if len(answer.body) > LARGEST_ANSWER:
-            raise Failed(f"{self.name} answered with more than {LARGEST_ANSWER} bytes where a short answer was due")
+        answer = ApiResponse(status=response.status_code, headers=response.headers, body=content)
+        if len(answer.body) > MAX_RESPONSE_BYTES:
+            raise Failed(f"{self.name} answered with more than {MAX_RESPONSE_BYTES} bytes where a short answer was due")
         self._refuse(request, answer)
         return answer
 
-    def _refuse(self, request: "_Call", answer: Answer) -> None:
+    def _refuse(self, request: "_Call", answer: ApiResponse) -> None:
         if 300 <= answer.status < 400:
             raise Failed(
                 f"{self.name} answered {request.method} {request.path} with a redirect ({answer.status}), which is not "
@@ -259,7 +259,7 @@ class Http:
         if answer.status in TRANSIENT:
             raise self._transient(request.method, request.path, answer)
 
-    def _transient(self, method: str, path: str, answer: Answer) -> ReportingError:
+    def _transient(self, method: str, path: str, answer: ApiResponse) -> ReportingError:
         # Without the body: a gateway's error page may echo the request, credentials and all, in a form of its own.
         line = f"{self.name} answered {method} {path} with {answer.status}"
         wait = retry_after(answer.headers, self._clock.now())
@@ -269,8 +269,8 @@ class Http:
             limited = RateLimited(line + asked, advice=f"The quota or rate limit is spent: run the day again {when}.")
             limited.retry_after = wait
             return limited
-        unavailable = Unavailable(line, advice=LATER)
-        unavailable.ambiguous = answer.status in LOST_ON_THE_WAY
+        unavailable = Unavailable(line, advice=RETRY_LATER)
+        unavailable.ambiguous = answer.status in CONNECTION_LOST
         unavailable.retry_after = wait
         return unavailable
 

@@ -6,7 +6,7 @@ import requests
 from urllib3.exceptions import LocationParseError
 from urllib3.util.url import parse_url
 
-from reporting_dags.providers.http.deadline import PunctualAdapter
+from reporting_dags.providers.http.deadline import DeadlineAdapter
 from reporting_dags.providers.http.redaction import quiet_http_logs
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -35,7 +35,7 @@ def bare_session() -> requests.Session:
     session.auth = _no_auth
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     for scheme in ("https://", "http://"):
-        session.mount(scheme, PunctualAdapter())
+        session.mount(scheme, DeadlineAdapter())
     session.headers["User-Agent"] = "reporting_dags"
     # What is streamed is unpacked by `Body`, which knows nothing else; requests would ask for more.
     session.headers["Accept-Encoding"] = "gzip"

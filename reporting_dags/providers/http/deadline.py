@@ -56,7 +56,7 @@ def deadline(seconds: float) -> Generator[None]:
         _due.reset(token)
 
 
-class PunctualAdapter(HTTPAdapter):
+class DeadlineAdapter(HTTPAdapter):
     """A transport of requests that keeps the `deadline` under which a request is sent."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class PunctualAdapter(HTTPAdapter):
         return manager
 
 
-class _Timed(io.RawIOBase):
+class _DeadlineSocket(io.RawIOBase):
     """What a socket receives, until the deadline."""
 
     def __init__(self, sock: socket.socket, due: _Due) -> None:
@@ -99,14 +99,14 @@ class _Timed(io.RawIOBase):
         super().close()
 
 
-class _Answer(http.client.HTTPResponse):
+class _DeadlineResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, due: _Due, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_Timed(sock, due))
+        self.fp = io.BufferedReader(_DeadlineSocket(sock, due))
 
 
-class _Punctual(HTTPConnection):
+class _DeadlineConnection(HTTPConnection):
     def getresponse(self) -> Any:
         self._keep_deadline()
         return super().getresponse()
@@ -118,11 +118,11 @@ class _Punctual(HTTPConnection):
 
     def _keep_deadline(self) -> None:
         due = _due.get()
-        answer: Any = http.client.HTTPResponse if due is None else functools.partial(_Answer, due=due)
+        answer: Any = http.client.HTTPResponse if due is None else functools.partial(_DeadlineResponse, due=due)
         self.response_class = answer
 
 
-class _PunctualTls(HTTPSConnection, _Punctual):
+class _DeadlineTlsConnection(HTTPSConnection, _DeadlineConnection):
     """The same over TLS."""
 
     def connect(self) -> None:
@@ -138,11 +138,11 @@ class _PunctualTls(HTTPSConnection, _Punctual):
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = cast("Any", _Punctual)
+    ConnectionCls = cast("Any", _DeadlineConnection)
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = cast("Any", _PunctualTls)
+    ConnectionCls = cast("Any", _DeadlineTlsConnection)
 
 
 _POOLS = {"http": _Pool, "https": _TlsPool}

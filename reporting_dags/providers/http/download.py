@@ -14,15 +14,15 @@ import urllib3
 from reporting_dags.model.errors import Failed
 from reporting_dags.providers.http.connection import bare_session, origin
 from reporting_dags.providers.http.deadline import deadline
-from reporting_dags.providers.http.errors import LATER, Unavailable, why
+from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable, reason
 from reporting_dags.providers.http.first_contact import is_unreached
-from reporting_dags.providers.http.limits import USUAL, Limits
-from reporting_dags.providers.http.stream import Body
+from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
+from reporting_dags.providers.http.stream import ResponseStream
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 
 
-class Astray(Failed):
+class AddressNotAllowed(Failed):
     """An address, or where it redirects to, is not to be followed."""
 
 
@@ -43,12 +43,14 @@ class AllowedOrigins:
         try:
             scheme, host, port = origin(url)
         except ValueError:
-            raise Astray(f"{name} returned a download address that is no http(s) URL; it was not followed") from None
+            raise AddressNotAllowed(
+                f"{name} returned a download address that is no http(s) URL; it was not followed"
+            ) from None
         if (scheme, host, port) == origin(self.base_url):
             return
         if scheme == "https" and port == 443 and any(host.endswith(suffix) for suffix in self.suffixes):
             return
-        raise Astray(
+        raise AddressNotAllowed(
             f"{name} returned a download address on {scheme}://{host}:{port}, which is not its own: not followed",
             advice="If the provider moved its files, ask its support before allowing the host.",
         )
@@ -62,7 +64,7 @@ class Downloads:
         *,
         name: str,
         allowed: AllowedOrigins,
-        limits: Limits = USUAL,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._name = name
         self.allowed = allowed
@@ -72,7 +74,7 @@ class Downloads:
         self._session.headers["Accept-Encoding"] = "identity"
 
     @contextmanager
-    def open(self, url: str, *, brief: bool = False) -> Generator[Body]:
+    def open(self, url: str, *, brief: bool = False) -> Generator[ResponseStream]:
         """The answer at `url`, after at most five redirects, each checked.
 
         Args:
@@ -85,12 +87,12 @@ class Downloads:
         """
         response = self._follow(url, self._limits.answer_seconds if brief else self._limits.file_seconds)
         try:
-            yield Body.of(response, name=self._name, most=self._limits.file_bytes)
+            yield ResponseStream.of(response, name=self._name, most=self._limits.file_bytes)
         finally:
             response.close()
 
     def _follow(self, url: str, seconds: float) -> requests.Response:
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             self.allowed.check(url, name=self._name)
             try:
                 with deadline(seconds):
@@ -104,16 +106,18 @@ class Downloads:
             try:
                 url = urljoin(url, response.headers["Location"])
             except ValueError:
-                raise Astray(f"the file of {self._name} redirects to what is no URL; it was not followed") from None
-        raise Astray(f"the file of {self._name} redirects more than {MOST_REDIRECTS} times")
+                raise AddressNotAllowed(
+                    f"the file of {self._name} redirects to what is no URL; it was not followed"
+                ) from None
+        raise AddressNotAllowed(f"the file of {self._name} redirects more than {MAX_REDIRECTS} times")
 
     def _unavailable(self, url: str, error: Exception) -> Unavailable:
         # The host alone: the address is signed.
         scheme, host, _ = origin(url)
         reached = host in self._answered or not is_unreached(error, scheme)
-        advice = LATER if reached else f"Fix: check that this machine can reach {host}."
-        unavailable = Unavailable(f"the file of {self._name} at {host} did not answer ({why(error)})", advice=advice)
-        unavailable.most_tries = None if reached else 1
+        advice = RETRY_LATER if reached else f"Fix: check that this machine can reach {host}."
+        unavailable = Unavailable(f"the file of {self._name} at {host} did not answer ({reason(error)})", advice=advice)
+        unavailable.max_attempts = None if reached else 1
         return unavailable
 
     def close(self) -> None:

@@ -5,17 +5,17 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from reporting_dags.providers.http.response import fields, parsed
+from reporting_dags.providers.http.response import json_object, parse_json
 
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 """A longer document is no refusal."""
-_MOST_CHARACTERS = 1000
-_DEEPEST = 4
+_MAX_CHARACTERS = 1000
+_MAX_DEPTH = 4
 _NAMES = ("error", "error_description", "description", "message", "msg", "detail", "details", "reason", "errors")
 """Where APIs put a refusal's words, in the order in which they are shown."""
 
 
-def words(said: object, *, also: tuple[str, ...] = ()) -> str:
+def error_texts(said: object, *, also: tuple[str, ...] = ()) -> str:
     """A refusal's words, as in `Validation failed; dimensions.0: it is invalid`; empty if it has none.
 
     They come as the provider wrote them, uncut, since half of a secret would not be recognized: clean them before they
@@ -25,28 +25,28 @@ def words(said: object, *, also: tuple[str, ...] = ()) -> str:
         said: the JSON document.
         also: further keys of it that hold words.
     """
-    document = fields(said)
+    document = json_object(said)
     found: dict[str, None] = {}
     length = 0
     for name in (*_NAMES, *also):
-        for text in _texts(document.get(name), _DEEPEST):
+        for text in _texts(document.get(name), _MAX_DEPTH):
             found.setdefault(text)
             length += len(text)
-            if length >= _MOST_CHARACTERS:
+            if length >= _MAX_CHARACTERS:
                 return "; ".join(found)
     return "; ".join(found)
 
 
-def spoken(body: bytes, *, also: tuple[str, ...] = ()) -> str:
+def error_text(body: bytes, *, also: tuple[str, ...] = ()) -> str:
     """As `words`, of an answer that may be plain text as well; empty for a web page, and for what is no text."""
-    said = parsed(body)
+    said = parse_json(body)
     if said is not None:
-        return said if isinstance(said, str) else words(said, also=also)
+        return said if isinstance(said, str) else error_texts(said, also=also)
     text = body.decode("utf-8", "replace").strip()
-    return "" if text.startswith("<") or "\ufffd" in text or len(body) > MOST_BYTES else text
+    return "" if text.startswith("<") or "\ufffd" in text or len(body) > MAX_BYTES else text
 
 
-def opening(chunks: Iterator[bytes]) -> tuple[Mapping[str, Any], Iterator[bytes]]:
+def opening_text(chunks: Iterator[bytes]) -> tuple[Mapping[str, Any], Iterator[bytes]]:
     """The JSON object of which an answer consists, if it is one of at most 64 KiB, and the whole answer's bytes.
 
     Raises:
@@ -56,9 +56,9 @@ def opening(chunks: Iterator[bytes]) -> tuple[Mapping[str, Any], Iterator[bytes]
     for chunk in chunks:
         start += chunk
         text = start.removeprefix(codecs.BOM_UTF8).lstrip()
-        if len(start) > MOST_BYTES or (text and not text.startswith(b"{")):
+        if len(start) > MAX_BYTES or (text and not text.startswith(b"{")):
             return {}, itertools.chain([bytes(start)], chunks)
-    return fields(parsed(bytes(start))), iter([bytes(start)] if start else [])
+    return json_object(parse_json(bytes(start))), iter([bytes(start)] if start else [])
 
 
 def _texts(value: object, deepest: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ import urllib3
 from reporting_dags.model.errors import Denied, Failed
 from reporting_dags.providers.http.deadline import LateError
 
-LATER = "Run the day again later."
+RETRY_LATER = "Run the day again later."
 
 
 class GzipError(OSError):
@@ -23,19 +23,19 @@ class Unavailable(Failed):
     """The provider could not be reached, or answered with a server error, every time that it was asked.
 
     `ambiguous` means that the call may have reached the provider all the same: only its answer was lost. `exhausted`
-    means that it was tried as often as is worth it. `most_tries` is how often it is tried at most where the host has
+    means that it was tried as often as is worth it. `max_attempts` is how often it is tried at most where the host has
     never answered in this run; None where it has.
     """
 
     retry_after: float | None = None
     ambiguous: bool = False
     exhausted: bool = False
-    most_tries: int | None = None
+    max_attempts: int | None = None
 
     @property
     def unreachable(self) -> bool:
         """Whether the host cannot be reached and has never answered in this run: a setting may be wrong."""
-        return self.most_tries is not None
+        return self.max_attempts is not None
 
 
 class RateLimited(Denied):
@@ -65,7 +65,7 @@ def moment(value: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def arrived(error: BaseException) -> bool:
+def may_have_arrived(error: BaseException) -> bool:
     """Whether a call that failed so may have reached the provider: all but what failed before it was sent."""
     if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):
         return False
@@ -82,7 +82,7 @@ def by_proxy(error: BaseException) -> bool:
     return isinstance(error, requests.exceptions.ProxyError)
 
 
-def why(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """The kind of a transport error in words, without the URL that its own text would carry."""
     own = _own(error)
     if own is not None:

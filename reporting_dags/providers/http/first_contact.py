@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.providers.http.connection import DEFAULT_PORTS, origin
-from reporting_dags.providers.http.errors import LATER, Unavailable, arrived, by_proxy, timed_out, why
+from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable, by_proxy, may_have_arrived, reason, timed_out
 
 _TRIES = 2
 """Of a call that is refused at once; each timeout is one long try."""
@@ -20,7 +20,7 @@ def is_unreached(error: BaseException, scheme: str) -> bool:
 
     A host that is silent after a TLS handshake has been reached: it has shown its certificate.
     """
-    return not arrived(error) or (timed_out(error) and scheme == "http")
+    return not may_have_arrived(error) or (timed_out(error) and scheme == "http")
 
 
 class FirstContact:
@@ -57,22 +57,22 @@ class FirstContact:
         """Raise `Unavailable` if a call has just failed to reach the host."""
         if self._failure is not None and self._clock.now() - self._failure[0] < _REMEMBERED:
             error = Unavailable(self._failure[1].message, advice=self._failure[1].advice)
-            error.most_tries, error.exhausted = 1, True
+            error.max_attempts, error.exhausted = 1, True
             raise error
 
     def unavailable(self, error: Exception, *, counted: bool) -> Unavailable:
         """Return what a failed call is raised as; `counted` calls may cost quota."""
-        ambiguous = arrived(error)
+        ambiguous = may_have_arrived(error)
         if self._has_answered or not is_unreached(error, self._scheme):
-            found = Unavailable(f"{self._name} at {self.host} did not answer ({why(error)})", advice=LATER)
+            found = Unavailable(f"{self._name} at {self.host} did not answer ({reason(error)})", advice=RETRY_LATER)
             found.ambiguous = ambiguous
             return found
         port = "" if DEFAULT_PORTS[self._scheme] == self._port else f"port {self._port}: "
         setting = "HTTP_PROXY and HTTPS_PROXY" if by_proxy(error) else f"{self._variable} and this machine's network"
-        line = f"{self._name} at {self.host} did not answer ({port}{why(error)})"
+        line = f"{self._name} at {self.host} did not answer ({port}{reason(error)})"
         found = Unavailable(line, advice=f"Fix: check {setting}.")
         found.ambiguous = ambiguous
-        found.most_tries = 1 if counted or timed_out(error) else _TRIES
+        found.max_attempts = 1 if counted or timed_out(error) else _TRIES
         # A counted call that may have arrived is looked for by whoever made it.
         found.exhausted = not (ambiguous and counted)
         return found

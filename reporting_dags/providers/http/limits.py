@@ -27,4 +27,4 @@ class Limits:
         return self.connect_seconds, self.silence_seconds
 
 
-USUAL = Limits()
+DEFAULT_LIMITS = Limits()

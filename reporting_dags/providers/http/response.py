@@ -9,7 +9,7 @@ from reporting_dags.model.numbers import whole_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ApiResponse:
     """A whole, small answer of an API: status code, headers and body."""
 
     status: int
@@ -18,10 +18,10 @@ class Answer:
 
     def json(self) -> Any:
         """The decoded body, or None when it is not JSON."""
-        return parsed(self.body)
+        return parse_json(self.body)
 
 
-def parsed(text: bytes) -> Any:
+def parse_json(text: bytes) -> Any:
     """JSON as Python has it; None for what is none, or is nested deeper than any answer."""
     try:
         return json.loads(text)
@@ -29,12 +29,12 @@ def parsed(text: bytes) -> Any:
         return None
 
 
-def fields(value: object) -> Mapping[str, Any]:
+def json_object(value: object) -> Mapping[str, Any]:
     """A JSON object's fields; none of what is no object."""
     return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
 
 
-def count_in(value: object) -> int | None:
+def row_count_in(value: object) -> int | None:
     """The whole number that a JSON value writes, as a number or a text, in any notation; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

@@ -7,7 +7,7 @@ from reporting_dags.providers.http.errors import RateLimited, Unavailable
 _UNREACHABLE_SECONDS = 1.0
 
 
-class Worth(tenacity.retry_base):
+class RetryCondition(tenacity.retry_base):
     """Whether a failed try is worth another: what is transient, as long as no more is asked for than `longest`.
 
     Args:
@@ -28,14 +28,14 @@ class Worth(tenacity.retry_base):
             return self._backs_off if error.retry_after is None else error.retry_after <= self._longest
         if not isinstance(error, Unavailable):
             return False
-        if error.most_tries is not None and retry_state.attempt_number >= error.most_tries:
+        if error.max_attempts is not None and retry_state.attempt_number >= error.max_attempts:
             return False
         if error.ambiguous and self._repeats is not None and retry_state.attempt_number > self._repeats:
             return False
         return error.retry_after is None or error.retry_after <= self._longest
 
 
-class RetryAfterOr(tenacity.wait.wait_base):
+class WaitRetryAfter(tenacity.wait.wait_base):
     """The provider's own `Retry-After` where it gave one, else `fallback`; a second for a host never reached."""
 
     def __init__(self, fallback: tenacity.wait.wait_base) -> None:

@@ -18,10 +18,10 @@ import requests
 import urllib3
 
 from reporting_dags.model.errors import Failed, Partial
-from reporting_dags.providers.http.errors import LATER, GzipError, Unavailable, why
+from reporting_dags.providers.http.errors import RETRY_LATER, GzipError, Unavailable, reason
 
-CHUNK = 1024 * 1024
-PIECE = 64 * 1024
+CHUNK_BYTES = 1024 * 1024
+PIECE_BYTES = 64 * 1024
 _GZIP = b"\x1f\x8b\x08"
 _GZIP_NAMES = frozenset({"gzip", "x-gzip"})
 _OTHER_CODINGS = frozenset(
@@ -29,20 +29,20 @@ _OTHER_CODINGS = frozenset(
     | {"snappy", "x-bzip2", "x-compress", "x-deflate", "xz", "zstd"}
 )
 """Real codings that are not asked for. Every other name, such as `UTF-8` or `aws-chunked`, leaves the bytes plain."""
-_MOST_LAYERS = 2
-MOST_EXPANSION = 200
+_MAX_LAYERS = 2
+MAX_EXPANSION = 200
 """A gzip body that grows by more than this is no report."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Body:
-    """An open answer: its status and media type, and its bytes as they arrive; at most `most` of them, unpacked."""
+class ResponseStream:
+    """An open response: status, media type, and the bytes as they arrive; at most `max_bytes` after decompression."""
 
     status: int
     kind: str
     length: int | None
     name: str
-    most: int
+    max_bytes: int
     _response: requests.Response = field(repr=False)
     _start: bytes | None = field(default=None, init=False, repr=False)
     _rest: Iterator[bytes] = field(default_factory=lambda: iter(()), init=False, repr=False)
@@ -57,7 +57,7 @@ class Body:
             kind=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
             length=length,
             name=name,
-            most=most,
+            max_bytes=most,
             _response=response,
         )
 
@@ -81,12 +81,12 @@ class Body:
         try:
             return self.start(size)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"the file of {self.name} broke off ({why(error)})", advice=LATER) from None
+            raise Unavailable(f"the file of {self.name} broke off ({reason(error)})", advice=RETRY_LATER) from None
 
     def start(self, size: int) -> bytes:
         """As `head`, with errors of the transport as they are."""
         found = bytearray()
-        for chunk in self._unpacked(min(size, CHUNK)):
+        for chunk in self._unpacked(min(size, CHUNK_BYTES)):
             found += chunk
             if len(found) >= size:
                 break
@@ -108,7 +108,7 @@ class Body:
             self._rest, start = self._complete(), b""
             for chunk in self._rest:
                 start += chunk
-                if text_start(start) or len(start) > PIECE:
+                if text_start(start) or len(start) > PIECE_BYTES:
                     break
             self._start = start
         return self._start
@@ -116,17 +116,17 @@ class Body:
     def _complete(self) -> Iterator[bytes]:
         if self.length is None and not self._chunked:
             raise Partial(
-                f"the file of {self.name} came with no length, so nothing shows that it is whole", advice=LATER
+                f"the file of {self.name} came with no length, so nothing shows that it is whole", advice=RETRY_LATER
             )
         taken = 0
         try:
-            for chunk in self._unpacked(CHUNK):
+            for chunk in self._unpacked(CHUNK_BYTES):
                 taken += len(chunk)
-                if max(taken, self.length or 0) > self.most:
-                    raise Failed(f"the file of {self.name} is larger than {self.most} bytes: refused")
+                if max(taken, self.length or 0) > self.max_bytes:
+                    raise Failed(f"the file of {self.name} is larger than {self.max_bytes} bytes: refused")
                 yield chunk
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Partial(f"the file of {self.name} broke off ({why(error)})", advice=LATER) from None
+            raise Partial(f"the file of {self.name} broke off ({reason(error)})", advice=RETRY_LATER) from None
 
     @property
     def _chunked(self) -> bool:
@@ -153,7 +153,7 @@ class Body:
         """
         names = self._response.headers.get("Content-Encoding", "").lower().split(",")
         codings = [name.strip() for name in names if name.strip() in _GZIP_NAMES | _OTHER_CODINGS]
-        refused = [coding for coding in codings if coding in _OTHER_CODINGS] or codings[_MOST_LAYERS:]
+        refused = [coding for coding in codings if coding in _OTHER_CODINGS] or codings[_MAX_LAYERS:]
         if refused:
             raise Failed(
                 f"the file of {self.name} is packed as {refused[0]!r}, which was not asked for",
@@ -164,9 +164,9 @@ class Body:
     def _pieces(self) -> Iterator[bytes]:
         """What has arrived, as it arrives: a file that drips is seen to drip, and not waited for a MiB at a time."""
         if self._chunked:
-            yield from self._response.raw.stream(PIECE, decode_content=False)
+            yield from self._response.raw.stream(PIECE_BYTES, decode_content=False)
             return
-        while piece := self._response.raw.read1(CHUNK, decode_content=False):
+        while piece := self._response.raw.read1(CHUNK_BYTES, decode_content=False):
             yield piece
 
     def _gunzip(self, raw: Iterator[bytes], size: int) -> Iterator[bytes]:
@@ -182,7 +182,7 @@ class Body:
                     data = inflater.decompress(rest, size)
                     produced += len(data)
                     rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-                    if produced > MOST_EXPANSION * max(received, CHUNK):
+                    if produced > MAX_EXPANSION * max(received, CHUNK_BYTES):
                         raise Failed(f"the file of {self.name} unpacks to more than {produced} bytes: refused")
                     if data:
                         yield data

@@ -17,14 +17,14 @@ from reporting_dags.providers.api import (
     Rate,
     Ready,
     Request,
-    unpaced,
+    no_pacing,
 )
 from reporting_dags.providers.http.download import AllowedOrigins, Downloads
-from reporting_dags.providers.http.limits import USUAL, Limits
-from reporting_dags.providers.integr8.exports import KEPT, Exports, described, pieces
+from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
+from reporting_dags.providers.integr8.exports import DEFAULT_RESERVED, Exports, describe_times, split_day
 from reporting_dags.providers.integr8.pages import Pages
 from reporting_dags.providers.integr8.report import CountQuery, ExportQuery, ListQuery, Query, TableQuery
-from reporting_dags.providers.integr8.session import NAME, Paths, Session
+from reporting_dags.providers.integr8.session import NAME, Integr8Session, Paths
 
 BASE_URL = "https://api.app.integr8.co/api/v2"
 FILE_HOSTS = (".amazonaws.com", ".storage.googleapis.com")
@@ -54,15 +54,15 @@ class Integr8(Provider):
         api_key: str,
         integration: str,
         clock: Clock,
-        pace: Pace = unpaced,
+        pace: Pace = no_pacing,
         paths: Paths | None = None,
         file_hosts: tuple[str, ...] = FILE_HOSTS,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
-        exports_kept: int = KEPT,
-        limits: Limits = USUAL,
+        exports_kept: int = DEFAULT_RESERVED,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        self._session = Session(
+        self._session = Integr8Session(
             base_url=base_url,
             api_key=api_key,
             integration=integration,
@@ -82,7 +82,7 @@ class Integr8(Provider):
             longest_poll=max(first_poll, timedelta(seconds=60)),
             timeout=timeout,
             in_flight=4,
-            finds=True,
+            can_find_lost_jobs=True,
         )
 
     @property
@@ -95,15 +95,15 @@ class Integr8(Provider):
         """Its requests (IN10)."""
         return (self._session.rate,)
 
-    def halves(self, report: Report, request: Request) -> tuple[Request, ...]:
+    def split_request(self, report: Report, request: Request) -> tuple[Request, ...]:
         """Fewer days, and of a single day its halves (IN7)."""
-        return super().halves(report, request) or pieces(request)
+        return super().split_request(report, request) or split_day(request)
 
     def describe(self, request: Request) -> str:
         """Days, or for a part of one its local times."""
-        return described(request)
+        return describe_times(request)
 
-    def find(self, report: Report, request: Request) -> Handle | None:
+    def find_lost_job(self, report: Report, request: Request) -> Handle | None:
         """An export whose id was lost, in the list of exports (IN5)."""
         return self._exports.find(report, request) if isinstance(report.query, ExportQuery) else None
 
@@ -133,9 +133,9 @@ class Integr8(Provider):
                 return self._pages.entities(report, meter)
 
     @property
-    def ahead(self) -> timedelta:
+    def clock_skew(self) -> timedelta:
         """As its answers tell."""
-        return self._session.ahead
+        return self._session.clock_skew
 
     def close(self) -> None:
         """Close the connections."""

@@ -9,30 +9,30 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from reporting_dags.providers.http.response import fields
+from reporting_dags.providers.http.response import json_object
 
-FEWEST_FIELDS = 10
+MIN_FIELDS = 10
 """Fewer have too few orders to tell one job from all others."""
 ENDED_BADLY = ("ERROR", "CANCELED")
 """What is said of an export that will never have a file (IN6)."""
 _ID = re.compile(r"(?=.*\w)[\w.~:=+@,;-]{1,128}", re.ASCII)
 
 
-def marked(names: Sequence[str], mark: str) -> list[str]:
+def order_fields_for(names: Sequence[str], mark: str) -> list[str]:
     """`names` in the order that is the mark's; as they are without one."""
-    if not mark or len(names) < FEWEST_FIELDS:
+    if not mark or len(names) < MIN_FIELDS:
         return list(names)
     return sorted(names, key=lambda name: hashlib.sha256(f"{mark} {name}".encode()).digest())
 
 
-def bears(export: Mapping[str, object], names: Sequence[str], mark: str) -> bool:
+def matches(export: Mapping[str, object], names: Sequence[str], mark: str) -> bool:
     """Whether an export of the list was asked for with `mark`, and may serve."""
-    asked = fields(export.get("reports_query_option")).get("include_fields")
+    asked = json_object(export.get("reports_query_option")).get("include_fields")
     return (
         bool(mark)
-        and len(names) >= FEWEST_FIELDS
+        and len(names) >= MIN_FIELDS
         and isinstance(asked, list)
-        and cast("list[object]", asked) == marked(names, mark)
+        and cast("list[object]", asked) == order_fields_for(names, mark)
         and str(export.get("status", "")).upper() not in ENDED_BADLY
         and id_of(export) != ""
     )

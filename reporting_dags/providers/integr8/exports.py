@@ -7,18 +7,18 @@ from datetime import datetime, time, timedelta
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial, Truncated
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
-from reporting_dags.providers.http.download import Astray, Downloads
-from reporting_dags.providers.http.error_text import opening, words
-from reporting_dags.providers.http.errors import LATER, RateLimited, Unavailable
-from reporting_dags.providers.http.response import Answer, count_in, fields
-from reporting_dags.providers.integr8.export_lookup import ENDED_BADLY, bears, id_of, marked
-from reporting_dags.providers.integr8.session import NAME, NotFound, Session, Unauthorized
+from reporting_dags.providers.http.download import AddressNotAllowed, Downloads
+from reporting_dags.providers.http.error_text import error_texts, opening_text
+from reporting_dags.providers.http.errors import RETRY_LATER, RateLimited, Unavailable
+from reporting_dags.providers.http.response import ApiResponse, json_object, row_count_in
+from reporting_dags.providers.integr8.export_lookup import ENDED_BADLY, id_of, matches, order_fields_for
+from reporting_dags.providers.integr8.session import NAME, Integr8Session, NotFound, Unauthorized
 
-KEPT = 4
+DEFAULT_RESERVED = 4
 """Exports a day for the newest day: one for each log."""
 COMPLETED = "COMPLETED"
 _FINEST = 60
-_MOST_PAGES = 50
+_MAX_PAGES = 50
 """Of the list: ten exports a day, kept for 90 days, are nine."""
 _DAY = 86400
 
@@ -26,10 +26,10 @@ _DAY = 86400
 class Exports:
     """Exports of one integration, as `Integr8` uses them: ten a day (IN8), the last `kept` for the newest day."""
 
-    def __init__(self, session: Session, downloads: Downloads, *, kept: int = KEPT) -> None:
+    def __init__(self, session: Integr8Session, downloads: Downloads, *, kept: int = DEFAULT_RESERVED) -> None:
         self._session = session
         self._downloads = downloads
-        self.quota = Quota(api="integr8 exports", per_day=10, kept=kept)
+        self.quota = Quota(bucket="integr8 exports", per_day=10, reserved=kept)
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """Ask for an export; its id finds it again for 90 days (IN8).
@@ -46,7 +46,7 @@ class Exports:
             "start_time": first.strftime("%Y-%m-%d %H:%M:%S"),
             "end_time": last.strftime("%Y-%m-%d %H:%M:%S"),
             "timezone": query.timezone,
-            "fields": ",".join(marked(query.fields, request.mark)),
+            "fields": ",".join(order_fields_for(query.fields, request.correlation_id)),
         }
         if query.log != "postback-logs":
             params["extra_parameters"] = ",".join(query.extra_parameters)
@@ -59,10 +59,10 @@ class Exports:
         said = answer.json()
         export = id_of(_export(said))
         if not export:
-            if fields(said).get("error") or fields(said).get("errors"):
+            if json_object(said).get("error") or json_object(said).get("errors"):
                 self._session.refuse(answer, "the order of an export")
             told = f"{NAME} answered the order of an export ({answer.status}), but the answer has no id (IN5)"
-            unknown = Unavailable(self._with_words(told, answer), advice=LATER)
+            unknown = Unavailable(self._with_words(told, answer), advice=RETRY_LATER)
             unknown.ambiguous = True
             # What is no object may come from elsewhere; an object without an id would be no other the next time.
             unknown.exhausted = isinstance(said, dict)
@@ -76,12 +76,12 @@ class Exports:
             Unavailable: the list cannot be read now.
         """
         try:
-            for _, listed in self._session.pages(self._session.paths.exports, most=_MOST_PAGES):
-                for export in map(fields, listed):
-                    if bears(export, report.query.fields, request.mark):
+            for _, listed in self._session.pages(self._session.paths.exports, most=_MAX_PAGES):
+                for export in map(json_object, listed):
+                    if matches(export, report.query.fields, request.correlation_id):
                         return Handle(id=id_of(export))
         except (Unavailable, RateLimited, Unauthorized, Partial) as error:
-            raise Unavailable(error.message, advice=error.advice or LATER) from None
+            raise Unavailable(error.message, advice=error.advice or RETRY_LATER) from None
         except (Denied, Failed):
             pass
         return None
@@ -103,19 +103,19 @@ class Exports:
         status = str(export.get("status") or "").upper()
         if status in ENDED_BADLY:
             told = self._session.redactor.clean(str(export.get("error") or "no reason given"))
-            raise Failed(f"{NAME}'s export ended as {status}: {told}", request_id=handle.id, advice=LATER)
+            raise Failed(f"{NAME}'s export ended as {status}: {told}", request_id=handle.id, advice=RETRY_LATER)
         if status != COMPLETED:
             known = status in {"PENDING", "IN_PROGRESS"}
             shown = self._session.redactor.clean(status, limit=40) or self._session.words(answer) or "nothing"
             return Pending(f"{NAME} is still making the export" if known else f"{NAME} says {shown} of the export")
-        results = fields(export.get("results_meta"))
-        total, cut = count_in(results.get("total")), results.get("range_truncated")
+        results = json_object(export.get("results_meta"))
+        total, cut = row_count_in(results.get("total")), results.get("range_truncated")
         if cut:
-            told = f"{NAME} truncated the export of {described(request)} to {total} rows"
+            told = f"{NAME} truncated the export of {describe_times(request)} to {total} rows"
             raise Truncated(told, request_id=handle.id, advice="No shorter range can be asked for: ask its support.")
         if total is None:
             told = f"{NAME} does not say how many rows the export of {request} has (IN7)"
-            raise Partial(told, request_id=handle.id, advice=LATER)
+            raise Partial(told, request_id=handle.id, advice=RETRY_LATER)
         return Ready(expected_rows=total)
 
     @contextmanager
@@ -132,38 +132,38 @@ class Exports:
             with self._downloads.open(address) as body:
                 if body.status != 200 or body.is_page:
                     told = f"the export's file of {NAME} answered {body.status} ({body.kind or 'nothing'})"
-                    raise Unavailable(told, request_id=handle.id, advice=LATER)
-                said, chunks = opening(body.chunks())
-                if refused := self._session.redactor.clean(words(said)):
+                    raise Unavailable(told, request_id=handle.id, advice=RETRY_LATER)
+                said, chunks = opening_text(body.chunks())
+                if refused := self._session.redactor.clean(error_texts(said)):
                     told = f"{NAME} sent a refusal in place of the export's file: {refused}"
-                    raise Unavailable(told, request_id=handle.id, advice=LATER)
+                    raise Unavailable(told, request_id=handle.id, advice=RETRY_LATER)
                 yield chunks
-        except Astray as error:
+        except AddressNotAllowed as error:
             raise Unavailable(error.message, request_id=handle.id, advice=error.advice) from None
 
     def _address(self, handle: Handle) -> str:
         try:
             answer = self._get(self._session.paths.status, export=handle.id)
-            artifact = fields(_export(answer.json()).get("artifact")).get("name")
+            artifact = json_object(_export(answer.json()).get("artifact")).get("name")
             if not isinstance(artifact, str) or not artifact:
                 told = self._with_words(f"{NAME}'s export is complete but names no file yet", answer)
                 raise NotReady(told, request_id=handle.id)
             answer = self._get(self._session.paths.signed_url, {"artifact_name": artifact})
         except RateLimited as error:
             raise NotReady(error.message, request_id=handle.id) from None
-        said = fields(answer.json())
-        url = said.get("url", fields(said.get("data")).get("url"))
+        said = json_object(answer.json())
+        url = said.get("url", json_object(said.get("data")).get("url"))
         if not isinstance(url, str) or not url:
             told = self._with_words(f"{NAME} gave no address for the export's file (IN5)", answer)
-            raise Unavailable(told, request_id=handle.id, advice=LATER)
+            raise Unavailable(told, request_id=handle.id, advice=RETRY_LATER)
         self._session.redactor.add(url)
         return url
 
-    def _with_words(self, told: str, answer: Answer) -> str:
+    def _with_words(self, told: str, answer: ApiResponse) -> str:
         said = self._session.words(answer)
         return f"{told}: {said}" if said else told
 
-    def _get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> Answer:
+    def _get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> ApiResponse:
         """What is said of an export; raises `Expired` where it, or its file, is not known any more."""
         try:
             return self._session.get(path, params, **names)
@@ -173,27 +173,27 @@ class Exports:
 
 def _export(said: object) -> dict[str, object]:
     """An export, bare or wrapped in `data` (IN5)."""
-    found = fields(said)
-    return dict(fields(found["data"]) if isinstance(found.get("data"), dict) else found)
+    found = json_object(said)
+    return dict(json_object(found["data"]) if isinstance(found.get("data"), dict) else found)
 
 
 def span(request: Request) -> tuple[datetime, datetime]:
     """From when to when a request asks, local time, the end not included (IN10); a part is `first/last` second."""
     midnight = datetime.combine(request.window.first, time())
-    if request.part:
-        first, last = (int(second) for second in request.part.split("/"))
+    if request.shard:
+        first, last = (int(second) for second in request.shard.split("/"))
         return midnight + timedelta(seconds=first), midnight + timedelta(seconds=last)
     return midnight, datetime.combine(request.window.last + timedelta(days=1), time())
 
 
-def described(request: Request) -> str:
+def describe_times(request: Request) -> str:
     """The days of a request, or for a part of one its local times."""
-    return " to ".join(map(str, span(request))) if request.part else str(request.window)
+    return " to ".join(map(str, span(request))) if request.shard else str(request.window)
 
 
-def pieces(request: Request) -> tuple[Request, ...]:
+def split_day(request: Request) -> tuple[Request, ...]:
     """The two halves of a day, or of a part of it, for an export that was cut (IN7); none below a minute."""
-    first, last = (int(second) for second in request.part.split("/")) if request.part else (0, _DAY)
+    first, last = (int(second) for second in request.shard.split("/")) if request.shard else (0, _DAY)
     if last - first <= _FINEST:
         return ()
     middle = (first + last) // 2

@@ -9,19 +9,19 @@ from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Failed, Partial
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Meter, Quota, Request
-from reporting_dags.providers.http.errors import LATER
-from reporting_dags.providers.http.response import count_in, fields
+from reporting_dags.providers.http.errors import RETRY_LATER
+from reporting_dags.providers.http.response import json_object, row_count_in
 from reporting_dags.providers.integr8.exports import span
 from reporting_dags.providers.integr8.report import CountQuery
-from reporting_dags.providers.integr8.session import MOST_PAGES, NAME, PAGE_SIZE, Session
+from reporting_dags.providers.integr8.session import MAX_PAGES, NAME, PAGE_SIZE, Integr8Session
 
-PAGES = Quota(api="integr8 pages")
+PAGES = Quota(bucket="integr8 pages")
 
 
 class Pages:
     """Entity lists and report tables of one integration, as `Integr8` uses them."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Integr8Session) -> None:
         self._session = session
 
     @contextmanager
@@ -46,33 +46,39 @@ class Pages:
         seen: set[str] = set()
         before: set[str] = set()
         again, held, counts = False, 0, set[object]()
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             meter(PAGES)
             answer = self._session.get(self._session.paths.table, params, table=table)
-            data = fields(fields(answer.json()).get("data"))
+            data = json_object(json_object(answer.json()).get("data"))
             if not data:
                 self._session.refuse(answer, f"GET {table}")
-            info, rows = fields(data.get("pageInfo")), _rows(data.get("data"))
+            info, rows = json_object(data.get("pageInfo")), _rows(data.get("data"))
             again = again or bool(before & set(rows))
             before, held = set(rows), held + len(rows)
             counts.add(data.get("count"))
             if not isinstance(info.get("hasNextPage"), bool):
-                raise Partial(f"a page of {NAME}'s {table} does not say whether it is the last (IN3)", advice=LATER)
+                raise Partial(
+                    f"a page of {NAME}'s {table} does not say whether it is the last (IN3)", advice=RETRY_LATER
+                )
             yield answer.body + b"\n"
             if not info["hasNextPage"]:
                 # Rows may be alike (IN10); those of a count of all rows are no two readings of one.
                 if again and counts != {held}:
-                    raise Partial(f"two pages of {NAME}'s {table} hold the same row: the table moved", advice=LATER)
+                    raise Partial(
+                        f"two pages of {NAME}'s {table} hold the same row: the table moved", advice=RETRY_LATER
+                    )
                 return
             cursor = info.get("endCursor")
             if cursor in seen or not rows:
                 kind = "is empty" if not rows else "points back"
-                raise Partial(f"a page of {NAME}'s {table} {kind} though there are more: the table moved", advice=LATER)
+                raise Partial(
+                    f"a page of {NAME}'s {table} {kind} though there are more: the table moved", advice=RETRY_LATER
+                )
             if not isinstance(cursor, str) or not cursor:
                 raise Failed(f"a page of {NAME}'s {table} has a next one and no endCursor (IN3)")
             seen.add(cursor)
             params = {**params, "page[after]": cursor}
-        raise Failed(f"{NAME}'s {table} has more than {MOST_PAGES} pages: use an export")
+        raise Failed(f"{NAME}'s {table} has more than {MAX_PAGES} pages: use an export")
 
     @contextmanager
     def counts(self, report: Report, request: Request, meter: Meter) -> Generator[Iterator[bytes]]:
@@ -92,12 +98,12 @@ class Pages:
             }
             meter(PAGES)
             answer = self._session.get(self._session.paths.table, params, table=query.table)
-            data = fields(fields(answer.json()).get("data"))
+            data = json_object(json_object(answer.json()).get("data"))
             if not data:
                 self._session.refuse(answer, f"GET {query.table}")
-            count, rows = count_in(data.get("count")), data.get("data")
+            count, rows = row_count_in(data.get("count")), data.get("data")
             shown = len(cast("list[object]", rows)) if isinstance(rows, list) else 0
-            more = fields(data.get("pageInfo")).get("hasNextPage")
+            more = json_object(data.get("pageInfo")).get("hasNextPage")
             if count is None or (more and count <= shown):
                 raise Failed(f"{NAME}'s {query.table} does not count the rows of a day (IN3)")
             yield f"{day},{count}\n".encode()

@@ -11,7 +11,7 @@ from datetime import timedelta
 from reporting_dags.model.column import Column, TimeForm, day, measure
 from reporting_dags.model.days import Calendar, SnapshotCalendar
 from reporting_dags.model.format import DelimitedText, JsonRows
-from reporting_dags.model.report import ROWS, Report, as_given, declaration_error, known_or_refuse
+from reporting_dags.model.report import ROWS, Report, as_given, declaration_error, require_known
 from reporting_dags.model.scope import QueryScope
 from reporting_dags.providers.integr8.fields import (
     CLICK_FIELDS,
@@ -23,8 +23,8 @@ from reporting_dags.providers.integr8.fields import (
 )
 
 PROVIDER = "integr8"
-LONGEST_WINDOW_DAYS = 90
-MOST_COUNTED_DAYS = 10
+MAX_WINDOW_DAYS = 90
+MAX_COUNTED_DAYS = 10
 """Days whose rows are counted together: a call each, of which sixty a minute are allowed (IN10)."""
 LOGS: dict[str, str] = {
     "clicks": "request_time",
@@ -37,7 +37,7 @@ FIELDS = {"clicks": CLICK_FIELDS, "conversions": CONVERSION_FIELDS, "impressions
 """The fields of a log that the document lists (IN11); it lists none of postbacks, whose own are assumed."""
 TABLES = {"clicks": "click-table", "conversions": "conversion-table", "impressions": "impression-table"}
 ENTITIES = ("offers", "publishers", "advertisers")
-WAYS = ("export", "table")
+METHODS = ("export", "table")
 FILTERS = ("status", "offer_id", "publisher", "advertiser")
 NO_EXTRA_PARAMETERS = ("none",)
 """Some value is required (IN4); this one names no parameter, so that at most an empty column comes of it."""
@@ -101,7 +101,7 @@ def integr8_log(
     log: str,
     fields: Sequence[str | Column],
     grain: Sequence[str] = ("real_tx_id",),
-    way: str = "export",
+    method: str = "export",
     filters: Mapping[str, str] | None = None,
     timezone: str = "UTC",
     restated_at: tuple[int, ...] = (),
@@ -118,7 +118,7 @@ def integr8_log(
         fields: to ask for and keep; the log's time among them. A table sends all that it has, whatever is kept. A field
             that the document does not list is given as a `Column` of one's own.
         grain: fields that together name a row (IN10). No document promises that: rows that share them are a warning.
-        way: "export", or "table" for small or urgent windows.
+        method: "export", or "table" for small or urgent windows.
         filters: of a table: status, offer_id, publisher, advertiser (IN3).
         timezone: IANA name of the zone in which days begin and end.
         restated_at: ages in days at which a day is worth pulling again (IN9).
@@ -131,25 +131,25 @@ def integr8_log(
     Raises:
         DeclarationError: naming file, report and field.
     """
-    known_or_refuse(PROVIDER, name, "log", [log], LOGS)
-    known_or_refuse(PROVIDER, name, "way", [way], WAYS)
-    if way == "table":
-        known_or_refuse(PROVIDER, name, "log", [log], TABLES)
+    require_known(PROVIDER, name, "log", [log], LOGS)
+    require_known(PROVIDER, name, "method", [method], METHODS)
+    if method == "table":
+        require_known(PROVIDER, name, "log", [log], TABLES)
     if isinstance(fields, str):
         raise declaration_error(PROVIDER, name, "fields", f"is the text {fields!r}; write a list of names")
     documented = FIELDS.get(log, POSTBACK_FIELDS)
-    known_or_refuse(PROVIDER, name, "fields", [one for one in fields if isinstance(one, str)], documented)
+    require_known(PROVIDER, name, "fields", [one for one in fields if isinstance(one, str)], documented)
     headers = tuple(one if isinstance(one, str) else one.header for one in fields)
     if LOGS[log] not in headers:
         raise declaration_error(PROVIDER, name, "fields", f"{LOGS[log]!r} is missing; it tells days apart (IN4)")
     given = as_given(filters or {})
     if not isinstance(given, Mapping) or not all(isinstance(text, str) for text in given.values()):
         raise declaration_error(PROVIDER, name, "filters", f"is {filters!r}; write a mapping of names to texts")
-    if filters and way == "export":
-        raise declaration_error(PROVIDER, name, "filters", "an export takes none; use way='table'")
-    known_or_refuse(PROVIDER, name, "filters", filters or {}, FILTERS)
+    if filters and method == "export":
+        raise declaration_error(PROVIDER, name, "filters", "an export takes none; use method='table'")
+    require_known(PROVIDER, name, "filters", filters or {}, FILTERS)
     query: Query = ExportQuery(log=log, fields=headers, timezone=timezone)
-    if way == "table":
+    if method == "table":
         query = TableQuery(table=TABLES[log], timezone=timezone, filters=tuple((filters or {}).items()))
     text = DelimitedText(multiline=True, ignored=NO_EXTRA_PARAMETERS)
     unwanted = tuple(field for field in documented if field not in headers)
@@ -161,20 +161,20 @@ def integr8_log(
         columns=tuple(_column(one, log, time_forms) for one in fields),
         grain=tuple(grain),
         grain_promised=False,
-        calendar=Calendar(timezone=timezone, published_after=published_after, restated_at=restated_at),
-        window_days=LONGEST_WINDOW_DAYS if way == "export" else 1,
-        format=text if way == "export" else pages,
+        calendar=Calendar(timezone=timezone, publish_delay=published_after, restated_at=restated_at),
+        window_days=MAX_WINDOW_DAYS if method == "export" else 1,
+        format=text if method == "export" else pages,
         day_from=LOGS[log],
         entity="offer_db_id" if {"offer_db_id", "revenue"} <= set(headers) else "",
         description=description,
         none_texts=none_texts,
     )
-    if way == "table" or log not in TABLES:
+    if method == "table" or log not in TABLES:
         # A table counts its own rows; of postbacks there is none.
         return report
     counted = (day("Date"), measure(ROWS, "Rows of the day", unit="rows"))
     question = CountQuery(table=TABLES[log], timezone=timezone)
-    return report.controlled(question, counted, format=DelimitedText(), window_days=MOST_COUNTED_DAYS)
+    return report.with_control(question, counted, format=DelimitedText(), window_days=MAX_COUNTED_DAYS)
 
 
 def _column(field: str | Column, log: str, time_forms: tuple[TimeForm, ...]) -> Column:
@@ -195,7 +195,7 @@ def integr8_list(
     Raises:
         DeclarationError: naming file, report and field.
     """
-    known_or_refuse(PROVIDER, name, "name", [name], ENTITIES)
+    require_known(PROVIDER, name, "name", [name], ENTITIES)
     if not isinstance(as_given(fields), Mapping):
         raise declaration_error(PROVIDER, name, "fields", "is no mapping of fields to what they are")
     return Report(

@@ -6,9 +6,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from reporting_dags.model.clock import Clock
-from reporting_dags.providers.api import Pace, unpaced
+from reporting_dags.providers.api import Pace, no_pacing
 from reporting_dags.providers.integr8.client import BASE_URL, FILE_HOSTS, Integr8
-from reporting_dags.providers.integr8.exports import KEPT
+from reporting_dags.providers.integr8.exports import DEFAULT_RESERVED
 from reporting_dags.providers.integr8.session import Paths
 from reporting_dags.providers.resource import ProviderResource, secret
 from reporting_dags.providers.settings import base_url, optional, setting
@@ -33,13 +33,13 @@ class Integr8Resource(ProviderResource):
     )
 
     exports_kept: int = Field(
-        default=KEPT,
+        default=DEFAULT_RESERVED,
         ge=0,
         le=10,
         description="Of the ten exports of a day, how many are kept for the newest day, out of a backfill's reach.",
     )
 
-    def client(self, clock: Clock, pace: Pace = unpaced) -> Integr8:
+    def client(self, clock: Clock, pace: Pace = no_pacing) -> Integr8:
         """A client for one run; raises `SettingError` naming the first variable that is not set.
 
         Paths that the documents leave open can be set as INTEGR8_EXPORT_PATH and so on, by the names of `Paths` (IN5).

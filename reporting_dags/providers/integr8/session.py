@@ -10,17 +10,17 @@ from typing import cast
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError, SettingError
 from reporting_dags.providers.api import Pace, Rate
-from reporting_dags.providers.http.client import Http
-from reporting_dags.providers.http.error_text import spoken
-from reporting_dags.providers.http.errors import LATER, Unavailable
+from reporting_dags.providers.http.client import HttpClient
+from reporting_dags.providers.http.error_text import error_text
+from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable
 from reporting_dags.providers.http.limits import Limits
 from reporting_dags.providers.http.redaction import Redactor
-from reporting_dags.providers.http.response import Answer, count_in, fields
+from reporting_dags.providers.http.response import ApiResponse, json_object, row_count_in
 
 NAME = "Integr8"
 REQUESTS_PER_MINUTE = 60
 PAGE_SIZE = 100
-MOST_PAGES = 100_000
+MAX_PAGES = 100_000
 _FILLED = {"export": ("log",), "status": ("export",), "table": ("table",)}
 """The blanks of each path, beside the integration's."""
 
@@ -63,7 +63,7 @@ class Paths:
                 )
 
 
-class Session:
+class Integr8Session:
     """Calls for one API key and integration, at most 60 a minute over all processes (IN10)."""
 
     def __init__(
@@ -83,9 +83,9 @@ class Session:
         self.integration = integration
         self.paths = paths
         self.account = hashlib.sha256(f"integr8:{integration}:{api_key}".encode()).hexdigest()[:12]
-        self.rate = Rate(api="integr8 requests", account=self.account, per_minute=REQUESTS_PER_MINUTE)
+        self.rate = Rate(bucket="integr8 requests", account=self.account, per_minute=REQUESTS_PER_MINUTE)
         self._headers = {"API-KEY": api_key, "Accept": "application/json"}
-        self._http = Http(
+        self._http = HttpClient(
             name=NAME,
             base_url=base_url,
             variable="INTEGR8_BASE_URL",
@@ -98,13 +98,13 @@ class Session:
             limits=limits,
         )
 
-    def get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> Answer:
+    def get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> ApiResponse:
         """GET; `names` fill the path. Raises the typed error of every status but 200 (IN1)."""
         return self._call("GET", path, params, None, names)
 
     def pages(
-        self, path: str, *, before: Callable[[], None] = lambda: None, most: int = MOST_PAGES
-    ) -> Iterator[tuple[Answer, list[object]]]:
+        self, path: str, *, before: Callable[[], None] = lambda: None, most: int = MAX_PAGES
+    ) -> Iterator[tuple[ApiResponse, list[object]]]:
         """Every page of a list, at most so many, and what it lists (IN2); `before` counts each.
 
         Raises:
@@ -114,20 +114,22 @@ class Session:
         for number in range(1, most + 1):
             before()
             answer = self.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
-            said = fields(answer.json())
-            meta, listed = fields(said.get("meta")), said.get("data")
-            pages = count_in(meta.get("total_page"))
-            if listed in (None, {}) and "data" in said and count_in(meta.get("total_count")) == 0:
+            said = json_object(answer.json())
+            meta, listed = json_object(said.get("meta")), said.get("data")
+            pages = row_count_in(meta.get("total_page"))
+            if listed in (None, {}) and "data" in said and row_count_in(meta.get("total_count")) == 0:
                 listed = []
             if not isinstance(listed, list):
                 self.refuse(answer, f"GET {path}")
-                raise Partial(f"page {number} of {NAME}'s {path.rpartition('/')[2]} holds no list (IN2)", advice=LATER)
+                raise Partial(
+                    f"page {number} of {NAME}'s {path.rpartition('/')[2]} holds no list (IN2)", advice=RETRY_LATER
+                )
             yield answer, cast("list[object]", listed)
             if (number >= pages) if pages is not None else len(cast("list[object]", listed)) < PAGE_SIZE:
                 return
         raise Failed(f"{NAME}'s {path.rpartition('/')[2]} have more than {most} pages")
 
-    def post(self, path: str, params: Mapping[str, str], *, before: Callable[[], None], **names: str) -> Answer:
+    def post(self, path: str, params: Mapping[str, str], *, before: Callable[[], None], **names: str) -> ApiResponse:
         """POST with `params` in the query; `before` counts every try."""
         return self._call("POST", path, params, before, names)
 
@@ -138,21 +140,21 @@ class Session:
         params: Mapping[str, str] | None,
         before: Callable[[], None] | None,
         names: Mapping[str, str],
-    ) -> Answer:
+    ) -> ApiResponse:
         filled = path.format(integration=self.integration, **names)
         answer = self._http.call(method, filled, headers=lambda: self._headers, params=params, before=before)
         if not 200 <= answer.status < 300:
             raise self._refusal(answer, method, filled)
         return answer
 
-    def _refusal(self, answer: Answer, method: str, path: str) -> ReportingError:
+    def _refusal(self, answer: ApiResponse, method: str, path: str) -> ReportingError:
         told = f"{NAME} refused {method} {path} ({answer.status}): {self.words(answer) or 'no message'}"
         match answer.status:
             case 401:
                 return Unauthorized(told, advice="Check INTEGR8_API_KEY.")
             case 402:
                 # The parameters were right, and it failed all the same: what failed once may work.
-                return Unavailable(told, advice=LATER)
+                return Unavailable(told, advice=RETRY_LATER)
             case 403:
                 return Denied(told, advice="The API key may not do this: ask Integr8 for the permission.")
             case 404:
@@ -160,22 +162,22 @@ class Session:
             case 400:
                 return Failed(told, advice="Check the report's declaration, and INTEGR8_INTEGRATION_ID.")
             case _:
-                return Failed(told, advice=LATER)
+                return Failed(told, advice=RETRY_LATER)
 
-    def words(self, answer: Answer) -> str:
+    def words(self, answer: ApiResponse) -> str:
         """What the provider says in place of what was asked for, cleaned; empty if it says nothing."""
-        return self.redactor.clean(spoken(answer.body))
+        return self.redactor.clean(error_text(answer.body))
 
-    def refuse(self, answer: Answer, call: str) -> None:
+    def refuse(self, answer: ApiResponse, call: str) -> None:
         """Raise `Failed` for an answer that lacks what the `call` asks for, if it says why."""
         if words := self.words(answer):
             told = f"{NAME} refused {call} ({answer.status}): {words}"
             raise Failed(told, advice="Check INTEGR8_INTEGRATION_ID and what the API key may do.")
 
     @property
-    def ahead(self) -> timedelta:
+    def clock_skew(self) -> timedelta:
         """How far this machine's clock is ahead of the provider's."""
-        return self._http.ahead
+        return self._http.clock_skew
 
     def close(self) -> None:
         """Close the connections."""

@@ -15,17 +15,17 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
-from reporting_dags.providers.http.client import Http
-from reporting_dags.providers.http.error_text import MOST_BYTES, opening, words
-from reporting_dags.providers.http.errors import LATER, Unavailable
-from reporting_dags.providers.http.limits import USUAL, Limits
+from reporting_dags.providers.http.client import HttpClient
+from reporting_dags.providers.http.error_text import MAX_BYTES, error_texts, opening_text
+from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable
+from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 from reporting_dags.providers.http.redaction import HIDDEN, Redactor
-from reporting_dags.providers.http.response import count_in, fields, parsed
+from reporting_dags.providers.http.response import json_object, parse_json, row_count_in
 
 NAME = "Mintegral"
 BASE_URL = "https://ss-api.mintegral.com"
 PATH = "/api/v2/reports/data"
-JOBS = Quota(api="mintegral jobs")
+JOBS = Quota(bucket="mintegral jobs")
 _SIGNATURE = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)
 """The form of a token, which is no fixed text that a redactor could know."""
 _ELSEWHERE = "Check MINTEGRAL_BASE_URL; if it is right, run the day again later."
@@ -61,12 +61,12 @@ class AdvancedPerformance(Provider):
         clock: Clock,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
-        limits: Limits = USUAL,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._redactor = Redactor()
         self._redactor.add(access_key)
         self._redactor.add(api_key)
-        self._http = Http(
+        self._http = HttpClient(
             name=NAME,
             base_url=base_url,
             variable="MINTEGRAL_BASE_URL",
@@ -110,15 +110,15 @@ class AdvancedPerformance(Provider):
         said = self._state(report, request)
         if isinstance(said, Pending):
             return said
-        state = fields(said.get("data"))
-        hours, whole = count_in(state.get("hours")), report.calendar.hours(request.window)
+        state = json_object(said.get("data"))
+        hours, whole = row_count_in(state.get("hours")), report.calendar.hours(request.window)
         if str(state.get("is_complete")).lower() not in {"true", "1"}:
             told = "it does not say how many hours" if hours is None else f"{hours} of {whole} hours"
             line = f"{NAME} does not call {request.window} complete yet ({told})"
             # Where there is no state, what is said of it is all that there is.
-            raise Partial(line if state else self._with_words(line, said), advice=LATER)
+            raise Partial(line if state else self._with_words(line, said), advice=RETRY_LATER)
         if hours is not None and hours < whole:
-            raise Partial(f"{NAME} has {hours} of the {whole} hours of {request.window}", advice=LATER)
+            raise Partial(f"{NAME} has {hours} of the {whole} hours of {request.window}", advice=RETRY_LATER)
         return Ready()
 
     @contextmanager
@@ -135,17 +135,17 @@ class AdvancedPerformance(Provider):
         with self._http.stream("GET", PATH, headers=self._signed, params=params) as body:
             if body.status != 200:
                 told = f"{NAME} answered the download with {body.status}"
-                raise Failed(self._with_words(told, fields(parsed(body.head(MOST_BYTES)))), advice=LATER)
-            said, chunks = opening(body.chunks())
+                raise Failed(self._with_words(told, json_object(parse_json(body.head(MAX_BYTES)))), advice=RETRY_LATER)
+            said, chunks = opening_text(body.chunks())
             first = next(chunks, b"")
             if first.lstrip().startswith((b"{", b"<")):
                 raise self._no_file(said)
             yield itertools.chain([first] if first else [], chunks)
 
     @property
-    def ahead(self) -> timedelta:
+    def clock_skew(self) -> timedelta:
         """As its answers tell."""
-        return self._http.ahead
+        return self._http.clock_skew
 
     def close(self) -> None:
         """Close the connections."""
@@ -160,7 +160,7 @@ class AdvancedPerformance(Provider):
         """The answer with code 200, or that the report is still being made (MT2)."""
         params = {**report.query.params(request.window), "type": "1"}
         answer = self._http.call("GET", PATH, headers=self._signed, params=params)
-        said = fields(answer.json())
+        said = json_object(answer.json())
         if answer.status in {401, 403}:
             raise Denied(self._with_words(f"{NAME} answered {answer.status}", said), advice=_KEYS)
         if answer.status != 200:
@@ -185,7 +185,7 @@ class AdvancedPerformance(Provider):
                 return Partial(self._with_words(told, said), advice=_ELSEWHERE)
             case 203:
                 told = f"{NAME} does not know the report any more (code 203)"
-                return Expired(self._with_words(told, said), advice=LATER)
+                return Expired(self._with_words(told, said), advice=RETRY_LATER)
             case 204:
                 return NotReady(self._with_words(f"{NAME} is still making the report (code 204)", said))
             case 205:
@@ -196,7 +196,7 @@ class AdvancedPerformance(Provider):
 
     def _words(self, said: Mapping[str, Any]) -> str:
         """What is said in `msg` and `data`, or wherever else a refusal has its words (MT2)."""
-        return self._redactor.clean(_SIGNATURE.sub(HIDDEN, words(said, also=("data",))), limit=200)
+        return self._redactor.clean(_SIGNATURE.sub(HIDDEN, error_texts(said, also=("data",))), limit=200)
 
     def _with_words(self, told: str, said: Mapping[str, Any]) -> str:
         found = self._words(said)
@@ -210,4 +210,4 @@ class AdvancedPerformance(Provider):
 
 
 def _code(said: Mapping[str, Any]) -> int | None:
-    return count_in(said.get("code"))
+    return row_count_in(said.get("code"))

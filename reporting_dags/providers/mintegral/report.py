@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reporting_dags.model.column import Column, Kind, Quotient, TimeForm, day, identity, measure, moment, money, ratio
+from reporting_dags.model.column import Column, Kind, RatioOf, TimeForm, day, identity, measure, moment, money, ratio
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.format import DelimitedText
-from reporting_dags.model.report import Report, declaration_error, known_or_refuse
+from reporting_dags.model.report import Report, declaration_error, require_known
 from reporting_dags.model.scope import QueryScope
 
 PROVIDER = "mintegral"
 GRANULARITIES = ("daily", "hourly")
-LONGEST_WINDOW_DAYS = 7
+MAX_WINDOW_DAYS = 7
 
 DIMENSIONS: dict[str, tuple[Column, ...]] = {
     "Offer": (
@@ -49,11 +49,11 @@ METRICS = (
     measure("Impression", "Ads shown", unit="impressions"),
     measure("Click", "Ads clicked", unit="clicks"),
     measure("Conversion", "Installs or other goals reached", unit="conversions"),
-    ratio("Ecpm", "Spend by thousand impressions", unit="currency", quotient=Quotient("Spend", "Impression", 1000)),
-    ratio("Cpc", "Spend by click", unit="currency", quotient=Quotient("Spend", "Click")),
-    ratio("Ctr", "Clicks by impression", unit="%", quotient=Quotient("Click", "Impression", 100)),
-    ratio("Cvr", "Conversions by click", unit="%", quotient=Quotient("Conversion", "Click", 100)),
-    ratio("Ivr", "Conversions by impression", unit="%", quotient=Quotient("Conversion", "Impression", 100)),
+    ratio("Ecpm", "Spend by thousand impressions", unit="currency", ratio_of=RatioOf("Spend", "Impression", 1000)),
+    ratio("Cpc", "Spend by click", unit="currency", ratio_of=RatioOf("Spend", "Click")),
+    ratio("Ctr", "Clicks by impression", unit="%", ratio_of=RatioOf("Click", "Impression", 100)),
+    ratio("Cvr", "Conversions by click", unit="%", ratio_of=RatioOf("Conversion", "Click", 100)),
+    ratio("Ivr", "Conversions by impression", unit="%", ratio_of=RatioOf("Conversion", "Impression", 100)),
     money("Spend", "What the advertiser spent", currency_from="Currency", currencies=CURRENCIES),
 )
 
@@ -113,8 +113,8 @@ def advanced_performance_report(
     """
     if isinstance(dimensions, str):
         raise declaration_error(PROVIDER, name, "dimensions", f"is the text {dimensions!r}; write a list of names")
-    known_or_refuse(PROVIDER, name, "dimensions", dimensions, DIMENSIONS)
-    known_or_refuse(PROVIDER, name, "granularity", [granularity], GRANULARITIES)
+    require_known(PROVIDER, name, "dimensions", dimensions, DIMENSIONS)
+    require_known(PROVIDER, name, "granularity", [granularity], GRANULARITIES)
     if not dimensions:
         raise declaration_error(PROVIDER, name, "dimensions", "is empty; a query needs at least one (MT5)")
     for one in ("Creative", "Endcard"):
@@ -143,11 +143,11 @@ def advanced_performance_report(
         grain=tuple(column.header for column in keys),
         calendar=Calendar(
             timezone=_zone(name, timezone),
-            published_after=published_after,
+            publish_delay=published_after,
             restated_at=restated_at,
-            reach_months=6,
+            retention_months=6,
         ),
-        window_days=LONGEST_WINDOW_DAYS,
+        window_days=MAX_WINDOW_DAYS,
         format=DelimitedText(delimiter="\t", quoted=False),
         hour=hours[0].header if hours else "",
         entity=next((column.header for column in columns if column.kind is Kind.IDENTITY), ""),
@@ -157,7 +157,7 @@ def advanced_performance_report(
     coarse = replace(report.query, dimensions=(_COARSE,), granularity="daily")
     kinds = DIMENSIONS[_COARSE]
     keys = (*(column.header for column in kinds), CURRENCY.header)
-    return report.controlled(coarse, (day("Date"), *kinds, *metrics), grain=keys)
+    return report.with_control(coarse, (day("Date"), *kinds, *metrics), grain=keys)
 
 
 def _zone(name: str, offset: str) -> str:

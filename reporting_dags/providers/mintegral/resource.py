@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from reporting_dags.model.clock import Clock
-from reporting_dags.providers.api import Pace, unpaced
+from reporting_dags.providers.api import Pace, no_pacing
 from reporting_dags.providers.mintegral.client import BASE_URL, AdvancedPerformance
 from reporting_dags.providers.resource import ProviderResource, secret
 from reporting_dags.providers.settings import base_url, setting
@@ -24,7 +24,7 @@ class MintegralResource(ProviderResource):
     access_key: str | None = secret("Access key. Unset: MINTEGRAL_ACCESS_KEY.")
     api_key: str | None = secret("API key. Unset: MINTEGRAL_API_KEY.")
 
-    def client(self, clock: Clock, pace: Pace = unpaced) -> AdvancedPerformance:
+    def client(self, clock: Clock, pace: Pace = no_pacing) -> AdvancedPerformance:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
         return AdvancedPerformance(
             base_url=base_url(self.base_url, "MINTEGRAL_BASE_URL", default=BASE_URL),

@@ -23,19 +23,19 @@ from reporting_dags.providers.api import (
     Rate,
     Ready,
     Request,
-    unpaced,
+    no_pacing,
 )
-from reporting_dags.providers.http.client import Http
-from reporting_dags.providers.http.error_text import MOST_BYTES, opening, words
-from reporting_dags.providers.http.errors import LATER
-from reporting_dags.providers.http.limits import USUAL, Limits
+from reporting_dags.providers.http.client import HttpClient
+from reporting_dags.providers.http.error_text import MAX_BYTES, error_texts, opening_text
+from reporting_dags.providers.http.errors import RETRY_LATER
+from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 from reporting_dags.providers.http.redaction import Redactor
-from reporting_dags.providers.http.response import fields, parsed
-from reporting_dags.providers.http.stream import Body
+from reporting_dags.providers.http.response import json_object, parse_json
+from reporting_dags.providers.http.stream import ResponseStream
 
 NAME = "OrangeClickMedia"
 BASE_URL = "https://app.orangeclickmedia.com/api/v1"
-REQUESTS = Quota(api="orangeclick requests")
+REQUESTS = Quota(bucket="orangeclick requests")
 REQUESTS_PER_MINUTE = 5
 _DECLARATION = "Check the report's declaration: its dimensions, metrics, currency and filters."
 
@@ -59,16 +59,16 @@ class OrangeClick(Provider):
         base_url: str,
         api_token: str,
         clock: Clock,
-        pace: Pace = unpaced,
+        pace: Pace = no_pacing,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
-        limits: Limits = USUAL,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._redactor = Redactor()
         self._redactor.add(api_token)
         self.account = hashlib.sha256(f"orangeclick:{api_token}".encode()).hexdigest()[:12]
-        self._rate = Rate(api=REQUESTS.api, account=self.account, per_minute=REQUESTS_PER_MINUTE)
-        self._http = Http(
+        self._rate = Rate(bucket=REQUESTS.bucket, account=self.account, per_minute=REQUESTS_PER_MINUTE)
+        self._http = HttpClient(
             name=NAME,
             base_url=base_url,
             variable="ORANGECLICK_BASE_URL",
@@ -85,7 +85,7 @@ class OrangeClick(Provider):
         }
         self.policy = JobPolicy(first_poll=first_poll, longest_poll=first_poll, timeout=timeout)
 
-    def claims(self, report: Report, request: Request) -> Mapping[str, str]:
+    def expected_echo(self, report: Report, request: Request) -> Mapping[str, str]:
         """What was asked for, as the answer repeats it (OC5)."""
         return {
             "status": "success",
@@ -118,28 +118,28 @@ class OrangeClick(Provider):
                 raise self._refusal(answer)
             if answer.is_page:
                 raise Failed(f"{NAME} answered with a web page in place of JSON", advice="Check ORANGECLICK_BASE_URL.")
-            said, chunks = opening(answer.chunks())
+            said, chunks = opening_text(answer.chunks())
             if _is_refusal(said):
                 raise self._refused(said)
             yield chunks
 
-    def _refusal(self, answer: Body) -> ReportingError:
-        told = self._told(fields(parsed(answer.head(MOST_BYTES))))
+    def _refusal(self, answer: ResponseStream) -> ReportingError:
+        told = self._told(json_object(parse_json(answer.head(MAX_BYTES))))
         if answer.status in {401, 403}:
             return Denied(f"{NAME} refused ({answer.status}): {told}", advice="Check ORANGECLICK_API_TOKEN.")
         if answer.status == 422:
             return Failed(f"{NAME} refused the query (422): {told}", advice=_DECLARATION)
-        advice = "Check ORANGECLICK_BASE_URL." if answer.status == 404 else LATER
+        advice = "Check ORANGECLICK_BASE_URL." if answer.status == 404 else RETRY_LATER
         return Failed(f"{NAME} answered {answer.status}: {told}", advice=advice)
 
     def _refused(self, said: Mapping[str, Any]) -> Failed:
         """The error for a refusal whose status is 200: what is wrong, it can only say in words."""
         advice = _DECLARATION if said.get("errors") else "Check ORANGECLICK_API_TOKEN and the report's declaration."
-        told = self._told(said if words(said) else {"message": f"its status is {said.get('status')!r}"})
+        told = self._told(said if error_texts(said) else {"message": f"its status is {said.get('status')!r}"})
         return Failed(f"{NAME} refused the query (200): {told}", advice=advice)
 
     def _told(self, said: Mapping[str, Any]) -> str:
-        return self._redactor.clean(words(said) or "no message", limit=600)
+        return self._redactor.clean(error_texts(said) or "no message", limit=600)
 
     @property
     def rates(self) -> tuple[Rate, ...]:
@@ -147,9 +147,9 @@ class OrangeClick(Provider):
         return (self._rate,)
 
     @property
-    def ahead(self) -> timedelta:
+    def clock_skew(self) -> timedelta:
         """As its answers tell."""
-        return self._http.ahead
+        return self._http.clock_skew
 
     def close(self) -> None:
         """Close the connections."""
@@ -161,4 +161,4 @@ def _is_refusal(said: Mapping[str, Any]) -> bool:
     status, rows = said.get("status"), said.get("data")
     if status == "success" or (isinstance(rows, list) and rows):
         return False
-    return status is not None or words(said) != ""
+    return status is not None or error_texts(said) != ""

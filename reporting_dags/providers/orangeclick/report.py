@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reporting_dags.model.column import Column, Kind, Quotient, day, identity, measure, money, ratio
+from reporting_dags.model.column import Column, Kind, RatioOf, day, identity, measure, money, ratio
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.format import JsonRows
-from reporting_dags.model.report import Report, declaration_error, known_or_refuse
+from reporting_dags.model.report import Report, declaration_error, require_known
 from reporting_dags.model.scope import QueryScope
 
 PROVIDER = "orangeclick"
 CURRENCIES = ("EUR", "USD")
 COMPARATORS = ("in", "nin", "is_any_of")
 COMPARISONS = ("gte", "lte", "eq", "neq", "between")
-LONGEST_WINDOW_DAYS = 90
+MAX_WINDOW_DAYS = 90
 """Three months (OC3), whichever they are."""
 
 DIMENSIONS: dict[str, Column] = {
@@ -54,7 +54,7 @@ def _metric(header: str, currency: str) -> Column:
         return money(header, "What the publisher earned, net", currency=currency)
     if header == "ecpm":
         unit = f"{currency} by 1000 impressions"
-        return ratio(header, "Earnings by thousand impressions", unit=unit, quotient=Quotient(*_ECPM, 1000))
+        return ratio(header, "Earnings by thousand impressions", unit=unit, ratio_of=RatioOf(*_ECPM, 1000))
     meaning, unit = _COUNTS[header]
     return measure(header, meaning, unit=unit)
 
@@ -168,9 +168,9 @@ def orangeclick_report(
     for field, given in (("dimensions", dimensions), ("metrics", metrics)):
         if isinstance(given, str):
             raise declaration_error(PROVIDER, name, field, f"is the text {given!r}; write a list of names")
-    known_or_refuse(PROVIDER, name, "dimensions", dimensions, DIMENSIONS)
-    known_or_refuse(PROVIDER, name, "metrics", metrics, METRICS)
-    known_or_refuse(PROVIDER, name, "currency", [currency], CURRENCIES)
+    require_known(PROVIDER, name, "dimensions", dimensions, DIMENSIONS)
+    require_known(PROVIDER, name, "metrics", metrics, METRICS)
+    require_known(PROVIDER, name, "currency", [currency], CURRENCIES)
     if "day" not in dimensions:
         raise declaration_error(PROVIDER, name, "dimensions", "'day' is missing; without it days cannot be told apart")
     if not metrics:
@@ -181,7 +181,7 @@ def orangeclick_report(
         _check_group(name, group)
     figures = [_metric(header, currency) for header in metrics]
     for column in figures:
-        if column.quotient and not set(_ECPM) <= set(metrics):
+        if column.ratio_of and not set(_ECPM) <= set(metrics):
             figures[figures.index(column)] = ratio(column.header, column.meaning, unit=column.unit)
     keys = [header for header in dimensions if header != "day"]
     report = Report(
@@ -195,8 +195,8 @@ def orangeclick_report(
         ),
         columns=(*(DIMENSIONS[header] for header in dimensions), *figures),
         grain=tuple(keys),
-        calendar=Calendar(timezone="UTC", published_after=published_after, restated_at=restated_at),
-        window_days=LONGEST_WINDOW_DAYS,
+        calendar=Calendar(timezone="UTC", publish_delay=published_after, restated_at=restated_at),
+        window_days=MAX_WINDOW_DAYS,
         format=JsonRows(rows="data", count="meta.count"),
         entity="domain" if "domain" in keys else "",
         description=description,
@@ -207,7 +207,7 @@ def orangeclick_report(
         return report
     totals = tuple(column for column in figures if column.kind is Kind.MONEY)
     coarse = replace(report.query, dimensions=("day",), metrics=tuple(column.header for column in totals))
-    return report.controlled(coarse, (DIMENSIONS["day"], *totals))
+    return report.with_control(coarse, (DIMENSIONS["day"], *totals))
 
 
 def _check_group(name: str, group: Sequence[Filter]) -> None:
@@ -215,14 +215,14 @@ def _check_group(name: str, group: Sequence[Filter]) -> None:
         raise declaration_error(PROVIDER, name, "filter_groups", "a group has no filters (OC4)")
     for one in group:
         if isinstance(one, DimensionFilter):
-            known_or_refuse(PROVIDER, name, "filter_groups", [one.dimension], DIMENSIONS)
-            known_or_refuse(PROVIDER, name, "filter_groups", [one.comparator], COMPARATORS)
+            require_known(PROVIDER, name, "filter_groups", [one.dimension], DIMENSIONS)
+            require_known(PROVIDER, name, "filter_groups", [one.comparator], COMPARATORS)
             if isinstance(one.values, str) or not one.values:
                 why = f"{one.dimension!r} needs a tuple of values, with a comma; has {one.values!r}"
                 raise declaration_error(PROVIDER, name, "filter_groups", why)
         else:
-            known_or_refuse(PROVIDER, name, "filter_groups", [one.metric], METRICS)
-            known_or_refuse(PROVIDER, name, "filter_groups", [one.comparison], COMPARISONS)
+            require_known(PROVIDER, name, "filter_groups", [one.metric], METRICS)
+            require_known(PROVIDER, name, "filter_groups", [one.comparison], COMPARISONS)
             if (one.second is not None) != (one.comparison == "between"):
                 why = f"{one.metric!r}: 'between' takes a second value, and nothing else does"
                 raise declaration_error(PROVIDER, name, "filter_groups", why)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from reporting_dags.model.clock import Clock
-from reporting_dags.providers.api import Pace, unpaced
+from reporting_dags.providers.api import Pace, no_pacing
 from reporting_dags.providers.orangeclick.client import BASE_URL, OrangeClick
 from reporting_dags.providers.resource import ProviderResource, secret
 from reporting_dags.providers.settings import base_url, setting
@@ -21,7 +21,7 @@ class OrangeClickResource(ProviderResource):
     )
     api_token: str | None = secret("Bearer token. Unset: ORANGECLICK_API_TOKEN.")
 
-    def client(self, clock: Clock, pace: Pace = unpaced) -> OrangeClick:
+    def client(self, clock: Clock, pace: Pace = no_pacing) -> OrangeClick:
         """A client for one run; raises `SettingError` naming the first variable that is not set."""
         purpose = "an API token, which OrangeClickMedia's account managers give permission to generate"
         return OrangeClick(

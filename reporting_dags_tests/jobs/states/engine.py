@@ -12,18 +12,18 @@ import sqlalchemy as sa
 
 from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.ledger.ledger import Ledger
-from reporting_dags.jobs.ledger.report_state import known
-from reporting_dags.jobs.planning.due import Due, carried, due, paused
-from reporting_dags.jobs.planning.policy import by_schedule, by_sensor
-from reporting_dags.jobs.planning.windows import plan
-from reporting_dags.jobs.pulling.context import Bench
-from reporting_dags.jobs.pulling.probe import Looked, look
+from reporting_dags.jobs.ledger.report_state import load_report_state
+from reporting_dags.jobs.planning.due import DuePartition, due_partitions, included_for_free, paused_until
+from reporting_dags.jobs.planning.policy import for_schedule, for_sensor
+from reporting_dags.jobs.planning.windows import plan_windows
+from reporting_dags.jobs.pulling.context import PullContext
+from reporting_dags.jobs.pulling.probe import Probe, probe
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.jobs.pulling.replay import replay
 from reporting_dags.jobs.pulling.result import DayResult
-from reporting_dags.jobs.records import JobState, Known
+from reporting_dags.jobs.records import JobState, ReportState
 from reporting_dags.landing.storage.store import raw_key
-from reporting_dags.model.days import Window, stretches
+from reporting_dags.model.days import Window, contiguous_ranges
 from reporting_dags.model.report import Report
 from reporting_dags_tests.jobs.scripted import HandClock
 from reporting_dags_tests.jobs.states.provider import DAYS, ProviderInMemory
@@ -76,8 +76,8 @@ class Engine:
         self.database.close()
         shutil.rmtree(self.folder)
 
-    def _bench(self, provider: ProviderInMemory, run: str, *, waits: bool) -> Bench:
-        return Bench(
+    def _bench(self, provider: ProviderInMemory, run: str, *, waits: bool) -> PullContext:
+        return PullContext(
             provider=provider,
             ledger=self.ledger,
             data=self.data,
@@ -100,54 +100,56 @@ class Engine:
     def replay(self, provider: ProviderInMemory, days: Collection[date], *, run: str) -> Generator[DayResult]:
         yield from replay(self._bench(provider, run, waits=True), self.report, days)
 
-    def look(self, provider: ProviderInMemory) -> list[Looked]:
-        return list(look(self._bench(provider, self.new_run(), waits=False), self.report, self.clock.now()))
+    def look(self, provider: ProviderInMemory) -> list[Probe]:
+        return list(probe(self._bench(provider, self.new_run(), waits=False), self.report, self.clock.now()))
 
     def stop_owners(self) -> None:
         """Every run that is under way loses its lock."""
-        self.database.owners.close()
+        self.database.liveness.close()
 
-    def known(self) -> Known:
+    def known(self) -> ReportState:
         """What the ledger knows of the report now."""
-        return known(self.report, self.ledger, self.clock.now())
+        return load_report_state(self.report, self.ledger, self.clock.now())
 
-    def due(self, facts: Known | None = None) -> list[Due]:
+    def due(self, facts: ReportState | None = None) -> list[DuePartition]:
         """The due days among those of the model."""
         facts = facts or self.known()
-        found = due(self.report, facts, since=DAYS[0], sizes=self.data.sizes(self.report.key), now=self.clock.now())
+        found = due_partitions(
+            self.report, facts, since=DAYS[0], sizes=self.data.sizes(self.report.key), now=self.clock.now()
+        )
         return [one for one in found if one.day in DAYS]
 
     def scheduled(self) -> list[list[date]]:
         """The days of each run that the schedule starts now."""
         facts, longest, now = self.known(), self.report.window_days, self.clock.now()
-        taken = by_schedule(self.due(facts), longest=longest, failures=facts.failures, now=now)
-        windows = plan([one.day for one in taken], longest)
-        return [one.days for one in stretches(day for window in windows for day in window.days)]
+        taken = for_schedule(self.due(facts), max_days=longest, failures=facts.failures, now=now)
+        windows = plan_windows([one.day for one in taken], longest)
+        return [one.days for one in contiguous_ranges(day for window in windows for day in window.days)]
 
-    def sensed(self, looked: Collection[Looked]) -> list[list[date]]:
+    def sensed(self, looked: Collection[Probe]) -> list[list[date]]:
         """The days of each run that the sensor starts now, given what it has `looked` at."""
         facts, now = self.known(), self.clock.now()
         failures, runs = facts.failures, list[list[date]]()
         for one in looked:
-            failed = [day for day in one.days if any(at >= one.asked_at for at in failed_at(facts, day))]
-            if one.worth and not any(paused(failures, day, now) for day in failed):
-                runs += [found.days for found in stretches(one.days)]
-        again = by_sensor(self.due(facts), held=[one.window for one in looked], failures=failures, now=now)
-        return runs + [window.days for window in plan([one.day for one in again], self.report.window_days)]
+            failed = [day for day in one.days if any(at >= one.requested_at for at in failed_at(facts, day))]
+            if one.should_run and not any(paused_until(failures, day, now) for day in failed):
+                runs += [found.days for found in contiguous_ranges(one.days)]
+        again = for_sensor(self.due(facts), open_windows=[one.window for one in looked], failures=failures, now=now)
+        return runs + [window.days for window in plan_windows([one.day for one in again], self.report.window_days)]
 
     def only_due(self, days: Collection[date]) -> list[date]:
         """Those of `days` that a run which schedules or sensors have started pulls."""
         facts = self.known()
-        found = {one.day for one in self.due(facts)} | self.ledger.open_days(self.report.key)
+        found = {one.day for one in self.due(facts)} | self.ledger.in_flight_days(self.report.key)
         wanted = [day for day in days if day in found]
-        along = carried(self.report, facts, wanted)
+        along = included_for_free(self.report, facts, wanted)
         return [day for day in days if day in wanted or day in along]
 
-    def landed(self, facts: Known) -> dict[date, Landed]:
+    def landed(self, facts: ReportState) -> dict[date, Landed]:
         """What has landed."""
         return {
             day: Landed(
-                asked_at=one.asked_at,
+                asked_at=one.requested_at,
                 landed_at=one.landed_at,
                 sha256=one.sha256,
                 raw_sha256=one.raw_sha256,
@@ -190,9 +192,9 @@ class Engine:
 
     def calls(self) -> int:
         """The calls that the ledger has counted."""
-        return self.ledger.calls.count(report=self.report.key)
+        return self.ledger.quotas.count(report=self.report.key)
 
 
-def failed_at(facts: Known, day: date) -> list[datetime]:
+def failed_at(facts: ReportState, day: date) -> list[datetime]:
     """When runs ended without landing the day, since it last landed."""
     return [one.at for one in facts.failures.get(day, ())]

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.jobs.records import JobState
-from reporting_dags.model.errors import LostClaim, StorageError
+from reporting_dags.model.errors import LeaseLost, StorageError
 from reporting_dags_tests.jobs.scripted import HandClock
 from reporting_dags_tests.jobs.states.engine import Engine
 from reporting_dags_tests.jobs.states.model import Model
@@ -121,7 +121,7 @@ class Ranges(RuleBasedStateMachine):
             self.the_schedule_ticks()
             self.the_sensor_ticks()
         due = [one for one in self.engine.due() if not self.model.belongs_to_another(one.day, FIRST)]
-        late = [f"{one.day} {one.why} since {one.since}" for one in due if one.since < self.clock.at - 4 * HOUR]
+        late = [f"{one.day} {one.reason} since {one.since}" for one in due if one.since < self.clock.at - 4 * HOUR]
         assert not late, f"due days are never requested: {late}"
         uncommitted = [day for day in self.model.uncommitted if day >= self.model.oldest]
         assert not uncommitted, f"the files of {uncommitted} are still not those that the ledger names"
@@ -162,7 +162,7 @@ class Ranges(RuleBasedStateMachine):
                 for result in running:
                     results.append(result)
                     self.steps.reach("between two results")
-            except (Killed, StorageError, LostClaim):
+            except (Killed, StorageError, LeaseLost):
                 if not watched.broken_off:
                     raise
             finally:

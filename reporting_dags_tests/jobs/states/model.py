@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from reporting_dags.jobs.planning.windows import plan
-from reporting_dags.jobs.pulling.probe import Looked
+from reporting_dags.jobs.planning.windows import plan_windows
+from reporting_dags.jobs.pulling.probe import Probe
 from reporting_dags.jobs.pulling.result import DayResult
 from reporting_dags.jobs.records import JobState
 from reporting_dags.model.outcome import Outcome
@@ -92,7 +92,7 @@ class Model:
     @property
     def oldest(self) -> date:
         """The oldest day that the provider still serves."""
-        return self.engine.report.calendar.oldest(self.now)
+        return self.engine.report.calendar.earliest_available(self.now)
 
     def belongs_to_another(self, day: date, account: str) -> bool:
         """Whether the day has landed from another account."""
@@ -116,7 +116,7 @@ class Model:
         )
 
     def _submits_for(self, days: Collection[date]) -> int:
-        return len(plan(days, self.engine.report.window_days))
+        return len(plan_windows(days, self.engine.report.window_days))
 
     def _is_served(self, account: str, day: date, days: Collection[date]) -> bool:
         """Whether there is an answer to the day, so that a run over `days` must not request it."""
@@ -125,7 +125,7 @@ class Model:
     def _serves(self, one: Accepted, account: str, day: date, days: Collection[date]) -> bool:
         answer = one.answer
         newer = day in self.landed and self.landed[day].asked_at > answer.asked_at
-        restated = self.engine.report.calendar.restated(day, answer.asked_at, self.now) is not None
+        restated = self.engine.report.calendar.restatement_age(day, answer.asked_at, self.now) is not None
         if answer.account != account or day not in one.days or newer or restated:
             return False
         if self.now - answer.asked_at > FRESH or self.now >= answer.expires_at:
@@ -191,13 +191,13 @@ class Model:
 
     def _check_submits(self, before: Before, watched: Watched) -> None:
         submits = self.world.behavior.submits
-        first = [str(request) for request in submits if request.mark.endswith(".0")]
+        first = [str(request) for request in submits if request.correlation_id.endswith(".0")]
         most = before.most_submits
         if watched.shared:
             most = max(most, self._submits_for(before.days)) + 1
         assert len(first) <= most, f"{len(first)} requests in place of {most}: {first}"
         for request in submits:
-            job, _, resent = request.mark.rpartition(".")
+            job, _, resent = request.correlation_id.rpartition(".")
             earlier = next((one for one in self.world.answers.values() if job_of(one) == job), None)
             useless = earlier is None or self.now >= earlier.expires_at or earlier.asked_at <= self.raw_removed_at
             assert resent == "0" or (resent == "1" and useless), f"{request} was made again though it had an answer"
@@ -221,10 +221,10 @@ class Model:
             if touched and (behavior.refused or self.world.broken or one.answer.account != before.account):
                 one.days.clear()
 
-    def check_looked(self, looked: Looked) -> None:
+    def check_looked(self, looked: Probe) -> None:
         """No run is started for what has landed from newer answers."""
-        newer = [day for day in looked.days if day in self.landed and self.landed[day].asked_at > looked.asked_at]
-        wasted = looked.worth and looked.days and len(newer) == len(looked.days)
+        newer = [day for day in looked.days if day in self.landed and self.landed[day].asked_at > looked.requested_at]
+        wasted = looked.should_run and looked.days and len(newer) == len(looked.days)
         assert not wasted, f"a run is started for {looked.window}, which has landed from newer answers"
 
     def raw_answers_are_removed(self) -> None:
@@ -289,4 +289,4 @@ class Model:
 
 def job_of(answer: Answer) -> str:
     """The job that requested an answer."""
-    return answer.request.mark.rpartition(".")[0]
+    return answer.request.correlation_id.rpartition(".")[0]

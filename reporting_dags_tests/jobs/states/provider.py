@@ -18,7 +18,7 @@ from reporting_dags_tests.jobs.states.steps import Steps
 FIRST, SECOND = "first account", "second account"
 DAYS = [NOON.date() - number * ONE_DAY for number in (3, 2, 1)]
 """The newest days; the oldest of them is the first to fall out of a short reach."""
-QUOTA = Quota(api="queries", per_day=10_000)
+QUOTA = Quota(bucket="queries", per_day=10_000)
 LATE = timedelta(hours=2)
 SERVES = timedelta(hours=6)
 """How long an address can be used."""
@@ -34,7 +34,7 @@ def report_of(*, window_days: int, reach_days: int) -> Report:
         query="what is asked",
         columns=(day("Date"), identity("Account", "whose"), integer("Version", "of the day")),
         grain=("Account",),
-        calendar=Calendar(restated_at=(1, 3), reach_days=reach_days),
+        calendar=Calendar(restated_at=(1, 3), retention_days=reach_days),
         window_days=window_days,
     )
 
@@ -66,7 +66,7 @@ class Answer:
     @property
     def resent(self) -> int:
         """How often its job had been sent before."""
-        return int(self.request.mark.rpartition(".")[2])
+        return int(self.request.correlation_id.rpartition(".")[2])
 
 
 @dataclass
@@ -130,16 +130,16 @@ class ProviderInMemory(Provider):
             first_poll=timedelta(minutes=10),
             longest_poll=timedelta(minutes=30),
             timeout=timedelta(hours=1),
-            finds=finds,
+            can_find_lost_jobs=finds,
         )
 
     @property
     def quotas(self) -> tuple[Quota, ...]:
         return (QUOTA,)
 
-    def find(self, report: Report, request: Request) -> Handle | None:
+    def find_lost_job(self, report: Report, request: Request) -> Handle | None:
         self._steps.reach("before provider.find")
-        found = [one for one in self.world.answers.values() if one.request.mark == request.mark]
+        found = [one for one in self.world.answers.values() if one.request.correlation_id == request.correlation_id]
         return _handle(found[0]) if found else None
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
@@ -148,7 +148,7 @@ class ProviderInMemory(Provider):
         behavior, now, world = self.world.behavior, self.world.clock.now(), self.world
         behavior.submits.append(request)
         world.submits += 1
-        if request.window.first < report.calendar.oldest(now):
+        if request.window.first < report.calendar.earliest_available(now):
             raise Expired(f"{request.window.first} cannot be had any more")
         if behavior.refuses:
             behavior.refused.update(request.window.days)

@@ -145,16 +145,16 @@ class OwnersInMemory:
     living: set[str] = field(default_factory=set[str])
     entered: int = 0
 
-    def enter(self) -> str:
+    def acquire(self) -> str:
         self.entered += 1
         owner = f"owner-{self.entered}"
         self.living.add(owner)
         return owner
 
-    def leave(self, owner: str) -> None:
+    def release(self, owner: str) -> None:
         self.living.discard(owner)
 
-    def alive(self, owner: str) -> bool:
+    def is_alive(self, owner: str) -> bool:
         return owner in self.living
 
     def renew(self) -> None:
