@@ -21,7 +21,7 @@ from rich.table import Table
 from reporting_dags.local import command_line, sandbox_environment
 from reporting_dags.model.days import Window
 from reporting_dags.model.report import Report
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 

@@ -107,7 +107,7 @@ def _land(
         source.write_bytes(b"rows")
         key = f"{report}/date={day}/part-0.parquet"
         publish = functools.partial(store.put, source, key)
-        ledger.record_landed([job], _facts(job, day), recorded=days[max(0, count - 1) : count], publish=publish)
+        ledger.materializations.record_landed([job], _facts(job, day), recorded=days[max(0, count - 1) : count], publish=publish)
         count += 1
     landed.put(count)
     database.close()
@@ -117,11 +117,11 @@ def _bought(ledger: Ledger, report: str, days: list[date]) -> Job:
     """A job of all `days` whose answer is stored."""
     who = LeaseRequest(report=report, account="bench", query_hash="query", owner=ledger.liveness.acquire(), run="bench")
     now = datetime.now(UTC)
-    claim = ledger.acquire(who, days, max_days=len(days), shards=[""], split=lambda _: (), now=now)
+    claim = ledger.leases.acquire(who, days, max_days=len(days), shards=[""], split=lambda _: (), now=now)
     assert not isinstance(claim, LeaseHeld)  # noqa: S101 - no other run wants these days
     (job,) = claim.jobs
-    sent = ledger.record_submitted(job, Handle(id="request"), now)
-    return ledger.record_downloaded(sent, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
+    sent = ledger.jobs.record_submitted(job, Handle(id="request"), now)
+    return ledger.jobs.record_downloaded(sent, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
 
 
 def _facts(job: Job, day: date) -> MaterializationRecord:

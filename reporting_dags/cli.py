@@ -30,9 +30,9 @@ try:
     from reporting_dags.local import HOME, make_instance
     from reporting_dags.orchestration.storage import PROJECT, OpenStorage, StorageResource, with_settings
     from reporting_dags.providers.resource import ProviderResource
-    from reporting_dags.reports.catalog import all_reports
     from reporting_dags.reports.dictionary import dictionary
     from reporting_dags.reports.network import NETWORK
+    from reporting_dags.reports.registry import all_reports
     from reporting_dags.ui import run_ui
 except DeclarationError as wrong:
     # Declarations are made while they are imported: the one line says it all.

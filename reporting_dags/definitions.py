@@ -17,13 +17,8 @@ from reporting_dags.orchestration.schedules import provider_schedules
 from reporting_dags.orchestration.sensors.alerts import Alerts, alert_sensor
 from reporting_dags.orchestration.sensors.late_data import late_sensors
 from reporting_dags.orchestration.storage import StorageResource, start_date
-from reporting_dags.providers.digital_turbine.resource import OfferWallResource, UserLevelResource
-from reporting_dags.providers.integr8.resource import Integr8Resource
-from reporting_dags.providers.mintegral.resource import MintegralResource
-from reporting_dags.providers.orangeclick.resource import OrangeClickResource
-from reporting_dags.providers.resource import ProviderResource
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK
+from reporting_dags.reports.registry import all_providers, all_reports
 
 
 @dg.definitions
@@ -35,13 +30,7 @@ def definitions() -> dg.Definitions:
     start = start_date()
     reports = all_reports()
     home = StorageResource()
-    providers: dict[str, ProviderResource] = {
-        "dt_offer_wall": OfferWallResource(),
-        "dt_user_level": UserLevelResource(),
-        "mintegral": MintegralResource(),
-        "orangeclick": OrangeClickResource(),
-        "integr8": Integr8Resource(),
-    }
+    providers = {provider.key: provider.resource() for provider in all_providers()}
     keys = {*(key_of(report) for report in (*reports, NETWORK)), SETTLING}
     daily = [report for report in reports if report.partitioned]
     firsts = first_partitions(daily, start, home.first_requested(start), SystemClock().now())

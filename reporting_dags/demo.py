@@ -40,8 +40,8 @@ from reporting_dags.orchestration.sensors.late_data import late_tick, new_tick
 from reporting_dags.orchestration.sensors.tick import Cursor
 from reporting_dags.orchestration.storage import OpenStorage, StorageResource, start_date, with_settings
 from reporting_dags.providers.resource import ProviderResource
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK, SOURCES
+from reporting_dags.reports.registry import all_providers
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 
 DAYS = 30
@@ -83,7 +83,7 @@ def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
             demo = Demo(home, days, environment, console)
             first = demo.first_partition()
             start_on(first, home)
-            reports = all_reports()
+            reports = demo.reports
             # Two at a time: a run is mostly Dagster's own start and events, which keep a core busy.
             with demo.restatement(url), ThreadPoolExecutor(_AT_ONCE) as pool:
                 try:
@@ -114,11 +114,22 @@ class Demo:
         self._environment = environment
         self._console = console
         self._now = SystemClock().now()
+        self.reports = self._served()
         # One first day for all reports, so that none has a partition that the demo leaves missing.
-        newest = min(report.calendar.latest_available(self._now) for report in all_reports() if report.partitioned)
+        newest = min(report.calendar.latest_available(self._now) for report in self.reports if report.partitioned)
         self._first = max(newest - timedelta(days=days - 1), start_date())
         with self._opened() as (opened, _):
-            self._spent = {report.key: opened.ledger.quotas.count(report=report.key) for report in all_reports()}
+            self._spent = {report.key: opened.ledger.quotas.count(report=report.key) for report in self.reports}
+
+    def _served(self) -> list[Report]:
+        """Return the reports of the providers that the sandbox emulates; the real ones of others are not called."""
+        served: list[Report] = []
+        for provider in all_providers():
+            if f"{provider.resource.variable_prefix}_BASE_URL" in self._environment:
+                served += provider.reports
+            else:
+                self._console.print(f"{provider.key} is left out: the sandbox does not emulate it", highlight=False)
+        return served
 
     def window(self, report: Report) -> Window:
         """The days that are wanted: the last ones, as far back as the provider reaches."""
@@ -139,7 +150,7 @@ class Demo:
         User Level, if the last demo was weeks ago.
         """
         first = self._first
-        reports = [report for report in all_reports() if report.partitioned]
+        reports = [report for report in self.reports if report.partitioned]
         shown = first_partitions(reports, first, StorageResource().first_requested(first), self._now)
         with self._opened() as (_, instance):
             for report in reports:
@@ -164,12 +175,12 @@ class Demo:
 
         Only if nothing of the report has landed yet.
         """
-        report = next((one for one in all_reports() if one.key == _RESTATED), None)
+        report = next((report for report in self.reports if report.key == _RESTATED), None)
         if report is None:
             yield
             return
         with self._opened() as (opened, _):
-            landed = bool(opened.ledger.days(report.key))
+            landed = bool(opened.ledger.materializations.days(report.key))
         if not landed:
             change_settings(url, "dt", restate_days=DtSettings().restate_days)
         yield
@@ -179,7 +190,7 @@ class Demo:
 
     def check_totals(self, start: date) -> None:
         """Compare what has landed with the control totals of the providers, by ticks of the late-data sensors."""
-        loaded, reports = definitions(), all_reports()
+        loaded, reports = definitions(), self.reports
         firsts = first_partitions(reports, start, StorageResource().first_requested(start), self._now)
         for provider in dict.fromkeys(report.provider for report in reports):
             resource = cast("ProviderResource", (loaded.resources or {})[provider])

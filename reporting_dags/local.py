@@ -16,7 +16,7 @@ from dotenv import dotenv_values, set_key
 
 from reporting_dags.model.errors import Failed, SettingError, StorageError
 from reporting_dags.orchestration.storage import PROJECT
-from reporting_dags.sandbox.digital_turbine.user_level import apps_of
+from reporting_dags.reports.registry import all_providers
 
 HOME = PROJECT / ".dagster"
 _PATIENCE_SECONDS = 30
@@ -29,7 +29,6 @@ _SANDBOX_ONLY = frozenset(
         "REPORTING_JOB_TIMEOUT_SECONDS",
     }
 )
-_PROVIDERS = ("DT_", "MINTEGRAL_", "ORANGECLICK_", "INTEGR8_")
 _START = "REPORTING_START_DATE"
 
 
@@ -170,7 +169,8 @@ def sandbox_environment(url: str, home: Path = HOME) -> dict[str, str]:
 
 def _is_foreign(name: str) -> bool:
     """Whether a variable names an account, or a place for state, that is not the sandbox's."""
-    return name in _SANDBOX_ONLY or name.startswith(_PROVIDERS)
+    prefixes = tuple(f"{provider.resource.variable_prefix}_" for provider in all_providers())
+    return name in _SANDBOX_ONLY or name.startswith(prefixes)
 
 
 def change_settings(url: str, provider: str, **values: object) -> None:
@@ -179,23 +179,9 @@ def change_settings(url: str, provider: str, **values: object) -> None:
 
 
 def sandbox_accounts(url: str, account: str = "ordinary") -> dict[str, str]:
-    """The variables that make the sandbox at `url` every provider, with its accounts of one name: ordinary or other."""
-    told = requests.get(f"{url}/_sandbox/health", timeout=_PATIENCE_SECONDS).json()["credentials"]
-    accounts = {provider: names[account] for provider, names in told.items()}
-    return {
-        "DT_BASE_URL": url,
-        "DT_CLIENT_ID": accounts["dt"]["client_id"],
-        "DT_CLIENT_SECRET": accounts["dt"]["client_secret"],
-        "DT_USER_LEVEL_APP_IDS": ",".join(apps_of(account)),
-        "MINTEGRAL_BASE_URL": url,
-        "MINTEGRAL_ACCESS_KEY": accounts["mintegral"]["access_key"],
-        "MINTEGRAL_API_KEY": accounts["mintegral"]["api_key"],
-        "ORANGECLICK_BASE_URL": f"{url}/api/v1",
-        "ORANGECLICK_API_TOKEN": accounts["orangeclick"]["api_token"],
-        "INTEGR8_BASE_URL": f"{url}/api/v2",
-        "INTEGR8_API_KEY": accounts["integr8"]["api_key"],
-        "INTEGR8_INTEGRATION_ID": accounts["integr8"]["integration_id"],
-    }
+    """Return the variables that make the sandbox at `url` every provider, with its accounts of one name."""
+    health = requests.get(f"{url}/_sandbox/health", timeout=_PATIENCE_SECONDS).json()
+    return dict(health["variables"][account])
 
 
 def guarded(*command: str) -> list[str]:

@@ -21,22 +21,12 @@ from reporting_dags.landing.storage.store import open_store
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.providers.api import Provider
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
-from reporting_dags.providers.digital_turbine.resource import OfferWallResource, UserLevelResource
-from reporting_dags.providers.integr8.resource import Integr8Resource
-from reporting_dags.providers.mintegral.resource import MintegralResource
-from reporting_dags.providers.orangeclick.resource import OrangeClickResource
-from reporting_dags.providers.resource import ProviderResource
+from reporting_dags.reports.registry import SHIPPED
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.pulling import bench_in
 from reporting_dags_tests.rules import documented_rules
 
-RESOURCES: dict[str, type[ProviderResource]] = {
-    "dt_offer_wall": OfferWallResource,
-    "dt_user_level": UserLevelResource,
-    "mintegral": MintegralResource,
-    "orangeclick": OrangeClickResource,
-    "integr8": Integr8Resource,
-}
+RESOURCES = {provider.key: provider.resource for provider in SHIPPED}
 NOON = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 """The sandbox's time in tests on a still clock: an hour after the newest day, 2026-11-19, is out."""
 

@@ -87,7 +87,9 @@ class LeaseHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaterializationRecord:
-    """What the ledger keeps of a landed day.
+    """One materialization of a partition: the latest one, or an earlier one of its history.
+
+    Of an earlier one the ledger keeps no more than its rows, money, versions and times.
 
     Attributes:
         day: the partition.
@@ -115,10 +117,10 @@ class MaterializationRecord:
     code_version: str
     outcome: Outcome
     rows: int
-    size: int
+    size: int = 0
     sha256: str = ""
     data_version: str
-    raw_sha256: str
+    raw_sha256: str = ""
     money: dict[str, dict[str, str]]
     requested_at: datetime
     landed_at: datetime

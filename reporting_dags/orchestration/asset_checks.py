@@ -197,7 +197,7 @@ def comparisons(report: Report, day: date, opened: OpenStorage, *, earlier: Weig
     Raises:
         StorageError: the day cannot be read.
     """
-    landed = opened.ledger.days(report.key)
+    landed = opened.ledger.materializations.days(report.key)
     if report.partitioned and not landed[day].rows:
         names = [VOLUME, *([ENTITIES] if has_entities(report) else []), *([HOURS] if report.hour else [])]
         detail = "the provider confirmed that the day has no rows: not compared with other days"
@@ -206,7 +206,7 @@ def comparisons(report: Report, day: date, opened: OpenStorage, *, earlier: Weig
     if has_entities(report):
         found.append(entities_check(report, day, opened.data, earlier=earlier))
     elif not report.partitioned:
-        found.append(list_check(report, opened.ledger.listed(report.key, landed[day].requested_at)))
+        found.append(list_check(report, opened.ledger.entities.listed(report.key, landed[day].requested_at)))
     if report.hour:
         found.append(hours_check(report, day, opened.data))
     return found

@@ -9,10 +9,9 @@ import dagster as dg
 
 from reporting_dags.jobs.planning.report_health import NEEDS_ACTION, REPORT_CHECKS
 from reporting_dags.jobs.verification.repair import Repair, advice, repairs
-from reporting_dags.jobs.verification.verify import noted
 from reporting_dags.landing.checks.partition import SCHEMA, CheckResult
 from reporting_dags.landing.checks.stored import stored_checks
-from reporting_dags.landing.storage.workspace import workspace
+from reporting_dags.landing.storage.staging import staging_folder
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import SNAPSHOT, ranges
 from reporting_dags.model.errors import ReportingError, StorageError
@@ -98,7 +97,7 @@ def _repair_advice(report: Report, damaged: Collection[date], opened: OpenStorag
         StorageError: the ledger cannot be read.
     """
     now, asked = SystemClock().now(), with_settings(report)
-    landed = opened.ledger.days(report.key)
+    landed = opened.ledger.materializations.days(report.key)
     found = repairs(
         asked,
         {day: landed[day] for day in damaged},
@@ -116,7 +115,7 @@ def _repair_advice(report: Report, damaged: Collection[date], opened: OpenStorag
 
 
 def _stored_days(context: dg.AssetExecutionContext, report: Report, opened: OpenStorage) -> list[date]:
-    landed = opened.ledger.days(report.key)
+    landed = opened.ledger.materializations.days(report.key)
     if not report.partitioned:
         return [day for day in landed if day == SNAPSHOT]
     if not _names_partitions(context):
@@ -144,9 +143,9 @@ def _summary(report: Report, name: str, results: Sequence[CheckResult]) -> dg.As
 
 
 def _checks(report: Report, day: date, opened: OpenStorage) -> list[CheckResult]:
-    facts = opened.ledger.days(report.key)[day]
-    with workspace(opened.data) as folder:
-        checks = list(stored_checks(with_settings(report), day, noted(facts), opened.data, folder))
+    facts = opened.ledger.materializations.days(report.key)[day]
+    with staging_folder(opened.data) as folder:
+        checks = list(stored_checks(with_settings(report), day, facts, opened.data, folder))
     reason = "the stored partition cannot be read"
     if all(check.passed for check in checks if check.name == SCHEMA):
         try:

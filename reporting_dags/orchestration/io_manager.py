@@ -17,8 +17,8 @@ from reporting_dags.model.days import ranges
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.storage import StorageResource
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK
+from reporting_dags.reports.registry import all_reports
 
 _AHEAD = 3
 """Days after the last full one for which partitions of an asset downstream may exist."""

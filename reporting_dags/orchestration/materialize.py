@@ -179,9 +179,9 @@ def _only_due(report: Report, days: list[date], start: date, opened: OpenStorage
     found = {
         one.day for one in due_partitions(report, facts, since=start, sizes=opened.data.sizes(report.key), now=now)
     }
-    found.update(opened.ledger.in_flight_days(report.key))
+    found.update(opened.ledger.jobs.in_flight_days(report.key))
     wanted = [day for day in days if day in found]
     # Days that cost nothing must not block on another run's lease.
-    held = [one.job.request.window for one in opened.ledger.open_jobs(report.key) if one.run is not None]
+    held = [one.job.request.window for one in opened.ledger.leases.open_jobs(report.key) if one.run is not None]
     along = [day for day in included_for_free(report, facts, wanted) if not any(day in window for window in held)]
     return [day for day in days if day in wanted or day in along]

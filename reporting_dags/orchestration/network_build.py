@@ -164,7 +164,7 @@ def _build_day(
         _currency_known(built.no_currency),
     )
     materialization = _materialization(built, opened)
-    newest = max(opened.ledger.days(NETWORK.key))
+    newest = max(opened.ledger.materializations.days(NETWORK.key))
     if day == newest:
         # Of the newest day alone: it is what the asset's page shows.
         picture = _picture(opened, newest)

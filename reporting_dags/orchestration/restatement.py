@@ -45,7 +45,7 @@ def restatement_asset(reports: Sequence[Report]) -> dg.AssetsDefinition:
         try:
             with home.open(context.instance) as opened:
                 found = [
-                    restatement_curve(report, opened.ledger.history(report.key))
+                    restatement_curve(report, opened.ledger.materializations.history(report.key))
                     for report in reports
                     if report.partitioned
                 ]

@@ -27,6 +27,9 @@ def secret(description: str) -> Any:
 class ProviderResource(dg.ConfigurableResource[Any], ABC):
     """One provider's API. Its resource key is the first part of the asset keys that it serves."""
 
+    variable_prefix: ClassVar[str]
+    """Begins the name of every variable of the provider: `DT` for DT_BASE_URL, DT_CLIENT_ID and so on."""
+
     account_settings: ClassVar[Mapping[str, str]]
     """The fields that name an account, and the variable of each."""
 

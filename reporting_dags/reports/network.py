@@ -10,7 +10,7 @@ from reporting_dags.landing.reading.combine import Source
 from reporting_dags.model.column import day, identity, measure, money
 from reporting_dags.model.days import Calendar
 from reporting_dags.model.report import Report
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 
 _REPORTS = {report.key: report for report in all_reports()}
 

@@ -58,15 +58,20 @@ class Control:
         )
         return [Route(PREFIX + path, _answering_400(handler), methods=[method]) for method, path, handler in controls]
 
-    async def _health(self, _request: Request) -> Response:
+    async def _health(self, request: Request) -> Response:
         """Whether it runs, its time, its reports, and the credentials it accepts."""
         credentials = {
             name: {account: dict(pair.__dict__) for account, pair in provider.credentials.items()}
             for name, provider in self._providers.items()
         }
         reports = [report for provider in self._providers.values() for report in provider.reports]
-        now = self._clock.now().isoformat()
-        return JSONResponse({"status": "ok", "now": now, "reports": reports, "credentials": credentials})
+        url = str(request.base_url).rstrip("/")
+        variables: dict[str, dict[str, str]] = {}
+        for provider in self._providers.values():
+            for account in provider.credentials:
+                variables.setdefault(account, {}).update(provider.variables(url, account))
+        facts = {"status": "ok", "now": self._clock.now().isoformat(), "reports": reports}
+        return JSONResponse({**facts, "credentials": credentials, "variables": variables})
 
     async def _clock_told(self, _request: Request) -> Response:
         return JSONResponse({"now": self._clock.now().isoformat(), "frozen": self._clock.frozen})

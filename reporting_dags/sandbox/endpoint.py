@@ -89,6 +89,10 @@ class Provider(Protocol):
         """What a client needs to be let in, by the name of the account."""
         ...
 
+    def variables(self, url: str, account: str) -> Mapping[str, str]:
+        """Return the client's environment variables for an account, with the sandbox at `url` as the provider."""
+        ...
+
     def reset(self) -> None:
         """Forget every request that has been made."""
         ...

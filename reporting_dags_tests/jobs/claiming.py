@@ -41,7 +41,7 @@ def run_of(ledger: Ledger, **who: str) -> LeaseRequest:
 def claimed(
     ledger: Ledger, who: LeaseRequest, wanted: Sequence[date], *, longest: int = 90, parts: Sequence[str] = ("",)
 ) -> Lease:
-    found = ledger.acquire(who, wanted, max_days=longest, shards=parts, split=halves, now=NOON)
+    found = ledger.leases.acquire(who, wanted, max_days=longest, shards=parts, split=halves, now=NOON)
     assert not isinstance(found, LeaseHeld)
     return found
 
@@ -50,10 +50,10 @@ def bought(ledger: Ledger, wanted: Sequence[date], **who: str) -> tuple[LeaseReq
     """A job of its own run, as far as its answer is kept."""
     claimant = run_of(ledger, **who)
     (job,) = claimed(ledger, claimant, wanted).jobs
-    sent = ledger.record_submitted(
+    sent = ledger.jobs.record_submitted(
         job, Handle(id="r-1", url="https://files.example/1?secret", expires_at=NOON + HOUR), NOON
     )
-    return claimant, ledger.record_downloaded(sent, raw_sha256="5" * 64, raw_bytes=77, expected_rows=12)
+    return claimant, ledger.jobs.record_downloaded(sent, raw_sha256="5" * 64, raw_bytes=77, expected_rows=12)
 
 
 def facts_of(number: int, job: Job, *, fingerprint: str = "v1", rows: int = 3) -> MaterializationRecord:
@@ -88,7 +88,7 @@ def truncated(ledger: Ledger, request: Request, **who: str) -> None:
     claimant = run_of(ledger, **who)
     (job,) = claimed(ledger, claimant, request.window.days, parts=(request.shard,)).jobs
     assert job.request == request
-    ledger.close(job, Outcome.TRUNCATED, "cut", NOON)
+    ledger.jobs.close(job, Outcome.TRUNCATED, "cut", NOON)
     ledger.liveness.release(claimant.owner)
 
 

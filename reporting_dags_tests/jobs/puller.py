@@ -15,11 +15,9 @@ import dagster as dg
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.orchestration.storage import OpenStorage, StorageResource
-from reporting_dags.providers.integr8.resource import Integr8Resource
-from reporting_dags.providers.orangeclick.resource import OrangeClickResource
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import SHIPPED, all_reports
 
-RESOURCES = {"orangeclick": OrangeClickResource, "integr8": Integr8Resource}
+RESOURCES = {provider.key: provider.resource for provider in SHIPPED}
 
 
 def bring_home(opened: OpenStorage, task: str) -> list[dict[str, str]]:

@@ -124,7 +124,7 @@ class Stage:
         ledger = self.context.ledger
         who = LeaseRequest(report=EVENT.key, account="ours", query_hash="f", owner=ledger.liveness.acquire(), run=run)
         self.owners.append(who.owner)
-        found = ledger.acquire(
+        found = ledger.leases.acquire(
             who,
             days or [DAY],
             max_days=longest,
@@ -145,4 +145,4 @@ class Stage:
 
     def open(self) -> bool:
         """Whether what was bought for the day is there for the next run."""
-        return self.context.ledger.in_flight_days(EVENT.key) == {DAY}
+        return self.context.ledger.jobs.in_flight_days(EVENT.key) == {DAY}

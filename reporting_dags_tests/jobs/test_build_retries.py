@@ -76,7 +76,7 @@ def test_a_source_that_lands_again_or_for_the_first_time_ends_the_pause(landed: 
     landed.land(LOGS.report, [log("o1", "2")])
     assert held(landed) == []
     assert fail(landed).is_new
-    (kept,) = landed.ledger.build_failures(NETWORK.key)[DAY]
+    (kept,) = landed.ledger.builds.build_failures(NETWORK.key)[DAY]
     assert kept.cause == "a is damaged", "failures with other sources are forgotten"
 
 
@@ -91,13 +91,13 @@ def test_another_declaration_ends_the_pause(landed: Place) -> None:
 def test_a_day_that_is_built_has_no_failures(landed: Place) -> None:
     fail(landed)
     landed.build()
-    assert landed.ledger.build_failures(NETWORK.key) == {}
+    assert landed.ledger.builds.build_failures(NETWORK.key) == {}
     assert held(landed) == []
 
 
 def test_a_day_without_sources_is_none_to_try_again(place: Place) -> None:
     assert fail(place).line == f"{Outcome.FAILED}: a is damaged. Fix: b. Next attempt: when one of its sources lands"
-    assert place.ledger.build_failures(NETWORK.key) == {}
+    assert place.ledger.builds.build_failures(NETWORK.key) == {}
 
 
 def test_failures_survive_in_the_ledger_alone(landed: Place) -> None:

@@ -36,7 +36,7 @@ NEWEST = (NOON - ONE_DAY).date()
 def held_job(database: Database) -> tuple[Ledger, Job]:
     ledger = Ledger(database)
     who = LeaseRequest(report="a/b", account="a", query_hash="f", owner=ledger.liveness.acquire(), run="r")
-    found = ledger.acquire(who, [NEWEST], max_days=1, shards=("",), split=lambda _: (), now=NOON)
+    found = ledger.leases.acquire(who, [NEWEST], max_days=1, shards=("",), split=lambda _: (), now=NOON)
     assert not isinstance(found, LeaseHeld)
     return ledger, found.jobs[0]
 

@@ -41,10 +41,12 @@ def test_a_job_that_is_taken_up_knows_all_that_was_saved_of_it(ledger: Ledger) -
 def test_a_submitted_job_that_is_taken_up_has_its_handle_and_how_often_it_was_sent(ledger: Ledger) -> None:
     who = run_of(ledger)
     (job,) = claimed(ledger, who, [day(3)]).jobs
-    first = ledger.record_submitted(job, Handle(id="r-1", url="https://files.example/1", expires_at=NOON), NOON - HOUR)
-    again = ledger.record_resend(first)
+    first = ledger.jobs.record_submitted(
+        job, Handle(id="r-1", url="https://files.example/1", expires_at=NOON), NOON - HOUR
+    )
+    again = ledger.jobs.record_resend(first)
     handle = Handle(id="r-2", url="https://files.example/2", expires_at=NOON + HOUR)
-    sent = ledger.record_submitted(again, handle, NOON)
+    sent = ledger.jobs.record_submitted(again, handle, NOON)
     ledger.liveness.release(who.owner)
     (taken,) = claimed(ledger, run_of(ledger), [day(3)]).jobs
     assert taken == replace(sent, fencing_token=sent.fencing_token + 1)
@@ -55,7 +57,7 @@ def test_the_days_of_a_run_that_lives_are_busy_and_no_others(ledger: Ledger) -> 
     claimed(ledger, run_of(ledger), [day(3), day(6)])
     other = run_of(ledger, run="run-2")
     for touching in (days(1, 3), [day(4)], days(6, 9)):
-        found = ledger.acquire(other, touching, max_days=90, shards=("",), split=halves, now=NOON)
+        found = ledger.leases.acquire(other, touching, max_days=90, shards=("",), split=halves, now=NOON)
         assert found == LeaseHeld(Window(day(3), day(6)), "run-1")
     beside = claimed(ledger, other, [*days(1, 2), *days(7, 9)], longest=3)
     assert [job.request.window for job in beside.jobs] == [Window(day(1), day(2)), Window(day(7), day(9))]
@@ -84,8 +86,8 @@ def test_a_window_that_was_cut_is_narrowed_and_pieces_that_nobody_wants_are_not_
 def test_parts_that_are_missing_of_a_window_are_bought_beside_those_that_are_there(ledger: Ledger) -> None:
     who = run_of(ledger)
     first, second = claimed(ledger, who, days(3, 4), parts=("x", "y")).jobs
-    kept = ledger.record_downloaded(
-        ledger.record_submitted(second, Handle(), NOON), raw_sha256="5" * 64, raw_bytes=1, expected_rows=None
+    kept = ledger.jobs.record_downloaded(
+        ledger.jobs.record_submitted(second, Handle(), NOON), raw_sha256="5" * 64, raw_bytes=1, expected_rows=None
     )
     ledger.liveness.release(who.owner)
     claim = claimed(ledger, run_of(ledger), days(3, 4), parts=("x", "y"))
@@ -105,7 +107,7 @@ def test_parts_of_a_day_that_was_cut_are_bought_once_each(ledger: Ledger) -> Non
         return tuple(Request(request.window, part) for part in pieces.get(request.shard, ()))
 
     def claim(who: LeaseRequest) -> Lease:
-        found = ledger.acquire(who, [day(3)], max_days=90, shards=("",), split=parted, now=NOON)
+        found = ledger.leases.acquire(who, [day(3)], max_days=90, shards=("",), split=parted, now=NOON)
         assert not isinstance(found, LeaseHeld)
         return found
 
@@ -113,12 +115,12 @@ def test_parts_of_a_day_that_was_cut_are_bought_once_each(ledger: Ledger) -> Non
     who = run_of(ledger)
     morning, evening = claim(who).jobs
     assert (morning.request.shard, evening.request.shard) == ("am", "pm")
-    ledger.record_submitted(evening, Handle(id="r"), NOON)
+    ledger.jobs.record_submitted(evening, Handle(id="r"), NOON)
     ledger.liveness.release(who.owner)
     last = run_of(ledger)
     again = claim(last).jobs
     assert [(job.request.shard, job.handle.id) for job in again] == [("am", ""), ("pm", "r")]
-    ledger.close(again[0], Outcome.TRUNCATED, "cut", NOON)
+    ledger.jobs.close(again[0], Outcome.TRUNCATED, "cut", NOON)
     ledger.liveness.release(last.owner)
     parts = [(job.request.shard, job.handle.id) for job in claim(run_of(ledger)).jobs]
     assert parts == [("early", ""), ("late", ""), ("pm", "r")]
@@ -136,7 +138,7 @@ def test_why_a_job_is_not_taken_up_is_kept(ledger: Ledger, database_of_its_own: 
 
 
 def test_an_open_job_that_is_given_up_when_its_days_are_requested_again_is_no_failure_of_them(ledger: Ledger) -> None:
-    who, _ = bought(ledger, days(3, 4), fingerprint="of an earlier declaration")
+    who, _ = bought(ledger, days(3, 4), query_hash="of an earlier declaration")
     ledger.liveness.release(who.owner)
     claimed(ledger, run_of(ledger), days(3, 4))
     assert ledger.report_state(REPORT, since=NOON - HOUR).failures == {}
@@ -145,7 +147,7 @@ def test_an_open_job_that_is_given_up_when_its_days_are_requested_again_is_no_fa
 def test_a_day_on_which_a_newer_answer_has_landed_is_asked_for_anew(ledger: Ledger) -> None:
     who, job = bought(ledger, days(3, 4))
     newer = replace(facts_of(3, job), requested_at=NOON + HOUR)
-    ledger.record_landed([job], newer, recorded=(), publish=published([]))
+    ledger.materializations.record_landed([job], newer, recorded=(), publish=published([]))
     ledger.liveness.release(who.owner)
     claim = claimed(ledger, run_of(ledger), days(3, 4))
     assert landing(claim) == [(Window(day(3), day(3)), {day(3)}), (Window(day(3), day(4)), {day(4)})]
@@ -156,19 +158,21 @@ def test_days_that_land_anew_are_held_and_are_nothing_that_a_crash_would_leave_t
     who, job = bought(ledger, days(3, 5))
     for number in (3, 4, 5):
         facts = replace(facts_of(number, job), jobs=(job.id,))
-        ledger.record_landed([job], facts, recorded=(), publish=published([]))
-    ledger.close_days(job, days(3, 4), Outcome.DATA, "", NOON)
+        ledger.materializations.record_landed([job], facts, recorded=(), publish=published([]))
+    ledger.jobs.close_days(job, days(3, 4), Outcome.DATA, "", NOON)
     ledger.liveness.release(who.owner)
     again = run_of(ledger, run="run-2")
-    claim = ledger.reopen(again, [job.id], days(3, 4), parts=("",))
+    claim = ledger.leases.reopen(again, [job.id], days(3, 4), parts=("",))
     assert claim == Lease(
         (JobGroup(Window(day(3), day(5)), (replace(job, fencing_token=job.fencing_token + 1),), frozenset(days(3, 4))),)
     )
-    assert ledger.in_flight_days(REPORT) == {day(5)}, "but for the day that had not ended before"
-    assert ledger.reopen(run_of(ledger), [job.id], [day(3)], parts=("",)) == LeaseHeld(Window(day(3), day(5)), "run-2")
+    assert ledger.jobs.in_flight_days(REPORT) == {day(5)}, "but for the day that had not ended before"
+    assert ledger.leases.reopen(run_of(ledger), [job.id], [day(3)], parts=("",)) == LeaseHeld(
+        Window(day(3), day(5)), "run-2"
+    )
     ledger.liveness.release(again.owner)
     with pytest.raises(LeaseLost, match="another answer has landed"):
-        ledger.reopen(run_of(ledger), ["another"], [day(3)], parts=("",))
+        ledger.leases.reopen(run_of(ledger), ["another"], [day(3)], parts=("",))
 
 
 def test_a_job_that_has_closed_is_open_again_while_its_days_land_anew(
@@ -176,12 +180,12 @@ def test_a_job_that_has_closed_is_open_again_while_its_days_land_anew(
 ) -> None:
     who, job = bought(ledger, days(3, 4))
     facts = replace(facts_of(3, job), jobs=(job.id,))
-    ledger.record_landed([job], facts, recorded=(), publish=published([]))
-    ledger.close_days(job, days(3, 4), Outcome.FAILED, "a bad day", NOON)
+    ledger.materializations.record_landed([job], facts, recorded=(), publish=published([]))
+    ledger.jobs.close_days(job, days(3, 4), Outcome.FAILED, "a bad day", NOON)
     ledger.liveness.release(who.owner)
     _, others = bought(ledger, [day(3)], report="network/other")
-    ledger.record_landed([others], facts_of(3, others), recorded=(), publish=published([]))
-    claim = ledger.reopen(run_of(ledger), [job.id], [day(3)], parts=("",))
+    ledger.materializations.record_landed([others], facts_of(3, others), recorded=(), publish=published([]))
+    claim = ledger.leases.reopen(run_of(ledger), [job.id], [day(3)], parts=("",))
     assert isinstance(claim, Lease)
     assert claim == Lease(
         (JobGroup(Window(day(3), day(4)), (replace(job, fencing_token=job.fencing_token + 1),), frozenset([day(3)])),)
@@ -189,14 +193,14 @@ def test_a_job_that_has_closed_is_open_again_while_its_days_land_anew(
     query = sa.select(tables.jobs).where(tables.jobs.c.id == job.id)
     row = database_of_its_own.read(lambda connection: connection.execute(query).one())
     assert (row.state, row.closed_at, row.outcome, row.cause) == (JobState.DOWNLOADED, None, None, None)
-    ledger.record_landed(claim.jobs, facts, recorded=[day(3)], publish=published([]))
-    assert ledger.in_flight_days(REPORT) == set()
+    ledger.materializations.record_landed(claim.jobs, facts, recorded=[day(3)], publish=published([]))
+    assert ledger.jobs.in_flight_days(REPORT) == set()
 
 
 def test_a_day_whose_job_the_ledger_has_forgotten_cannot_land_anew(
     ledger: Ledger, database_of_its_own: Database
 ) -> None:
     who, job = bought(ledger, [day(3)])
-    ledger.record_landed([job], facts_of(3, job), recorded=(), publish=published([]))
+    ledger.materializations.record_landed([job], facts_of(3, job), recorded=(), publish=published([]))
     ledger.liveness.release(who.owner)
-    assert ledger.reopen(run_of(ledger), [job.id, "another"], [day(3)], parts=("",)) == Lease(())
+    assert ledger.leases.reopen(run_of(ledger), [job.id, "another"], [day(3)], parts=("",)) == Lease(())

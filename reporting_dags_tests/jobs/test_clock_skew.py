@@ -86,19 +86,19 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("mended", [True, False], ids=["clock set right", "clock still ahead"])
-@pytest.mark.parametrize("step", ["submitted", "downloaded"])
+@pytest.mark.parametrize("step", ["record_submitted", "record_downloaded"])
 def test_an_early_answer_that_a_killed_run_left_does_not_land_either(
     sandbox: Sandbox, bench_of: BenchOf, ahead: Shifted, monkeypatch: pytest.MonkeyPatch, step: str, mended: bool
 ) -> None:
     context = bench_of("dt_offer_wall")
-    work = getattr(context.ledger, step)
+    work = getattr(context.ledger.jobs, step)
 
     def dying(*arguments: Any, **named: Any) -> None:
         work(*arguments, **named)
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(context.ledger, step, dying)
+        patch.setattr(context.ledger.jobs, step, dying)
         with pytest.raises(Killed):
             list(pull(context, EVENT, [NOT_OUT]))
     if mended:

@@ -111,7 +111,9 @@ class Place:
         facts = self.facts(report, at, table, asked_at)
         if not report.partitioned:
             facts = replace(facts, entities=self.entities(report))
-        assert self.ledger.record_build(report.key, facts, sources={}, publish=lambda precondition=None: None)
+        assert self.ledger.materializations.record_build(
+            report.key, facts, sources={}, publish=lambda precondition=None: None
+        )
 
     def entities(self, report: Report) -> Entities:
         with self.data.open(report.file(SNAPSHOT)) as file:
@@ -191,7 +193,7 @@ def test_the_ledger_notes_what_was_built_and_from_what(place: Place) -> None:
     place.land(WALL.report, [wall("a", 2, "0.5")])
     offers = place.land(OFFERS, [{"id": "o1", "currency": "EUR"}], SNAPSHOT)
     built = place.build()
-    facts = place.ledger.days(NETWORK.key)[DAY]
+    facts = place.ledger.materializations.days(NETWORK.key)[DAY]
     file = place.folder / "data" / NETWORK.file(DAY)
     assert (facts.outcome, facts.rows, facts.size) == (Outcome.DATA, 1, file.stat().st_size)
     assert facts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -204,7 +206,7 @@ def test_the_ledger_notes_what_was_built_and_from_what(place: Place) -> None:
 def test_sources_without_rows_make_an_empty_day(place: Place) -> None:
     place.land(WALL.report, [])
     assert place.build().rows == 0
-    assert place.ledger.days(NETWORK.key)[DAY].outcome is Outcome.EMPTY
+    assert place.ledger.materializations.days(NETWORK.key)[DAY].outcome is Outcome.EMPTY
     assert place.due() == []
 
 
@@ -281,7 +283,7 @@ def test_a_source_whose_money_is_not_what_was_noted_is_named_with_both_sums(plac
     assert wrong.value.message == ("wall/daily earnings: 0.75 of 1; buys/daily spend: 0 of 1")
     assert len(place.clock.slept) == 4
     assert not place.data.exists(NETWORK.file(DAY))
-    assert NETWORK.key not in place.ledger.versions([NETWORK.key], since=DAY).get(DAY, {})
+    assert NETWORK.key not in place.ledger.materializations.versions([NETWORK.key], since=DAY).get(DAY, {})
 
 
 def test_sources_that_never_come_to_rest_are_told_after_some_tries(
@@ -294,7 +296,7 @@ def test_sources_that_never_come_to_rest_are_told_after_some_tries(
         tried.append(report)
         return False
 
-    monkeypatch.setattr(place.ledger, "record_build", refusing)
+    monkeypatch.setattr(place.ledger.materializations, "record_build", refusing)
     with pytest.raises(NotReady, match=f"the sources of {DAY} change faster than they can be read"):
         place.build()
     assert tried == [NETWORK.key] * 5
@@ -454,12 +456,14 @@ def test_a_list_that_an_earlier_release_landed_is_taken_in_once(place: Place) ->
     rows = [{"id": "o1", "currency": "EUR"}, {"id": "o2", "currency": "USD"}]
     table = place.write(OFFERS, SNAPSHOT, rows)
     facts = place.facts(OFFERS, SNAPSHOT, table, noon(-1))
-    assert place.ledger.record_build(OFFERS.key, facts, sources={}, publish=lambda precondition=None: None)
-    assert place.ledger.periods(OFFERS.key) == []
+    assert place.ledger.materializations.record_build(
+        OFFERS.key, facts, sources={}, publish=lambda precondition=None: None
+    )
+    assert place.ledger.entities.periods(OFFERS.key) == []
     place.build()
     place.build()
     assert currencies(place) == {"o1": "EUR", "o2": "USD"}
-    found = place.ledger.periods(OFFERS.key)
+    found = place.ledger.entities.periods(OFFERS.key)
     assert [(one.entity, one.currency, one.first_seen, one.last_seen) for one in found] == [
         ("o1", "EUR", noon(-1), noon(-1)),
         ("o2", "USD", noon(-1), noon(-1)),
@@ -471,7 +475,9 @@ def test_a_list_that_is_harmed_takes_no_currency_away_and_fails_no_day(place: Pl
     place.offers(noon(-1), o1="EUR")
     table = place.write(OFFERS, SNAPSHOT, [])
     facts = place.facts(OFFERS, SNAPSHOT, table, noon(1))
-    assert place.ledger.record_build(OFFERS.key, facts, sources={}, publish=lambda precondition=None: None)
+    assert place.ledger.materializations.record_build(
+        OFFERS.key, facts, sources={}, publish=lambda precondition=None: None
+    )
     (place.folder / "data" / OFFERS.file(SNAPSHOT)).write_bytes(b"harmed")
     place.build()
     assert currencies(place) == {"o1": "EUR"}

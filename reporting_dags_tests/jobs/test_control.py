@@ -3,22 +3,20 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import cast
 
 import pytest
 
 from reporting_dags.jobs.planning.control_totals import control_window, days_compared, differences, failed_attempts
-from reporting_dags.jobs.planning.restatement import Landing
 from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 from reporting_dags.reports.integr8 import CLICKS
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON
 
@@ -41,7 +39,10 @@ def test_every_control_adds_up_to_what_its_report_landed(
     for one in (report, control_of(report)):
         results = list(pull(context, one, DAYS))
         assert all(result.landed for result in results), [result.error for result in results]
-    landed, control = context.ledger.days(report.key), context.ledger.days(control_of(report).key)
+    landed, control = (
+        context.ledger.materializations.days(report.key),
+        context.ledger.materializations.days(control_of(report).key),
+    )
     assert days_compared(landed, control) == len(DAYS)
     assert differences(landed, control, {}) == []
 
@@ -116,18 +117,18 @@ def test_what_differs_still_after_two_landings_more_differs_for_good(tries: int,
     assert ("also after 2 landings more" in str(one)) is lasts
 
 
-def landing(hour: int, amount: str = "", fingerprint: str = "f") -> Landing:
-    money = {"publisher_revenue": {"USD": Decimal(amount)}} if amount else {}
+def landing(hour: int, amount: str = "", fingerprint: str = "f") -> MaterializationRecord:
+    money = {"publisher_revenue": {"USD": amount}} if amount else {}
     at = NOON + timedelta(hours=hour)
-    return Landing(day=DAY, requested_at=at, data_version=fingerprint, rows=1, money=money)
+    return replace(facts(DAY, {}), requested_at=at, data_version=fingerprint, rows=1, money=money)
 
 
-def said(*amounts: str) -> list[Landing]:
+def said(*amounts: str) -> list[MaterializationRecord]:
     """What a control said, two hours apart, the first an hour after the day had landed."""
     return [landing(1 + 2 * number, amount) for number, amount in enumerate(amounts)]
 
 
-def fell(*amounts: str) -> list[Landing]:
+def fell(*amounts: str) -> list[MaterializationRecord]:
     """What the day came to, two hours apart, each an hour before the control was asked for."""
     return [landing(2 * number, amount) for number, amount in enumerate(amounts)]
 
@@ -148,9 +149,9 @@ def fell(*amounts: str) -> list[Landing]:
     ],
 )
 def test_landings_that_differ_since_the_control_first_said_so_are_in_vain(
-    control: list[Landing], landings: list[Landing], times: int
+    control: list[MaterializationRecord], landings: list[MaterializationRecord], times: int
 ) -> None:
-    now = {DAY: facts(DAY, {"USD": f"{control[-1].amount}"})}
+    now = {DAY: facts(DAY, control[-1].money.get("publisher_revenue", {}))}
     assert failed_attempts(now, control, landings) == {DAY: times}
 
 

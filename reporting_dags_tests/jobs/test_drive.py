@@ -64,7 +64,7 @@ def test_a_job_is_looked_at_ever_less_often_and_a_last_time_when_its_time_is_up(
 
 def test_a_job_that_another_run_submitted_is_looked_at_like_one_of_its_own(stage: Stage) -> None:
     (job,) = stage.claim()
-    sent = stage.context.ledger.record_submitted(job, Handle(id="r-0", url="https://files.example/0"), NOON)
+    sent = stage.context.ledger.jobs.record_submitted(job, Handle(id="r-0", url="https://files.example/0"), NOON)
     stage.provider.polls = [PENDING, PENDING, READY]
     assert stage.one([sent]).error is None
     assert (stage.provider.when("submit"), stage.provider.when("poll")) == ([], [0, 4, 10])
@@ -117,7 +117,7 @@ def test_a_submit_that_is_refused_ends_the_job(stage: Stage, error: ReportingErr
     assert driven.error is error
     assert stage.provider.when("poll") == []
     with pytest.raises(LeaseLost):
-        stage.context.ledger.record_submitted(jobs[0], Handle(), NOON)
+        stage.context.ledger.jobs.record_submitted(jobs[0], Handle(), NOON)
     (row,) = stage.database.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     assert (row.outcome, row.cause, row.closed_at) == (error.outcome.value, error.line, NOON)
 
@@ -140,7 +140,7 @@ def test_a_submit_that_may_have_arrived_leaves_the_intent(stage: Stage, error: E
     stage.provider.submits = [error]
     jobs = stage.claim()
     assert stage.one(jobs).error is error
-    stage.context.ledger.record_submitted(jobs[0], Handle(), NOON)
+    stage.context.ledger.jobs.record_submitted(jobs[0], Handle(), NOON)
 
 
 @pytest.mark.parametrize(("error", "stays"), [(Denied("no"), True), (Truncated("cut"), False)])
@@ -224,7 +224,7 @@ def test_a_job_that_stays_pending_for_too_long_is_sent_again_once(stage: Stage) 
 
 def test_a_job_of_a_day_that_went_out_of_reach_is_not_sent_again(stage: Stage) -> None:
     (job,) = stage.claim([date(2025, 5, 20)])
-    sent = stage.context.ledger.record_submitted(job, Handle(id="r-1", url="https://files.example/1"), NOON)
+    sent = stage.context.ledger.jobs.record_submitted(job, Handle(id="r-1", url="https://files.example/1"), NOON)
     stage.clock.at = datetime(2026, 11, 21, 0, 0, 30, tzinfo=NOON.tzinfo)
     stage.provider.polls = [Expired("gone")]
     driven = stage.one([sent])

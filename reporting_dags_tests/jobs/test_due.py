@@ -52,7 +52,9 @@ class Place:
                 requested_at=asked_at,
                 landed_at=max(asked_at, NOON),
             )
-            assert self.ledger.record_build(report.key, facts, sources={}, publish=lambda precondition=None: None)
+            assert self.ledger.materializations.record_build(
+                report.key, facts, sources={}, publish=lambda precondition=None: None
+            )
 
     def due(self, report: Report = NEVER_AGAIN, since: date = DAYS[0]) -> list[date]:
         return due_days(report, since=since, ledger=self.ledger, data=self.data, now=NOON)
@@ -125,7 +127,7 @@ def test_a_day_that_lies_there_but_was_never_finished_is_due(place: Place) -> No
     _, job = bought(place.ledger, DAYS[1:3], report=NEVER_AGAIN.key)
     bought(place.ledger, DAYS[4:], report="network/other")
     assert place.due() == DAYS[1:3]
-    place.ledger.close_days(job, DAYS[1:2], Outcome.DATA, "", NOON)
+    place.ledger.jobs.close_days(job, DAYS[1:2], Outcome.DATA, "", NOON)
     assert place.due() == DAYS[2:3]
 
 
@@ -157,7 +159,7 @@ def test_once_an_answer_was_cut_no_more_days_come_along_than_one_answer_holds(pl
     again = replace(EVENT, calendar=replace(EVENT.calendar, restated_at=(2, 4)))
     place.land(again, *DAYS, hours_ago=0.5)
     _, job = bought(place.ledger, DAYS, report=again.key)
-    place.ledger.close(job, Outcome.TRUNCATED, "cut", NOON)
+    place.ledger.jobs.close(job, Outcome.TRUNCATED, "cut", NOON)
     facts = load_report_state(again, place.ledger, NOON)
     assert max_window_days(again, facts) == 3
     assert included_for_free(again, facts, [DAYS[0], NEWEST]) == []

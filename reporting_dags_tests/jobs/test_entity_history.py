@@ -32,7 +32,7 @@ def history(ledger: Ledger, of: str = LIST) -> list[tuple[str, str | None, int, 
     """Entity, currency, first and last seen in days."""
     return [
         (one.entity, one.currency, (one.first_seen - FIRST).days, (one.last_seen - FIRST).days)
-        for one in ledger.periods(of)
+        for one in ledger.entities.periods(of)
     ]
 
 
@@ -42,9 +42,9 @@ def ledger(database_of_its_own: Database) -> Ledger:
 
 
 def test_first_and_last_sight_and_every_currency_are_kept(ledger: Ledger) -> None:
-    ledger.take_in(LIST, {"a": "EUR", "b": "USD", "c": None}, at(0))
-    ledger.take_in(LIST, {"a": "EUR", "b": "GBP", "c": None}, at(1))
-    ledger.take_in(LIST, {"b": "USD", "c": "EUR", "d": "USD"}, at(2))
+    ledger.entities.take_in(LIST, {"a": "EUR", "b": "USD", "c": None}, at(0))
+    ledger.entities.take_in(LIST, {"a": "EUR", "b": "GBP", "c": None}, at(1))
+    ledger.entities.take_in(LIST, {"b": "USD", "c": "EUR", "d": "USD"}, at(2))
     assert history(ledger) == [
         ("a", "EUR", 0, 1),
         ("b", "USD", 0, 0),
@@ -57,31 +57,31 @@ def test_first_and_last_sight_and_every_currency_are_kept(ledger: Ledger) -> Non
 
 
 def test_the_same_snapshot_again_changes_nothing_and_an_older_one_adds_only_what_was_unknown(ledger: Ledger) -> None:
-    ledger.take_in(LIST, {"a": "EUR"}, at(5))
+    ledger.entities.take_in(LIST, {"a": "EUR"}, at(5))
     for _ in range(2):
-        ledger.take_in(LIST, {"a": "EUR"}, at(5))
-    ledger.take_in(LIST, {"a": "USD", "b": "USD"}, at(3))
+        ledger.entities.take_in(LIST, {"a": "EUR"}, at(5))
+    ledger.entities.take_in(LIST, {"a": "USD", "b": "USD"}, at(3))
     assert history(ledger) == [("a", "EUR", 5, 5), ("b", "USD", 3, 3)]
 
 
 def test_a_currency_that_is_left_out_is_not_forgotten(ledger: Ledger) -> None:
-    ledger.take_in(LIST, {"a": "EUR"}, at(0))
-    ledger.take_in(LIST, {"a": None}, at(1))
+    ledger.entities.take_in(LIST, {"a": "EUR"}, at(0))
+    ledger.entities.take_in(LIST, {"a": None}, at(1))
     assert history(ledger) == [("a", "EUR", 0, 1)]
 
 
 def test_lists_are_kept_apart(ledger: Ledger) -> None:
-    ledger.take_in(LIST, {"a": "EUR"}, at(0))
-    ledger.take_in("integr8/publishers", {"a": None}, at(1))
+    ledger.entities.take_in(LIST, {"a": "EUR"}, at(0))
+    ledger.entities.take_in("integr8/publishers", {"a": None}, at(1))
     assert history(ledger) == [("a", "EUR", 0, 0)]
     assert history(ledger, "integr8/publishers") == [("a", None, 1, 1)]
 
 
 def test_a_day_has_the_currency_that_was_seen_by_its_end_or_else_the_earliest(ledger: Ledger) -> None:
-    ledger.take_in(LIST, {"a": None, "b": None}, at(-1))
-    ledger.take_in(LIST, {"a": "EUR"}, at(0))
-    ledger.take_in(LIST, {"a": "USD"}, at(2))
-    known = KnownCurrencies(ledger.periods(LIST))
+    ledger.entities.take_in(LIST, {"a": None, "b": None}, at(-1))
+    ledger.entities.take_in(LIST, {"a": "EUR"}, at(0))
+    ledger.entities.take_in(LIST, {"a": "USD"}, at(2))
+    known = KnownCurrencies(ledger.entities.periods(LIST))
     found = {day: known.on(date(2026, 11, day), Calendar()) for day in (1, 2, 3, 4)}
     assert found == {1: {"a": "EUR"}, 2: {"a": "EUR"}, 3: {"a": "USD"}, 4: {"a": "USD"}}
     assert known.on(date(2020, 1, 1), Calendar()) == {"a": "EUR"}
@@ -90,15 +90,15 @@ def test_a_day_has_the_currency_that_was_seen_by_its_end_or_else_the_earliest(le
 
 
 def test_the_newest_snapshot_is_held_against_the_one_before(ledger: Ledger) -> None:
-    assert ledger.listed(LIST, at(0)) == Listed(0, 0, ())
-    ledger.take_in(LIST, dict.fromkeys("abcd", "EUR"), at(0))
-    assert compared(ledger.periods(LIST), at(0), None) == Listed(4, 0, ())
-    ledger.take_in(LIST, dict.fromkeys("bcx", "EUR"), at(1))
-    assert compared(ledger.periods(LIST), at(1), at(0)) == Listed(3, 4, ["a", "d"])
-    ledger.take_in(LIST, dict.fromkeys("bcx", "EUR"), at(2))
-    assert compared(ledger.periods(LIST), at(2), at(1)) == Listed(3, 3, [])
-    ledger.take_in(LIST, {}, at(3))
-    assert compared(ledger.periods(LIST), at(3), at(2)) == Listed(0, 3, ["b", "c", "x"])
+    assert ledger.entities.listed(LIST, at(0)) == Listed(0, 0, ())
+    ledger.entities.take_in(LIST, dict.fromkeys("abcd", "EUR"), at(0))
+    assert compared(ledger.entities.periods(LIST), at(0), None) == Listed(4, 0, ())
+    ledger.entities.take_in(LIST, dict.fromkeys("bcx", "EUR"), at(1))
+    assert compared(ledger.entities.periods(LIST), at(1), at(0)) == Listed(3, 4, ["a", "d"])
+    ledger.entities.take_in(LIST, dict.fromkeys("bcx", "EUR"), at(2))
+    assert compared(ledger.entities.periods(LIST), at(2), at(1)) == Listed(3, 3, [])
+    ledger.entities.take_in(LIST, {}, at(3))
+    assert compared(ledger.entities.periods(LIST), at(3), at(2)) == Listed(0, 3, ["b", "c", "x"])
 
 
 def test_a_large_list_is_taken_in_whole_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_large_list_is_taken_in_whole_on_postgresql(postgres_url: str, tmp_pat
     ledger = Ledger(database)
     many: dict[str, str | None] = {f"offer {n}": "EUR" for n in range(1203)}
     for day in (0, 1):
-        ledger.take_in(LIST, many, at(day))
+        ledger.entities.take_in(LIST, many, at(day))
     assert history(ledger) == [(name, "EUR", 0, 1) for name in many]
     database.close()
 
@@ -125,8 +125,8 @@ def test_a_snapshot_and_its_history_land_together(sandbox: Sandbox, bench_of: Ca
     context = bench_of("integr8")
     for report in (OFFERS, PUBLISHERS):
         assert [result.error for result in pull(context, report, [SNAPSHOT])] == [None]
-        facts = context.ledger.days(report.key)[SNAPSHOT]
-        found = context.ledger.periods(report.key)
+        facts = context.ledger.materializations.days(report.key)[SNAPSHOT]
+        found = context.ledger.entities.periods(report.key)
         assert len(found) == facts.rows
         assert {(one.first_seen, one.last_seen) for one in found} == {(facts.requested_at, facts.requested_at)}
         listed = sandbox.truth(report.key, sandbox.clock.now().date())
@@ -139,12 +139,12 @@ def test_what_an_earlier_release_landed_is_taken_in_before_it_is_replaced(
 ) -> None:
     context = bench_of("integr8")
     list(pull(context, OFFERS, [SNAPSHOT]))
-    before = context.ledger.periods(OFFERS.key)
+    before = context.ledger.entities.periods(OFFERS.key)
     database_of_its_own.write(lambda connection: connection.execute(sa.delete(tables.entity_history)), "test")
     sandbox.settings.change("integr8", lost_offers=(before[0].entity,))
     sandbox.clock.advance(86_400)
     list(pull(context, OFFERS, [SNAPSHOT]))
-    found = {one.entity: one for one in context.ledger.periods(OFFERS.key)}
+    found = {one.entity: one for one in context.ledger.entities.periods(OFFERS.key)}
     gone = found[before[0].entity]
     assert (gone.currency, gone.first_seen, gone.last_seen) == (
         before[0].currency,

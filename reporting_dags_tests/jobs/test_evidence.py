@@ -87,7 +87,7 @@ def test_a_day_of_two_parts_tells_of_both(parted: Stage) -> None:
     assert (evidence.calls_spent, dict(evidence.calls_left)) == (2, {"queries": 48})
     assert evidence.waited == timedelta(seconds=10), "the first part took longer than the second"
     assert evidence.replayed is False
-    facts = parted.context.ledger.days(EVENT.key)[DAY]
+    facts = parted.context.ledger.materializations.days(EVENT.key)[DAY]
     assert (facts.requested_at, facts.landed_at) == (NOON, NOON + timedelta(seconds=14)), "as old as its oldest part"
     assert facts.raw_sha256 == ",".join(digests)
     assert len(set(facts.jobs)) == 2
@@ -95,7 +95,7 @@ def test_a_day_of_two_parts_tells_of_both(parted: Stage) -> None:
     assert (facts.data_version, facts.sha256) == (result.landed.data_version, result.landed.sha256)
     assert facts.money_sums["publisher_revenue"] == {"USD": Decimal("1.5")}
     assert [check.name for check in result.checks if not check.passed] == []
-    assert parted.context.ledger.in_flight_days(EVENT.key) == set()
+    assert parted.context.ledger.jobs.in_flight_days(EVENT.key) == set()
 
 
 def test_the_rows_of_all_parts_are_as_many_as_was_said_of_each(parted: Stage) -> None:
@@ -133,7 +133,7 @@ def test_a_part_that_fails_ends_its_day_and_the_other_waits_for_the_next_run(par
     assert (result.outcome, str(result.error)) == (Outcome.DENIED, "not today")
     assert result.provenance.calls_spent == 2
     assert not parted.context.data.exists(EVENT.file(DAY))
-    assert parted.context.ledger.in_flight_days(EVENT.key) == {DAY}
+    assert parted.context.ledger.jobs.in_flight_days(EVENT.key) == {DAY}
     parted.provider.polls = [Ready()]
     parted.provider.downloads = [answer("2")]
     assert ended(parted)[DAY].outcome is Outcome.DATA
@@ -155,7 +155,7 @@ def test_an_answer_of_which_one_day_is_bad_lands_the_others_and_is_worth_no_more
     assert (results[DAY].outcome, results[other].outcome) == (Outcome.FAILED, Outcome.DATA)
     assert results[DAY].provenance == results[other].provenance
     assert [check.name for check in results[DAY].checks if not check.passed] == ["grain_unique"]
-    assert stage.context.ledger.in_flight_days(EVENT.key) == set()
+    assert stage.context.ledger.jobs.in_flight_days(EVENT.key) == set()
     assert [day for day in (DAY, other) if stage.context.data.exists(EVENT.file(day))] == [other]
     error = results[DAY].error
     assert error is not None
@@ -168,7 +168,7 @@ def test_an_answer_that_cannot_be_read_ends_every_day_and_is_worth_no_more(stage
     results = ended(stage, [DAY, DAY + ONE_DAY])
     assert {result.outcome for result in results.values()} == {Outcome.FAILED}
     assert {result.provenance.raw_bytes for result in results.values()} == {len(b"<html>\n")}
-    assert stage.context.ledger.in_flight_days(EVENT.key) == set()
+    assert stage.context.ledger.jobs.in_flight_days(EVENT.key) == set()
 
 
 def test_days_are_yielded_once_and_in_order_however_often_they_are_asked_for(stage: Stage) -> None:
@@ -245,7 +245,7 @@ def test_a_day_is_as_old_as_the_provider_took_its_question(stage: Stage, monkeyp
     stage.provider.downloads = [answer("1")]
     stage.provider.polls = [Ready()]
     ended(stage)
-    assert stage.context.ledger.days(EVENT.key)[DAY].requested_at == NOON + timedelta(seconds=30)
+    assert stage.context.ledger.materializations.days(EVENT.key)[DAY].requested_at == NOON + timedelta(seconds=30)
 
 
 def test_what_the_file_itself_does_not_say_is_what_was_asked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

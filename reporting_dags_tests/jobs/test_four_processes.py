@@ -20,9 +20,9 @@ from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.orchestration.storage import PROJECT
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, IMPRESSIONS
 from reporting_dags.reports.orangeclick import EARNINGS
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.log import Entry
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.truth import expected_rows, landed_rows

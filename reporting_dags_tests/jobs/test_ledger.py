@@ -20,8 +20,10 @@ from reporting_dags_tests.jobs.claiming import HOUR, REPORT, bought, claimed, da
 
 def test_a_job_that_is_about_to_be_sent_again_keeps_no_address(ledger: Ledger, database_of_its_own: Database) -> None:
     (job,) = claimed(ledger, run_of(ledger), [day(3)]).jobs
-    sent = ledger.record_submitted(job, Handle(id="r-1", url="https://files.example/1?secret", expires_at=NOON), NOON)
-    again = ledger.record_resend(sent)
+    sent = ledger.jobs.record_submitted(
+        job, Handle(id="r-1", url="https://files.example/1?secret", expires_at=NOON), NOON
+    )
+    again = ledger.jobs.record_resend(sent)
     assert again == replace(sent, state=JobState.INTENDED, resends=1, handle=Handle(id="r-1"))
     (row,) = database_of_its_own.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     assert (row.state, row.url, row.expires_at) == (JobState.INTENDED, None, None)
@@ -33,32 +35,32 @@ def test_nobody_lands_or_calls_for_a_job_that_another_run_holds(ledger: Ledger) 
     (taken,) = claimed(ledger, run_of(ledger, run="run-2"), days(3, 4)).jobs
     put: list[str] = []
     with pytest.raises(LeaseLost, match="taken over by run run-2"):
-        ledger.record_landed([job], facts_of(3, job), recorded=(), publish=published(put))
+        ledger.materializations.record_landed([job], facts_of(3, job), recorded=(), publish=published(put))
     with pytest.raises(LeaseLost):
         ledger.quotas.spend(job, Quota(bucket="queries"), "a", StillClock(NOON), newest=True)
     with pytest.raises(LeaseLost):
-        ledger.close_days(job, days(3, 4), Outcome.DATA, "", NOON)
-    ledger.close(job, Outcome.FAILED, "too late", NOON)
-    assert (put, ledger.days(REPORT), ledger.quotas.count()) == ([], {}, 0)
-    assert ledger.in_flight_days(REPORT) == set(days(3, 4))
+        ledger.jobs.close_days(job, days(3, 4), Outcome.DATA, "", NOON)
+    ledger.jobs.close(job, Outcome.FAILED, "too late", NOON)
+    assert (put, ledger.materializations.days(REPORT), ledger.quotas.count()) == ([], {}, 0)
+    assert ledger.jobs.in_flight_days(REPORT) == set(days(3, 4))
     ledger.quotas.spend(taken, Quota(bucket="queries"), "a", StillClock(NOON), newest=True)
-    ledger.record_landed([taken], facts_of(3, taken), recorded=(), publish=published(put))
-    ledger.close_days(taken, days(3, 4), Outcome.DATA, "", NOON)
-    assert (put, list(ledger.days(REPORT)), ledger.quotas.count()) == (["put"], [day(3)], 1)
+    ledger.materializations.record_landed([taken], facts_of(3, taken), recorded=(), publish=published(put))
+    ledger.jobs.close_days(taken, days(3, 4), Outcome.DATA, "", NOON)
+    assert (put, list(ledger.materializations.days(REPORT)), ledger.quotas.count()) == (["put"], [day(3)], 1)
 
 
 def test_a_job_that_the_ledger_has_forgotten_is_not_held(ledger: Ledger, database_of_its_own: Database) -> None:
     _, job = bought(ledger, [day(3)])
     database_of_its_own.write(lambda connection: connection.execute(tables.jobs.delete()), "test")
     with pytest.raises(LeaseLost, match=f"{REPORT} 2026-11-03 was taken over by somebody who emptied the ledger"):
-        ledger.record_landed([job], facts_of(3, job), recorded=(), publish=published([]))
+        ledger.materializations.record_landed([job], facts_of(3, job), recorded=(), publish=published([]))
 
 
 def test_a_day_of_several_jobs_lands_only_while_all_of_them_are_held(ledger: Ledger) -> None:
     first = run_of(ledger)
     jobs = [
-        ledger.record_downloaded(
-            ledger.record_submitted(job, Handle(), NOON), raw_sha256="5" * 64, raw_bytes=1, expected_rows=None
+        ledger.jobs.record_downloaded(
+            ledger.jobs.record_submitted(job, Handle(), NOON), raw_sha256="5" * 64, raw_bytes=1, expected_rows=None
         )
         for job in claimed(ledger, first, [day(3)], parts=("x", "y")).jobs
     ]
@@ -66,34 +68,36 @@ def test_a_day_of_several_jobs_lands_only_while_all_of_them_are_held(ledger: Led
     for held, lost in (jobs, jobs[::-1]):
         stale = replace(lost, fencing_token=lost.fencing_token - 1)
         with pytest.raises(LeaseLost):
-            ledger.record_landed([held, stale], facts_of(3, held), recorded=[day(3)], publish=published(put))
+            ledger.materializations.record_landed(
+                [held, stale], facts_of(3, held), recorded=[day(3)], publish=published(put)
+            )
     assert put == []
-    assert ledger.in_flight_days(REPORT) == {day(3)}, "nothing of a transaction that failed stays"
+    assert ledger.jobs.in_flight_days(REPORT) == {day(3)}, "nothing of a transaction that failed stays"
 
 
 def test_a_day_that_was_recorded_is_bought_no_more_and_the_rest_is(ledger: Ledger) -> None:
     _, job = bought(ledger, days(3, 5))
-    ledger.record_landed([job], facts_of(3, job), recorded=(), publish=published([]))
-    assert ledger.in_flight_days(REPORT) == set(days(3, 5))
-    ledger.record_landed([job], facts_of(4, job), recorded=[day(3)], publish=published([]))
-    assert ledger.in_flight_days(REPORT) == set(days(4, 5))
-    ledger.close_days(job, [day(4)], Outcome.DATA, "", NOON)
-    assert ledger.in_flight_days(REPORT) == {day(5)}
-    ledger.close_days(job, days(3, 5), Outcome.DATA, "", NOON)
-    assert ledger.in_flight_days(REPORT) == set()
-    assert ledger.in_flight_days("network/other") == set()
+    ledger.materializations.record_landed([job], facts_of(3, job), recorded=(), publish=published([]))
+    assert ledger.jobs.in_flight_days(REPORT) == set(days(3, 5))
+    ledger.materializations.record_landed([job], facts_of(4, job), recorded=[day(3)], publish=published([]))
+    assert ledger.jobs.in_flight_days(REPORT) == set(days(4, 5))
+    ledger.jobs.close_days(job, [day(4)], Outcome.DATA, "", NOON)
+    assert ledger.jobs.in_flight_days(REPORT) == {day(5)}
+    ledger.jobs.close_days(job, days(3, 5), Outcome.DATA, "", NOON)
+    assert ledger.jobs.in_flight_days(REPORT) == set()
+    assert ledger.jobs.in_flight_days("network/other") == set()
 
 
 def test_how_a_job_ended_is_kept(ledger: Ledger, database_of_its_own: Database) -> None:
     _, job = bought(ledger, [day(3)])
-    ledger.close_days(job, [day(3)], Outcome.FAILED, "a bad day", NOON + HOUR)
+    ledger.jobs.close_days(job, [day(3)], Outcome.FAILED, "a bad day", NOON + HOUR)
     (row,) = database_of_its_own.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
     assert (row.state, row.owner, row.outcome, row.cause) == (JobState.CLOSED, None, "failed", "a bad day")
     assert row.closed_at == NOON + HOUR
     with pytest.raises(LeaseLost):
-        ledger.record_landed([job], facts_of(3, job), recorded=(), publish=published([]))
+        ledger.materializations.record_landed([job], facts_of(3, job), recorded=(), publish=published([]))
     _, given_up = bought(ledger, [day(5)])
-    ledger.close(given_up, Outcome.TRUNCATED, "cut", NOON + 2 * HOUR)
+    ledger.jobs.close(given_up, Outcome.TRUNCATED, "cut", NOON + 2 * HOUR)
     query = sa.select(tables.jobs).where(tables.jobs.c.id == given_up.id)
     row = database_of_its_own.read(lambda connection: connection.execute(query).one())
     assert (row.state, row.outcome, row.cause, row.closed_at) == (JobState.CLOSED, "truncated", "cut", NOON + 2 * HOUR)
@@ -102,13 +106,13 @@ def test_how_a_job_ended_is_kept(ledger: Ledger, database_of_its_own: Database) 
 @pytest.mark.parametrize("end", ["finished", "closed", "superseded"])
 def test_a_job_that_has_ended_keeps_no_signed_address(ledger: Ledger, database_of_its_own: Database, end: str) -> None:
     (job,) = claimed(ledger, run_of(ledger), [day(3)]).jobs
-    sent = ledger.record_submitted(
+    sent = ledger.jobs.record_submitted(
         job, Handle(id="r-1", url="https://files.example/1?secret", expires_at=NOON + HOUR), NOON
     )
     if end == "finished":
-        ledger.close_days(sent, [day(3)], Outcome.FAILED, "refused", NOON, [day(3)])
+        ledger.jobs.close_days(sent, [day(3)], Outcome.FAILED, "refused", NOON, [day(3)])
     elif end == "closed":
-        ledger.close(sent, Outcome.EXPIRED, "never filled", NOON)
+        ledger.jobs.close(sent, Outcome.EXPIRED, "never filled", NOON)
     else:
         database_of_its_own.write(lambda connection: close_unused(connection, sent, SUPERSEDED, NOON), "test")
     (row,) = database_of_its_own.read(lambda connection: connection.execute(sa.select(tables.jobs)).all())
@@ -118,9 +122,9 @@ def test_a_job_that_has_ended_keeps_no_signed_address(ledger: Ledger, database_o
 def test_an_answer_that_was_never_bought_leaves_no_day_open(ledger: Ledger) -> None:
     who = run_of(ledger)
     claimed(ledger, who, [day(3)])
-    assert ledger.in_flight_days(REPORT) == set(), "an intent is no answer"
+    assert ledger.jobs.in_flight_days(REPORT) == set(), "an intent is no answer"
     bought(ledger, [day(5)])
-    assert ledger.in_flight_days(REPORT) == {day(5)}
+    assert ledger.jobs.in_flight_days(REPORT) == {day(5)}
 
 
 def test_calls_are_counted_by_job_and_by_report(ledger: Ledger) -> None:
@@ -137,8 +141,8 @@ def test_calls_are_counted_by_job_and_by_report(ledger: Ledger) -> None:
 
 def test_a_job_without_a_handle_was_asked_for_by_the_worse_of_the_clocks_of_its_runs(ledger: Ledger) -> None:
     (job,) = claimed(ledger, run_of(ledger), [day(3)]).jobs
-    sent = ledger.record_submitted(job, Handle(), NOON, 2 * HOUR)
-    kept = ledger.record_downloaded(sent, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
+    sent = ledger.jobs.record_submitted(job, Handle(), NOON, 2 * HOUR)
+    kept = ledger.jobs.record_downloaded(sent, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
     assert kept.requested_at == NOON - 2 * HOUR, "a clock that was set right since does not make the answer later"
     assert kept.clock_skew == 2 * HOUR
 
@@ -153,29 +157,29 @@ def test_of_a_window_those_days_alone_have_failed_that_were_wanted_and_did_not_l
     _, job = bought(ledger, days(1, 3))
     for number in (1, 2):
         landed = replace(facts_of(number, job), landed_at=NOON)
-        ledger.record_landed([job], landed, recorded=(), publish=published([]))
-    ledger.close_days(job, days(1, 3), Outcome.FAILED, "day 3: no currency", NOON + HOUR, [day(3)])
+        ledger.materializations.record_landed([job], landed, recorded=(), publish=published([]))
+    ledger.jobs.close_days(job, days(1, 3), Outcome.FAILED, "day 3: no currency", NOON + HOUR, [day(3)])
     assert failures(ledger) == {3: 1}
     who = run_of(ledger, run="run-2")
     (spanning,) = claimed(ledger, who, [day(4), day(9)]).jobs
-    ledger.close(spanning, Outcome.FAILED, "refused", NOON + 2 * HOUR)
+    ledger.jobs.close(spanning, Outcome.FAILED, "refused", NOON + 2 * HOUR)
     assert failures(ledger) == {3: 1, 4: 1, 9: 1}, "those between were asked for by nobody"
 
 
 def test_a_day_that_has_landed_since_has_not_failed(ledger: Ledger) -> None:
     who, job = bought(ledger, [day(5)])
-    ledger.close_days(job, [day(5)], Outcome.FAILED, "", NOON, [day(5)])
+    ledger.jobs.close_days(job, [day(5)], Outcome.FAILED, "", NOON, [day(5)])
     assert failures(ledger) == {5: 1}
     (again,) = claimed(ledger, who, [day(5)]).jobs
-    ledger.record_landed([again], facts_of(5, again), recorded=(), publish=published([]))
-    ledger.close_days(again, [day(5)], Outcome.DATA, "", NOON + HOUR)
+    ledger.materializations.record_landed([again], facts_of(5, again), recorded=(), publish=published([]))
+    ledger.jobs.close_days(again, [day(5)], Outcome.DATA, "", NOON + HOUR)
     assert failures(ledger) == {}
 
 
 def test_the_jobs_of_one_run_for_a_day_have_failed_once_and_those_of_two_twice(ledger: Ledger) -> None:
     for run in ("run-1", "run-2"):
         for job in claimed(ledger, run_of(ledger, run=run), [day(6)], parts=("a", "b", "c")).jobs:
-            ledger.close(job, Outcome.FAILED, "refused", NOON)
+            ledger.jobs.close(job, Outcome.FAILED, "refused", NOON)
     assert failures(ledger) == {6: 2}
     assert ledger.report_state(REPORT, since=NOON + HOUR).failures == {}, "long ago"
 
@@ -184,17 +188,17 @@ def test_a_failure_counts_from_the_moment_after_the_day_has_landed_on(ledger: Le
     landed_at = NOON + 6 * HOUR
     for number, later in ((6, timedelta()), (7, timedelta.resolution)):
         who, job = bought(ledger, [day(number)])
-        ledger.record_landed(
+        ledger.materializations.record_landed(
             [job], replace(facts_of(number, job), landed_at=landed_at), recorded=(), publish=published([])
         )
-        ledger.close_days(job, [day(number)], Outcome.DATA, "", landed_at)
+        ledger.jobs.close_days(job, [day(number)], Outcome.DATA, "", landed_at)
         (again,) = claimed(ledger, who, [day(number)]).jobs
-        ledger.close_days(again, [day(number)], Outcome.FAILED, "refused", landed_at + later, [day(number)])
+        ledger.jobs.close_days(again, [day(number)], Outcome.FAILED, "refused", landed_at + later, [day(number)])
     assert failures(ledger) == {7: 1}, "a run that landed the day and ended at that moment has not failed after it"
 
 
 def test_failures_are_remembered_from_a_moment_on_that_moment_included(ledger: Ledger) -> None:
     _, job = bought(ledger, [day(5)])
-    ledger.close_days(job, [day(5)], Outcome.FAILED, "refused", NOON, [day(5)])
+    ledger.jobs.close_days(job, [day(5)], Outcome.FAILED, "refused", NOON, [day(5)])
     assert list(ledger.report_state(REPORT, since=NOON).failures) == [day(5)]
     assert list(ledger.report_state(REPORT, since=NOON + timedelta.resolution).failures) == []

@@ -66,12 +66,12 @@ def test_a_run_that_fails_leaves_as_tidily(context: PullContext) -> None:
 
     with pytest.raises(RuntimeError):
         fails()
-    assert list((context.scratch / "owners").iterdir()) == []
+    assert list((context.scratch / "runs").iterdir()) == []
     assert not context.ledger.liveness.is_alive(owners[0])
 
 
 def test_what_killed_runs_left_is_cleared_away_and_what_living_ones_have_stays(context: PullContext) -> None:
-    left = context.scratch / "owners" / "killed"
+    left = context.scratch / "runs" / "run-killed"
     left.mkdir(parents=True)
     (left / "answer.part").write_bytes(b"half")
     with run_session(context, EVENT) as (first, _), run_session(context, PERFORMANCE) as (second, _):
@@ -81,7 +81,7 @@ def test_what_killed_runs_left_is_cleared_away_and_what_living_ones_have_stays(c
 
 
 def test_a_folder_that_refuses_is_one_line_and_leaves_no_owner(context: PullContext) -> None:
-    (context.scratch / "owners").write_text("no folder")
+    (context.scratch / "runs").write_text("no folder")
     entered: list[str] = []
     enter = context.ledger.liveness.acquire
     context.ledger.liveness.acquire = lambda: entered.append(enter()) or entered[-1]

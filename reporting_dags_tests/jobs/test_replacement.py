@@ -197,9 +197,9 @@ def test_an_app_that_is_taken_out_of_the_setting_erases_nothing_and_makes_no_lan
     assert bytes_of(context, REVENUE, day) == stored
     replayed = next(iter(replay(context, one, [day])))
     assert replayed.error is None
-    assert context.ledger.days(REVENUE.key)[day].scope == both.scope([first, second])
+    assert context.ledger.materializations.days(REVENUE.key)[day].scope == both.scope([first, second])
     assert replayed.landed is not None
-    assert replayed.landed.rows == context.ledger.days(REVENUE.key)[day].rows
+    assert replayed.landed.rows == context.ledger.materializations.days(REVENUE.key)[day].rows
 
 
 def test_an_app_that_is_added_makes_the_landed_days_due_and_its_answer_replaces_them(
@@ -212,7 +212,7 @@ def test_an_app_that_is_added_makes_the_landed_days_due_and_its_answer_replaces_
     assert due_of(context, both, day) == ["landed under another declaration"]
     landed(context, both, [day])
     assert due_of(context, both, day) == []
-    assert context.ledger.days(REVENUE.key)[day].scope == both.scope([first, second])
+    assert context.ledger.materializations.days(REVENUE.key)[day].scope == both.scope([first, second])
 
 
 def test_a_narrower_answer_replaces_a_partition_only_where_the_run_says_so(
@@ -227,7 +227,7 @@ def test_a_narrower_answer_replaces_a_partition_only_where_the_run_says_so(
     assert isinstance(next(iter(replay(context, narrow, [day]))).error, Exception)
     assert sandbox.log.count("dt.report") == made
     assert landed(replace(context, allow_data_loss=True), narrow, [day])[day].error is None
-    assert context.ledger.days(EVENT.key)[day].scope == narrow.scope(())
+    assert context.ledger.materializations.days(EVENT.key)[day].scope == narrow.scope(())
 
 
 def test_a_refused_day_leaves_the_other_days_of_the_range_to_land(
@@ -285,7 +285,7 @@ def test_new_keys_of_the_same_account_are_one_account_once_a_person_has_said_so(
     )
     landed(rotated, EVENT, [day])
     assert rotated.account == context.provider.account
-    assert rotated.ledger.days(EVENT.key)[day].account == context.provider.account
+    assert rotated.ledger.materializations.days(EVENT.key)[day].account == context.provider.account
     left = context.ledger.quotas.left(context.provider.quotas[0], context.account, clock.now())
     assert left is not None
     assert left[0] == 48, "new keys have no quota of their own"
@@ -298,8 +298,8 @@ def test_joining_an_account_is_refused_where_it_is_not_plain_which_one(
     landed(context, EVENT, [day - ONE_DAY, day])
     accounts, ledger = context.ledger.accounts, context.ledger
     assert accounts.join(EVENT.key, context.provider.account, clock.now()) == context.provider.account
-    facts = replace(ledger.days(EVENT.key)[day], account="a third one")
-    database_of_its_own.write(lambda connection: ledger.record(connection, EVENT.key, facts), "test")
+    facts = replace(ledger.materializations.days(EVENT.key)[day], account="a third one")
+    database_of_its_own.write(lambda connection: ledger.materializations.record(connection, EVENT.key, facts), "test")
     with pytest.raises(SettingError, match="days of 2 other accounts have landed"):
         accounts.join(EVENT.key, "new", clock.now())
 
@@ -309,10 +309,12 @@ def test_days_of_an_earlier_release_are_given_the_scope_that_their_declaration_h
 ) -> None:
     context, day = bench_of("dt_offer_wall"), EVENT.calendar.latest_available(clock.now())
     landed(context, EVENT, [day])
-    facts = replace(context.ledger.days(EVENT.key)[day], scope=None, account="")
-    database_of_its_own.write(lambda connection: context.ledger.record(connection, EVENT.key, facts), "test")
+    facts = replace(context.ledger.materializations.days(EVENT.key)[day], scope=None, account="")
+    database_of_its_own.write(
+        lambda connection: context.ledger.materializations.record(connection, EVENT.key, facts), "test"
+    )
     assert due_of(context, EVENT, day) == []
-    assert context.ledger.days(EVENT.key)[day].scope == EVENT.scope(())
+    assert context.ledger.materializations.days(EVENT.key)[day].scope == EVENT.scope(())
     assert due_of(context, wall(), day) == []
 
 

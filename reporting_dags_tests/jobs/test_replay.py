@@ -1,6 +1,7 @@
 """Days landed anew from their kept raw answers, with no call to the provider."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_a_day_that_was_harmed_is_rebuilt_from_its_raw_answer_without_a_call(
         assert before[day].landed is not None
         assert result.landed.data_version == before[day].landed.data_version  # pyright: ignore[reportOptionalMemberAccess]
         assert result.provenance.replayed
-    assert context.ledger.in_flight_days(report.key) == set()
+    assert context.ledger.jobs.in_flight_days(report.key) == set()
 
 
 def test_a_replay_lands_the_answer_as_the_settings_are_now(
@@ -77,7 +78,7 @@ def test_a_replay_lands_the_answer_as_the_settings_are_now(
     kept = replace(REVENUE, privacy=Privacy(PersonalData.KEEP, ""))
     replayed(context, kept, days)
     assert calls(sandbox) == made
-    assert context.ledger.days(REVENUE.key)[days[0]].code_version == kept.version
+    assert context.ledger.materializations.days(REVENUE.key)[days[0]].code_version == kept.version
     assert kept.version != REVENUE.version
 
 
@@ -85,10 +86,10 @@ def test_a_replayed_day_is_no_fresher_than_its_answer(bench_of: BenchOf, clock: 
     context = bench_of("dt_offer_wall")
     days = newest_days(EVENT, clock)
     landed(context, EVENT, days)
-    before = context.ledger.days(EVENT.key)
+    before = context.ledger.materializations.days(EVENT.key)
     clock.sleep(3 * 24 * 3600)
     replayed(context, EVENT, days)
-    after = context.ledger.days(EVENT.key)
+    after = context.ledger.materializations.days(EVENT.key)
     assert [after[day].requested_at for day in days] == [before[day].requested_at for day in days]
     assert all(after[day].landed_at > before[day].landed_at for day in days)
     assert [after[day].jobs for day in days] == [before[day].jobs for day in days]
@@ -128,7 +129,7 @@ def test_a_day_whose_raw_answer_is_not_kept_says_so_and_stays_as_it_is(
     assert "not kept any more" in result.error.line
     check_truth(context, sandbox, REVENUE, days)
     assert calls(sandbox) == made
-    assert context.ledger.in_flight_days(REVENUE.key) == set(), "nothing is left for a later run to ask for"
+    assert context.ledger.jobs.in_flight_days(REVENUE.key) == set(), "nothing is left for a later run to ask for"
 
 
 def test_a_day_that_never_landed_is_refused_and_the_others_replay(
@@ -148,21 +149,23 @@ def test_an_answer_that_lands_meanwhile_is_not_undone(bench_of: BenchOf, clock: 
     context = bench_of("dt_offer_wall")
     days = newest_days(EVENT, clock, 1)
     landed(context, EVENT, days)
-    stale = context.ledger.days(EVENT.key)
+    stale = context.ledger.materializations.days(EVENT.key)
     landed(context, EVENT, days)
 
     class Stale:
         def __getattr__(self, name: str) -> Any:
-            return getattr(context.ledger, name)
+            return getattr(context.ledger.materializations, name)
 
         def days(self, _: str) -> Any:
             return stale
 
-    newest = context.ledger.days(EVENT.key)
-    (result,) = replay(replace(context, ledger=Stale()), EVENT, days)  # pyright: ignore[reportArgumentType]
+    newest = context.ledger.materializations.days(EVENT.key)
+    ledger = copy(context.ledger)
+    ledger.materializations = Stale()  # pyright: ignore[reportAttributeAccessIssue]
+    (result,) = replay(replace(context, ledger=ledger), EVENT, days)
     assert isinstance(result.error, LeaseLost)
     assert "another answer has landed" in result.error.line
-    assert context.ledger.days(EVENT.key) == newest
+    assert context.ledger.materializations.days(EVENT.key) == newest
 
 
 def test_a_run_over_the_day_is_waited_for(sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock) -> None:
@@ -223,7 +226,7 @@ def test_a_replay_that_is_killed_leaves_nothing_to_buy(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(context.ledger, "close_days", die)
+        patch.setattr(context.ledger.jobs, "close_days", die)
         with pytest.raises(Killed):
             list(replay(context, EVENT, days))
     assert due_days(EVENT, since=since, ledger=context.ledger, data=context.data, now=now) == before

@@ -63,7 +63,7 @@ def killed_after(
     for _ in range(count):
         next(running)
     with patch.context() as dying:
-        dying.setattr(type(context.ledger), "close_days", die)
+        dying.setattr(type(context.ledger.jobs), "close_days", die)
         running.close()  # type: ignore[attr-defined]
 
 
@@ -74,13 +74,13 @@ def test_a_range_run_again_after_a_kill_and_runs_of_single_days_ends_each_day_on
     last = PERFORMANCE.calendar.latest_available(clock.now())
     wanted = Window(last - 6 * ONE_DAY, last).days
     killed_after(context, PERFORMANCE, wanted, 2, monkeypatch)
-    assert context.ledger.in_flight_days(PERFORMANCE.key) == set(wanted[1:])
+    assert context.ledger.jobs.in_flight_days(PERFORMANCE.key) == set(wanted[1:])
     clock.sleep(23.9 * 3600)  # the provider restates meanwhile
     for again in (wanted[0], wanted[-1], wanted[-1]):
         landed(context, PERFORMANCE, [again])
-    before = context.ledger.days(PERFORMANCE.key)
+    before = context.ledger.materializations.days(PERFORMANCE.key)
     results = brought(context, PERFORMANCE, wanted)
-    after = context.ledger.days(PERFORMANCE.key)
+    after = context.ledger.materializations.days(PERFORMANCE.key)
     assert set(results) == set(wanted)
     assert all(after[one].requested_at >= before[one].requested_at for one in before)
     check_truth(context, sandbox, PERFORMANCE, [wanted[0], wanted[-1]])
@@ -92,9 +92,9 @@ def test_an_open_window_and_an_equal_planned_one_are_two_groups(ledger: Ledger) 
     for number in (1, 7):
         newer = replace(facts_of(number, open_job), requested_at=NOON + HOUR)
         single = claimed(ledger, run := run_of(ledger), [day(number)]).jobs
-        ledger.record_landed(single, newer, recorded=[day(number)], publish=published([]))
+        ledger.materializations.record_landed(single, newer, recorded=[day(number)], publish=published([]))
         for job in single:
-            ledger.close_days(job, [day(number)], Outcome.DATA, "", NOON)
+            ledger.jobs.close_days(job, [day(number)], Outcome.DATA, "", NOON)
         ledger.liveness.release(run.owner)
     claim = claimed(ledger, run_of(ledger), days(1, 7))
     window = Window(day(1), day(7))
@@ -124,14 +124,16 @@ def test_an_answer_older_than_the_one_that_landed_is_refused_and_not_put_in_plac
     _, job = bought(ledger, days(3, 4))
     files: list[str] = []
     newer = replace(facts_of(3, job), requested_at=NOON + HOUR)
-    ledger.record_landed([job], newer, recorded=(), publish=published(files))
+    ledger.materializations.record_landed([job], newer, recorded=(), publish=published(files))
     older = replace(newer, requested_at=NOON, data_version="v0")
     with pytest.raises(ReplacementRefused, match="requested at 2026-11-20 14:00 UTC has landed, which is newer"):
-        ledger.record_landed([job], older, recorded=(), publish=published(files))
+        ledger.materializations.record_landed([job], older, recorded=(), publish=published(files))
     assert files == ["put"]
-    assert ledger.days(REPORT)[day(3)].data_version == newer.data_version
-    ledger.record_landed([job], replace(older, requested_at=newer.requested_at), recorded=(), publish=published(files))
-    assert ledger.days(REPORT)[day(3)].data_version == "v0", "the same answer may land again"
+    assert ledger.materializations.days(REPORT)[day(3)].data_version == newer.data_version
+    ledger.materializations.record_landed(
+        [job], replace(older, requested_at=newer.requested_at), recorded=(), publish=published(files)
+    )
+    assert ledger.materializations.days(REPORT)[day(3)].data_version == "v0", "the same answer may land again"
 
 
 def test_a_day_whose_newer_answer_landed_meanwhile_is_refused_alone_and_is_no_failure(
@@ -142,16 +144,18 @@ def test_a_day_whose_newer_answer_landed_meanwhile_is_refused_alone_and_is_no_fa
     wanted = [last - ONE_DAY, last]
     running = pull(context, EVENT, wanted)
     next(running)
-    stored = context.ledger.days(EVENT.key)
-    before = context.ledger.days
+    stored = context.ledger.materializations.days(EVENT.key)
+    before = context.ledger.materializations.days
 
     facts = replace(stored[wanted[0]], day=wanted[1], requested_at=clock.now() + timedelta(hours=1))
-    database_of_its_own.write(lambda connection: context.ledger.record(connection, EVENT.key, facts), "test")
+    database_of_its_own.write(
+        lambda connection: context.ledger.materializations.record(connection, EVENT.key, facts), "test"
+    )
     (result,) = list(running)
     assert isinstance(result.error, ReplacementRefused)
     assert before(EVENT.key)[wanted[1]] == facts
     assert context.ledger.report_state(EVENT.key, since=NOON - HOUR).failures == {}
-    assert context.ledger.in_flight_days(EVENT.key) == set()
+    assert context.ledger.jobs.in_flight_days(EVENT.key) == set()
 
 
 @pytest.mark.rule("OW5", "MT4")
@@ -222,14 +226,18 @@ def test_a_replay_that_breaks_off_does_not_hide_its_day_from_the_sensor(
 
     with monkeypatch.context() as patch:
         patch.setattr(
-            *((type(context.ledger), "close_days", fail) if how == "killed" else (type(context.raw), "exists", fail))
+            *(
+                (type(context.ledger.jobs), "close_days", fail)
+                if how == "killed"
+                else (type(context.raw), "exists", fail)
+            )
         )
         with pytest.raises(Killed if how == "killed" else StorageError):
             list(replay(context, REVENUE, [wanted]))
     made = sandbox.log.count("dt.user_level")
     clock.sleep((REVENUE.calendar.published_at(wanted) + timedelta(hours=26) - clock.now()).total_seconds())
     assert ticks_asking(context, REVENUE, wanted), "it is due again, and the sensor requests it"
-    assert context.ledger.open_jobs(REVENUE.key) == []
+    assert context.ledger.leases.open_jobs(REVENUE.key) == []
     assert sandbox.log.count("dt.user_level") == made
 
 
@@ -241,7 +249,7 @@ def confirmed(context: PullContext, clock: SandboxClock, wanted: date) -> None:
         if not looked or "landed already" in looked[0].message:
             break
         clock.sleep(300)
-    assert context.ledger.days(REVENUE.key)[wanted].confirmed_at == clock.now()
+    assert context.ledger.materializations.days(REVENUE.key)[wanted].confirmed_at == clock.now()
 
 
 def test_a_failure_does_not_outlive_a_later_confirmation_of_the_same_day(
@@ -273,10 +281,10 @@ def test_a_replay_makes_a_confirmed_day_no_older(sandbox: Sandbox, bench_of: Ben
     clock.sleep(25 * 3600)
     sandbox.settings.change("dt", fill_seconds=600)
     confirmed(context, clock, wanted)
-    before = context.ledger.days(REVENUE.key)[wanted]
+    before = context.ledger.materializations.days(REVENUE.key)[wanted]
     (result,) = replay(context, REVENUE, [wanted])
     assert result.error is None
-    after = context.ledger.days(REVENUE.key)[wanted]
+    after = context.ledger.materializations.days(REVENUE.key)[wanted]
     assert (after.requested_at, after.confirmed_at) == (before.requested_at, before.confirmed_at)
     days_due = due_partitions(
         REVENUE, load_report_state(REVENUE, context.ledger, clock.now()), since=wanted, sizes=None, now=clock.now()
@@ -311,7 +319,7 @@ def test_an_open_job_whose_days_have_all_landed_from_a_newer_answer_is_closed_an
     for one in worth:
         landed(context, EVENT, list(one.days))
     assert sandbox.log.count("dt.report") == made
-    assert context.ledger.open_jobs(EVENT.key) == []
+    assert context.ledger.leases.open_jobs(EVENT.key) == []
     assert context.ledger.report_state(EVENT.key, since=NOON - HOUR).failures == {}, (
         "a closed job of landed days is no failure"
     )

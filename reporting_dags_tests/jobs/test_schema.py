@@ -88,7 +88,9 @@ def test_landed_days_get_the_account_of_their_jobs_and_none_where_that_is_not_kn
         "2026-11-07": "",
     }
     database.write(lambda connection: _insert(connection, jobs, days), "test")
-    landed = {day.isoformat(): facts for day, facts in Ledger(database).days("somebody/report").items()}
+    landed = {
+        day.isoformat(): facts for day, facts in Ledger(database).materializations.days("somebody/report").items()
+    }
     assert {day: " ".join(facts.jobs) for day, facts in landed.items()} == days
     query = sa.select(tables.days.c.day, tables.days.c.account).order_by(tables.days.c.day)
     accounts = database.read(lambda connection: connection.execute(query).tuples().all())

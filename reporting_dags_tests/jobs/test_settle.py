@@ -1,31 +1,36 @@
 """How a report settles: which share of the newest amount was known at each age, and whether it is asked long enough."""
 
 from datetime import date, timedelta
-from decimal import Decimal
 
 import pytest
 
-from reporting_dags.jobs.planning.restatement import Landing, RestatementCurve, restatement_curve
+from reporting_dags.jobs.planning.restatement import RestatementCurve, restatement_curve
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.model.days import ONE_DAY
+from reporting_dags.model.outcome import Outcome
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
 
 DAY = date(2026, 11, 1)
 
 
-def landing(age: float, amount: str, *, day: int = 0, rows: int = 1) -> Landing:
+def landing(age: float, amount: str, *, day: int = 0, rows: int = 1) -> MaterializationRecord:
     """A landing of a day, asked for `age` days after it was out."""
     when = DAY + day * ONE_DAY
-    money = {"publisher_revenue": {"USD": Decimal(amount)}} if amount else {}
-    return Landing(
+    money = {"publisher_revenue": {"USD": amount}} if amount else {}
+    requested_at = PERFORMANCE.calendar.published_at(when) + timedelta(days=age)
+    return MaterializationRecord(
         day=when,
-        requested_at=PERFORMANCE.calendar.published_at(when) + timedelta(days=age),
+        code_version="v1",
+        outcome=Outcome.DATA,
+        requested_at=requested_at,
+        landed_at=requested_at,
         data_version=f"{amount} {rows}",
         rows=rows,
         money=money,
     )
 
 
-def settled(*landings: Landing) -> RestatementCurve:
+def settled(*landings: MaterializationRecord) -> RestatementCurve:
     return restatement_curve(PERFORMANCE, landings)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -59,20 +60,20 @@ def die(context: PullContext, monkeypatch: pytest.MonkeyPatch, owner: object, na
     [
         ("provider", "submit", {}, 1),
         ("provider", "submit", {"after": True}, 2),
-        ("ledger", "record_submitted", {}, 2),
-        ("ledger", "record_submitted", {"after": True}, 1),
+        ("ledger.jobs", "record_submitted", {}, 2),
+        ("ledger.jobs", "record_submitted", {"after": True}, 1),
         ("provider", "poll", {}, 1),
         ("provider", "poll", {"after": True}, 1),
         ("provider", "download", {}, 1),
         ("raw", "put", {}, 1),
         ("raw", "put", {"after": True}, 1),
-        ("ledger", "record_downloaded", {}, 1),
-        ("ledger", "record_downloaded", {"after": True}, 1),
+        ("ledger.jobs", "record_downloaded", {}, 1),
+        ("ledger.jobs", "record_downloaded", {"after": True}, 1),
         ("data", "put", {"nth": 3}, 1),
         ("data", "put", {"nth": 3, "after": True}, 1),
-        ("ledger", "landed", {"nth": 3}, 1),
-        ("ledger", "landed", {"nth": 5, "after": True}, 1),
-        ("ledger", "close_days", {}, 1),
+        ("ledger.materializations", "record_landed", {"nth": 3}, 1),
+        ("ledger.materializations", "record_landed", {"nth": 5, "after": True}, 1),
+        ("ledger.jobs", "close_days", {}, 1),
     ],
 )
 def test_a_run_killed_at_any_step_is_taken_up_and_ends_exact(
@@ -86,7 +87,7 @@ def test_a_run_killed_at_any_step_is_taken_up_and_ends_exact(
 ) -> None:
     sandbox.settings.change("dt", fill_seconds=60)
     context = make_context()
-    die(context, monkeypatch, getattr(context, place), name, **how)
+    die(context, monkeypatch, attrgetter(place)(context), name, **how)
     again = make_context("run-2")
     results = list(pull(again, EVENT, DAYS))
     assert all(result.outcome.publishes for result in results)
@@ -98,7 +99,7 @@ def test_a_job_left_behind_serves_a_run_that_wants_only_some_of_its_days(
     sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = make_context()
-    die(context, monkeypatch, context.ledger, "record_landed", nth=3)
+    die(context, monkeypatch, context.ledger.materializations, "record_landed", nth=3)
     again = make_context("run-2")
     assert set(outcomes(list(pull(again, EVENT, DAYS[2:])))) == set(DAYS[2:])
     assert submits(sandbox) == 1
@@ -113,7 +114,7 @@ def test_a_submitted_job_is_continued_for_a_day_and_a_stored_answer_until_its_da
     clock.sleep(25 * 3600)
     list(pull(make_context("run-2"), EVENT, DAYS))
     assert submits(sandbox) == 2
-    die(context, monkeypatch, context.ledger, "record_landed", nth=1)
+    die(context, monkeypatch, context.ledger.materializations, "record_landed", nth=1)
     clock.sleep(25 * 3600)
     assert submits(sandbox) == 3
     list(pull(make_context("run-3"), EVENT, DAYS))
@@ -129,7 +130,7 @@ def test_a_job_of_another_query_is_not_taken_up(
     sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = make_context()
-    die(context, monkeypatch, context.ledger, "record_landed", nth=1)
+    die(context, monkeypatch, context.ledger.materializations, "record_landed", nth=1)
     list(pull(make_context("run-2"), PERFORMANCE, DAYS))
     assert submits(sandbox) == 2
 
@@ -140,7 +141,7 @@ def test_a_run_whose_job_was_taken_over_writes_nothing_more(sandbox: Sandbox, ma
     first = next(results)
     lost = getattr(stale.ledger.liveness, "_liveness")  # noqa: B009
     for owner in list(getattr(lost, "_held")):  # noqa: B009 - the lock is lost, as with a connection that broke
-        lost.leave(owner)
+        lost.release(owner)
     winner = make_context("winner")
     assert all(result.outcome.publishes for result in pull(winner, EVENT, DAYS))
     written = [winner.data.open(EVENT.file(day)).read() for day in DAYS]
@@ -160,7 +161,7 @@ def test_a_job_of_a_query_that_was_edited_since_is_not_taken_up(
     sandbox: Sandbox, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = make_context()
-    die(context, monkeypatch, context.ledger, "record_landed", nth=1)
+    die(context, monkeypatch, context.ledger.materializations, "record_landed", nth=1)
     results = list(pull(make_context("run-2"), changed(EVENT), DAYS))
     assert all(result.outcome.publishes for result in results)
     assert submits(sandbox) == 2
@@ -175,7 +176,7 @@ def test_a_job_of_another_account_is_not_taken_up_and_quotas_are_each_accounts_o
 ) -> None:
     offer_wall.quota = replace(offer_wall.quota, per_day=1, reserved=0)
     context = make_context()
-    die(context, monkeypatch, context.ledger, "record_landed", nth=1)
+    die(context, monkeypatch, context.ledger.materializations, "record_landed", nth=1)
     account = sandbox.credentials["other"]
     other = OfferWall(
         base_url=sandbox.url, client_id=account.client_id, client_secret=account.client_secret, clock=clock
@@ -192,7 +193,7 @@ def test_dt5_a_job_that_was_sent_again_before_a_crash_is_not_sent_a_third_time(
 ) -> None:
     sandbox.faults.add("dt.report", do="never", times=None)
     context = make_context()
-    die(context, monkeypatch, context.ledger, "record_submitted", nth=2, after=True)
+    die(context, monkeypatch, context.ledger.jobs, "record_submitted", nth=2, after=True)
     assert submits(sandbox) == 2
     results = list(pull(make_context("run-2"), EVENT, DAYS))
     assert set(outcomes(results).values()) == {Outcome.NOT_READY}
@@ -213,7 +214,8 @@ def leave_open(
 ) -> None:
     """A run that dies once its answer is in the raw store, or after some days of it have landed."""
     with monkeypatch.context() as patch:
-        kill_at(patch, context.ledger, name, nth=nth, after=True)
+        owner = context.ledger.materializations if name == "record_landed" else context.ledger.jobs
+        kill_at(patch, owner, name, nth=nth, after=True)
         with pytest.raises(Killed):
             list(pull(context, report, days))
 
@@ -259,9 +261,9 @@ def test_an_older_answer_never_replaces_a_newer_one(
     clock.sleep(4 * 3600)  # the open job's address has expired: a newer answer is bought for the day
     newer = make_context("run-2")
     list(pull(newer, PERFORMANCE, [day]))
-    asked_at = newer.ledger.days(PERFORMANCE.key)[day].requested_at
+    asked_at = newer.ledger.materializations.days(PERFORMANCE.key)[day].requested_at
     list(pull(make_context("run-3"), PERFORMANCE, [day, date(2026, 11, 19)]))
-    assert newer.ledger.days(PERFORMANCE.key)[day].requested_at >= asked_at
+    assert newer.ledger.materializations.days(PERFORMANCE.key)[day].requested_at >= asked_at
 
 
 @pytest.mark.rule("DT5")
@@ -332,11 +334,11 @@ def test_a_day_is_as_fresh_as_its_question_not_as_its_landing(
     make_context: MakeBench, monkeypatch: pytest.MonkeyPatch, clock: SandboxClock
 ) -> None:
     context = make_context()
-    die(context, monkeypatch, context.ledger, "record_landed", nth=1)
+    die(context, monkeypatch, context.ledger.materializations, "record_landed", nth=1)
     clock.sleep(5 * 3600)
     again = make_context("run-2")
     list(pull(again, EVENT, DAYS))
-    facts = again.ledger.days(EVENT.key)[DAYS[0]]
+    facts = again.ledger.materializations.days(EVENT.key)[DAYS[0]]
     assert facts.requested_at - NOON < timedelta(minutes=1)
     assert facts.landed_at - NOON >= timedelta(hours=5)
 
@@ -346,19 +348,19 @@ def test_a_stale_run_can_neither_write_nor_close_a_job_that_another_holds(make_c
 
     def claim(context: PullContext, owner: str) -> Any:
         who = LeaseRequest(report=EVENT.key, account="a", query_hash="f", owner=owner, run=context.run)
-        found = context.ledger.acquire(who, DAYS, max_days=90, shards=("",), split=lambda _: (), now=NOON)
+        found = context.ledger.leases.acquire(who, DAYS, max_days=90, shards=("",), split=lambda _: (), now=NOON)
         assert not isinstance(found, LeaseHeld)
         return found.jobs[0]
 
     owner = stale.ledger.liveness.acquire()
-    job = stale.ledger.record_submitted(claim(stale, owner), Handle(id="r"), NOON)
+    job = stale.ledger.jobs.record_submitted(claim(stale, owner), Handle(id="r"), NOON)
     stale.ledger.liveness.release(owner)
     taken = claim(winner, winner.ledger.liveness.acquire())
     assert taken.id == job.id
-    stale.ledger.close(job, Outcome.FAILED, "too late", NOON)
+    stale.ledger.jobs.close(job, Outcome.FAILED, "too late", NOON)
     with pytest.raises(LeaseLost, match="taken over by run winner"):
-        stale.ledger.record_downloaded(job, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
-    winner.ledger.record_downloaded(taken, raw_sha256="1" * 64, raw_bytes=1, expected_rows=None)
+        stale.ledger.jobs.record_downloaded(job, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
+    winner.ledger.jobs.record_downloaded(taken, raw_sha256="1" * 64, raw_bytes=1, expected_rows=None)
 
 
 def test_days_landed_under_another_declaration_are_due_again(make_context: MakeBench, clock: SandboxClock) -> None:

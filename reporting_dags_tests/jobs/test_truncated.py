@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -228,14 +229,14 @@ def test_one_window_that_is_cut_and_denied_leaves_the_others_unharmed(sandbox: S
 
 
 @pytest.mark.parametrize(
-    ("place", "name", "nth"), [("ledger", "record_downloaded", 1), ("ledger", "record_submitted", 3)]
+    ("place", "name", "nth"), [("ledger.jobs", "record_downloaded", 1), ("ledger.jobs", "record_submitted", 3)]
 )
 def test_a_run_that_is_killed_between_the_parts_leaves_them_to_the_next(
     sandbox: Sandbox, context: PullContext, monkeypatch: pytest.MonkeyPatch, place: str, name: str, nth: int
 ) -> None:
     sandbox.settings.change("integr8", rows_limit=known(sandbox, CLICKS, [DAY]) * 3 // 4)
     with monkeypatch.context() as patch:
-        kill_at(patch, getattr(context, place), name, after=True, nth=nth)
+        kill_at(patch, attrgetter(place)(context), name, after=True, nth=nth)
         with pytest.raises(Killed):
             list(pull(context, CLICKS, [DAY]))
     assert ended(context, CLICKS, [DAY])[DAY].outcome is Outcome.DATA

@@ -109,7 +109,7 @@ def test_of_eight_processes_one_upgrades_and_all_go_on(open_it: Open, monkeypatc
             try:
                 database = open_it()
                 os.read(start, 1)
-                days = Ledger(database).days(EVENT)
+                days = Ledger(database).materializations.days(EVENT)
                 database.close()
                 os.write(told, b"d" if len(days) == 3 else b"?")
             finally:
@@ -194,5 +194,5 @@ def test_a_run_of_the_earlier_release_can_still_write_beside_the_new_one(open_it
         "landed_at": FACTS["now"],
     }
     database.write(lambda connection: connection.execute(days.insert().values(row)), "test")
-    assert len(ledger.days("somebody/report")) == 1
+    assert len(ledger.materializations.days("somebody/report")) == 1
     database.close()

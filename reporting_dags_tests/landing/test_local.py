@@ -85,7 +85,8 @@ def test_a_copy_from_another_disk_is_on_this_one_before_it_has_its_name(
     monkeypatch.setattr(os, "replace", across)
     store.put(source, KEY)
     named = disk.when("name", root / KEY)
-    assert any(path.parent == store.staging() for what, path in disk.done if what == "flush"), "not beside the data"
+    flushed = [path for what, path in disk.done if what == "flush"]
+    assert any(path.parent.parent == store.staging() for path in flushed), "not beside the data"
     copies = [place for place, (what, path) in enumerate(disk.done) if what == "flush" and path.suffix == ".part"]
     assert copies
     assert max(copies) < named < disk.when("flush", (root / KEY).parent)

@@ -16,7 +16,7 @@ from reporting_dags.providers.digital_turbine.user_level_report import user_leve
 from reporting_dags.providers.integr8.report import integr8_list, integr8_log
 from reporting_dags.providers.mintegral.report import advanced_performance_report
 from reporting_dags.providers.orangeclick.report import orangeclick_report
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 from reporting_dags_tests.landing.answers import Bench, report, rows
 
 COLUMNS = (

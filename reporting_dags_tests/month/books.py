@@ -64,7 +64,7 @@ def bill(
     """
     now = deployed.now
     days = Window(deployed.began, report.calendar.latest_available(now)).days
-    landed = opened.ledger.days(report.key)
+    landed = opened.ledger.materializations.days(report.key)
     parts = len(USER_LEVEL_APPS) if report.variable else 1
     asked = _asked(report, database)
     least = [_oracle(day, deployed.began, settles) for day in days]

@@ -12,7 +12,7 @@ import dagster as dg
 import time_machine
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.ticks import schedule_ticked, start_schedule, start_sensor
 

@@ -17,7 +17,7 @@ from reporting_dags.definitions import definitions
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.orchestration.storage import PROJECT
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import running_sandbox
 from reporting_dags_tests.month.clockwork import Deployment
 from reporting_dags_tests.torture.postgres import running_postgres

@@ -12,7 +12,7 @@ from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.orchestration.asset_checks import ENTITIES
 from reporting_dags.orchestration.storage import StorageResource
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 from reporting_dags_tests.month.books import (
     Bill,
     bill,

@@ -8,9 +8,9 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import CONVERSIONS
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place, failure_of
 

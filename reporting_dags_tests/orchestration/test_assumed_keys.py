@@ -8,9 +8,9 @@ import pytest
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.asset_checks import check_specs
 from reporting_dags.orchestration.keys import key_of
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dictionary import dictionary
 from reporting_dags.reports.integr8 import CONVERSIONS, POSTBACKS
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place
 from reporting_dags_tests.truth import expected_rows, landed_rows

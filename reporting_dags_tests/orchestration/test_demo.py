@@ -1,8 +1,8 @@
 """Which partitions the UI shows after the demo: those that have landed, also when it runs again on a later day."""
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -11,15 +11,17 @@ import time_machine
 from dotenv import dotenv_values
 from rich.console import Console
 
-from reporting_dags import local
+from reporting_dags import demo, local
 from reporting_dags.definitions import definitions
 from reporting_dags.demo import Demo
 from reporting_dags.model.errors import SettingError
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_user_level import REVENUE
+from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.reports.network import NETWORK
+from reporting_dags.reports.registry import SHIPPED, RegisteredProvider, all_reports
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place
+from reporting_dags_tests.reports.test_registry import AcmeResource
 
 FIRST_DEMO = datetime(2026, 10, 20, 15, tzinfo=UTC)
 KEY = dg.AssetKey(["dt_user_level", "revenue"])
@@ -55,7 +57,7 @@ def test_every_partition_that_is_shown_has_landed_or_is_one_that_the_demo_lands(
     for later, hour in [(0, 20), *itertools.product((1, 10, 11, 25, 60), (0, 3, 15))]:
         now = (FIRST_DEMO + timedelta(days=later)).replace(hour=hour)
         travel(now)
-        run = Demo(place.home, 30, dict(os.environ), Console())
+        run = Demo(place.home, 30, local.sandbox_environment(live.url, place.home), Console())
         local.start_on(run.first_partition(), place.home)
         offered = shown(place, monkeypatch)
         for report in (*DAILY, NETWORK):
@@ -83,3 +85,14 @@ def test_accounts_and_places_of_the_user_s_do_not_reach_the_demo(
     (place.home / ".env").write_text(f"{name}=mine\n")
     with pytest.raises(SettingError, match=f"sets {name}: demo and UI would not use the sandbox"):
         local.sandbox_environment(live.url, place.home)
+
+
+def test_a_provider_that_the_sandbox_does_not_emulate_is_left_out_in_one_line(
+    place: Place, live: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = RegisteredProvider("acme", AcmeResource, (replace(OFFER_PERFORMANCE, provider="acme"),))
+    monkeypatch.setattr(demo, "all_providers", lambda: (*SHIPPED, acme))
+    console = Console(record=True, width=120)
+    run = Demo(place.home, 30, local.sandbox_environment(live.url, place.home), console)
+    assert console.export_text() == "acme is left out: the sandbox does not emulate it\n"
+    assert [report.key for report in run.reports] == [report.key for report in all_reports()]

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 import time_machine
 
-from reporting_dags.jobs.planning.restatement import Landing
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.keys import key_of
@@ -105,10 +105,10 @@ class Deployed:
             return False
         return landed_rows(self.place.store, report, day) == expected_rows(sandbox, report, day)
 
-    def history(self) -> list[Landing]:
+    def history(self) -> list[MaterializationRecord]:
         """Every landing of the report that the ledger remembers."""
         with StorageResource().open(self.place.instance) as opened:
-            return opened.ledger.history(self.case.report.key)
+            return opened.ledger.materializations.history(self.case.report.key)
 
     def _performed(self, who: str, told: Told) -> Told:
         key = key_of(self.case.report)

@@ -3,7 +3,7 @@
 import decimal
 from collections.abc import Generator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from reporting_dags.jobs.planning.control_totals import differences
-from reporting_dags.jobs.planning.restatement import Landing, restatement_curve
+from reporting_dags.jobs.planning.restatement import restatement_curve
 from reporting_dags.jobs.pulling.result import DayResult, Provenance, Restatement
 from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.landing.compute.sums import Sums
 from reporting_dags.landing.reading.diff import RowDiff
 from reporting_dags.landing.reading.entities import lost_share, weights
-from reporting_dags.landing.reading.verify import Noted, read_back
+from reporting_dags.landing.reading.verify import read_back
 from reporting_dags.landing.writing.land import LandedDay
 from reporting_dags.model.column import RatioOf, day, identity, measure, money, ratio
 from reporting_dags.model.days import ONE_DAY, Calendar
@@ -71,14 +71,19 @@ def test_landing_sums_every_digit_past_38_and_its_ratio_is_exact(tmp_path: Path)
 
 def test_verify_tells_two_sums_apart_by_their_last_digit(tmp_path: Path) -> None:
     found = landed(tmp_path, f"{FIRST},a,1,{LARGE},")
-    noted = Noted(
+    recorded = MaterializationRecord(
+        day=FIRST,
+        code_version="v1",
+        outcome=found.outcome,
         rows=1,
         size=found.size,
         sha256=found.sha256,
         data_version=found.data_version,
-        money={"earned": {"USD": Decimal("12345678901234567890.123456789012345679")}},
+        money={"earned": {"USD": "12345678901234567890.123456789012345679"}},
+        requested_at=datetime(2026, 11, 2, tzinfo=UTC),
+        landed_at=datetime(2026, 11, 2, tzinfo=UTC),
     )
-    told = read_back(REPORT, FIRST, noted, Bench(tmp_path).store).differences
+    told = read_back(REPORT, FIRST, recorded, Bench(tmp_path).store).differences
     assert told == (f"earned sums to {LARGE} USD in place of 12345678901234567890.123456789012345679",)
 
 
@@ -177,12 +182,15 @@ def test_how_a_report_settles_is_exact_for_amounts_of_38_digits() -> None:
     found = restatement_curve(
         of,
         [
-            Landing(
+            MaterializationRecord(
                 day=DAY,
+                code_version="v1",
+                outcome=Outcome.DATA,
                 requested_at=of.calendar.published_at(DAY) + age * ONE_DAY,
+                landed_at=of.calendar.published_at(DAY) + age * ONE_DAY,
                 data_version=amount,
                 rows=1,
-                money={"earned": {"USD": Decimal(amount)}},
+                money={"earned": {"USD": amount}},
             )
             for age, amount in enumerate(amounts)
         ],

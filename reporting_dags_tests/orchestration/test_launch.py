@@ -15,12 +15,12 @@ from reporting_dags.cli import app
 from reporting_dags.definitions import definitions
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.sensors.alerts import Alerts
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import OFFERS
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.reports.orangeclick import EARNINGS
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place, failure_of
 from reporting_dags_tests.orchestration.ticks import loaded_now, schedule_tick, sensor_tick

@@ -13,9 +13,9 @@ from reporting_dags.definitions import definitions
 from reporting_dags.model.days import Calendar
 from reporting_dags.orchestration.partitions import combined_calendar, day_partitions, first_partitions, same_day
 from reporting_dags.orchestration.storage import StorageResource
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.dt_user_level import REVENUE
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place
 

@@ -21,9 +21,9 @@ from reporting_dags.orchestration.network import NETWORK_DAILY
 from reporting_dags.orchestration.storage import OpenStorage, StorageResource, with_settings
 from reporting_dags.providers.api import Provider
 from reporting_dags.providers.resource import ProviderResource
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.mintegral import CREATIVE_PERFORMANCE
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.conftest import SandboxClock
 from reporting_dags_tests.earlier_home import FACTS, NOW, START, copy_datasets, copy_ledger
@@ -83,7 +83,8 @@ def test_no_partition_is_lost_and_verify_ends_well(home: Path, sandbox: Sandbox)
     assert done.exit_code == 0, done.output
     assert done.output.splitlines()[-1] == f"{sum(map(len, LANDED.values()))} days are whole"
     with opened() as places:
-        found = {key: {day.isoformat(): one.sha256 for day, one in places.ledger.days(key).items()} for key in LANDED}
+        days = {key: places.ledger.materializations.days(key) for key in LANDED}
+        found = {key: {day.isoformat(): one.sha256 for day, one in of_key.items()} for key, of_key in days.items()}
     assert found == LANDED
     assert sandbox.log.entries() == []
 
@@ -106,7 +107,7 @@ def test_a_job_that_was_open_is_taken_up_and_what_is_due_lands(home: Path, sandb
     clock, day = SandboxClock(sandbox), date(2026, 11, 20)
     with opened() as places:
         provider = client(CREATIVE_PERFORMANCE, clock)
-        assert places.ledger.in_flight_days(CREATIVE_PERFORMANCE.key) == {day}
+        assert places.ledger.jobs.in_flight_days(CREATIVE_PERFORMANCE.key) == {day}
         before = places.ledger.quotas.count(report=CREATIVE_PERFORMANCE.key)
         (result,) = pull(places.pull_context(provider, clock, run="run-2"), CREATIVE_PERFORMANCE, [day])
         assert result.outcome.publishes, result.error

@@ -15,9 +15,9 @@ from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.days import days_in
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.sensors.alerts import Alerts
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.mintegral import CREATIVE_PERFORMANCE
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.earlier_home import FACTS, NOW, START, copy_datasets, copy_ledger
 from reporting_dags_tests.orchestration.conftest import KEY, Place

@@ -31,12 +31,12 @@ from reporting_dags.orchestration.network import NETWORK_DAILY
 from reporting_dags.orchestration.storage import StorageResource, with_settings
 from reporting_dags.providers.digital_turbine.offer_wall_report import offer_wall_report
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import CLICKS, OFFERS
 from reporting_dags.reports.network import NETWORK, SOURCES
 from reporting_dags.reports.orangeclick import EARNINGS
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock
 from reporting_dags_tests.orchestration.conftest import Place
@@ -133,7 +133,7 @@ def of_another_type(table: pa.Table) -> pa.Table:
 def test_what_landed_is_whole(context: PullContext) -> None:
     found = verified(context)
     assert (found.days, found.whole, found.is_ok, found.findings) == (3, 3, True, ())
-    assert found.rows == sum(facts.rows for facts in context.ledger.days(EVENT.key).values()) > 0
+    assert found.rows == sum(facts.rows for facts in context.ledger.materializations.days(EVENT.key).values()) > 0
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_day_that_is_replaced_while_it_is_read_is_no_damage(
     context: PullContext, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     landed(context, PERFORMANCE, [NEWEST])
-    before = context.ledger.days(PERFORMANCE.key)[NEWEST]
+    before = context.ledger.materializations.days(PERFORMANCE.key)[NEWEST]
     reads = 0
     opened = context.data.open
 
@@ -288,7 +288,7 @@ def test_a_day_that_is_replaced_while_it_is_read_is_no_damage(
 
     monkeypatch.setattr(context.data, "open", open_and_replace)
     found = verified(context, PERFORMANCE)
-    now = context.ledger.days(PERFORMANCE.key)[NEWEST]
+    now = context.ledger.materializations.days(PERFORMANCE.key)[NEWEST]
     assert now.data_version != before.data_version, "another version landed meanwhile"
     assert (found.is_ok, found.whole, found.rows) == (True, 1, now.rows)
     assert reads == 2
@@ -651,7 +651,10 @@ def test_a_file_of_many_row_groups_is_read_in_stretches(
     pq.write_table(table, lies, compression="zstd", compression_level=1, row_group_size=1)
     monkeypatch.setattr("reporting_dags.landing.reading.verify._BATCH_ROWS", 2)
     (finding,) = verified(context).findings
-    assert finding.message == f"{lies.stat().st_size} bytes in place of {context.ledger.days(EVENT.key)[DAYS[1]].size}"
+    assert (
+        finding.message
+        == f"{lies.stat().st_size} bytes in place of {context.ledger.materializations.days(EVENT.key)[DAYS[1]].size}"
+    )
 
 
 def test_every_kind_of_dataset_is_whole_after_real_runs(live: Sandbox, place: Place, newest: date) -> None:
@@ -675,7 +678,8 @@ def test_every_kind_of_dataset_is_whole_after_real_runs(live: Sandbox, place: Pl
         assert [verified.report for verified in found if not verified.rows] == []
         # One cent in the table of all networks, and in each of the days that it is built from.
         for report in (NETWORK, *(source.report for source in SOURCES)):
-            money = next(name for name, sums in opened.ledger.days(report.key)[day].money.items() if sums)
+            record = opened.ledger.materializations.days(report.key)[day]
+            money = next(name for name, sums in record.money.items() if sums)
             rewritten(place.data / report.file(day), lambda table, name=money: _dearer(table, name))
         damaged = [verified for verified in _verified_all(reports, places) if not verified.is_ok]
     assert {verified.report for verified in damaged} == {NETWORK.key, *(source.report.key for source in SOURCES)}

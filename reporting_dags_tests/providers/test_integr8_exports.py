@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -607,10 +608,10 @@ def test_hosts_that_the_setting_names_are_followed_and_no_others(sandbox: Sandbo
     [
         ("provider", "submit", {}, 1),
         ("provider", "submit", {"after": True}, 1),
-        ("ledger", "record_submitted", {"after": True}, 1),
+        ("ledger.jobs", "record_submitted", {"after": True}, 1),
         ("provider", "poll", {"after": True}, 1),
         ("provider", "download", {}, 1),
-        ("ledger", "record_downloaded", {"after": True}, 1),
+        ("ledger.jobs", "record_downloaded", {"after": True}, 1),
         ("data", "put", {}, 1),
     ],
 )
@@ -624,7 +625,7 @@ def test_a_second_run_takes_up_the_export_of_one_that_was_killed(
     asked: int,
 ) -> None:
     with monkeypatch.context() as patch:
-        kill_at(patch, getattr(context, place), name, **how)
+        kill_at(patch, attrgetter(place)(context), name, **how)
         with pytest.raises(Killed):
             list(pull(context, CONVERSIONS, [DAY]))
     assert outcome_of(context) is Outcome.DATA

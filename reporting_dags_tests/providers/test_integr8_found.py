@@ -107,7 +107,7 @@ def test_an_answer_found_again_counts_as_old_as_the_intent_to_ask_for_it(
     clock.sleep(6 * 3600)
     context = another()
     lands(context)
-    facts = context.ledger.days(CONVERSIONS.key)
+    facts = context.ledger.materializations.days(CONVERSIONS.key)
     assert all(abs(facts[day].requested_at - asked) < timedelta(minutes=1) for day in DAYS)
     assert len(orders(sandbox)) == 1
 

@@ -429,7 +429,7 @@ def test_a_run_over_midnight_keeps_the_snapshot_to_itself_until_it_ends(
     who = LeaseRequest(
         report=OFFERS.key, account=context.provider.account, query_hash="of another form", owner=owner, run="run-0"
     )
-    held = context.ledger.acquire(who, [SNAPSHOT], max_days=1, shards=("",), split=lambda _: (), now=clock.now())
+    held = context.ledger.leases.acquire(who, [SNAPSHOT], max_days=1, shards=("",), split=lambda _: (), now=clock.now())
     assert isinstance(held, Lease)
     clock.sleep(24 * 3600)
     context.provider.policy = replace(context.provider.policy, timeout=timedelta(seconds=3))

@@ -22,7 +22,6 @@ from reporting_dags.model.privacy import Personal, PersonalData, Privacy
 from reporting_dags.model.report import Report
 from reporting_dags.providers.integr8.fields import CLICK_FIELDS, CONVERSION_FIELDS, OFFER_FIELDS
 from reporting_dags.providers.integr8.report import integr8_list, integr8_log
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.integr8 import (
     ADVERTISERS,
     CLICKS,
@@ -33,6 +32,7 @@ from reporting_dags.reports.integr8 import (
     PUBLISHERS,
     REPORTS,
 )
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.integr8 import fields as documented
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON

@@ -268,7 +268,7 @@ def test_a_job_in_flight_stays_open_when_its_host_is_never_reached(
     assert "connection refused" in line
     assert "MINTEGRAL_BASE_URL" in line
     assert 60 < waited(clock) < 300
-    assert len(context.ledger.open_jobs(OFFER_PERFORMANCE.key)) == 1
+    assert len(context.ledger.leases.open_jobs(OFFER_PERFORMANCE.key)) == 1
 
 
 @pytest.mark.rule("DT4")
@@ -286,7 +286,7 @@ def test_a_download_host_that_cannot_be_reached_is_named_and_its_job_stays_open(
     assert "BASE_URL" not in line
     assert any(told in text for text in logged), "the first poll says so already"
     assert 60 < waited(clock) < 300
-    assert len(context.ledger.open_jobs(EVENT.key)) == 1
+    assert len(context.ledger.leases.open_jobs(EVENT.key)) == 1
 
 
 @pytest.mark.parametrize("kind", ["closed", "silent"])

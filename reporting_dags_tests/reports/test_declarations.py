@@ -8,8 +8,8 @@ from reporting_dags.model.column import identity
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.report import Report
 from reporting_dags.providers.digital_turbine.offer_wall_report import Filter, offer_wall_report
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
+from reporting_dags.reports.registry import all_reports
 
 VERSIONS = {
     "dt_offer_wall/performance": "4ee0b0b72c0d3dd4",

@@ -16,7 +16,7 @@ import pytest
 
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.storage import PROJECT
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 from reporting_dags_tests.reports import engines
 from reporting_dags_tests.reports.engines import Run
 from reporting_dags_tests.reports.made import DAYS, GONE, OLDEST, Figures, land_days

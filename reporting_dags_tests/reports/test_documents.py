@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from reporting_dags.orchestration.storage import PROJECT
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dictionary import dictionary
 from reporting_dags.reports.network import NETWORK
+from reporting_dags.reports.registry import all_reports
 from reporting_dags_tests.rules import documented_rules
 
 TESTS = Path(__file__).parents[1]

@@ -12,9 +12,9 @@ from reporting_dags.model.column import identity, snake_case
 from reporting_dags.model.days import SNAPSHOT
 from reporting_dags.model.privacy import PersonalData, Privacy, looks_personal
 from reporting_dags.model.report import Report
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.network import NETWORK
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.pulling import BenchOf, landed
 

@@ -9,7 +9,7 @@ import requests
 
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.report import Report
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.digital_turbine.user_level import apps_of
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.conftest import SandboxClock

@@ -65,7 +65,7 @@ def landed_facts(place: Place, report: Report) -> dict[date, MaterializationReco
     """What the ledger notes of each landed day."""
     database = open_database(None, place.home, lock_seconds=30)
     try:
-        return Ledger(database).days(report.key)
+        return Ledger(database).materializations.days(report.key)
     finally:
         database.close()
 
@@ -104,7 +104,7 @@ def unsettled(place: Place, report: Report, days: Sequence[date]) -> list[str]:
 def left_behind(place: Place) -> list[str]:
     """Temporary files and locks that nobody holds."""
     spool, owners, staging = place.home / "reporting_spool", place.home / "reporting_owners", place.data / ".staging"
-    files = [path for path in spool.rglob("*") if path.is_file() or path.parent.name == "owners"]
+    files = [path for path in spool.rglob("*") if path.is_file() or path.parent.name == "runs"]
     return [
         f"left behind: {path.relative_to(place.folder)}"
         for path in (*files, *owners.glob("*.lock"), *staging.glob("landing-*"))

@@ -173,8 +173,8 @@ class Backfill:
                 window = Window(row.first_day, row.last_day)
                 new = any(day in window and facts[day].landed_at >= began for day in facts)
                 return "publishing" if new else "decoding"
-        owners = self.place.home / "reporting_spool" / "owners"
-        if any(any((owners / row.owner).glob("answer-*")) for row in still if row.owner):
+        runs = self.place.home / "reporting_spool" / "runs"
+        if still and any(runs.glob("run-*/answer-*")):
             return "downloading"
         if any(row.state == JobState.SUBMITTED for row in still):
             return "polling"

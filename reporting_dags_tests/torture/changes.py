@@ -10,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 from reporting_dags.jobs.ledger.database import open_database
+from reporting_dags.jobs.ledger.jobs import Jobs
 from reporting_dags.jobs.ledger.ledger import Ledger
 from reporting_dags.jobs.ledger.rate_limit import RateLimits
 from reporting_dags.jobs.pulling.context import PullContext
@@ -20,12 +21,7 @@ from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.report import Report
 from reporting_dags.providers.digital_turbine.offer_wall_report import Filter, offer_wall_report
-from reporting_dags.providers.digital_turbine.resource import OfferWallResource, UserLevelResource
-from reporting_dags.providers.integr8.resource import Integr8Resource
 from reporting_dags.providers.mintegral.report import advanced_performance_report
-from reporting_dags.providers.mintegral.resource import MintegralResource
-from reporting_dags.providers.orangeclick.resource import OrangeClickResource
-from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.integr8 import CONVERSIONS
@@ -33,17 +29,9 @@ from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.reports.orangeclick import EARNINGS
 from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
-from reporting_dags_tests.conftest import NOON, SandboxClock
+from reporting_dags_tests.conftest import NOON, RESOURCES, SandboxClock
 from reporting_dags_tests.torture.row import Losses, Row, losses
 from reporting_dags_tests.truth import expected_rows, landed_rows
-
-RESOURCES: dict[str, type[ProviderResource]] = {
-    "dt_offer_wall": OfferWallResource,
-    "dt_user_level": UserLevelResource,
-    "mintegral": MintegralResource,
-    "orangeclick": OrangeClickResource,
-    "integr8": Integr8Resource,
-}
 
 
 class Killed(BaseException):
@@ -118,7 +106,7 @@ class Scene:
             running = pull(context, report, days)
             for _ in range(after):
                 next(running)
-            with mock.patch.object(Ledger, "close_days", side_effect=Killed):
+            with mock.patch.object(Jobs, "close_days", side_effect=Killed):
                 running.close()  # type: ignore[attr-defined]
 
     def bytes_of(self, report: Report, days: Collection[date]) -> list[bytes]:
@@ -287,10 +275,14 @@ def _again_after_a_kill() -> Row:
         for day in (days[0], days[-1], days[-1]):
             made.pulled(PERFORMANCE, [day])
         with made.context(PERFORMANCE.provider) as context:
-            before = {day: facts.requested_at for day, facts in context.ledger.days(PERFORMANCE.key).items()}
+            before = {
+                day: facts.requested_at for day, facts in context.ledger.materializations.days(PERFORMANCE.key).items()
+            }
         outcome = made.pulled(PERFORMANCE, days)
         with made.context(PERFORMANCE.provider) as context:
-            after = {day: facts.requested_at for day, facts in context.ledger.days(PERFORMANCE.key).items()}
+            after = {
+                day: facts.requested_at for day, facts in context.ledger.materializations.days(PERFORMANCE.key).items()
+            }
         made.troubles += [f"{day} is from an older answer" for day in before if after[day] < before[day]]
         extra = made.sandbox.log.count("dt.report") - 4
         ends = [days[0], days[-1]]
@@ -317,14 +309,14 @@ def _a_replay_breaks_off() -> Row:
         days = newest(made, EVENT, 2)
         made.pulled(EVENT, days)
         before = made.submits()
-        with made.context(EVENT.provider) as context, mock.patch.object(Ledger, "close_days", side_effect=Killed):
+        with made.context(EVENT.provider) as context, mock.patch.object(Jobs, "close_days", side_effect=Killed):
             try:
                 list(replay(context, EVENT, days))
                 made.troubles.append("was not killed")
             except Killed:
                 pass
         with made.context(EVENT.provider) as context:
-            context.ledger.close_superseded(EVENT.key, context.clock.now())
-            made.troubles += [f"{one.job.request} stays open" for one in context.ledger.open_jobs(EVENT.key)]
+            context.ledger.leases.close_superseded(EVENT.key, context.clock.now())
+            made.troubles += [f"{one.job.request} stays open" for one in context.ledger.leases.open_jobs(EVENT.key)]
         outcome = made.pulled(EVENT, days, way=replay)
         return made.row("a replay that breaks off", outcome, report=EVENT, days=days, extra=made.submits() - before)

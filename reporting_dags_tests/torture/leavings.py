@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.report import Report
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.torture.needles import Needles, contents, of_requests, personal_values, tables
 from reporting_dags_tests.torture.place import Place

@@ -50,8 +50,7 @@ def databases() -> Iterator[Row]:
         yield _away_in_the_middle(server, "stopped, back within the patience", server.stop, back_after=1)
         yield _away_in_the_middle(server, "killed -9, back within the patience", server.kill, back_after=1)
         yield _away_in_the_middle(server, "stopped for longer than the patience", server.stop, back_after=None)
-        for step in ("acquire", "is_alive"):
-            yield _away_where_a_run_enters(server, step)
+        yield _away_where_a_run_enters(server, "acquire")
 
 
 def clocks() -> Iterator[Row]:
@@ -152,7 +151,6 @@ def _away_where_a_run_enters(server: Postgres, step: str) -> Row:
     with new_place(**_on(server)) as place:
         days = newest_days(3)
         bring(place, days[:1])
-        (place.home / "reporting_spool" / "owners" / "somebody").mkdir(parents=True, exist_ok=True)
         with _gone_for_a_moment(server, step):
             struck = bring(place, days, patience=20)
         trouble = "" if len(struck.landed) == len(days) else f"did not go on: {struck.lines}"

@@ -23,7 +23,7 @@ import obstore
 import requests
 
 from reporting_dags.jobs.ledger.database import Database
-from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.materializations import Materializations
 from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.landing.storage import local_store as local
 from reporting_dags.model.errors import ReportingError
@@ -31,7 +31,7 @@ from reporting_dags.model.report import Report
 from reporting_dags.orchestration import storage as home
 from reporting_dags.orchestration.storage import OpenStorage, StorageResource, with_settings
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 
 VARIABLE = "TORTURE_STOP"
 
@@ -83,7 +83,7 @@ def stopping(work: Callable[..., Any], of: Callable[[tuple[Any, ...]], bool]) ->
 def arm(step: str) -> None:
     """Let this process stop itself at `step`."""
     if step == "landing":
-        Ledger.record_landed = stopping(Ledger.record_landed, lambda _: True)
+        Materializations.record_landed = stopping(Materializations.record_landed, lambda _: True)
     elif step == "checked":
         local.locked = stopping(local.locked, lambda _: True)
         obstore.put = stopping(obstore.put, lambda arguments: str(arguments[1]).endswith(".parquet"))

@@ -215,7 +215,7 @@ def _disagreements(place: Place) -> list[str]:
     store = open_store(place.data_url, scratch=place.folder)
     database = open_database(place.variables.get("DAGSTER_POSTGRES_URL"), place.home, lock_seconds=5)
     try:
-        facts = Ledger(database).days(PERFORMANCE.key)[_DAY]
+        facts = Ledger(database).materializations.days(PERFORMANCE.key)[_DAY]
     finally:
         database.close()
     found = landed_rows(store, PERFORMANCE, _DAY)

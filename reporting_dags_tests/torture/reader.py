@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.report import Report
-from reporting_dags.reports.catalog import all_reports
+from reporting_dags.reports.registry import all_reports
 from reporting_dags_tests.truth import Row, landed_rows
 
 NOTHING = "no file"

@@ -77,7 +77,7 @@ def _judged(
 
 def _held(place: Place) -> list[str]:
     """What the run has not let go: owners' locks, and files on their way."""
-    folders = (place.home / "reporting_owners", place.home / "reporting_spool" / "owners", place.data / ".staging")
+    folders = (place.home / "reporting_owners", place.home / "reporting_spool" / "runs", place.data / ".staging")
     return [path.name for folder in folders if folder.exists() for path in folder.iterdir()]
 
 

@@ -168,7 +168,7 @@ def judged(
 
 def leftovers(place: Place) -> list[str]:
     """What runs that have ended should have cleared away."""
-    folders = (place.home / "reporting_owners", place.home / "reporting_spool" / "owners", place.data / ".staging")
+    folders = (place.home / "reporting_owners", place.home / "reporting_spool" / "runs", place.data / ".staging")
     found = [path for folder in folders if folder.exists() for path in folder.rglob("*")]
     return [f"left behind: {path.relative_to(place.folder)}" for path in found]
 

@@ -19,8 +19,10 @@ import reporting_dags.definitions as definitions
 import reporting_dags.landing.parsing.decode as decode
 import reporting_dags.landing.writing.land as land
 import reporting_dags.orchestration.assets as assets
-from reporting_dags.jobs.ledger.ledger import Ledger
+from reporting_dags.jobs.ledger.jobs import Jobs
+from reporting_dags.jobs.ledger.leases import Leases
 from reporting_dags.jobs.ledger.liveness import FileLiveness
+from reporting_dags.jobs.ledger.materializations import Materializations
 from reporting_dags.landing.storage.local_store import LocalStore
 from reporting_dags.landing.storage.spool import Spool
 from reporting_dags.landing.writing.day_files import DayFile
@@ -48,24 +50,24 @@ def spots() -> dict[str, list[Spot]]:
     assert definitions.__file__, "loads every provider"
     return {
         "owners.enter": [(FileLiveness, "acquire")],
-        "ledger.claim": [(Ledger, "acquire")],
+        "ledger.claim": [(Leases, "acquire")],
         "provider.submit": _of_providers("submit"),
-        "ledger.submitted": [(Ledger, "record_submitted")],
+        "ledger.submitted": [(Jobs, "record_submitted")],
         "provider.poll": _of_providers("poll"),
         "provider.download": _of_providers("download"),
         "spool.write": [(Spool, "write")],
         "spool.finish": [(Spool, "finish")],
         "raw.put": [(LocalStore, "put")],
-        "ledger.downloaded": [(Ledger, "record_downloaded")],
+        "ledger.downloaded": [(Jobs, "record_downloaded")],
         "decode": [(land, "open_raw_file")],
         "decode.batch": [(decode, "row_hashes")],
         "dayfile.flush": [(DayFile, "flush")],
         "dayfile.finish": [(DayFile, "finish")],
-        "ledger.landed": [(Ledger, "record_landed")],
+        "ledger.landed": [(Materializations, "record_landed")],
         "data.put": [(LocalStore, "put")],
         "record_day": [(assets, "record_partition")],
         "log_event": [(dg.AssetExecutionContext, "log_event")],
-        "ledger.finish": [(Ledger, "close_days")],
+        "ledger.finish": [(Jobs, "close_days")],
         "owners.leave": [(FileLiveness, "release")],
         "run.success": [(dg.DagsterEvent, "job_success")],
     }

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from reporting_dags.reports.catalog import all_reports
 from reporting_dags.reports.network import NETWORK
+from reporting_dags.reports.registry import all_reports
 from reporting_dags_tests.ui.browser import CHROMIUM, browsing, show_groups, show_picture
 from reporting_dags_tests.ui.deployment import Deployment, demonstrated, until
 

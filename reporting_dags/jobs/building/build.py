@@ -20,14 +20,13 @@ from reporting_dags.jobs.ledger.builds import Build
 from reporting_dags.jobs.ledger.entity_history import EntityPeriod, KnownCurrencies, catch_up
 from reporting_dags.jobs.ledger.ledger import Ledger
 from reporting_dags.jobs.records import MaterializationRecord
-from reporting_dags.jobs.verification.verify import noted
 from reporting_dags.landing.compute.hashing import data_version_of
 from reporting_dags.landing.compute.sums import Sums, total_of
 from reporting_dags.landing.reading.combine import Source, combine
 from reporting_dags.landing.reading.verify import read_back
 from reporting_dags.landing.storage.spool import sha256_of
+from reporting_dags.landing.storage.staging import staging_folder
 from reporting_dags.landing.storage.store import Store
-from reporting_dags.landing.storage.workspace import workspace
 from reporting_dags.model.clock import Clock
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT
 from reporting_dags.model.decimals import plain, total
@@ -75,9 +74,9 @@ class BuiltDay:
 
 def due_builds(combination: CombinedReport, *, since: date, ledger: Ledger) -> list[date]:
     """The days from `since` on whose sources or currencies are others than those they were built from, oldest first."""
-    landed = ledger.versions([source.report.key for source in combination.sources], since=since)
-    built = ledger.days(combination.report.key)
-    builds = ledger.builds(combination.report.key)
+    landed = ledger.materializations.versions([source.report.key for source in combination.sources], since=since)
+    built = ledger.materializations.days(combination.report.key)
+    builds = ledger.builds.builds(combination.report.key)
     list_version = _list_version(combination, ledger)
     told = _periods_since(combination, builds.values(), ledger)
     found: list[date] = []
@@ -98,7 +97,7 @@ def _periods_since(combination: CombinedReport, builds: Iterable[Build], ledger:
     oldest = min((build.history for build in builds), default=None)
     if combination.currencies is None or oldest is None:
         return []
-    periods = ledger.periods(combination.currencies.key, after=oldest)
+    periods = ledger.entities.periods(combination.currencies.key, after=oldest)
     return [period for period in periods if period.currency is not None]
 
 
@@ -125,7 +124,7 @@ def build(combination: CombinedReport, day: date, *, ledger: Ledger, data: Store
     for attempt in range(_TRIES):
         if attempt:
             clock.sleep(_PAUSE.total_seconds())
-        versions = ledger.versions(keys, since=day, until=day).get(day, {})
+        versions = ledger.materializations.versions(keys, since=day, until=day).get(day, {})
         if not versions:
             raise NotReady("none of its sources has landed", advice="Materialize them first.")
         currencies = _currencies(combination, ledger, data)
@@ -137,15 +136,15 @@ def build(combination: CombinedReport, day: date, *, ledger: Ledger, data: Store
             advice = _landing_again(reports, day, clock)
             trouble = DataError("; ".join(told for each in wrong.values() for told in each), advice=advice)
             continue
-        with workspace(data) as folder:
+        with staging_folder(data) as folder:
             path = folder / f"{day}.part"
             pq.write_table(table, path, compression="zstd")
             facts = _facts(combination, day, table, versions, _list_version(combination, ledger), clock, path)
             publish = functools.partial(data.put, path, combination.report.file(day))
             key = combination.report.key
-            number = ledger.begin_build(key, day)
+            number = ledger.builds.begin_build(key, day)
             noted = Build(currencies.newest, _unknown(combination, table), number)
-            if ledger.record_build(key, facts, sources=versions, publish=publish, build=noted):
+            if ledger.materializations.record_build(key, facts, sources=versions, publish=publish, build=noted):
                 return BuiltDay(
                     day=day,
                     rows=table.num_rows,
@@ -181,9 +180,9 @@ def stored_build(combination: CombinedReport, day: date, *, ledger: Ledger, data
     Raises:
         StorageError: the store or the ledger refuses.
     """
-    facts = ledger.days(combination.report.key)[day]
+    facts = ledger.materializations.days(combination.report.key)[day]
     batches: list[pa.RecordBatch] = []
-    reading = read_back(combination.report, day, noted(facts), data, each=batches.append)
+    reading = read_back(combination.report, day, facts, data, each=batches.append)
     if reading.sums is None or not reading.declared:
         wrong = reading.differences or ("it was built by another release",)
         return StoredBuild(rows=reading.rows, sources=(), wrong=wrong, no_currency={}, readable=False)
@@ -191,7 +190,9 @@ def stored_build(combination: CombinedReport, day: date, *, ledger: Ledger, data
     wrong = list(reading.differences)
     for texts in _wrong(combination, table, day, ledger).values():
         wrong += texts
-    sources = ledger.versions([source.report.key for source in combination.sources], since=day, until=day)
+    sources = ledger.materializations.versions(
+        [source.report.key for source in combination.sources], since=day, until=day
+    )
     return StoredBuild(
         rows=table.num_rows,
         sources=tuple(sources.get(day, {})),
@@ -267,7 +268,7 @@ def _without_currency(table: pa.Table) -> dict[str, dict[str, Decimal]]:
 def _list_version(combination: CombinedReport, ledger: Ledger) -> str:
     if combination.currencies is None:
         return ""
-    facts = ledger.days(combination.currencies.key).get(SNAPSHOT)
+    facts = ledger.materializations.days(combination.currencies.key).get(SNAPSHOT)
     return facts.data_version if facts is not None else ""
 
 
@@ -280,7 +281,7 @@ def _wrong(combination: CombinedReport, table: pa.Table, day: date, ledger: Ledg
     """Source → money that is another than the ledger noted when it landed; rejected rows' money does not count."""
     wrong: dict[str, list[str]] = {}
     for source in combination.sources:
-        facts = ledger.days(source.report.key).get(day)
+        facts = ledger.materializations.days(source.report.key).get(day)
         if facts is None or source.excluded_rows is not None:
             continue
         names = {column.header: column.name for column in source.report.stored_columns}

@@ -63,10 +63,10 @@ def record_failed_build(
     Raises:
         StorageError: the ledger refuses.
     """
-    if not ledger.landed_sources(_keys(combination), [day])[day]:
+    if not ledger.builds.landed_sources(_keys(combination), [day])[day]:
         return FailedBuild(day=day, error=error, next_attempt="when one of its sources lands", is_new=True)
     failure = BuildFailure(sources=_sources(combination, [day], ledger)[day], cause=error.message, failed_at=now)
-    before = ledger.build_failed(combination.report.key, day, failure)
+    before = ledger.builds.build_failed(combination.report.key, day, failure)
     until = _until([*before, failure], day, now) or now
     again = f"when one of its sources lands again, or on {_at(until)}"
     is_new = all(other.cause != failure.cause for other in before)
@@ -77,7 +77,7 @@ def postponed_builds(
     combination: CombinedReport, days: Collection[date], *, ledger: Ledger, now: datetime
 ) -> dict[date, PostponedBuild]:
     """Those of `days` that failed with the sources that they have now, and are left alone for a while."""
-    failures = ledger.build_failures(combination.report.key)
+    failures = ledger.builds.build_failures(combination.report.key)
     suspects = [day for day in days if day in failures]
     sources = _sources(combination, suspects, ledger) if suspects else {}
     held: dict[date, PostponedBuild] = {}
@@ -91,7 +91,7 @@ def postponed_builds(
 
 def builds_to_attempt(combination: CombinedReport, days: Collection[date], *, ledger: Ledger) -> str:
     """A name of what would be built of `days`: another as soon as something has changed that they are built from."""
-    builds = ledger.builds(combination.report.key)
+    builds = ledger.builds.builds(combination.report.key)
     sources = _sources(combination, days, ledger)
     return _digest([(sources[day], builds[day].history if day in builds else 0) for day in sorted(days)])[:16]
 
@@ -99,7 +99,7 @@ def builds_to_attempt(combination: CombinedReport, days: Collection[date], *, le
 def _sources(combination: CombinedReport, days: Collection[date], ledger: Ledger) -> dict[date, str]:
     """A digest of each day's sources: which have landed, in which version, when, and how they are declared."""
     declared = [combination.report.version, *(source.report.version for source in combination.sources)]
-    landed = ledger.landed_sources(_keys(combination), days)
+    landed = ledger.builds.landed_sources(_keys(combination), days)
     return {day: _digest([declared, landed[day]]) for day in days}
 
 

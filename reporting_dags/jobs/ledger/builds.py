@@ -45,7 +45,8 @@ class BuildFailure:
 class Builds:
     """Built days, in one database."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def builds(self, report: str) -> dict[date, Build]:
         """What each built day of `report` depends on; an earlier release noted nothing."""

@@ -84,7 +84,8 @@ class Listed:
 class EntityHistory:
     """The history of entity lists, in one database."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def periods(self, report: str, *, after: int = 0) -> list[EntityPeriod]:
         """What the list `report` has said, of what was written after the id `after`."""
@@ -126,8 +127,8 @@ def catch_up(report: Report, ledger: "Ledger", data: Store) -> list[EntityPeriod
     Raises:
         StorageError: the ledger or the store refuses.
     """
-    periods = ledger.periods(report.key)
-    facts = ledger.days(report.key).get(SNAPSHOT)
+    periods = ledger.entities.periods(report.key)
+    facts = ledger.materializations.days(report.key).get(SNAPSHOT)
     last = max((period.last_seen for period in periods), default=None)
     if facts is None or (last is not None and last >= facts.requested_at) or not data.exists(report.file(SNAPSHOT)):
         return periods
@@ -138,8 +139,8 @@ def catch_up(report: Report, ledger: "Ledger", data: Store) -> list[EntityPeriod
         return periods
     if not entities:
         return periods
-    ledger.take_in(report.key, entities, facts.requested_at)
-    return ledger.periods(report.key)
+    ledger.entities.take_in(report.key, entities, facts.requested_at)
+    return ledger.entities.periods(report.key)
 
 
 def take_in(connection: sa.Connection, report: str, entities: Entities, at: datetime) -> None:

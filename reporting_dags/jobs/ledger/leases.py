@@ -108,7 +108,7 @@ class Leases:
         rows = self._database.read(lambda connection: open_rows(connection, report))
         return [replace(_leftover(row), run=self._live_run(row)) for row in rows]
 
-    def jobs(self, report: str, ids: Collection[str]) -> dict[str, OpenJob]:
+    def by_id(self, report: str, ids: Collection[str]) -> dict[str, OpenJob]:
         """The jobs of a report that have these ids, as far as the ledger knows them; closed ones as `DOWNLOADED`."""
         table = tables.jobs
         query = sa.select(table).where(table.c.report == report, table.c.id.in_(ids))

@@ -1,9 +1,8 @@
 """The days that have landed: what the ledger keeps of each, by report."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
-from datetime import date
-from decimal import Decimal
+from dataclasses import asdict, replace
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,9 +11,11 @@ from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.ledger.builds import Build, last_begun, note_build
 from reporting_dags.jobs.ledger.database import Database
 from reporting_dags.jobs.ledger.entity_history import take_in
-from reporting_dags.jobs.planning.restatement import Landing
-from reporting_dags.jobs.records import MaterializationRecord
+from reporting_dags.jobs.ledger.job_rows import close, end_days, take_lease
+from reporting_dags.jobs.records import Job, MaterializationRecord
+from reporting_dags.landing.reading.diff import RowDiff
 from reporting_dags.landing.writing.land import Put
+from reporting_dags.model.errors import ReplacementRefused
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.scope import Scope
 
@@ -26,13 +27,14 @@ class _Outdated(Exception):
 class Materializations:
     """Landed days, in one database."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def days(self, report: str) -> dict[date, MaterializationRecord]:
         """Every landed day of a report."""
         return self._database.read(lambda connection: materialized_days(connection, report))
 
-    def history(self, report: str, days: Collection[date] | None = None) -> list[Landing]:
+    def history(self, report: str, days: Collection[date] | None = None) -> list[MaterializationRecord]:
         """Every landing of a report, or of `days` of it, under a declaration under which it lies now, oldest first."""
         table = tables.landings
         query = sa.select(table).where(table.c.report == report).order_by(table.c.landed_at, table.c.id)
@@ -41,19 +43,91 @@ class Materializations:
         rows = self._database.read(lambda connection: connection.execute(query).all())
         versions = {facts.code_version for facts in self.days(report).values()}
         return [
-            Landing(
+            MaterializationRecord(
                 day=row.day,
-                requested_at=row.asked_at,
+                code_version=row.version,
                 data_version=row.fingerprint,
+                outcome=Outcome.DATA if row.rows else Outcome.EMPTY,
                 rows=row.rows,
-                money={
-                    column: {currency: Decimal(text) for currency, text in sums.items()}
-                    for column, sums in row.money.items()
-                },
+                money=row.money,
+                requested_at=row.asked_at,
+                landed_at=row.landed_at,
             )
             for row in rows
             if row.version in versions
         ]
+
+    def record_landed(
+        self, jobs: Sequence[Job], facts: MaterializationRecord, *, recorded: Collection[date], publish: Put
+    ) -> None:
+        """Publish a partition and note it, as long as this run holds all of `jobs`.
+
+        No lock is held during the upload. Whether the jobs are still held is checked between reading the state of the
+        stored file and replacing it: for a run that was suspended and lost its jobs, either this check fails or the
+        stored file has changed. It is checked again when the partition is noted.
+
+        Args:
+            jobs: that the partition lands from.
+            facts: what is noted of it.
+            recorded: earlier days of the jobs of which Dagster knows by now.
+            publish: puts the file in place.
+
+        Raises:
+            LostClaim: another run holds one of the jobs.
+            ReplacementRefused: the stored partition is from a newer answer; it stays.
+        """
+        report = jobs[0].report
+
+        def permitted(connection: sa.Connection) -> None:
+            for job in jobs:
+                take_lease(connection, job)
+            _refuse_older(connection, report, facts)
+
+        def note(connection: sa.Connection) -> None:
+            for job in jobs:
+                end_days(connection, job, recorded)
+            _refuse_older(connection, report, facts)
+            self.record(connection, report, facts)
+
+        publish(lambda: self._database.read(permitted))
+        self._database.write(note, report)
+
+    def close_if_unchanged(
+        self, jobs: Sequence[Job], tags: Mapping[str, str], *, version: str, size: int | None, now: datetime
+    ) -> bool:
+        """Note that newer answers to a day are those that it landed from, and close them, if they are.
+
+        Args:
+            jobs: of all parts of one day, as they are known.
+            tags: of their answers, by part.
+            version: of the declaration as it is now: a day of another one has to land anew.
+            size: of the day's file as it lies there; None if it is gone.
+            now: the present moment.
+
+        Raises:
+            LostClaim: a run has taken one of them up.
+        """
+        report, day = jobs[0].report, jobs[0].request.window.first
+
+        def work(connection: sa.Connection) -> bool:
+            facts = materialized_days(connection, report).get(day)
+            if facts is None or (facts.code_version, facts.size) != (version, size):
+                return False
+            table = tables.jobs
+            ids = [job.id for job in jobs]
+            asked = [table.c.part, table.c.tag, table.c.account, table.c.fingerprint]
+            before = connection.execute(sa.select(*asked).where(table.c.id.in_(facts.jobs))).tuples().all()
+            after = connection.execute(sa.select(*asked).where(table.c.id.in_(ids))).tuples().all()
+            if {(part, tags.get(part), *rest) for part, _, *rest in after} != set(before):
+                return False
+            for job in jobs:
+                take_lease(connection, job)
+                close(connection, job, facts.outcome, "the same answer as had landed", now)
+            asked_at = min(job.requested_at for job in jobs)
+            self.record(connection, report, replace(facts, requested_at=asked_at, confirmed_at=now, row_diff=RowDiff()))
+            return True
+
+        return self._database.write(work, report)
 
     def fill_scope(self, report: str, version: str, scope: Scope) -> None:
         """Note `scope` for the days of an earlier release that landed under the declaration as it is now."""
@@ -139,6 +213,16 @@ class Materializations:
         connection.execute(tables.landings.insert().values(report=report, day=facts.day, **told))
         if facts.entities is not None:
             take_in(connection, report, facts.entities, facts.requested_at)
+
+
+def _refuse_older(connection: sa.Connection, report: str, facts: MaterializationRecord) -> None:
+    stored = materialized_days(connection, report, facts.day).get(facts.day)
+    if stored is not None and stored.requested_at > facts.requested_at:
+        raise ReplacementRefused(
+            f"an answer requested at {stored.requested_at:%Y-%m-%d %H:%M} UTC has landed, which is newer than this "
+            f"one of {facts.requested_at:%Y-%m-%d %H:%M} UTC",
+            advice="The newer one stays.",
+        )
 
 
 def _versions(

@@ -22,13 +22,15 @@ def load_report_state(report: Report, ledger: Ledger, now: datetime) -> ReportSt
     version = report.version
     if any(facts.scope is None and facts.code_version == version for facts in state.landed.values()):
         # Of an earlier release, which did not record it.
-        ledger.fill_scope(report.key, version, report.scope(report.requested_shards))
+        ledger.materializations.fill_scope(report.key, version, report.scope(report.requested_shards))
         state = ledger.report_state(report.key, since=now - FAILURE_MEMORY, **of_query)
     days = [one.day for one in differences(state.landed, state.control, {})]
     if not days:
         return state
     totals = {day: state.control[day] for day in days}
-    tries = failed_attempts(totals, ledger.history(control, days), ledger.history(report.key, days))
+    tries = failed_attempts(
+        totals, ledger.materializations.history(control, days), ledger.materializations.history(report.key, days)
+    )
     return replace(state, control_attempts=tries)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from reporting_dags.jobs.planning.restatement import Landing
 from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.decimals import distance
@@ -77,35 +76,39 @@ def differences(landed: Facts, control: Facts, tries: Mapping[date, int]) -> lis
     return found
 
 
-def failed_attempts(control: Facts, controls: Sequence[Landing], landings: Sequence[Landing]) -> dict[date, int]:
+def failed_attempts(
+    control: Facts, controls: Sequence[MaterializationRecord], landings: Sequence[MaterializationRecord]
+) -> dict[date, int]:
     """How often each day of `control` has landed otherwise since it first said what it says; histories oldest first.
 
     A landing that begins to differ, after one that agreed, is what there is to mend, and not in vain.
     """
     found: dict[date, int] = {}
     for day, theirs in control.items():
-        since: Landing | None = None
+        since: MaterializationRecord | None = None
         for told in (one for one in controls if one.day == day):
             since = told if since is None or not _says_the_same(since, told) else since
         found[day] = _in_vain(theirs, since, [one for one in landings if one.day == day])
     return found
 
 
-def _in_vain(control: MaterializationRecord, since: Landing | None, landings: Sequence[Landing]) -> int:
+def _in_vain(
+    control: MaterializationRecord, since: MaterializationRecord | None, landings: Sequence[MaterializationRecord]
+) -> int:
     asked: set[datetime] = set()
     for one in reversed(landings):
         if since is None or one.requested_at <= since.requested_at:
             return len(asked)
-        if next(_differing(one.money, one.rows, control), None) is None:
+        if next(_differing(one.money_sums, one.rows, control), None) is None:
             return max(0, len(asked) - 1)
         asked.add(one.requested_at)
     return len(asked)
 
 
-def _says_the_same(one: Landing, other: Landing) -> bool:
+def _says_the_same(one: MaterializationRecord, other: MaterializationRecord) -> bool:
     if not other.money:
         return one.data_version == other.data_version
-    return all(distance(before, after) < HALF_CENT for _, before, after in _amounts(one.money, other.money))
+    return all(distance(before, after) < HALF_CENT for _, before, after in _amounts(one.money_sums, other.money_sums))
 
 
 def _differing(money: Money, rows: int, control: MaterializationRecord) -> Iterator[tuple[str, str]]:

@@ -2,34 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from statistics import median
 
+from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.decimals import divide
 from reporting_dags.model.report import Report
 
 _SHARE_DECIMALS = 18
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Landing:
-    """One landing of a day: when it was asked for, and what it came to."""
-
-    day: date
-    requested_at: datetime
-    data_version: str
-    rows: int
-    money: Mapping[str, Mapping[str, Decimal]]
-
-    @property
-    def amount(self) -> Decimal:
-        """What settles: the first money column in its first currency, or the rows where there is no money."""
-        for sums in self.money.values():
-            for currency in sorted(sums):
-                return sums[currency]
-        return Decimal(self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +33,22 @@ class RestatementCurve:
     late: Sequence[date]
 
 
-def restatement_curve(report: Report, landings: Sequence[Landing]) -> RestatementCurve:
-    """Work it out from the landings of `report`, in any order."""
-    by_day: dict[date, list[Landing]] = {}
-    for landing in sorted(landings, key=lambda one: one.requested_at):
+def restatement_curve(report: Report, history: Sequence[MaterializationRecord]) -> RestatementCurve:
+    """Work it out from the materializations of `report`, in any order."""
+    by_day: dict[date, list[MaterializationRecord]] = {}
+    for landing in sorted(history, key=lambda one: one.requested_at):
         by_day.setdefault(landing.day, []).append(landing)
     repeated = {day: found for day, found in by_day.items() if len(found) > 1}
     shares: dict[int, list[float]] = {}
     changes: dict[date, int] = {}
     for day, found in repeated.items():
-        final, ages = found[-1].amount, set[int]()
+        final, ages = _amount(found[-1]), set[int]()
         for before, landing in zip([None, *found[:-1]], found, strict=True):
             age = max(0, (landing.requested_at - report.calendar.published_at(day)) // ONE_DAY)
             # Of several landings at one age the first counts: that is what was known.
             if final and age not in ages:
                 ages.add(age)
-                shares.setdefault(age, []).append(float(divide(landing.amount, final, decimals=_SHARE_DECIMALS)))
+                shares.setdefault(age, []).append(float(divide(_amount(landing), final, decimals=_SHARE_DECIMALS)))
             if before is not None and before.data_version != landing.data_version:
                 changes[day] = age
     declared = max(report.calendar.restated_at, default=0)
@@ -77,3 +59,11 @@ def restatement_curve(report: Report, landings: Sequence[Landing]) -> Restatemen
         last_change=max(changes.values(), default=None),
         late=sorted(day for day, age in changes.items() if age > declared),
     )
+
+
+def _amount(record: MaterializationRecord) -> Decimal:
+    """Return the first money column in its first currency, or the rows where there is no money."""
+    for sums in record.money_sums.values():
+        for currency in sorted(sums):
+            return sums[currency]
+    return Decimal(record.rows)

@@ -111,7 +111,7 @@ class JobRunner:
 
     def _close(self, job: Job, error: ReportingError) -> None:
         now = self._context.clock.now()
-        self._context.ledger.close(job, error.outcome, error.line, now, retry_at=error.retry_at)
+        self._context.ledger.jobs.close(job, error.outcome, error.line, now, retry_at=error.retry_at)
 
     def _driven(self, flight: _InFlight, error: ReportingError | None) -> JobOutcome:
         return JobOutcome(flight.job, error, flight.waited)
@@ -159,7 +159,7 @@ class JobRunner:
         except NotReady as error:
             self._wait(flight, Pending(error.message))
             return False
-        flight.job = context.ledger.record_downloaded(
+        flight.job = context.ledger.jobs.record_downloaded(
             job,
             raw_sha256=digest,
             raw_bytes=size,
@@ -203,7 +203,7 @@ class JobRunner:
             told = f"{flight.job.report} {flight.job.request}: {why}"
             raise Expired(told, advice="Materialize the day without replay, which asks the provider.")
         self._context.log(f"{flight.job.report} {flight.job.request}: {why}; asking once more")
-        flight.job = self._context.ledger.record_resend(flight.job)
+        flight.job = self._context.ledger.jobs.record_resend(flight.job)
         flight.poll_at = self._context.clock.now()
 
     def _download(self, job: Job) -> tuple[str, int]:

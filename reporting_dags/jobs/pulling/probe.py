@@ -47,9 +47,9 @@ def probe(
     A job whose answer is the one that its day landed from already, by the provider's own tag, is closed here; so is one
     of which no day is left to land.
     """
-    for window in context.ledger.close_superseded(report.key, now):
+    for window in context.ledger.leases.close_superseded(report.key, now):
         context.log(f"{report.key} {window}: closed, {SUPERSEDED}")
-    groups = group_by_window(context.ledger.open_jobs(report.key))
+    groups = group_by_window(context.ledger.leases.open_jobs(report.key))
     for group in sorted(groups, key=lambda one: one[0].job.request.window, reverse=True):
         jobs, window = [leftover.job for leftover in group], group[0].job.request.window
         if all(job.state is JobState.INTENDED for job in jobs):
@@ -103,7 +103,7 @@ def _ready(
     window = jobs[0].request.window
     if len(window) == 1 and all(tags.values()):
         size = context.data.size(report.file(window.first))
-        if context.ledger.close_if_unchanged(jobs, tags, version=report.version, size=size, now=now):
+        if context.ledger.materializations.close_if_unchanged(jobs, tags, version=report.version, size=size, now=now):
             return False, "the answer is the one that has landed already"
     return True, "it is ready"
 

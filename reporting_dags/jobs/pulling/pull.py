@@ -47,7 +47,7 @@ def pull(context: PullContext, report: Report, days: Collection[date]) -> Iterat
         LostClaim: another run took over.
     """
     # An answer that was requested before its day became too old lands all the same.
-    requested = context.ledger.in_flight_days(report.key) | context.ledger.replayable_days(
+    requested = context.ledger.jobs.in_flight_days(report.key) | context.ledger.jobs.replayable_days(
         report.key, report.query_hash
     )
     wanted = sorted(set(days))
@@ -107,7 +107,7 @@ def acquire_lease(
 ) -> Lease | LeaseHeld:
     """Hold `days` for a run; stored answers count as `serves` says, which is as the report's calendar has it."""
     now = context.clock.now()
-    return context.ledger.acquire(
+    return context.ledger.leases.acquire(
         who,
         days,
         max_days=report.window_days,
@@ -189,7 +189,7 @@ def _end_window(
     for job in jobs:
         outcome = Outcome.FAILED if bad else Outcome.DATA
         refused = report.parser_hash if job.id in at_fault else None
-        context.ledger.close_days(job, days, outcome, bad, context.clock.now(), failures, refused_form=refused)
+        context.ledger.jobs.close_days(job, days, outcome, bad, context.clock.now(), failures, refused_form=refused)
 
 
 def _at_fault(
@@ -244,7 +244,7 @@ def _land(
 
     if not report.partitioned:
         catch_up(report, context.ledger, context.data)
-    before = context.ledger.days(report.key)
+    before = context.ledger.materializations.days(report.key)
     restatements: dict[date, Restatement] = {}
 
     def publish(landed: LandedDay, put: Put) -> None:
@@ -258,7 +258,7 @@ def _land(
             before_it = _restatement(context, report, landed, known)
             facts = replace(facts, row_diff=before_it.rows)
             restatements[landed.day] = before_it
-        context.ledger.record_landed(jobs, facts, recorded=recorded, publish=put)
+        context.ledger.materializations.record_landed(jobs, facts, recorded=recorded, publish=put)
 
     for result in land(
         report,

@@ -24,7 +24,7 @@ def refused_replacements(
     """
     if context.allow_data_loss:
         return {}
-    sizes, landed = context.data.sizes(report.key), context.ledger.days(report.key)
+    sizes, landed = context.data.sizes(report.key), context.ledger.materializations.days(report.key)
     found: dict[date, ReplacementRefused] = {}
     for day in days:
         origin = stored_origin(context, report, landed.get(day), sizes, day)

@@ -27,7 +27,10 @@ def replay(context: PullContext, report: Report, days: Collection[date]) -> Iter
         StorageError: the ledger or a store cannot be used.
         LostClaim: another run took over.
     """
-    landed, kept = context.ledger.days(report.key), context.ledger.replayable_days(report.key, report.query_hash)
+    landed, kept = (
+        context.ledger.materializations.days(report.key),
+        context.ledger.jobs.replayable_days(report.key, report.query_hash),
+    )
     groups: defaultdict[tuple[str, ...], list[date]] = defaultdict(list)
     refused: list[date] = []
     for day in sorted(set(days)):
@@ -61,7 +64,7 @@ def _again(
     if not ids:
         yield from _refused(days, "has never landed, so there is no answer to land again")
         return
-    reopen = functools.partial(context.ledger.reopen, who, ids, days, parts=context.provider.shards(report))
+    reopen = functools.partial(context.ledger.leases.reopen, who, ids, days, parts=context.provider.shards(report))
     try:
         claim = wait_for_lease(context, report, reopen)
     except (NotReady, Expired, LeaseLost) as error:
@@ -69,7 +72,7 @@ def _again(
         return
     if not _whole(context, report, claim):
         for job in claim.jobs:
-            context.ledger.close_days(
+            context.ledger.jobs.close_days(
                 job, days, Outcome.EXPIRED, "its raw answer is not kept any more", context.clock.now()
             )
         yield from _refused(days, "landed from an answer that is not kept any more")

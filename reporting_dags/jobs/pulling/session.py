@@ -1,13 +1,13 @@
 """A run at work: an owner that others see, with a folder of its own, who waits for those that hold its days."""
 
-import shutil
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.records import Lease, LeaseHeld, LeaseRequest
+from reporting_dags.landing.storage.paths import temporary_folder
 from reporting_dags.model.errors import Deferred, NotReady, StorageError
 from reporting_dags.model.report import Report
 
@@ -23,7 +23,7 @@ def run_session(context: PullContext, report: Report) -> Generator[tuple[PullCon
     """
     owner = context.ledger.liveness.acquire()
     try:
-        with _scratch_of(context, owner) as scratch:
+        with _scratch_folder(context) as scratch:
             who = LeaseRequest(
                 report=report.key,
                 account=context.account,
@@ -39,23 +39,17 @@ def run_session(context: PullContext, report: Report) -> Generator[tuple[PullCon
 
 
 @contextmanager
-def _scratch_of(context: PullContext, owner: str) -> Generator[Path]:
-    """A folder of this owner's own for files on their way; what killed owners left behind is cleared away."""
-    # A folder apart: stores keep files of their own beside it, which are no owner's.
-    everyones = context.scratch / "owners"
-    mine = everyones / owner
-    try:
-        everyones.mkdir(mode=0o700, exist_ok=True)
-        for folder in everyones.iterdir():
-            if not context.ledger.liveness.is_alive(folder.name):
-                shutil.rmtree(folder, ignore_errors=True)
-        mine.mkdir(mode=0o700)
-    except OSError as error:
-        raise StorageError(f"{context.scratch} cannot be written: {error.strerror}") from None
-    try:
-        yield mine
-    finally:
-        shutil.rmtree(mine, ignore_errors=True)
+def _scratch_folder(context: PullContext) -> Generator[Path]:
+    """Create the private folder of one run, for responses that are being downloaded."""
+    # A folder apart: stores keep files of their own beside it.
+    runs = context.scratch / "runs"
+    with ExitStack() as held:
+        try:
+            runs.mkdir(mode=0o700, exist_ok=True)
+            folder = held.enter_context(temporary_folder(runs, "run-"))
+        except OSError as error:
+            raise StorageError(f"{context.scratch} cannot be written: {error.strerror}") from None
+        yield folder
 
 
 def wait_for_lease(context: PullContext, report: Report, claim: Callable[[], Lease | LeaseHeld]) -> Lease:

@@ -65,7 +65,9 @@ class Submitter:
 
     def _saved(self, job: Job, handle: Handle) -> Job:
         self._context.log(f"found {job.report} {job.request} again, which was asked for: request {handle.id}")
-        return self._context.ledger.record_submitted(job, handle, job.intended_at, self._context.provider.clock_skew)
+        return self._context.ledger.jobs.record_submitted(
+            job, handle, job.intended_at, self._context.provider.clock_skew
+        )
 
     def _asked(self, job: Job) -> Job:
         refused = availability_error(self._report.calendar, job.request.window.first, self._context.clock.now())
@@ -81,7 +83,7 @@ class Submitter:
                 self._context.ledger.quotas.take_back(job, began)
             raise
         self._context.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
-        return self._context.ledger.record_submitted(
+        return self._context.ledger.jobs.record_submitted(
             job, handle, self._context.clock.now(), self._context.provider.clock_skew
         )
 

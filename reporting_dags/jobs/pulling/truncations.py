@@ -19,7 +19,7 @@ def with_truncations(context: PullContext, who: LeaseRequest, result: DayResult)
     if not isinstance(error, Denied):
         return result
     since = renews_at(context.clock.now()) - timedelta(days=1)
-    found = [request for request in context.ledger.truncated_requests(who, since) if result.day in request.window]
+    found = [request for request in context.ledger.jobs.truncated_requests(who, since) if result.day in request.window]
     if not found:
         return result
     # Each was asked for because a larger one had been truncated: the newest is the smallest.

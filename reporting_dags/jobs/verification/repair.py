@@ -67,7 +67,7 @@ def _replayable(
     report: Report, damaged: Mapping[date, MaterializationRecord], ledger: Ledger, raw: Store, scratch: Path
 ) -> set[date]:
     """The days whose raw responses are stored, complete, and the answer to what is requested now: see `replay`."""
-    jobs = ledger.jobs(report.key, {job for facts in damaged.values() for job in facts.jobs})
+    jobs = ledger.leases.by_id(report.key, {job for facts in damaged.values() for job in facts.jobs})
     asked = report.query_hash
     complete: dict[str, bool] = {}
     found: set[date] = set()

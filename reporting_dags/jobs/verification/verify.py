@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from reporting_dags.jobs.ledger.ledger import Ledger
 from reporting_dags.jobs.records import MaterializationRecord
 from reporting_dags.jobs.verification.repair import Repair, advice, listed, repairs
-from reporting_dags.landing.reading.verify import Noted, Reading, read_back
+from reporting_dags.landing.reading.verify import Reading, read_back
 from reporting_dags.landing.storage.origin import Origin, read_origin
 from reporting_dags.landing.storage.store import Store
 from reporting_dags.model.column import day as day_column
@@ -111,7 +111,9 @@ def verify(
         # In this order: a file that lands in between is then known, and no stray.
         keys = sorted(data.sizes(report.key))
         known = {
-            day: facts for day, facts in ledger.days(report.key).items() if (day != SNAPSHOT) is report.partitioned
+            day: facts
+            for day, facts in ledger.materializations.days(report.key).items()
+            if (day != SNAPSHOT) is report.partitioned
         }
         landed = {day: facts for day, facts in known.items() if day == SNAPSHOT or day in window}
         damaged: dict[date, tuple[MaterializationRecord, Reading]] = {}
@@ -211,7 +213,7 @@ def forgotten(reports: Sequence[Report], *, ledger: Ledger, data: Store) -> list
     folders = {"/".join(key.split("/")[:2]) for key in data.sizes("") if key.count("/") > 1}
     found: list[Report] = []
     for folder in sorted(folders - declared):
-        days = ledger.days(folder)
+        days = ledger.materializations.days(folder)
         if days:
             found.append(_undeclared(folder, partitioned=SNAPSHOT not in days))
     return found
@@ -237,20 +239,13 @@ def _settled(
     """A reading of the day, and the ledger's row that held all the time that it took."""
     suspect: Reading | None = None
     while True:
-        reading = read_back(report, facts.day, noted(facts), data)
+        reading = read_back(report, facts.day, facts, data)
         # What a disk or a network garbled once need not be what lies there: damage is what shows twice.
         if not reading.differences or reading == suspect:
             return facts, reading
-        now = ledger.days(report.key).get(facts.day, facts)
+        now = ledger.materializations.days(report.key).get(facts.day, facts)
         suspect = reading if now == facts else None
         facts = now
-
-
-def noted(facts: MaterializationRecord) -> Noted:
-    """Return what was noted of a day when it landed."""
-    return Noted(
-        rows=facts.rows, size=facts.size, sha256=facts.sha256, data_version=facts.data_version, money=facts.money_sums
-    )
 
 
 def _unknown_files(

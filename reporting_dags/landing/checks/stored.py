@@ -16,7 +16,7 @@ from reporting_dags.landing.parsing.decode import Note
 from reporting_dags.landing.parsing.pii import is_dropped
 from reporting_dags.landing.parsing.row_days import RowDays, ordinal_of
 from reporting_dags.landing.parsing.total_rows import FileSums
-from reporting_dags.landing.reading.verify import Noted, read_back
+from reporting_dags.landing.reading.verify import Recorded, read_back
 from reporting_dags.landing.storage.store import Store
 from reporting_dags.model.column import Column
 from reporting_dags.model.days import Window
@@ -66,13 +66,13 @@ def _shown(column: Column, moment: "pa.Scalar[Any]") -> str:
     return "" if column.personal else str(moment.as_py())
 
 
-def stored_checks(report: Report, day: date, noted: Noted, store: Store, folder: Path) -> tuple[CheckResult, ...]:
+def stored_checks(report: Report, day: date, recorded: Recorded, store: Store, folder: Path) -> tuple[CheckResult, ...]:
     """Return the checks of a stored day, evaluated on its file and on what was noted when it landed.
 
     Args:
         report: as it is declared now.
         day: the partition.
-        noted: what the ledger noted of it.
+        recorded: what the ledger noted of it.
         store: the data root.
         folder: for a copy of the file, where the store is not local.
 
@@ -81,8 +81,8 @@ def stored_checks(report: Report, day: date, noted: Noted, store: Store, folder:
     """
     key = report.file(day)
     stored = StoredDay(report, day, store.fetch(key, folder)) if store.exists(key) else None
-    reading = read_back(report, day, noted, store, each=stored.add if stored is not None else None)
-    facts: dict[str, int | float | str] = {"rows": reading.rows, "rows_landed": noted.rows}
+    reading = read_back(report, day, recorded, store, each=stored.add if stored is not None else None)
+    facts: dict[str, int | float | str] = {"rows": reading.rows, "rows_landed": recorded.rows}
     whole = CheckResult(
         name=ROWS_COMPLETE,
         passed=not reading.differences,

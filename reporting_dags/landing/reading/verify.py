@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,15 +37,33 @@ _UNREADABLE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
-    """What was noted of a day when it landed: rows, bytes, data version, and money by column and currency."""
+class Recorded(Protocol):
+    """What was recorded of a partition when it landed."""
 
-    rows: int
-    size: int
-    sha256: str
-    data_version: str
-    money: Mapping[str, Mapping[str, Decimal]]
+    @property
+    def rows(self) -> int:
+        """Rows of the file."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the file's bytes, in hex."""
+        ...
+
+    @property
+    def data_version(self) -> str:
+        """Hash of the file's rows."""
+        ...
+
+    @property
+    def money_sums(self) -> Mapping[str, Mapping[str, Decimal]]:
+        """Exact sums by column and currency."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +88,12 @@ class Reading:
 def read_back(
     report: Report,
     day: date,
-    noted: Noted,
+    recorded: Recorded,
     store: Store,
     *,
     each: Callable[[pa.RecordBatch], None] | None = None,
 ) -> Reading:
-    """Read the file of `day` and compare it with what was `noted`, a stretch of rows at a time.
+    """Read the file of `day` and compare it with what was `recorded`, a stretch of rows at a time.
 
     The data version is worked out from the rows and columns that the file has, whatever is declared now. A file that
     agrees with it and has other columns than the declaration is thus an older one, not a damaged one.
@@ -83,7 +101,7 @@ def read_back(
     Args:
         report: as it is declared now.
         day: the partition.
-        noted: what was noted when it landed.
+        recorded: what was recorded when it landed.
         store: the data root.
         each: called with each stretch of rows.
 
@@ -96,10 +114,10 @@ def read_back(
     differences: list[str] = []
     try:
         size = store.size(key)
-        differences += [] if size == noted.size else [f"{size} bytes in place of {noted.size}"]
+        differences += [] if size == recorded.size else [f"{size} bytes in place of {recorded.size}"]
         with store.open(key) as file, pq.ParquetFile(file) as parquet:
             # What a reader may skip by, such as a column's least value, is in no row: the bytes themselves are noted.
-            differences += [] if _sha256(file) == noted.sha256 or differences else ["other bytes than landed"]
+            differences += [] if _sha256(file) == recorded.sha256 or differences else ["other bytes than landed"]
             schema = without_origin(parquet.schema_arrow)
             sums = Sums(report if schema.equals(report.schema, check_metadata=True) else _as_landed(report, schema))
             version = DataVersion(schema)
@@ -114,10 +132,10 @@ def read_back(
         line = f"cannot be read as Parquet ({type(error).__name__})"
         return Reading(differences=(*differences, line), damage="cannot be read as Parquet")
     damage = "other bytes than landed" if differences else ""
-    differences += [] if rows == noted.rows else [f"{rows} rows in place of {noted.rows}"]
-    differences += [] if version.text == noted.data_version else ["other values or columns than landed"]
-    other_money = list(_other_money(sums.money(), noted.money))
-    if rows != noted.rows or version.text != noted.data_version or other_money:
+    differences += [] if rows == recorded.rows else [f"{rows} rows in place of {recorded.rows}"]
+    differences += [] if version.text == recorded.data_version else ["other values or columns than landed"]
+    other_money = list(_other_money(sums.money(), recorded.money_sums))
+    if rows != recorded.rows or version.text != recorded.data_version or other_money:
         damage = "other rows or values than landed"
     differences += other_money
     declared = schema.equals(report.schema, check_metadata=True)
@@ -133,10 +151,10 @@ def _sha256(file: pa.NativeFile) -> str:
 
 
 def _other_money(
-    found: Mapping[str, Mapping[str, Decimal]], noted: Mapping[str, Mapping[str, Decimal]]
+    found: Mapping[str, Mapping[str, Decimal]], recorded: Mapping[str, Mapping[str, Decimal]]
 ) -> Iterator[str]:
-    for column in sorted({*found, *noted}):
-        mine, theirs = found.get(column, {}), noted.get(column, {})
+    for column in sorted({*found, *recorded}):
+        mine, theirs = found.get(column, {}), recorded.get(column, {})
         for currency in sorted({*mine, *theirs}):
             if mine.get(currency) != theirs.get(currency):
                 sums = f"{_told(mine.get(currency))} {currency}".strip()

@@ -5,8 +5,6 @@ import errno
 import os
 import shutil
 import stat
-import tempfile
-import time
 from collections.abc import Callable, Generator
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from reporting_dags.landing.storage.errors import storage_error
-from reporting_dags.landing.storage.paths import checked_key, flush, is_raw, locked, private_folder
+from reporting_dags.landing.storage.paths import checked_key, flush, is_raw, locked, private_folder, temporary_folder
 from reporting_dags.model.errors import StorageError
 
 _COPY_BYTES = 8 << 20
-_LEFT_OVER_SECONDS = 24 * 3600
 _LOCK_SECONDS = 30.0
 _TRIES = 5
 
@@ -164,23 +161,15 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _copied(self, source: Path) -> Generator[Path]:
-        """A flushed copy of `source` on the store's own file system; it ends with the block."""
-        for left in self.staging().glob("copy-*.part"):
-            # No copy takes a day: a killed process left it.
-            with contextlib.suppress(OSError):
-                if left.stat().st_mtime < time.time() - _LEFT_OVER_SECONDS:
-                    left.unlink()
-        handle, name = tempfile.mkstemp(prefix="copy-", suffix=".part", dir=self.staging())
-        copy = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as sink, source.open("rb") as read:
+        """Copy `source` to the store's own file system, flushed; the copy is removed when the block ends."""
+        with temporary_folder(self.staging(), "copy-") as folder:
+            copy = folder / "copy.part"
+            with copy.open("wb") as sink, source.open("rb") as read:
                 shutil.copyfileobj(read, sink, _COPY_BYTES)
                 sink.flush()
                 os.fsync(sink.fileno())
             shutil.copymode(source, copy)
             yield copy
-        finally:
-            copy.unlink(missing_ok=True)
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:

@@ -5,6 +5,8 @@ import errno
 import fcntl
 import os
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -58,6 +60,35 @@ def locked(folder: Path, *, wait: float | None = None) -> Generator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path, prefix: str) -> Generator[Path]:
+    """Create a private folder in `parent` and hold its lock; folders of `prefix` that nobody holds are removed first.
+
+    The system releases the lock when the process ends, however it ends, so a folder without a lock is abandoned. On a
+    file system without locks abandoned folders stay.
+
+    Args:
+        parent: an existing folder of this machine.
+        prefix: begins the name of every folder of this kind.
+
+    Raises:
+        OSError: `parent` cannot be written.
+    """
+    with contextlib.ExitStack() as held:
+        # One process at a time: a new folder whose lock is not held yet would look abandoned.
+        with locked(parent):
+            for folder in parent.glob(f"{prefix}*"):
+                # A live process holds it, another one has just removed it, or it cannot be locked.
+                with contextlib.suppress(OSError), locked(folder, wait=0):
+                    shutil.rmtree(folder, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+            held.enter_context(locked(folder))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lock(handle: int, wait: float | None) -> None:

@@ -17,8 +17,8 @@ from reporting_dags.landing.parsing.total_rows import suspicions
 from reporting_dags.landing.storage.errors import storage_error
 from reporting_dags.landing.storage.origin import Origin
 from reporting_dags.landing.storage.spool import sha256_of
+from reporting_dags.landing.storage.staging import staging_folder
 from reporting_dags.landing.storage.store import Store
-from reporting_dags.landing.storage.workspace import workspace
 from reporting_dags.landing.writing.day_files import DayFile, DayFiles
 from reporting_dags.landing.writing.prefetch import Prefetch
 from reporting_dags.landing.writing.split import Pieces, split
@@ -138,7 +138,7 @@ def land(
             for day in wanted:
                 yield RefusedDay(day=day, error=Partial(complete.detail), checks=(complete,))
             return
-    with workspace(store) as folder, DayFiles(report, wanted, folder, origin) as files:
+    with staging_folder(store) as folder, DayFiles(report, wanted, folder, origin) as files:
         _fill(files, report, opened, window, wanted, store)
         told = all(expected is not None for _, expected in said[1:])
         complete = rows_complete(files.read, counted, counted if told else expected_rows)

@@ -19,6 +19,8 @@ _KEYS = "API keys are made in the DT Console under User Profile"
 class DigitalTurbineResource(ProviderResource):
     """API keys and settings that Digital Turbine's two reporting APIs share."""
 
+    variable_prefix: ClassVar = "DT"
+
     base_url: str | None = Field(
         default=None, description=f"Base URL of the reporting APIs. Unset: DT_BASE_URL, else {BASE_URL}."
     )

@@ -17,6 +17,7 @@ from reporting_dags.providers.settings import base_url, optional, setting
 class Integr8Resource(ProviderResource):
     """The API of one Integr8 integration."""
 
+    variable_prefix: ClassVar = "INTEGR8"
     account_settings: ClassVar = {"api_key": "INTEGR8_API_KEY", "integration_id": "INTEGR8_INTEGRATION_ID"}
 
     base_url: str | None = Field(

@@ -16,6 +16,7 @@ _KEYS = "API keys stand in the Mintegral dashboard under Account, API Tools"
 class MintegralResource(ProviderResource):
     """The Advanced Performance reporting API."""
 
+    variable_prefix: ClassVar = "MINTEGRAL"
     account_settings: ClassVar = {"access_key": "MINTEGRAL_ACCESS_KEY", "api_key": "MINTEGRAL_API_KEY"}
 
     base_url: str | None = Field(

@@ -14,6 +14,7 @@ from reporting_dags.providers.settings import base_url, setting
 class OrangeClickResource(ProviderResource):
     """The OCM reporting API."""
 
+    variable_prefix: ClassVar = "ORANGECLICK"
     account_settings: ClassVar = {"api_token": "ORANGECLICK_API_TOKEN"}
 
     base_url: str | None = Field(

@@ -21,7 +21,7 @@ from reporting_dags.sandbox.digital_turbine.catalogue import APP, COUNTRY, DATE,
 from reporting_dags.sandbox.digital_turbine.files import BUCKET, File, Files
 from reporting_dags.sandbox.digital_turbine.question import Question, RefusedError
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
-from reporting_dags.sandbox.digital_turbine.user_level import Accepted
+from reporting_dags.sandbox.digital_turbine.user_level import Accepted, apps_of
 from reporting_dags.sandbox.endpoint import Call, Endpoint, Subject
 from reporting_dags.sandbox.faults import Faults
 from reporting_dags.sandbox.owner import ORDINARY, Owner
@@ -93,6 +93,16 @@ class DigitalTurbine:
     def credentials(self) -> Mapping[str, Account]:
         """The accounts by name: ordinary, other (with apps, data and a quota of its own), revoked."""
         return {account.name: account for account in ACCOUNTS}
+
+    def variables(self, url: str, account: str) -> Mapping[str, str]:
+        """Return the client's environment variables for `account`, with the sandbox at `url` as the provider."""
+        own = self.credentials[account]
+        return {
+            "DT_BASE_URL": url,
+            "DT_CLIENT_ID": own.client_id,
+            "DT_CLIENT_SECRET": own.client_secret,
+            "DT_USER_LEVEL_APP_IDS": ",".join(apps_of(account)),
+        }
 
     def truth(
         self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY

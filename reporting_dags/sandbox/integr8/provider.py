@@ -62,6 +62,15 @@ class Integr8:
         """The accounts by name: ordinary, other (of another organization), revoked, limited (permitted nothing)."""
         return {account.name: account for account in ACCOUNTS}
 
+    def variables(self, url: str, account: str) -> Mapping[str, str]:
+        """Return the client's environment variables for `account`, with the sandbox at `url` as the provider."""
+        own = self.credentials[account]
+        return {
+            "INTEGR8_BASE_URL": f"{url}/api/v2",
+            "INTEGR8_API_KEY": own.api_key,
+            "INTEGR8_INTEGRATION_ID": own.integration_id,
+        }
+
     def truth(
         self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
     ) -> list[dict[str, str]]:

@@ -88,6 +88,15 @@ class Mintegral:
         """The accounts by name: ordinary, other (with offers, data and jobs of its own), revoked."""
         return {account.name: account for account in ACCOUNTS}
 
+    def variables(self, url: str, account: str) -> Mapping[str, str]:
+        """Return the client's environment variables for `account`, with the sandbox at `url` as the provider."""
+        own = self.credentials[account]
+        return {
+            "MINTEGRAL_BASE_URL": url,
+            "MINTEGRAL_ACCESS_KEY": own.access_key,
+            "MINTEGRAL_API_KEY": own.api_key,
+        }
+
     def truth(
         self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
     ) -> list[dict[str, str]]:

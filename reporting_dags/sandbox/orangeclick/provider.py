@@ -72,6 +72,13 @@ class OrangeClick:
         """The accounts by name: ordinary, other (with domains, data and a pace of its own), revoked."""
         return {account.name: account for account in ACCOUNTS}
 
+    def variables(self, url: str, account: str) -> Mapping[str, str]:
+        """Return the client's environment variables for `account`, with the sandbox at `url` as the provider."""
+        return {
+            "ORANGECLICK_BASE_URL": f"{url}/api/v1",
+            "ORANGECLICK_API_TOKEN": self.credentials[account].api_token,
+        }
+
     def truth(
         self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
     ) -> list[dict[str, str]]:

@@ -140,7 +140,7 @@ class Engine:
     def only_due(self, days: Collection[date]) -> list[date]:
         """Those of `days` that a run which schedules or sensors have started pulls."""
         facts = self.known()
-        found = {one.day for one in self.due(facts)} | self.ledger.in_flight_days(self.report.key)
+        found = {one.day for one in self.due(facts)} | self.ledger.jobs.in_flight_days(self.report.key)
         wanted = [day for day in days if day in found]
         along = included_for_free(self.report, facts, wanted)
         return [day for day in days if day in wanted or day in along]

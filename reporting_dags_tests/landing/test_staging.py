@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reporting_dags.landing.storage.staging import staging_folder
 from reporting_dags.landing.storage.store import open_store
-from reporting_dags.landing.storage.workspace import workspace
 from reporting_dags.model.errors import StorageError
 from reporting_dags_tests.landing.answers import Bench, rows
 
@@ -19,9 +19,9 @@ def test_what_a_killed_landing_left_is_swept_and_what_a_live_one_holds_stays(tmp
     left = store.staging() / "landing-left"
     left.mkdir()
     (left / "2026-11-01.part").write_bytes(b"half a file")
-    with workspace(store) as first:
+    with staging_folder(store) as first:
         assert not left.exists()
-        with workspace(store) as second:
+        with staging_folder(store) as second:
             assert first.exists()
             assert second.stat().st_mode & 0o777 == 0o700
         assert not second.exists()
