@@ -18,8 +18,8 @@ demo: $(RUNTIME) ## bring the last 30 days of every report home from the provide
 ui: $(RUNTIME) ## open the Dagster UI on the instance that `make demo` filled, sandbox running (PORT=3001 for another port)
 	@$(BIN)/python -m reporting_dags.cli ui $(if $(PORT),--port $(PORT))
 
-test: $(DEV) ## run the whole test suite
-	@$(BIN)/python -m pytest -n 3
+test: $(DEV) ## run the whole test suite, within 10 minutes on two cores, and print its slowest ten tests
+	@$(BIN)/python -m pytest -n 3 --durations=10
 
 torture: $(DEV) ## every fault, kill and race, a row each, in about 50 minutes (OF="races" for one section)
 	@$(BIN)/python -m reporting_dags_tests.torture $(if $(OF),"$(OF)")
@@ -31,10 +31,11 @@ mutants: $(DEV) ## change the code in small ways, and list what no test notices 
 	@$(BIN)/python -m mutmut run --max-children 2 '$(or $(OF),reporting_dags.jobs.ledger.quota*)'
 	@$(BIN)/python -m mutmut results | grep -v 'not checked' || true
 
-lint: $(DEV) ## ruff, the layers of the house, and that every import is a declared dependency
+lint: $(DEV) ## ruff, the import contracts, plain words, and that every import is a declared dependency
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -q --no-header reporting_dags_tests/test_words.py
 	@$(BIN)/deptry reporting_dags
 	@$(BIN)/deptry benchmarks reporting_dags_tests --ignore DEP002,DEP004
 

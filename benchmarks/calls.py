@@ -1,7 +1,7 @@
 """How many provider calls a backfill costs: each report in one `dagster asset materialize`, counted by the sandbox.
 
 `python -m benchmarks.calls` prints, for each report, what the provider saw, the least that its documents allow, and
-what one call a day would cost. It exits 1 if a report cost more than the least, or did not come home whole.
+what one call a day would cost. It exits 1 if a report cost more than the least, or did not land whole.
 """
 
 import subprocess
@@ -49,7 +49,7 @@ class Cost:
 
     @property
     def holds(self) -> bool:
-        """Whether every day is there and nothing was spent in vain."""
+        """Whether every day is there and nothing was spent without success."""
         return self.landed == self.days and self.spent == self.least
 
 
@@ -84,7 +84,7 @@ def _seen(sandbox: Sandbox, report: Report) -> int:
 
 def main(days: int = 90, only: str = "") -> None:
     """Measure every daily report whose key contains `only`, two at a time, and print the table."""
-    reports: Sequence[Report] = [one for one in all_reports() if one.partitioned and only in one.key]
+    reports: Sequence[Report] = [item for item in all_reports() if item.partitioned and only in item.key]
     with ThreadPoolExecutor(2) as pool:
         costs = list(pool.map(measure, reports, [days] * len(reports)))
     table = Table(title=f"Provider calls of one backfill of {days} days", box=box.SIMPLE_HEAD)

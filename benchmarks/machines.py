@@ -65,13 +65,13 @@ def measure(url: str, folder: Path, workers: int, *, shared: bool, seconds: floa
     """Let `workers` processes land partitions for so long, all of one report or each of its own."""
     context = multiprocessing.get_context("spawn")
     start, stop = context.Barrier(workers + 2), context.Event()
-    landed, asked = context.Queue(), context.Queue()
+    landed, requested = context.Queue(), context.Queue()
     names = [f"bench/{workers}_{'shared' if shared else number}" for number in range(workers)]
     processes = [
         context.Process(target=_land, args=(url, folder, name, number, start, stop, landed))
         for number, name in enumerate(names)
     ]
-    processes.append(context.Process(target=_ask, args=(url, folder, names[0], start, stop, asked)))
+    processes.append(context.Process(target=_ask, args=(url, folder, names[0], start, stop, requested)))
     for process in processes:
         process.start()
     start.wait()
@@ -80,7 +80,7 @@ def measure(url: str, folder: Path, workers: int, *, shared: bool, seconds: floa
     stop.set()
     counts = [landed.get() for _ in names]
     elapsed = time.monotonic() - began
-    questions = asked.get()
+    questions = requested.get()
     for process in processes:
         process.join()
     return Rate(workers, sum(counts) / elapsed, questions)
@@ -107,14 +107,16 @@ def _land(
         source.write_bytes(b"rows")
         key = f"{report}/date={day}/part-0.parquet"
         publish = functools.partial(store.put, source, key)
-        ledger.materializations.record_landed([job], _facts(job, day), recorded=days[max(0, count - 1) : count], publish=publish)
+        ledger.materializations.record_landed(
+            [job], _facts(job, day), recorded=days[max(0, count - 1) : count], publish=publish
+        )
         count += 1
     landed.put(count)
     database.close()
 
 
 def _bought(ledger: Ledger, report: str, days: list[date]) -> Job:
-    """A job of all `days` whose answer is stored."""
+    """A job of all `days` whose response is stored."""
     who = LeaseRequest(report=report, account="bench", query_hash="query", owner=ledger.liveness.acquire(), run="bench")
     now = datetime.now(UTC)
     claim = ledger.leases.acquire(who, days, max_days=len(days), shards=[""], split=lambda _: (), now=now)

@@ -103,7 +103,7 @@ def verify_command(
     whole. Reads the ledger of DAGSTER_HOME; changes nothing.
     """
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=True)
-    found: list[VerifiedReport] = []
+    results: list[VerifiedReport] = []
     try:
         window = Window(first.date() if first else date.min, last.date() if last else date.max)
         place = StorageResource().missing_ledger(_home())
@@ -122,7 +122,7 @@ def verify_command(
             known = [*declared, *forgotten(declared, ledger=opened.ledger, data=opened.data)]
             chosen = _chosen(reports or [], known)
             for verified in verify(chosen, window=window, built={NETWORK.key}, places=places):
-                found.append(verified)
+                results.append(verified)
                 for finding in verified.findings:
                     line = f"{finding.subject}: {finding.message}"
                     console.print(line, style="red" if finding.damage else None, markup=False)
@@ -131,9 +131,9 @@ def verify_command(
     except (ReportingError, ValueError) as error:
         console.print(error.line if isinstance(error, ReportingError) else str(error), style="red", markup=False)
         raise typer.Exit(1) from None
-    console.print(_table(found))
-    days = sum(verified.days for verified in found)
-    damaged = sum(finding.damage for verified in found for finding in verified.findings)
+    console.print(_table(results))
+    days = sum(verified.days for verified in results)
+    damaged = sum(finding.damage for verified in results for finding in verified.findings)
     if not days and not damaged:
         console.print("no day has landed there: nothing was verified", style="red")
     elif damaged:
@@ -197,7 +197,7 @@ def _home() -> Path:
     """DAGSTER_HOME, with the settings that a run started in this folder would have.
 
     Raises:
-        SettingError: it is not set, or is no folder.
+        SettingError: it is not set, or is not a folder.
     """
     # Dagster's commands read the .env of the folder in which they run, above all else.
     os.environ.update({name: value for name, value in dotenv_values(Path.cwd() / ".env").items() if value is not None})

@@ -1,4 +1,4 @@
-"""`make demo`: the last 30 days of every report, brought home from the sandbox through Dagster, and a table of it."""
+"""`make demo`: the last 30 days of every report, pulled from the sandbox through Dagster, and a table of it."""
 
 import os
 import subprocess
@@ -60,7 +60,7 @@ class Line:
 
     report: str
     days: int
-    wanted: int
+    requested: int
     rows: int
     money: dict[str, Decimal]
     calls: int
@@ -70,8 +70,8 @@ class Line:
 
     @property
     def whole(self) -> bool:
-        """Whether every wanted day lies there and every blocking check of it passed."""
-        return self.days == self.wanted and self.checks > 0 and self.passed == self.checks
+        """Whether every requested day is stored and every blocking check of it passed."""
+        return self.days == self.requested and self.checks > 0 and self.passed == self.checks
 
 
 def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
@@ -107,7 +107,7 @@ def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
 
 
 class Demo:
-    """One run of the demo: what is wanted of each report, and what there is of it."""
+    """One run of the demo: which days of each report are requested, and what has landed."""
 
     def __init__(self, home: Path, days: int, environment: dict[str, str], console: Console) -> None:
         self._home = home
@@ -132,7 +132,7 @@ class Demo:
         return served
 
     def window(self, report: Report) -> Window:
-        """The days that are wanted: the last ones, as far back as the provider reaches."""
+        """Return the days that the demo pulls: the last ones, as far back as the provider serves."""
         if not report.partitioned:
             return Window(SNAPSHOT, SNAPSHOT)
         calendars = [source.report.calendar for source in SOURCES] if report is NETWORK else [report.calendar]
@@ -166,8 +166,8 @@ class Demo:
             due = due_days(
                 with_settings(report), since=window.first, ledger=opened.ledger, data=opened.data, now=self._now
             )
-            wanted = set(due) | (self._unknown(report, window, instance) if report.partitioned else set())
-        self._materialize(report, wanted)
+            requested = set(due) | (self._unknown(report, window, instance) if report.partitioned else set())
+        self._materialize(report, requested)
 
     @contextmanager
     def restatement(self, url: str) -> Generator[None]:
@@ -194,15 +194,15 @@ class Demo:
         firsts = first_partitions(reports, start, StorageResource().first_requested(start), self._now)
         for provider in dict.fromkeys(report.provider for report in reports):
             resource = cast("ProviderResource", (loaded.resources or {})[provider])
-            mine = [report for report in reports if report.provider == provider]
+            own = [report for report in reports if report.provider == provider]
             cursor = Cursor()
             for _ in range(_MOST_TICKS):
                 with self._opened() as (_, instance):
                     tick = new_tick(start, firsts, cursor)
-                    late_tick(instance, StorageResource(), resource, mine, tick)
+                    late_tick(instance, StorageResource(), resource, own, tick)
                     for event in tick.events:
                         instance.report_runless_asset_event(event)  # pyright: ignore[reportArgumentType]
-                    if not self._awaits_totals(mine, instance):
+                    if not self._awaits_totals(own, instance):
                         break
                 time.sleep(_TICK_SECONDS)
 
@@ -223,8 +223,8 @@ class Demo:
         window = self.window(NETWORK)
         with self._opened() as (opened, instance):
             changed = due_builds(NETWORK_DAILY, since=window.first, ledger=opened.ledger)
-            wanted = self._unknown(NETWORK, window, instance) | {day for day in changed if day in window}
-        self._materialize(NETWORK, wanted)
+            requested = self._unknown(NETWORK, window, instance) | {day for day in changed if day in window}
+        self._materialize(NETWORK, requested)
 
     def _unknown(self, report: Report, window: Window, instance: dg.DagsterInstance) -> set[date]:
         known = instance.get_materialized_partitions(key_of(report))
@@ -267,7 +267,7 @@ class Demo:
         return Line(
             report=report.key,
             days=len(there) or int(snapshot_there),
-            wanted=len(window),
+            requested=len(window),
             rows=table.num_rows,
             money=_money(report, table),
             calls=calls,
@@ -287,8 +287,8 @@ def _money(report: Report, table: pa.Table) -> dict[str, Decimal]:
     sums = Sums(report)
     for batch in table.to_batches():
         sums.add(batch)
-    found = sums.money()
-    return dict(next((found[name] for name in _MONEY if name in found), {}))
+    result = sums.money()
+    return dict(next((result[name] for name in _MONEY if name in result), {}))
 
 
 def _latest_checks(report: Report, window: Window, instance: dg.DagsterInstance) -> dict[tuple[str, date], bool]:
@@ -301,12 +301,12 @@ def _latest_checks(report: Report, window: Window, instance: dg.DagsterInstance)
             event = record.event.dagster_event if record.event else None
             if event is None or event.event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
                 continue  # planned by a run that never came to it
-            told = event.asset_check_evaluation_data
-            day = date.fromisoformat(told.partition) if told.partition else None
+            evaluation = event.asset_check_evaluation_data
+            day = date.fromisoformat(evaluation.partition) if evaluation.partition else None
             if not report.partitioned:
-                latest[name, window.last] = told.passed
+                latest[name, window.last] = evaluation.passed
             elif day is not None and day in window:
-                latest[name, day] = told.passed
+                latest[name, day] = evaluation.passed
     return latest
 
 
@@ -318,13 +318,13 @@ def _table(lines: list[Line], days: int) -> Table:
     table.add_column("provider calls", justify="right")
     table.add_column("checks passed", justify="right")
     for line in lines:
-        told = [
+        cells = [
             (amount, "mixed" if currency == MIXED else currency) for currency, amount in line.money.items() if amount
         ]
-        money = ", ".join(f"{amount:,.2f} {currency}".strip() for amount, currency in told)
+        money = ", ".join(f"{amount:,.2f} {currency}".strip() for amount, currency in cells)
         table.add_row(
             line.report,
-            f"{line.days}/{line.wanted}",
+            f"{line.days}/{line.requested}",
             f"{line.rows:,}",
             money or "-",
             str(line.calls),
@@ -334,10 +334,10 @@ def _table(lines: list[Line], days: int) -> Table:
 
 
 @contextmanager
-def _environment(wanted: dict[str, str]) -> Generator[None]:
+def _environment(variables: dict[str, str]) -> Generator[None]:
     before = dict(os.environ)
     os.environ.clear()
-    os.environ.update(wanted)
+    os.environ.update(variables)
     try:
         yield
     finally:

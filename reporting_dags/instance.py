@@ -22,7 +22,7 @@ class ReportingInstance(dg.DagsterInstance):
     """A Dagster instance whose storage is PostgreSQL by DAGSTER_POSTGRES_URL, or the files of its folder without it.
 
     `dagster.yaml` alone cannot say that: an environment variable that it names must be set. Dagster asks this class for
-    the storage once a command, and hands the answer on to every process that the command starts.
+    the storage once a command, and hands the response on to every process that the command starts.
     """
 
     @classmethod

@@ -141,11 +141,11 @@ def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
 
 @contextmanager
 def _stopped_in_order() -> Generator[None]:
-    """Let the first signal that asks for the end raise KeyboardInterrupt; those after it do not disturb the end."""
+    """Let the first signal that requests the end raise KeyboardInterrupt; those after it do not disturb the end."""
 
     def interrupt(_number: int, _frame: object) -> None:
-        for one in _STOP:
-            signal.signal(one, signal.SIG_IGN)
+        for item in _STOP:
+            signal.signal(item, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in _STOP}

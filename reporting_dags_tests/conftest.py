@@ -1,4 +1,4 @@
-"""What tests share: a sandbox with a movable clock, a real PostgreSQL, and a context to bring reports home with."""
+"""What tests share: a sandbox with a movable clock, a real PostgreSQL, and a context to pull reports with."""
 
 import itertools
 from collections.abc import Callable, Generator
@@ -28,7 +28,7 @@ from reporting_dags_tests.rules import documented_rules
 
 RESOURCES = {provider.key: provider.resource for provider in SHIPPED}
 NOON = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
-"""The sandbox's time in tests on a still clock: an hour after the newest day, 2026-11-19, is out."""
+"""The sandbox's time in tests on a still clock: an hour after the latest day, 2026-11-19, is published."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ class StillClock:
         return self.at
 
     def sleep(self, seconds: float) -> None:
-        raise AssertionError(f"nobody waits here, least of all for {seconds} s")
+        raise AssertionError(f"no one waits here, least of all for {seconds} s")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Pulling days in tests: brought home, compared with the truth, and judged by the one line that a failure leaves."""
+"""Pulling days in tests: pulled, compared with the truth, and judged by the one line that a failure leaves."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import date

@@ -31,7 +31,7 @@ def expected_rows(
 
 
 def kept_rows(report: Report, rows: Iterable[Mapping[str, str]]) -> Counter[Row]:
-    """Rows of an answer, as printed texts by header, as the report declares to keep them."""
+    """Rows of a response, as printed texts by header, as the report declares to keep them."""
     known = {name for column in report.columns for name in (column.header, *column.aliases)}
     found: Counter[Row] = Counter()
     for row in rows:

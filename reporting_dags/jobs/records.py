@@ -24,7 +24,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One row of the ledger, as the run that holds it sees it; `account` is whose answer it brings."""
+    """One row of the ledger, as the run that holds it sees it; `account` is whose response it brings."""
 
     id: str
     report: str
@@ -52,7 +52,7 @@ class JobGroup:
     """Jobs that together answer one window, one for each part, and the requested days that land from them.
 
     Attributes:
-        window: the days that every job of the group asks for.
+        window: the days that every job of the group requests.
         jobs: one a part.
         days: which of the requested days land from this group; never empty.
     """
@@ -100,7 +100,7 @@ class MaterializationRecord:
         size: of the file, in bytes.
         sha256: of the file's bytes.
         fingerprint: the data version.
-        raw_sha256: of the raw answers, with commas between.
+        raw_sha256: of the raw responses, with commas between.
         money: column → currency → exact sum, as text.
         requested_at: when the provider was asked, the earliest of its jobs.
         landed_at: when it was put in place.
@@ -158,11 +158,11 @@ class ReportState:
 
     Attributes:
         landed: every day that has landed.
-        in_flight: days for which an answer was asked for whose landing was never finished.
+        in_flight: days for which a response was requested whose landing was never finished.
         failures: runs for each day that lately ended without landing it, since the day last landed or was confirmed.
         control: the totals that the report's control last told, by day; empty where it has none.
         control_attempts: how often each day that differs from its control total landed since the control first gave it.
-        truncated: requests to which the provider is known to have cut its answer, whoever asked.
+        truncated: requests to which the provider is known to have cut its response, whoever asked.
         replayable: days whose refused response is stored and can be landed again without a call, because the
             declaration has changed.
     """
@@ -178,7 +178,7 @@ class ReportState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRequest:
-    """Who asks for days: a report of an account, on behalf of a run.
+    """Who requests days: a report of an account, on behalf of a run.
 
     Attributes:
         report: key of the report.
@@ -186,7 +186,7 @@ class LeaseRequest:
         query_hash: of its query.
         owner: the lock that dies with the run's process.
         run: the Dagster run.
-        parser_hash: hash of what decides whether an answer can be read; see `Report.form`.
+        parser_hash: hash of what decides whether a response can be read; see `Report.form`.
     """
 
     report: str

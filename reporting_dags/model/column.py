@@ -13,7 +13,7 @@ MONEY = pa.decimal128(38, 18)
 """Money and ratios are exact decimals: providers print doubles such as 0.036300000000000006."""
 MOMENT = pa.timestamp("us", "UTC")
 MIXED = "XXX"
-"""Currency of a money column whose rows are in currencies that the answer does not tell (ISO 4217: no currency)."""
+"""Currency of a money column whose rows are in currencies that the response does not tell (ISO 4217: no currency)."""
 
 
 class Kind(StrEnum):
@@ -63,17 +63,17 @@ class Column:
         currencies: the codes that may stand there; any where none is named.
         aliases: other headers under which the provider may send it.
         personal: why it is personal data, if it is.
-        optional: whether the answer may lack it; it is null then.
+        optional: whether the response may lack it; it is null then.
         documented: whether the provider's document names it. One that it does not name may be known by another name:
             where it is empty in every row of a day, that is a warning.
-        ratio_of: how a ratio is worked out anew from sums.
+        ratio_of: how a ratio is worked out again from sums.
         flags: of a flag: the header of a column, and the texts of it for which the flag is true.
         masks: of a flag: whether it is also true for words that stand for no value, such as null, and for zeros.
         forms: of a time: how the provider writes it. Values of another form are refused.
         day_tolerance: of a time that tells the hour or event of its row: how far it may lie outside of the row's day.
             None of a time that may lie anywhere.
         additive: of a measure: whether the values of rows can be added up. Users are counted once in each row.
-        catch_all: whether it takes, as one JSON object of texts, every column of the answer that is not declared.
+        catch_all: whether it takes, as one JSON object of texts, every column of the response that is not declared.
     """
 
     header: str

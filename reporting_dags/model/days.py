@@ -43,13 +43,13 @@ class Window:
 
 def contiguous_ranges(days: Iterable[date]) -> list[Window]:
     """The unbroken contiguous_ranges that `days` form, oldest first."""
-    found: list[Window] = []
+    results: list[Window] = []
     for day in sorted(set(days)):
-        if found and found[-1].last + ONE_DAY == day:
-            found[-1] = Window(found[-1].first, day)
+        if results and results[-1].last + ONE_DAY == day:
+            results[-1] = Window(results[-1].first, day)
         else:
-            found.append(Window(day, day))
-    return found
+            results.append(Window(day, day))
+    return results
 
 
 def ranges(days: Iterable[date], *, most: int | None = None) -> str:
@@ -59,9 +59,9 @@ def ranges(days: Iterable[date], *, most: int | None = None) -> str:
         days: in any order.
         most: how many ranges are listed; of the others the number is. None lists all.
     """
-    found = contiguous_ranges(days)
-    more = f" and {len(found) - most} more" if most is not None and len(found) > most else ""
-    return ", ".join(map(str, found[:most])) + more
+    result = contiguous_ranges(days)
+    more = f" and {len(result) - most} more" if most is not None and len(result) > most else ""
+    return ", ".join(map(str, result[:most])) + more
 
 
 def days_in(text: str) -> set[date]:
@@ -125,7 +125,7 @@ class Calendar:
         return round(length / timedelta(hours=1))
 
     def latest_available(self, now: datetime) -> date:
-        """The newest day whose data is out."""
+        """The latest day whose data is published."""
         day = self.today(now)
         while self.published_at(day) > now:
             day -= ONE_DAY
@@ -142,7 +142,7 @@ class Calendar:
         return max(bounds)
 
     def expires_at(self, day: date) -> datetime | None:
-        """When `day` falls out of the provider's reach, in UTC; None if it never does."""
+        """When `day` expires at the provider, in UTC; None if it never does."""
         ends: list[date] = []
         if self.retention_days is not None:
             ends.append(day + timedelta(days=self.retention_days))
@@ -154,17 +154,17 @@ class Calendar:
         return self.begins_at(min(ends) + ONE_DAY) if ends else None
 
     def restatement_age(self, day: date, asked_at: datetime, now: datetime) -> int | None:
-        """The oldest age, in days, that `day` has reached since it was asked for and at which it restates."""
+        """The oldest age, in days, that `day` has reached since it was requested and at which it restates."""
         out = self.published_at(day)
         reached = [age for age in self.restated_at if asked_at < out + timedelta(days=age) <= now]
         return max(reached, default=None)
 
     def is_final(self, day: date, asked_at: datetime) -> bool:
-        """Whether `day` was asked for when it had reached the last age at which it restates."""
+        """Whether `day` was requested when it had reached the last age at which it restates."""
         return asked_at >= self.published_at(day) + timedelta(days=max(self.restated_at, default=0))
 
     def is_due(self, day: date, asked_at: datetime | None, now: datetime) -> bool:
-        """Whether `day` is worth asking for: served and missing, or asked for before an age at which it restates."""
+        """Whether `day` is worth requesting: served and missing, or requested before an age at which it restates."""
         if not self.earliest_available(now) <= day <= self.latest_available(now):
             return False
         return asked_at is None or self.restatement_age(day, asked_at, now) is not None

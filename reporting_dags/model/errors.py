@@ -29,7 +29,7 @@ class ReportingError(Exception):
         retry_at: when a retry is known to be right, such as the renewal of a quota; None where that is not known.
 
     Attributes:
-        shard: which file of an answer is at fault, counted from 0; None where that is not known.
+        shard: which file of a response is at fault, counted from 0; None where that is not known.
     """
 
     outcome: Outcome = Outcome.FAILED
@@ -79,17 +79,17 @@ class NotReady(ReportingError):
 
 
 class Deferred(NotReady):
-    """The provider is at work on the day, and what was asked for stays open; the run that asked has not waited."""
+    """The provider is at work on the day, and what was requested stays open; the run that asked has not waited."""
 
 
 class Partial(ReportingError):
-    """What arrived is not the whole answer, and can be shown not to be."""
+    """What arrived is not the whole response, and can be shown not to be."""
 
     outcome = Outcome.PARTIAL
 
 
 class Truncated(ReportingError):
-    """The provider itself says that it cut the answer."""
+    """The provider itself says that it cut the response."""
 
     outcome = Outcome.TRUNCATED
 
@@ -107,19 +107,19 @@ class Denied(ReportingError):
 
 
 class Failed(ReportingError):
-    """The provider refused or garbled the request or the answer."""
+    """The provider refused or garbled the request or the response."""
 
     outcome = Outcome.FAILED
 
 
 class DataError(ReportingError):
-    """The answer arrived whole but is not what the report declares: a column, a value, a day, a grain."""
+    """The response arrived whole but is not what the report declares: a column, a value, a day, a grain."""
 
     outcome = Outcome.FAILED
 
 
 class ReplacementRefused(ReportingError):
-    """The stored partition stays: the answer that was to replace it is older, or does not cover what it covers."""
+    """The stored partition stays: the response that was to replace it is older, or does not cover what it covers."""
 
 
 class StorageError(ReportingError):

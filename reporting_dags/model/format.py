@@ -1,4 +1,4 @@
-"""How providers write rows: what the decoder must know of an answer's bytes."""
+"""How providers write rows: what the decoder must know of a response's bytes."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class DelimitedText:
 
     @property
     def suffix(self) -> str:
-        """Ending of the raw answer's file name."""
+        """Ending of the raw response's file name."""
         return ".tsv" if self.delimiter == "\t" else ".csv"
 
 
@@ -43,7 +43,7 @@ class JsonRows:
 
     @property
     def suffix(self) -> str:
-        """Ending of the raw answer's file name."""
+        """Ending of the raw response's file name."""
         return ".json"
 
 

@@ -31,7 +31,7 @@ _TELLING = {
 
 
 def looks_personal(header: str) -> Personal | None:
-    """Why a column that nobody declared holds personal data, as far as its name tells."""
+    """Why a column that no one declared holds personal data, as far as its name tells."""
     return next((why for why, telling in _TELLING.items() if telling.search(header)), None)
 
 
@@ -58,8 +58,8 @@ class Privacy:
     @property
     def version(self) -> str:
         """Tells policies apart, keys included, without telling the key."""
-        told = hmac.new(self.key.encode(), b"reporting_dags", hashlib.sha256).hexdigest()[:12] if self.key else ""
-        return f"{self.mode}{told}"
+        message = hmac.new(self.key.encode(), b"reporting_dags", hashlib.sha256).hexdigest()[:12] if self.key else ""
+        return f"{self.mode}{message}"
 
     def hashed(self, text: str, why: Personal) -> str:
         """The hash of one value. E-mail addresses are first trimmed and lower-cased, as matching expects.

@@ -34,7 +34,7 @@ _NOT_PARSING = frozenset(
         "control",
     }
 )
-"""Fields of a report that do not decide whether an answer can be read."""
+"""Fields of a report that do not decide whether a response can be read."""
 ROWS = "rows"
 """The measure of a control that counts the rows of a report."""
 
@@ -47,15 +47,15 @@ class Report:
         provider: first part of the asset key, and the file under `reports/` that declares it.
         name: second part of the asset key.
         query: what the provider is asked, in its own terms; opaque to everything but the provider.
-        columns: every column of the answer that is kept, the day column among them.
+        columns: every column of the response that is kept, the day column among them.
         grain: headers whose values together are unique within a day; empty where a day is one row.
         grain_promised: whether the provider's document promises that. Rows that share a promised grain refuse their
             day; those that share an assumed one are landed with a warning.
-        calendar: when days are out, for how long they are restated and served.
+        calendar: when days are published, for how long they are restated and served.
         window_days: the most days that one query may cover.
-        format: how the answer is written.
+        format: how the response is written.
         day_from: header of the time column whose day, in the calendar's time zone, is a row's day; where rows are
-            events, and the answer has no day column.
+            events, and the response has no day column.
         partitioned: whether the report is kept by day. One that is not is a snapshot of the day on which it was taken.
         entity: header of the column that names the app, site or offer which earns.
         hour: header of the time column that tells the hour which a row is about, of a report by the hour; it must lie
@@ -97,7 +97,7 @@ class Report:
             self._refuse("columns", "has none")
         names = [column.name for column in self.columns]
         for name in sorted({name for name in names if names.count(name) > 1}):
-            self._refuse("columns", f"{name} stands twice")
+            self._refuse("columns", f"{name} is duplicated")
         self._check_day()
         for column in self.columns:
             self._check_money(column)
@@ -113,7 +113,7 @@ class Report:
     def _check_none_texts(self) -> None:
         texts = as_given(self.none_texts)
         if not isinstance(texts, tuple) or not all(isinstance(text, str) for text in texts):
-            self._refuse("none_texts", f"{texts!r} is no tuple of texts, such as ('--', 'N/A')")
+            self._refuse("none_texts", f"{texts!r} is not a tuple of texts, such as ('--', 'N/A')")
         for text in texts:
             if text != text.strip():
                 self._refuse("none_texts", f"{text!r} has blanks around it, which do not count: leave them out")
@@ -125,20 +125,20 @@ class Report:
         try:
             ZoneInfo(calendar.timezone)
         except (KeyError, ValueError, OSError, TypeError):
-            self._refuse("calendar.timezone", f"{calendar.timezone!r} is no IANA time zone")
+            self._refuse("calendar.timezone", f"{calendar.timezone!r} is not an IANA time zone")
         ages = as_given(calendar.restated_at)
         if not isinstance(ages, tuple) or not all(isinstance(age, int) and age > 0 for age in ages):
-            self._refuse("restated_at", f"{ages!r} is no tuple of ages in days, such as (1, 2, 3)")
+            self._refuse("restated_at", f"{ages!r} is not a tuple of ages in days, such as (1, 2, 3)")
         after = as_given(calendar.publish_delay)
         if not isinstance(after, timedelta):
-            self._refuse("publish_delay", f"{after!r} is no length of time, such as timedelta(hours=6)")
+            self._refuse("publish_delay", f"{after!r} is not a length of time, such as timedelta(hours=6)")
         if after < timedelta() or after % timedelta(minutes=1):
             self._refuse("publish_delay", f"{after} must be whole minutes, 0 or more")
 
     def _check_sources(self) -> None:
         headers = {column.header: column for column in self.columns}
         if self.entity and self.entity not in headers:
-            self._refuse("entity", f"{self.entity!r} is no column of the report")
+            self._refuse("entity", f"{self.entity!r} is not a column of the report")
         if self.hour and (self.hour not in headers or headers[self.hour].kind is not Kind.TIME):
             self._refuse("hour", f"{self.hour!r} is no time column of the report")
         for column in self.columns:
@@ -146,10 +146,12 @@ class Report:
             sources = ((quotient.over, quotient.under) if quotient else ()) + ((flags[0],) if flags else ())
             for source in sources:
                 if source not in headers or headers[source].flags:
-                    self._refuse("columns", f"{column.header!r} is worked out from {source!r}, which is no sent column")
+                    self._refuse(
+                        "columns", f"{column.header!r} is worked out from {source!r}, which is not a sent column"
+                    )
         for header in self.grain:
             if header not in headers:
-                self._refuse("grain", f"{header!r} is no column of the report")
+                self._refuse("grain", f"{header!r} is not a column of the report")
             if headers[header].kind not in {Kind.IDENTITY, Kind.TIME}:
                 self._refuse("grain", f"{header!r} is a {headers[header].kind}, not an identity")
 
@@ -158,9 +160,9 @@ class Report:
         times = {column.header for column in self.columns if column.kind is Kind.TIME}
         if self.day_from and self.day_from not in times:
             self._refuse("day_from", f"{self.day_from!r} is no time column of the report")
-        wanted = 0 if self.day_from or not self.partitioned else 1
-        if len(days) != wanted:
-            self._refuse("columns", f"needs {'exactly one' if wanted else 'no'} day column, has {len(days)}")
+        requested = 0 if self.day_from or not self.partitioned else 1
+        if len(days) != requested:
+            self._refuse("columns", f"needs {'exactly one' if requested else 'no'} day column, has {len(days)}")
 
     def _check_money(self, column: Column) -> None:
         is_money = column.kind is Kind.MONEY
@@ -170,18 +172,18 @@ class Report:
             self._refuse("columns", f"money column {column.header!r} must be a decimal, is {column.type}")
         source = column.currency_from
         if source is not None and source not in {other.header for other in self.columns}:
-            self._refuse("columns", f"{column.header!r} takes its currency from {source!r}, which is no column")
+            self._refuse("columns", f"{column.header!r} takes its currency from {source!r}, which is not a column")
 
     def _check_time(self, column: Column) -> None:
         forms, tolerance = as_given(column.forms), as_given(column.day_tolerance)
         if not forms or not isinstance(forms, tuple) or not all(isinstance(form, TimeForm) for form in forms):
-            self._refuse("columns", f"{column.header!r}: forms: {forms!r} is no tuple such as (TimeForm.TEXT,)")
+            self._refuse("columns", f"{column.header!r}: forms: {forms!r} is not a tuple such as (TimeForm.TEXT,)")
         if {TimeForm.UNIX_SECONDS, TimeForm.HOUR} <= set(forms):
             why = "Unix seconds and YYYYMMDDHH are both ten digits; declare the one that the provider sends"
             self._refuse("columns", f"{column.header!r}: forms: {why}")
         if tolerance is not None and (not isinstance(tolerance, timedelta) or tolerance < timedelta()):
             self._refuse(
-                "columns", f"{column.header!r}: day_tolerance: {tolerance!r} is no length of time, or negative"
+                "columns", f"{column.header!r}: day_tolerance: {tolerance!r} is not a length of time, or negative"
             )
 
     def _refuse(self, field_name: str, why: str) -> NoReturn:
@@ -222,8 +224,8 @@ class Report:
         """A fingerprint of what is asked and in what shape it is kept: days landed under another one are due again."""
         policy = self.privacy.version if any(column.personal for column in self.columns) else ""
         derived = [(self.day_from, self.calendar.timezone), *(column.flags for column in self.columns if column.flags)]
-        told = f"{self.query!r} {self.schema.to_string()} {policy} {derived!r} {self.variable_value}"
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        message = f"{self.query!r} {self.schema.to_string()} {policy} {derived!r} {self.variable_value}"
+        return hashlib.sha256(message.encode()).hexdigest()[:16]
 
     def scope(self, parts: Collection[str]) -> Scope:
         """What a partition covers that is requested for `parts`, such as app ids, and stored as it is declared."""
@@ -239,8 +241,8 @@ class Report:
 
     @property
     def parser_hash(self) -> str:
-        """A hash of what decides whether an answer can be read: columns with aliases, format, grain, row time, zone."""
-        parts = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_PARSING}
+        """A hash of what decides whether a response can be parsed: columns, format, grain, row time and time zone."""
+        parts = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in _NOT_PARSING}
         return hashlib.sha256(f"{parts!r} {self.calendar.timezone}".encode()).hexdigest()
 
     @property
@@ -251,8 +253,8 @@ class Report:
     @property
     def day_column(self) -> Column | None:
         """The column from which a row's day is read; None in a snapshot, whose rows are all of the day it was taken."""
-        wanted = (column for column in self.columns if column.kind is Kind.DAY or column.header == self.day_from)
-        return next(wanted, None)
+        requested = (column for column in self.columns if column.kind is Kind.DAY or column.header == self.day_from)
+        return next(requested, None)
 
     @property
     def row_times(self) -> tuple[tuple[Column, timedelta], ...]:
@@ -318,7 +320,7 @@ def require_known(provider: str, name: str, field_name: str, asked: Iterable[str
         if item not in choices:
             near = get_close_matches(str(item), choices, n=3)
             shown = near if near and len(choices) > _SHOWN_CHOICES else choices
-            told = "near to it are" if shown is near else "known are"
+            message = "near to it are" if shown is near else "known are"
             more = f" and {len(shown) - _SHOWN_CHOICES} more" if len(shown) > _SHOWN_CHOICES else ""
             listed = f"{', '.join(shown[:_SHOWN_CHOICES])}{more}"
-            raise declaration_error(provider, name, field_name, f"unknown {item!r}; {told} {listed}")
+            raise declaration_error(provider, name, field_name, f"unknown {item!r}; {message} {listed}")

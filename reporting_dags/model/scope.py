@@ -1,8 +1,8 @@
 """What a partition covers: what was requested for it, so that two answers can be compared without their rows.
 
-A partition may be replaced by an answer that covers at least as much. One that covers less (an app, a column or a value
-of a filter is no longer requested), or something else (another time zone or source), would lose what only the stored
-one has.
+A partition may be replaced by a response that covers at least as much. One that covers less (an app, a column or a
+value of a filter is no longer requested), or something else (another time zone or source), would lose what only the
+stored one has.
 """
 
 import hashlib
@@ -59,19 +59,19 @@ class Scope:
 
     def lost_in(self, other: Self) -> str:
         """What this scope covers and `other` does not, as a phrase for a message; "" if `other` covers all of it."""
-        found = [
+        results = [
             f"{name} {self.fixed.get(name, 'unset')} is {other.fixed.get(name, 'unset')} now"
             for name in sorted({*self.fixed, *other.fixed})
             if self.fixed.get(name) != other.fixed.get(name)
         ]
-        found += _missing("column", self.columns - other.columns)
-        found += _missing("app or part", self.parts - other.parts)
+        results += _missing("column", self.columns - other.columns)
+        results += _missing("app or part", self.parts - other.parts)
         for name, values in sorted(other.filters.items()):
             if name not in self.filters:
-                found.append(f"all rows, not only those filtered by {name}")
+                results.append(f"all rows, not only those filtered by {name}")
             else:
-                found += _missing(f"rows of {name}", self.filters[name] - values)
-        return "; ".join(found)
+                results += _missing(f"rows of {name}", self.filters[name] - values)
+        return "; ".join(results)
 
     def covers(self, other: Self) -> bool:
         """Whether a partition of this scope holds all that one of `other` would."""

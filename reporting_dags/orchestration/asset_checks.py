@@ -1,4 +1,4 @@
-"""The asset checks of every report: what landing verified of each day, and how its volume compares with others."""
+"""The asset checks of every report: their texts, and the results that compare a day with other days."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -25,10 +25,14 @@ from reporting_dags.orchestration.storage import OpenStorage
 
 GRAIN_UNIQUE = "grain_unique"
 BLOCKING: Mapping[str, str] = {
-    "schema": "Every declared column is there under its declared type, and the file was read back so.",
-    GRAIN_UNIQUE: "No two rows of the day share the report's grain.",
-    "day_and_currency": "Every row and its hour are of a day that was asked for, and all money is in a known currency.",
-    "rows_complete": "As many rows landed as the provider's answer holds, by a count of its own or of its raw bytes.",
+    "schema": "All declared columns are present with their declared types, verified by reading the file back. If it "
+    "fails, nothing is published: compare the declaration with the values that the result shows.",
+    GRAIN_UNIQUE: "No two rows of the partition share the report's key (its grain), and no row is the total of the "
+    "others.",
+    "day_and_currency": "Every row belongs to the partition's day, and all money is in a declared currency. If it "
+    "fails, nothing is published: check the declared time zone and currencies.",
+    "rows_complete": "The row count equals the provider's count, or an independent count of the raw response. If it "
+    "fails, nothing is published: materialize the partition again.",
 }
 VOLUME = "volume"
 ENTITIES = "entities"
@@ -47,34 +51,42 @@ _NAMED = 10
 
 
 def has_entities(report: Report) -> bool:
-    """Whether the report tells by day which apps, sites or offers earned."""
+    """Return whether the rows of a day name the apps, sites or offers that earned."""
     return bool(report.entity) and report.partitioned
 
 
 def check_specs(report: Report, partitions: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
-    """The checks that the asset of `report` evaluates for each of its days."""
+    """Return the checks of a report's asset: those of each partition, then those of the report as a whole."""
     key = key_of(report)
     specs: list[dg.AssetCheckSpec] = []
-    for name, text in BLOCKING.items():
+    for name, guarantee in BLOCKING.items():
         assumed = name == GRAIN_UNIQUE and not report.grain_promised
-        told = f"{text} No document promises that. A warning only." if assumed else text
+        text = guarantee
+        if name == GRAIN_UNIQUE:
+            text += " A warning: no document promises it." if assumed else " If it fails, nothing is published."
         specs.append(
-            dg.AssetCheckSpec(name, asset=key, description=told, blocking=not assumed, partitions_def=partitions)
+            dg.AssetCheckSpec(name, asset=key, description=text, blocking=not assumed, partitions_def=partitions)
         )
-    text = f"Rows are within a factor of {_FACTOR:.0f} of the median of the {_HISTORY} days before. A warning only."
+    text = (
+        f"The row count is within a factor of {_FACTOR:.0f} of the median of the {_HISTORY} days before. A warning: "
+        "if the network's own dashboard shows other numbers, materialize the partition again."
+    )
     specs.append(dg.AssetCheckSpec(VOLUME, asset=key, description=text, partitions_def=partitions))
     if has_entities(report):
-        text = f"No {report.entity} is gone that earned on the day before, or in an earlier version of the day, up to "
-        text += f"{float(_LOST_SHARE):.0%} of the money. A warning only."
+        text = (
+            f"Values of {report.entity} that are missing since the day before, or since the previous version of the "
+            f"day, account for at most {float(_LOST_SHARE):.0%} of the money. A warning: if they should be there, "
+            "materialize the partition again."
+        )
         specs.append(dg.AssetCheckSpec(ENTITIES, asset=key, description=text, partitions_def=partitions))
     elif not report.partitioned:
         text = (
-            f"At most {float(_LOST_SHARE):.0%} of the entities of the snapshot before are gone. A warning only: what "
+            f"At most {float(_LOST_SHARE):.0%} of the entities of the previous snapshot are missing. A warning: what "
+            "was known of missing entities is kept."
         )
-        text += "was known of them is kept."
         specs.append(dg.AssetCheckSpec(ENTITIES, asset=key, description=text))
     if report.hour:
-        text = "Every hour of the day has rows, unless the day has none at all. A warning only."
+        text = "Every hour of the day has rows, unless the day has none. A warning: the day may not be complete yet."
         specs.append(dg.AssetCheckSpec(HOURS, asset=key, description=text, partitions_def=partitions))
     if report.partitioned:
         # Of the report as a whole, not of a partition.
@@ -84,10 +96,10 @@ def check_specs(report: Report, partitions: dg.PartitionsDefinition[str] | None)
 
 
 def volume_check(day: date, rows: int, landed: Mapping[date, MaterializationRecord]) -> CheckResult:
-    """Compare `rows` with the trailing median; passes while there are too few days to tell."""
+    """Compare `rows` with the trailing median; passes while there are too few days to compare."""
     before = [landed[other].rows for other in sorted(landed) if other < day][-_HISTORY:]
     if len(before) < _ENOUGH:
-        return CheckResult(name=VOLUME, passed=True, detail=f"{len(before)} days before: too few to tell", facts={})
+        return CheckResult(name=VOLUME, passed=True, detail=f"{len(before)} days before: too few to compare", facts={})
     usual = median(before)
     passed = usual / _FACTOR <= rows <= usual * _FACTOR
     detail = f"{rows} rows; the median of the {len(before)} days before is {usual:g}"
@@ -103,39 +115,41 @@ def entities_check(report: Report, day: date, data: Store, *, earlier: Weights |
             gone[name] = max(share, gone.get(name, Fraction()))
     share = sum(gone.values(), Fraction())
     passed = share <= _LOST_SHARE
-    largest = [name for name, one in gone.items() if one > _LOST_SHARE] or list(gone)
-    told = f"; gone: {', '.join(list(gone)[:_NAMED])}, {float(share):.1%} of what was earned" if gone else ""
-    mended = "" if passed else f". If that cannot be, ask again: {command_for(report, [day])}"
+    largest = [name for name, item in gone.items() if item > _LOST_SHARE] or list(gone)
+    message = f"; gone: {', '.join(list(gone)[:_NAMED])}, {float(share):.1%} of what was earned" if gone else ""
+    fix = "" if passed else f". If that cannot be, ask again: {command_for(report, [day])}"
     return CheckResult(
         name=ENTITIES,
         passed=passed,
-        detail=f"{len(now)} of {report.entity}{told}{mended}",
+        detail=f"{len(now)} of {report.entity}{message}{fix}",
         facts={"entities": len(now), "lost": len(gone), "lost_share": float(share), **_gone_names(largest)},
     )
 
 
 def list_check(report: Report, listed: Listed) -> CheckResult:
-    """Whether the newest snapshot of a list still has the entities of the one before, but for a few."""
+    """Whether the latest snapshot of a list still has the entities of the one before, but for a few."""
     gone = len(listed.gone)
     share = Fraction(gone, listed.before) if gone else Fraction()
     passed = share <= _LOST_SHARE
     more = f" and {gone - _NAMED} more" if gone > _NAMED else ""
-    told = f"; gone: {', '.join(listed.gone[:_NAMED])}{more}, {float(share):.1%} of the snapshot before" if gone else ""
+    message = (
+        f"; gone: {', '.join(listed.gone[:_NAMED])}{more}, {float(share):.1%} of the snapshot before" if gone else ""
+    )
     command = f"dagster asset materialize -m reporting_dags.definitions --select {report.key}"
     fix = "" if passed else f". What was known of them is kept. Fix: if they exist at the provider, {command}"
     return CheckResult(
         name=ENTITIES,
         passed=passed,
-        detail=f"{listed.entities} entities{told}{fix}",
+        detail=f"{listed.entities} entities{message}{fix}",
         facts={"entities": listed.entities, "lost": gone, "lost_share": float(share), **_gone_names(listed.gone)},
     )
 
 
 def _gone_names(names: Iterable[str]) -> dict[str, str]:
     """Return the metadata that names what is gone, the same for every day on which the same is gone."""
-    found = sorted(names)
-    more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
-    return {GONE: ", ".join([*found[:_NAMED], *more])} if found else {}
+    results = sorted(names)
+    more = [f"and {len(results) - _NAMED} more"] if len(results) > _NAMED else []
+    return {GONE: ", ".join([*results[:_NAMED], *more])} if results else {}
 
 
 def _weights_before(report: Report, day: date, data: Store) -> Weights:
@@ -158,12 +172,12 @@ def hours_check(report: Report, day: date, data: Store) -> CheckResult:
     hours = [begins + timedelta(hours=n) for n in range(report.calendar.hours(Window(day, day)))]
     missing = [hour for hour in hours if hour not in moments] if moments else []
     zone = ZoneInfo(report.calendar.timezone)
-    told = f"; none at {', '.join(f'{hour.astimezone(zone):%H:%M}' for hour in missing)}" if missing else ""
-    mended = f". If that cannot be, ask again: {command_for(report, [day])}" if missing else ""
+    message = f"; none at {', '.join(f'{hour.astimezone(zone):%H:%M}' for hour in missing)}" if missing else ""
+    fix = f". If that cannot be, ask again: {command_for(report, [day])}" if missing else ""
     return CheckResult(
         name=HOURS,
         passed=not missing,
-        detail=f"{len(hours) - len(missing) if moments else 0} of {len(hours)} hours have rows{told}{mended}",
+        detail=f"{len(hours) - len(missing) if moments else 0} of {len(hours)} hours have rows{message}{fix}",
         facts={"hours": len(hours), "missing": len(missing)},
     )
 
@@ -202,11 +216,11 @@ def comparisons(report: Report, day: date, opened: OpenStorage, *, earlier: Weig
         names = [VOLUME, *([ENTITIES] if has_entities(report) else []), *([HOURS] if report.hour else [])]
         detail = "the provider confirmed that the day has no rows: not compared with other days"
         return [CheckResult(name=name, passed=True, detail=detail, facts={"rows": 0}) for name in names]
-    found = [volume_check(day, landed[day].rows, landed)]
+    results = [volume_check(day, landed[day].rows, landed)]
     if has_entities(report):
-        found.append(entities_check(report, day, opened.data, earlier=earlier))
+        results.append(entities_check(report, day, opened.data, earlier=earlier))
     elif not report.partitioned:
-        found.append(list_check(report, opened.ledger.entities.listed(report.key, landed[day].requested_at)))
+        results.append(list_check(report, opened.ledger.entities.listed(report.key, landed[day].requested_at)))
     if report.hour:
-        found.append(hours_check(report, day, opened.data))
-    return found
+        results.append(hours_check(report, day, opened.data))
+    return results

@@ -74,7 +74,7 @@ def evaluate_stored(
                 if any(blocks(check) and not check.passed for check in checks):
                     damaged.append(day)
             if report.partitioned and not _names_partitions(context):
-                yield from (_summary(report, name, found) for name, found in results.items())
+                yield from (_summary(report, name, result) for name, result in results.items())
             record_report_checks(context, report, start, opened)
             fix = _repair_advice(report, damaged, opened, built=built)
     except ReportingError as error:
@@ -96,10 +96,10 @@ def _repair_advice(report: Report, damaged: Collection[date], opened: OpenStorag
     Raises:
         StorageError: the ledger cannot be read.
     """
-    now, asked = SystemClock().now(), with_settings(report)
+    now, requested = SystemClock().now(), with_settings(report)
     landed = opened.ledger.materializations.days(report.key)
-    found = repairs(
-        asked,
+    result = repairs(
+        requested,
         {day: landed[day] for day in damaged},
         built=built,
         ledger=opened.ledger,
@@ -108,9 +108,9 @@ def _repair_advice(report: Report, damaged: Collection[date], opened: OpenStorag
         now=now,
     )
     days: defaultdict[Repair, list[date]] = defaultdict(list)
-    for day, repair in found.items():
+    for day, repair in result.items():
         days[repair].append(day)
-    lines = (advice(asked, repair, of_repair, now) for repair, of_repair in days.items())
+    lines = (advice(requested, repair, of_repair, now) for repair, of_repair in days.items())
     return " ".join(f"{first} {'; '.join(commands)}".strip() for first, *commands in lines)
 
 

@@ -69,7 +69,7 @@ def _metadata(report: Report, result: DayResult, landed: LandedDay, data: Store)
     facts |= {f"{api} left today": left for api, left in evidence.calls_left.items()}
     facts |= _restatement(evidence.restatement, landed)
     if evidence.replayed:
-        facts["replayed"] = "from the kept raw answer; the provider was not asked"
+        facts["replayed"] = "from the kept raw response; the provider was not asked"
     for column, sums in landed.money.items():
         for currency, amount in sums.items():
             facts[f"{column}_{_unit(currency)}"] = float(rounded(amount, _SHOWN_DECIMALS))
@@ -87,7 +87,7 @@ def _metadata(report: Report, result: DayResult, landed: LandedDay, data: Store)
 
 
 def _restatement(before: Restatement | None, landed: LandedDay) -> dict[str, Any]:
-    """How the day differs from what lay there before."""
+    """How the day differs from what was stored before."""
     if before is None:
         return {}
     rows = before.rows
@@ -109,13 +109,13 @@ def _unit(currency: str) -> str:
 
 
 def record_checks(context: dg.AssetExecutionContext, report: Report, day: date, checks: Sequence[CheckResult]) -> None:
-    """Log one day's results of its checks, as those of the day's newest materialization."""
+    """Log one day's results of its checks, as those of the day's latest materialization."""
     if not checks:
         return
     partition = partition_of(report, day)
     # Where an evaluation does not name the materialization, the check's list of partitions counts it as missing.
-    wanted = dg.AssetRecordsFilter(asset_key=key_of(report), asset_partitions=[partition] if partition else None)
-    newest = next(iter(context.instance.fetch_materializations(wanted, limit=1).records), None)
+    requested = dg.AssetRecordsFilter(asset_key=key_of(report), asset_partitions=[partition] if partition else None)
+    newest = next(iter(context.instance.fetch_materializations(requested, limit=1).records), None)
     target = newest and AssetCheckEvaluationTargetMaterializationData(
         storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp
     )

@@ -75,7 +75,7 @@ def record_failure(
 
 
 def _next_attempt(report: Report, error: ReportingError, until: datetime | None, schedule: str) -> str:
-    """Return when the day is requested again, if nobody does it by hand."""
+    """Return when the day is requested again, if no one does it by hand."""
     if isinstance(error, Expired):
         return "none: the provider does not serve the day any more"
     if not schedule:

@@ -42,7 +42,7 @@ class ReportsIOManager(dg.ConfigurableIOManager):
         key = "/".join(context.asset_key.path)
         report = next((report for report in (*all_reports(), NETWORK) if report.key == key), None)
         if report is None:
-            raise dg.Failure(f"{key} is no report; this IO manager reads reports alone", allow_retries=False)
+            raise dg.Failure(f"{key} is not a report; this IO manager reads reports alone", allow_retries=False)
         allow_missing = bool((context.definition_metadata or {}).get("allow_missing_partitions"))
         earlier: defaultdict[Adapted, list[date]] = defaultdict(list)
 
@@ -59,8 +59,8 @@ class ReportsIOManager(dg.ConfigurableIOManager):
         except ReportingError as error:
             raise dg.Failure(f"{key}: {error.line}", allow_retries=False) from None
         _note(context, key, earlier)
-        wanted = context.dagster_type.typing_type
-        return table if wanted is pa.Table else to_pandas(table)
+        requested = context.dagster_type.typing_type
+        return table if requested is pa.Table else to_pandas(table)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Nothing to do for a report, whose days have landed by themselves; refuse what anything else hands over."""
@@ -84,20 +84,20 @@ def _midnight_days(context: dg.InputContext, report: Report, days: Iterable[date
     except dg.DagsterInvariantViolationError:
         # Outside of a run, whoever calls names the days.
         return list(days)
-    theirs, mine = context.asset_partitions_def, execution.assets_def.partitions_def
+    other, own = context.asset_partitions_def, execution.assets_def.partitions_def
     mapping = execution.assets_def.get_partition_mapping(context.asset_key) or dg.TimeWindowPartitionMapping()
     if not (
         isinstance(mapping, dg.TimeWindowPartitionMapping)
-        and isinstance(theirs, dg.TimeWindowPartitionsDefinition)
-        and isinstance(mine, dg.TimeWindowPartitionsDefinition)
+        and isinstance(other, dg.TimeWindowPartitionsDefinition)
+        and isinstance(own, dg.TimeWindowPartitionsDefinition)
     ):
         return list(days)
     # Days that are not published yet are named too: reading them fails, and is never silently short.
-    daily = dg.DailyPartitionsDefinition(theirs.start, timezone=report.calendar.timezone, end_offset=_AHEAD)
-    if isinstance(mine, dg.DailyPartitionsDefinition):
-        mine = dg.DailyPartitionsDefinition(mine.start, timezone=mine.timezone, end_offset=_AHEAD)
-    read = mine.subset_with_partition_keys(execution.partition_keys)
-    mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(read, mine, daily)
+    daily = dg.DailyPartitionsDefinition(other.start, timezone=report.calendar.timezone, end_offset=_AHEAD)
+    if isinstance(own, dg.DailyPartitionsDefinition):
+        own = dg.DailyPartitionsDefinition(own.start, timezone=own.timezone, end_offset=_AHEAD)
+    read = own.subset_with_partition_keys(execution.partition_keys)
+    mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(read, own, daily)
     return [date.fromisoformat(key) for key in mapped.partitions_subset.get_partition_keys()]
 
 

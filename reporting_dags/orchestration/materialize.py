@@ -176,12 +176,12 @@ def _published(context: dg.AssetExecutionContext, report: Report, now: datetime)
 def _only_due(report: Report, days: list[date], start: date, opened: OpenStorage, now: datetime) -> list[date]:
     """Those of `days` that are due, or that an open job was bought for, and what comes along with them."""
     facts = load_report_state(report, opened.ledger, now)
-    found = {
-        one.day for one in due_partitions(report, facts, since=start, sizes=opened.data.sizes(report.key), now=now)
+    results = {
+        item.day for item in due_partitions(report, facts, since=start, sizes=opened.data.sizes(report.key), now=now)
     }
-    found.update(opened.ledger.jobs.in_flight_days(report.key))
-    wanted = [day for day in days if day in found]
+    results.update(opened.ledger.jobs.in_flight_days(report.key))
+    requested = [day for day in days if day in results]
     # Days that cost nothing must not block on another run's lease.
-    held = [one.job.request.window for one in opened.ledger.leases.open_jobs(report.key) if one.run is not None]
-    along = [day for day in included_for_free(report, facts, wanted) if not any(day in window for window in held)]
-    return [day for day in days if day in wanted or day in along]
+    held = [item.job.request.window for item in opened.ledger.leases.open_jobs(report.key) if item.run is not None]
+    along = [day for day in included_for_free(report, facts, requested) if not any(day in window for window in held)]
+    return [day for day in days if day in requested or day in along]

@@ -28,7 +28,7 @@ _UNDER_WAY = (
 
 
 def network_asset(network: NetworkDays) -> dg.AssetsDefinition:
-    """Return the asset; a day is built from the sources that have landed, so that one that is late delays no other."""
+    """Return the asset. A day is built from the sources that have landed: a late source does not delay the others."""
     calendar = network.calendar
     partitions = day_partitions(calendar, network.first)
     deps = [
@@ -60,21 +60,23 @@ def network_asset(network: NetworkDays) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 SOURCES_LANDED,
                 asset=_KEY,
-                description="Every connected source that has published the day has landed it. A warning only.",
+                description="Every connected source has landed the day, if it has published it. A warning: the day is "
+                "built again when the source lands.",
                 partitions_def=partitions,
             ),
             dg.AssetCheckSpec(
                 SUMS_MATCH,
                 asset=_KEY,
-                description="Each source's money is what it was when it landed, to the last decimal; of Integr8, whose "
-                "rejected rows count for nothing, the rows alone are counted.",
+                description="The money read from each source equals the sum that was recorded when it landed, to the "
+                "last decimal. Of Integr8, whose rejected rows earn nothing, the rows are compared. If it fails, "
+                "nothing is published: verify the source's partition.",
                 partitions_def=partitions,
                 blocking=True,
             ),
             dg.AssetCheckSpec(
                 CURRENCY_KNOWN,
                 asset=_KEY,
-                description="The currency of all money is known. A warning only: the money is there, without one.",
+                description="The currency of all money is known. A warning: the row is kept, with an empty currency.",
                 partitions_def=partitions,
             ),
         ],
@@ -92,20 +94,20 @@ def network_asset(network: NetworkDays) -> dg.AssetsDefinition:
 
 
 def rebuilding(network: NetworkDays) -> dg.SensorDefinition:
-    """Looks every half minute for days whose sources have changed; on from the start, as it asks no provider."""
+    """Return the sensor that builds days whose sources have changed; on by default, because it calls no provider."""
 
     @dg.sensor(
         name="network_daily_rebuild",
         target=[_KEY],
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Builds the days of network/daily of which a source has landed or was restated since. A day that "
-        "failed is built again when one of its sources lands again, or after a pause that grows up to 23 hours.",
+        description="Builds a day of network/daily when one of its sources has landed or was restated. A day that "
+        "failed is built again when a source lands again, or after a pause that grows up to 23 hours.",
     )
     def rebuild(context: dg.SensorEvaluationContext, home: StorageResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
         busy = context.instance.get_runs(dg.RunsFilter(statuses=list(_UNDER_WAY)))
         if any(_KEY in (run.asset_selection or ()) for run in busy):
-            yield dg.SkipReason("a run is building it")
+            yield dg.SkipReason("a run is building network/daily")
             return
         try:
             with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
@@ -120,12 +122,12 @@ def rebuilding(network: NetworkDays) -> dg.SensorDefinition:
         except ReportingError as error:
             yield dg.SkipReason(error.line)
             return
-        told = "; ".join(map(str, list(held.values())[:10]))
+        message = "; ".join(map(str, list(held.values())[:10]))
         if not attempts:
-            yield dg.SkipReason(told or "every day was built from its sources as they are")
-        elif told:
-            context.log.info(told)
-        # A run that ended before it noted anything, as when its process is killed, is not the last one.
+            yield dg.SkipReason(message or "every day is built from the latest version of its sources")
+        elif message:
+            context.log.info(message)
+        # The hour lets a run be launched again whose process was killed before it recorded anything.
         hour = now.strftime("%Y-%m-%dT%H")
         for stretch, state in attempts:
             yield run_request(NETWORK, stretch, reason=f"sources:{state}:{hour}")

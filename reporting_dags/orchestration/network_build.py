@@ -101,13 +101,13 @@ def build_days(context: dg.AssetExecutionContext, network: NetworkDays) -> Itera
                     # What refuses one day refuses those after it: each would wait for it, and start a run of its own.
                     now, left = SystemClock().now(), days[place:]
                     failures += [
-                        record_failed_build(NETWORK_DAILY, one, error, ledger=opened.ledger, now=now) for one in left
+                        record_failed_build(NETWORK_DAILY, item, error, ledger=opened.ledger, now=now) for item in left
                     ]
                     break
     except ReportingError as error:
         raise failure(NETWORK, f"{NETWORK.key} {error.outcome}: {error.line}", dict.fromkeys(days, error)) from None
-    for one in failures:
-        record_failure(context, NETWORK, one.day, one.error, one.next_attempt)
+    for item in failures:
+        record_failure(context, NETWORK, item.day, item.error, item.next_attempt)
     if failures:
         raise _failure(failures)
     if has_dependants(context):
@@ -129,16 +129,16 @@ def evaluate_days(context: dg.AssetExecutionContext, network: NetworkDays) -> It
 
 
 def _stored_checks(network: NetworkDays, day: date, opened: OpenStorage) -> Iterator[CheckResult]:
-    found = stored_build(NETWORK_DAILY, day, ledger=opened.ledger, data=opened.data)
+    result = stored_build(NETWORK_DAILY, day, ledger=opened.ledger, data=opened.data)
     yield CheckResult(
         name=SUMS_MATCH,
-        passed=not found.wrong,
-        detail="; ".join(found.wrong) or "as the sources landed it",
-        facts={"rows": found.rows},
+        passed=not result.wrong,
+        detail="; ".join(result.wrong) or "as the sources landed it",
+        facts={"rows": result.rows},
     )
-    if found.readable:
-        yield _sources_landed(day, found.sources, network)
-        yield _currency_known(found.no_currency)
+    if result.readable:
+        yield _sources_landed(day, result.sources, network)
+        yield _currency_known(result.no_currency)
     else:
         yield from map(not_evaluated, (SOURCES_LANDED, CURRENCY_KNOWN))
 
@@ -146,11 +146,11 @@ def _stored_checks(network: NetworkDays, day: date, opened: OpenStorage) -> Iter
 def _failure(failures: Sequence[FailedBuild]) -> dg.Failure:
     """The end of a run, days of one cause together; no alert tells of one in which nothing is new."""
     causes: dict[str, list[date]] = {}
-    for one in failures:
-        causes.setdefault(one.line, []).append(one.day)
+    for item in failures:
+        causes.setdefault(item.line, []).append(item.day)
     texts = [f"{ranges(days)} {line}" for line, days in causes.items()]
-    ended = failure(NETWORK, f"{NETWORK.key} {'; '.join(texts[:10])}", {one.day: one.error for one in failures})
-    repeated = not any(one.is_new for one in failures)
+    ended = failure(NETWORK, f"{NETWORK.key} {'; '.join(texts[:10])}", {item.day: item.error for item in failures})
+    repeated = not any(item.is_new for item in failures)
     return dg.Failure(ended.description, metadata={**ended.metadata, REPEATED_FAILURE: repeated}, allow_retries=False)
 
 
@@ -166,7 +166,7 @@ def _build_day(
     materialization = _materialization(built, opened)
     newest = max(opened.ledger.materializations.days(NETWORK.key))
     if day == newest:
-        # Of the newest day alone: it is what the asset's page shows.
+        # Of the latest day alone: it is what the asset's page shows.
         picture = _picture(opened, newest)
         materialization = materialization.with_metadata({**materialization.metadata, "money": picture})
     context.log_event(materialization)
@@ -190,19 +190,19 @@ def _currency_known(unknown: Mapping[str, Mapping[str, Decimal]]) -> CheckResult
     """Whether the day has no money without a currency; names the entities and their money where it has."""
     if not unknown:
         return CheckResult(name=CURRENCY_KNOWN, passed=True, detail="the currency of all money is known")
-    told = [
+    entities = [
         f"{entity or 'without an id'} ({', '.join(f'{figure} {plain(amount)}' for figure, amount in sums.items())})"
         for entity, sums in unknown.items()
     ]
-    more = f" and {len(told) - 10} more" if len(told) > 10 else ""
-    nouns = "entity" if len(told) == 1 else "entities"
+    more = f" and {len(entities) - 10} more" if len(entities) > 10 else ""
+    nouns = "entity" if len(entities) == 1 else "entities"
     source = CURRENCIES.key if CURRENCIES is not None else "a list of the entities"
     return CheckResult(
         name=CURRENCY_KNOWN,
         passed=False,
-        detail=f"no currency was ever known of {len(told)} {nouns}: {', '.join(told[:10])}{more}. "
+        detail=f"no currency was ever known of {len(entities)} {nouns}: {', '.join(entities[:10])}{more}. "
         f"Fix: materialize {source}; the day is rebuilt as soon as that names them",
-        facts={"entities": len(told)},
+        facts={"entities": len(entities)},
     )
 
 

@@ -27,10 +27,10 @@ _SEASONS = (date(2026, 1, 15), date(2026, 7, 15))
 
 
 def day_partitions(calendar: Calendar, first: date) -> dg.DailyPartitionsDefinition:
-    """Return the partitions of a report: the days from `first` to the newest published one.
+    """Return the partitions of a report: the days from `first` to the latest published one.
 
     A run may name other days. They fail in one line that says when they are published, or that they cannot be had; of a
-    day that is no partition Dagster's commands print a stack trace.
+    day that is not a partition Dagster's commands print a stack trace.
     """
     days, minutes = _publish_time(calendar)
     partitions = dg.DailyPartitionsDefinition(
@@ -68,10 +68,10 @@ def same_day(upstream: Calendar, downstream: Calendar) -> dg.PartitionMapping:
     """Return the mapping of each partition downstream to the partition upstream of the same day, if there is one."""
     if upstream.timezone != downstream.timezone:
         return dg.IdentityPartitionMapping()
-    theirs, mine = _publish_time(upstream)[1], _publish_time(downstream)[1]
+    other, own = _publish_time(upstream)[1], _publish_time(downstream)[1]
     # A window that begins earlier overlaps the day before, and one that ends later the day after.
     return dg.TimeWindowPartitionMapping(
-        start_offset=int(theirs > mine), end_offset=-int(theirs < mine), allow_nonexistent_upstream_partitions=True
+        start_offset=int(other > own), end_offset=-int(other < own), allow_nonexistent_upstream_partitions=True
     )
 
 
@@ -89,14 +89,14 @@ def first_partitions(
         requested: the oldest day that was ever requested, by report key; None if that is not known.
         now: the present moment.
     """
-    found: dict[str, date] = {}
+    results: dict[str, date] = {}
     for report in reports:
         first = max(start, report.calendar.first_day or start)
         if requested is not None:
             oldest = report.calendar.earliest_available(now)
             first = max(first, min(oldest, requested.get(report.key, oldest)))
-        found[report.key] = first
-    return found
+        results[report.key] = first
+    return results
 
 
 def combined_calendar(calendars: Iterable[Calendar]) -> Calendar:

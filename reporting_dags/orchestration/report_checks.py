@@ -27,8 +27,8 @@ def record_report_checks(context: dg.AssetExecutionContext, report: Report, star
     selected = {key.name for key in context.selected_asset_check_keys} & set(REPORT_CHECKS)
     if not selected:
         return
-    asked, now = with_settings(report), SystemClock().now()
-    for check in report_health(asked, load_report_state(asked, opened.ledger, now), since=start, now=now):
+    requested, now = with_settings(report), SystemClock().now()
+    for check in report_health(requested, load_report_state(requested, opened.ledger, now), since=start, now=now):
         if check.name in selected:
             # `log_event` records check evaluations at run time, though its annotation does not list them.
             context.log_event(cast("dg.AssetObservation", report_check_event(report, check)))

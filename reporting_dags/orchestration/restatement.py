@@ -21,19 +21,20 @@ _AGES = (0, 1, 2, 3, 5, 7, 10, 14, 21, 30)
 
 
 def restatement_asset(reports: Sequence[Report]) -> dg.AssetsDefinition:
-    """The asset: how much of a day's final money, or rows, was known at which age, of every report kept by day."""
+    """Return the asset that shows how complete each daily report is by the age of a day."""
 
     @dg.asset(
         key=KEY,
         group_name=NETWORK.provider,
         deps=[key_of(report) for report in reports if report.partitioned],
-        description="How each report settles: the median share of a day's newest amount that was known at each age, "
-        "from every landing that the ledger remembers.",
+        description="How complete each report is by the age of a day: the median share of the latest amount that was "
+        "known at each age, from every materialization in the ledger.",
         check_specs=[
             dg.AssetCheckSpec(
                 LONG_ENOUGH,
                 asset=KEY,
-                description="No report changed after the last age at which it declares to be restated. A warning only.",
+                description="No report changed after the last age at which its declaration requests it again. A "
+                "warning: add a later age to restated_at.",
             )
         ],
         required_resource_keys={"home"},
@@ -44,26 +45,26 @@ def restatement_asset(reports: Sequence[Report]) -> dg.AssetsDefinition:
         home: StorageResource = context.resources.home
         try:
             with home.open(context.instance) as opened:
-                found = [
+                results = [
                     restatement_curve(report, opened.ledger.materializations.history(report.key))
                     for report in reports
                     if report.partitioned
                 ]
         except ReportingError as error:
             raise dg.Failure(error.line, allow_retries=False) from None
-        yield dg.MaterializeResult(metadata=_metadata(found), check_results=[_long_enough(found)])
+        yield dg.MaterializeResult(metadata=_metadata(results), check_results=[_long_enough(results)])
 
     return drawn
 
 
 def restatement_schedule() -> dg.ScheduleDefinition:
-    """Once a day; on from the start, as it asks no provider."""
+    """Return the daily schedule of the asset; on by default, because it calls no provider."""
     return dg.ScheduleDefinition(
         name="settling_daily",
         cron_schedule="30 14 * * *",
         target=dg.AssetSelection.assets(KEY),
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Draws how each report settles with age.",
+        description="Draws how complete each report is by the age of a day.",
     )
 
 
@@ -71,26 +72,26 @@ def _metadata(found: Sequence[RestatementCurve]) -> dict[str, Any]:
     rows = [
         dg.TableRecord(
             {
-                "report": one.report,
-                "days seen again": one.days,
-                "last change at age": "never" if one.last_change is None else str(one.last_change),
+                "report": item.report,
+                "days seen again": item.days,
+                "last change at age": "never" if item.last_change is None else str(item.last_change),
                 **{
-                    f"known at age {age}": f"{one.known_share[age]:.4%}" if age in one.known_share else ""
+                    f"known at age {age}": f"{item.known_share[age]:.4%}" if age in item.known_share else ""
                     for age in _AGES
                 },
             }
         )
-        for one in found
+        for item in found
     ]
     return {"curves": _picture(found), "table": dg.MetadataValue.table(rows)}
 
 
 def _picture(found: Sequence[RestatementCurve]) -> dg.MarkdownMetadataValue:
-    """The curves; words where nothing has landed twice."""
+    """Return the curves as a picture, or a sentence while no day has landed twice."""
     lines: dict[str, dict[int | date, float]] = {
-        one.report: {age: 100 * share for age, share in one.known_share.items()}
-        for one in found
-        if len(one.known_share) > 1
+        item.report: {age: 100 * share for age, share in item.known_share.items()}
+        for item in found
+        if len(item.known_share) > 1
     }
     if not lines:
         return dg.MetadataValue.md("No day has landed more than once yet.")
@@ -98,20 +99,20 @@ def _picture(found: Sequence[RestatementCurve]) -> dg.MarkdownMetadataValue:
         lines,
         title="How complete each report is by age",
         x="age of the day when it was requested, in days since it was published",
-        y="known, % of the newest amount",
+        y="known, % of the latest amount",
     )
 
 
 def _long_enough(found: Sequence[RestatementCurve]) -> dg.AssetCheckResult:
-    late = [one for one in found if one.late]
-    told = "; ".join(
-        f"{one.report} changed at the age of {one.last_change} days, after the last at which it is asked for again: "
-        f"{', '.join(str(stretch) for stretch in contiguous_ranges(one.late)[:5])}; give restated_at a later age"
-        for one in late
+    late = [item for item in found if item.late]
+    message = "; ".join(
+        f"{item.report} changed at the age of {item.last_change} days, after the last at which it is requested again: "
+        f"{', '.join(str(stretch) for stretch in contiguous_ranges(item.late)[:5])}; give restated_at a later age"
+        for item in late
     )
     return dg.AssetCheckResult(
         check_name=LONG_ENOUGH,
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
-        description=told or "no report changed later than it declares",
+        description=message or "no report changed later than it declares",
     )

@@ -1,4 +1,4 @@
-"""Requests for runs, as schedules and sensors make them, and the names by which these know of each other."""
+"""Run requests of schedules and sensors, and whether a schedule or sensor is turned on."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,20 +16,20 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 REASON = "reporting/why"
 DAILY = "_daily"
-"""How the name of a schedule goes on after that of its provider."""
+"""The suffix of a schedule's name, after the provider's."""
 _LONGEST_WHY = 200
 _STALE_SECONDS = 900
 
 
 def sensor_name(provider: str) -> str:
-    """The late-data sensor of a provider."""
+    """Return the name of a provider's late-data sensor."""
     return f"{provider}_late"
 
 
 def is_on(instance: dg.DagsterInstance, sensor: str, now: datetime) -> bool:
-    """Whether a sensor that is off until somebody turns it on has been turned on, and has ticked or begun lately.
+    """Return whether a sensor has been turned on, and has ticked or started in the last 15 minutes.
 
-    The state of one that is gone, such as of a code location that was renamed, says for ever that it runs.
+    Dagster keeps the state of a sensor whose code location was renamed as running, so the state is not enough.
     """
     return any(
         state.name == sensor and state.is_running and now.timestamp() - _lately(state.instigator_data) < _STALE_SECONDS
@@ -64,8 +64,8 @@ def without_account(resource: ProviderResource, home: StorageResource, reports: 
     Settings that were lost are a failure, which is not hidden: where something was requested before, runs go on.
 
     Args:
-        resource: of the provider.
-        home: where the ledger is.
+        resource: the provider's resource.
+        home: the storage resource, with the ledger.
         reports: all reports of the provider.
     """
     if resource.has_account:
@@ -74,17 +74,17 @@ def without_account(resource: ProviderResource, home: StorageResource, reports: 
     if requested is None or any(report.key in requested for report in reports):
         return ""
     variables = ", ".join(resource.account_settings.values())
-    return f"{reports[0].provider} has no account, and nothing is expected of it: {variables} not set"
+    return f"{reports[0].provider} has no account, so nothing is requested: {variables} not set"
 
 
 def _lately(data: object) -> float:
-    """When a sensor last ticked or was turned on, as a POSIX timestamp."""
+    """Return when a sensor last ticked or was turned on, as a POSIX timestamp."""
     names = ("last_tick_timestamp", "last_tick_start_timestamp", "last_sensor_start_timestamp")
     return max(getattr(data, name, None) or 0.0 for name in names)
 
 
 def _in_a_tag(texts: Sequence[str]) -> str:
-    """As many of `texts` as a tag holds, and how many more there are."""
+    """Return as many of `texts` as a tag can hold, and how many more there are."""
     kept, length = [texts[0][:_LONGEST_WHY]], len(texts[0])
     for text in texts[1:]:
         length += len(text) + 2
@@ -98,14 +98,14 @@ def _in_a_tag(texts: Sequence[str]) -> str:
 def run_request(
     report: Report, window: Window, *, reason: str, why: Sequence[DuePartition] = (), wait: bool | None = None
 ) -> dg.RunRequest:
-    """One run over `window`.
+    """Return the request of one run over `window`.
 
     Args:
-        report: whose asset.
-        window: its days.
-        reason: tells requests for the same days apart.
-        why: the days of it that are due, for people to read.
-        wait: whether the run waits for the provider; None for a table that asks none, and has no config.
+        report: the report whose asset is materialized.
+        window: the partitions.
+        reason: part of the run key; it separates requests for the same partitions.
+        why: the partitions that are due, shown as a tag of the run.
+        wait: whether the run polls until the report is ready; None for an asset that has no such setting.
     """
     first, last = window.first.isoformat(), window.last.isoformat()
     single = window.first == window.last

@@ -1,4 +1,4 @@
-"""One schedule a provider: from the time when its newest day is out, it asks for every day that is missing."""
+"""One schedule for each provider: when its latest day is published, it requests every missing day."""
 
 import re
 from collections import defaultdict
@@ -25,23 +25,23 @@ _HOURS = 3
 
 
 def provider_schedules(reports: Sequence[Report], start: date) -> list[dg.ScheduleDefinition]:
-    """A schedule for each provider of `reports`, and one more for each further time zone of its reports.
+    """Return a schedule for each provider of `reports`, and one more for each further time zone of its reports.
 
-    Snapshots come first: other assets look things up in them.
+    Snapshots come first, because other assets read them.
     """
     grouped: defaultdict[tuple[str, str], list[Report]] = defaultdict(list)
     for report in sorted(reports, key=lambda report: report.partitioned):
         grouped[report.provider, report.calendar.timezone].append(report)
     first = {report.provider: report.calendar.timezone for report in reversed(reports)}
     schedules: list[dg.ScheduleDefinition] = []
-    for (provider, timezone), mine in grouped.items():
+    for (provider, timezone), own in grouped.items():
         further = "" if timezone == first[provider] else f"_{re.sub('[^0-9a-z]+', '_', timezone.lower())}"
-        schedules.append(_schedule(f"{provider}{DAILY}{further}", provider, mine, start))
+        schedules.append(_schedule(f"{provider}{DAILY}{further}", provider, own, start))
     return schedules
 
 
 def _hours(first: int) -> str:
-    """Every third hour of the day, `first` among them, in the form that is shown in the clearest words."""
+    """Return the hour field of a cron string: every third hour, `first` among them."""
     hours = range(first % _HOURS, 24, _HOURS)
     return f"*/{_HOURS}" if 0 in hours else ",".join(map(str, hours))
 
@@ -58,9 +58,9 @@ def _schedule(name: str, provider: str, reports: list[Report], start: date) -> d
         execution_timezone=zone,
         target=[key_of(report) for report in reports],
         required_resource_keys={"home", provider},
-        description=f"Asks {provider} for every day that is missing: at {hour:02d}:{minute:02d} {zone}, when the "
-        f"newest is out, and every {_HOURS} hours for what has failed. Days that are due again ride along where that "
-        f"costs no call; the others, and what is not ready yet, are the turn of the sensor {sensor_name(provider)}.",
+        description=f"Requests every missing day of {provider}: at {hour:02d}:{minute:02d} {zone}, when the latest day "
+        f"is published, and every {_HOURS} hours after that, to retry what failed. Days due for restatement are "
+        f"included when the same query covers them; all others are left to the sensor {sensor_name(provider)}.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         home: StorageResource = context.resources.home
@@ -74,38 +74,38 @@ def _schedule(name: str, provider: str, reports: list[Report], start: date) -> d
         left: list[str] = []
         try:
             with home.open(context.instance, lock_seconds=TICK_LOCK_SECONDS) as opened:
-                found = [(report, *_wanted(report, start, opened, now, alone=alone)) for report in reports]
+                results = [(report, *_requested(report, start, opened, now, alone=alone)) for report in reports]
         except ReportingError as error:
-            # Not skipped: the scheduler tries a tick that failed again, and would leave one that was skipped.
+            # The scheduler retries a tick that failed, and does not retry one that was skipped.
             raise dg.Failure(f"{provider}: {error.line}") from None
-        for report, wanted, others in found:
-            told = "; ".join([*describe_due(wanted), *others]) or "every reachable day is whole"
-            context.log.info("%s: %s", report.key, told)
+        for report, requested, others in results:
+            message = "; ".join([*describe_due(requested), *others]) or "all available partitions are complete"
+            context.log.info("%s: %s", report.key, message)
             left += [f"{report.key} {other}" for other in others]
-            # A window may span days that are not due: they come with the same query, and one query serves them all.
-            windows = plan_windows([one.day for one in wanted], report.window_days)
+            # A window may span days that are not due: the same query covers them.
+            windows = plan_windows([item.day for item in requested], report.window_days)
             for stretch in contiguous_ranges(day for window in windows for day in window.days):
-                mine = [one for one in wanted if one.day in stretch]
+                own = [item for item in requested if item.day in stretch]
                 reason = f"schedule:{now:%Y-%m-%dT%H:%M}"
-                request = run_request(report, stretch, reason=reason, why=mine, wait=alone)
-                lost = [one.expires_at for one in mine if one.expires_at is not None]
+                request = run_request(report, stretch, reason=reason, why=own, wait=alone)
+                lost = [item.expires_at for item in own if item.expires_at is not None]
                 requests.append((min(lost, default=datetime.max.replace(tzinfo=now.tzinfo)), request))
-        # What is about to fall out of a provider's reach comes first.
+        # What expires first at the provider comes first.
         yield from (request for _, request in sorted(requests, key=lambda pair: pair[0]))
         if not requests:
-            yield dg.SkipReason("; ".join(left) or f"every reachable day of {provider} is whole")
+            yield dg.SkipReason("; ".join(left) or f"all available partitions of {provider} are complete")
 
     return daily
 
 
-def _wanted(
+def _requested(
     report: Report, start: date, opened: OpenStorage, now: datetime, *, alone: bool
 ) -> tuple[list[DuePartition], list[str]]:
-    """The days that are asked for, and why the other due ones are not."""
-    asked = with_settings(report)
-    told = load_report_state(asked, opened.ledger, now)
-    days = due_partitions(asked, told, since=start, sizes=opened.data.sizes(asked.key), now=now)
+    """Return the days that are requested, and why the other due ones are not."""
+    requested = with_settings(report)
+    state = load_report_state(requested, opened.ledger, now)
+    days = due_partitions(requested, state, since=start, sizes=opened.data.sizes(requested.key), now=now)
     taken = for_schedule(
-        days, max_days=max_window_days(report, told), failures=told.failures, now=now, sensor_off=alone
+        days, max_days=max_window_days(report, state), failures=state.failures, now=now, sensor_off=alone
     )
-    return taken, skipped(days, taken, failures=told.failures, now=now)
+    return taken, skipped(days, taken, failures=state.failures, now=now)

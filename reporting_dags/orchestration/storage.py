@@ -1,4 +1,4 @@
-"""Where reports come home to: the ledger, the data root and the raw store, as one Dagster resource."""
+"""Where reports land to: the ledger, the data root and the raw store, as one Dagster resource."""
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ TICK_LOCK_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStorage:
-    """The opened places of one run; `keep_raw` is how long raw answers are kept, None for ever."""
+    """The opened places of one run; `keep_raw` is how long raw responses are kept, None forever."""
 
     ledger: Ledger
     rates: RateLimits
@@ -56,7 +56,7 @@ class OpenStorage:
         waits: bool = True,
         allow_data_loss: bool = False,
     ) -> PullContext:
-        """What bringing a report home works with here; the rest is as of `Bench`."""
+        """What pulling a report works with here; the rest is as of `Bench`."""
         return PullContext(
             provider=provider,
             ledger=self.ledger,
@@ -72,7 +72,7 @@ class OpenStorage:
 
 
 class StorageResource(dg.ConfigurableResource[Any]):
-    """Ledger, Parquet datasets and raw answers. Opening it touches nothing of a provider."""
+    """The ledger, the Parquet datasets and the stored raw responses. Opening it calls no provider."""
 
     data_url: str | None = Field(
         default=None,
@@ -81,25 +81,26 @@ class StorageResource(dg.ConfigurableResource[Any]):
     )
     raw_url: str | None = Field(
         default=None,
-        description="Where the providers' raw answers are kept. Unset: REPORTING_RAW_URL, else `raw` in DAGSTER_HOME.",
+        description="Where raw responses are stored: a local path, s3://bucket/prefix or gs://bucket/prefix. "
+        "Unset: REPORTING_RAW_URL, else `raw` in DAGSTER_HOME.",
     )
     raw_days: str | None = Field(
         default=None,
-        description="Days for which raw answers are kept, 2 at least, or `forever`; older ones are removed at the end "
-        f"of a run of their report. Unset: REPORTING_RAW_DAYS, else {DEFAULT_DAYS}.",
+        description="Retention of raw responses in days, for example 90, at least 2; or `forever`. Older ones are "
+        f"removed at the end of a run of their report. Unset: REPORTING_RAW_DAYS, else {DEFAULT_DAYS}.",
     )
     postgres_url: str | None = secret(
-        "PostgreSQL for the job ledger, at a direct address, not of a pooler. Unset: REPORTING_LEDGER_URL, "
-        "else DAGSTER_POSTGRES_URL, else SQLite in DAGSTER_HOME."
+        "PostgreSQL address of the job ledger, for example postgresql://user:password@host/database; the server's own, "
+        "not a pooler's. Unset: REPORTING_LEDGER_URL, else DAGSTER_POSTGRES_URL, else SQLite in DAGSTER_HOME."
     )
     folder: str | None = Field(
         default=None,
-        description="Private local folder for the ledger and for files on their way. Unset: DAGSTER_HOME.",
+        description="Private local folder of the ledger and of temporary files. Unset: DAGSTER_HOME.",
     )
 
     @contextmanager
     def open(self, instance: dg.DagsterInstance, *, lock_seconds: float | None = None) -> Generator[OpenStorage]:
-        """Open the places for one run; a ledger that is locked is waited for `lock_seconds`, or as a run does.
+        """Open ledger and stores for one run or tick; wait for a locked ledger up to `lock_seconds`.
 
         Raises:
             StorageError, SettingError: naming the place or the variable that is wrong.
@@ -161,9 +162,9 @@ class StorageResource(dg.ConfigurableResource[Any]):
         return optional(self.postgres_url, variable), variable
 
     def _raw_days(self) -> str:
-        """As the user wrote it; blank counts as written here, since it might be meant as none or as for ever."""
-        found = self.raw_days if self.raw_days is not None else dg.EnvVar("REPORTING_RAW_DAYS").get_value()
-        return str(DEFAULT_DAYS) if found is None else found.strip()
+        """As the user wrote it; blank counts as written here, since it might be meant as none or as forever."""
+        result = self.raw_days if self.raw_days is not None else dg.EnvVar("REPORTING_RAW_DAYS").get_value()
+        return str(DEFAULT_DAYS) if result is None else result.strip()
 
     def open_data(self, scratch: Path) -> Store:
         """The data root alone."""
@@ -187,13 +188,13 @@ def with_settings(report: Report) -> Report:
     except ValueError:
         choices = ", ".join(PersonalData)
         raise SettingError(f"REPORTING_PERSONAL_DATA is {text!r}", advice=f"Give one of {choices}.") from None
-    asked = optional(None, report.variable) or "" if report.variable else ""
-    names = ",".join(sorted({name.strip() for name in asked.split(",")}))
+    requested = optional(None, report.variable) or "" if report.variable else ""
+    names = ",".join(sorted({name.strip() for name in requested.split(",")}))
     return replace(report, privacy=Privacy(mode, optional(None, "REPORTING_HASH_KEY") or ""), variable_value=names)
 
 
 def start_date() -> date:
-    """First partition of every report; raises `SettingError` when REPORTING_START_DATE is no date."""
+    """First partition of every report; raises `SettingError` when REPORTING_START_DATE is not a date."""
     text = setting(None, "REPORTING_START_DATE", default=DEFAULT_START)
     try:
         return date.fromisoformat(text)

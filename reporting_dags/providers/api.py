@@ -1,8 +1,8 @@
 """What every provider offers to the job engine: submit, poll and download, as three small steps.
 
-The same three serve all five APIs. Submit, poll, download is their natural form. A provider that answers at once has a
-submit that costs nothing and is ready at the first poll; one that finds a job again by its parameters needs no handle;
-one that is asked once an app and a day names those apps as the `parts` of a window.
+The same three serve all five APIs. Submit, poll, download is their natural form. A provider that responses at once has
+a submit that costs nothing and is ready at the first poll; one that finds a job again by its parameters needs no
+handle; one that is asked once an app and a day names those apps as the `parts` of a window.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ from reporting_dags.model.report import Report
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one job asks for.
+    """What one job requests.
 
     Attributes:
         window: the days.
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
-    """What a provider gave for a job: enough to ask for it again after a crash.
+    """What a provider gave for a job: enough to request it again after a crash.
 
     Attributes:
         id: the provider's id of the request, shown to users and to its support.
@@ -57,7 +57,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """The answer can be downloaded.
+    """The response can be downloaded.
 
     Attributes:
         expected_rows: how many rows it has, where the provider says so.
@@ -75,7 +75,7 @@ class Quota:
     Attributes:
         bucket: what the calls are called.
         per_day: how many an account may make in a UTC day; None for any number.
-        reserved: the last so many of them are for requests that reach the newest day, so that a backfill leaves today's
+        reserved: the last so many of them are for requests that reach the latest day, so that a backfill leaves today's
             schedule its share.
     """
 
@@ -148,7 +148,7 @@ class Provider(ABC):
 
     @property
     def clock_skew(self) -> timedelta:
-        """How far this machine's clock is ahead of the provider's, as far as its answers tell."""
+        """How far this machine's clock is ahead of the provider's, as far as its responses tell."""
         return timedelta()
 
     def shards(self, report: Report) -> tuple[str, ...]:
@@ -156,7 +156,7 @@ class Provider(ABC):
         return ("",)
 
     def split_request(self, report: Report, request: Request) -> tuple[Request, ...]:
-        """Smaller requests that together ask for the same, for an answer that was cut; none if there are none."""
+        """Smaller requests that together request the same, for a response that was cut; none if there are none."""
         days = request.window.days
         if len(days) == 1:
             return ()
@@ -167,15 +167,15 @@ class Provider(ABC):
         )
 
     def describe(self, request: Request) -> str:
-        """The days, and the hours of them, that a request asks for, for a message."""
+        """The days, and the hours of them, that a request requests, for a message."""
         return str(request)
 
     def literal_columns(self, request: Request) -> Mapping[str, str]:
-        """Values by header that the answer to a request need not hold itself."""
+        """Values by header that the response to a request need not hold itself."""
         return {}
 
     def expected_echo(self, report: Report, request: Request) -> Mapping[str, str]:
-        """What the answer must say of itself, by its place in the document."""
+        """What the response must say of itself, by its place in the document."""
         return {}
 
     def find_lost_job(self, report: Report, request: Request) -> Handle | None:
@@ -188,21 +188,21 @@ class Provider(ABC):
 
     @abstractmethod
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """Ask for the report; returns what finds the job again. Raises `ReportingError`."""
+        """Request the report; returns what finds the job again. Raises `ReportingError`."""
 
     @abstractmethod
     def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
-        """Ask how far it is. Raises `Expired` when the handle no longer serves, `Truncated` when the answer is cut."""
+        """Return how far the job is; raise `Expired` for an expired handle, `Truncated` for a cut response."""
 
     @abstractmethod
     def download(
         self, report: Report, request: Request, handle: Handle, meter: Meter
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """The bytes of the answer as they arrive.
+        """The bytes of the response as they arrive.
 
         Raises:
             Partial: they broke off.
-            NotReady: the answer is not there yet after all.
+            NotReady: the response is not there yet after all.
             Expired: it is there no longer.
         """
 

@@ -1,4 +1,4 @@
-"""The Dagster face of a provider: a resource that holds settings and credentials and makes the client of one run."""
+"""The Dagster resource of a provider: settings and credentials, from which it creates the client of one run."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -35,28 +35,28 @@ class ProviderResource(dg.ConfigurableResource[Any], ABC):
 
     poll_seconds: float | None = Field(
         default=None,
-        description="Seconds until the first look at a report and before the first retry. "
-        "Unset: REPORTING_POLL_SECONDS, else 5.",
+        description="Seconds until a report is polled for the first time, and before the first retry; later intervals "
+        "grow. Unset: REPORTING_POLL_SECONDS, else 5.",
     )
     job_timeout_seconds: float | None = Field(
         default=None,
-        description="Seconds that a run waits for one report before its days end not ready. "
+        description="Seconds that a run polls one report before its days end as not ready. "
         "Unset: REPORTING_JOB_TIMEOUT_SECONDS, else 7200.",
     )
 
     silence_seconds: float = Field(
         default=DEFAULT_LIMITS.silence_seconds,
         gt=0,
-        description="Seconds without a byte after which an answer is lost.",
+        description="Seconds without a byte after which a response has failed.",
     )
     answer_seconds: float = Field(
-        default=DEFAULT_LIMITS.answer_seconds, gt=0, description="Seconds in which a small answer must be whole."
+        default=DEFAULT_LIMITS.answer_seconds, gt=0, description="Seconds in which a short response must be complete."
     )
     file_seconds: float = Field(
-        default=DEFAULT_LIMITS.file_seconds, gt=0, description="Seconds in which a report's file must be whole."
+        default=DEFAULT_LIMITS.file_seconds, gt=0, description="Seconds in which the file of a report must be complete."
     )
     file_bytes: int = Field(
-        default=DEFAULT_LIMITS.file_bytes, gt=0, description="Largest file of a report, unpacked, that is taken."
+        default=DEFAULT_LIMITS.file_bytes, gt=0, description="Largest accepted file of a report in bytes, decompressed."
     )
 
     @abstractmethod
@@ -92,7 +92,7 @@ class ProviderResource(dg.ConfigurableResource[Any], ABC):
 
     @property
     def limits(self) -> Limits:
-        """How long its answers may take, and how large they may be."""
+        """How long its responses may take, and how large they may be."""
         return Limits(
             silence_seconds=self.silence_seconds,
             answer_seconds=self.answer_seconds,

@@ -14,12 +14,12 @@ _MAX_SECONDS = 365 * 86400
 
 def base_url(value: str | None, variable: str, *, default: str) -> str:
     """An http(s) address; raises `SettingError` naming the variable, and never showing a password in it."""
-    found = setting(value, variable, default=default)
+    result = setting(value, variable, default=default)
     try:
-        origin(found)
+        origin(result)
     except ValueError:
-        raise SettingError(f"{variable} is no plain http(s) address", advice=f"Usual is {default}.") from None
-    return found
+        raise SettingError(f"{variable} is not a plain http(s) address", advice=f"Usual is {default}.") from None
+    return result
 
 
 def optional(value: str | None, variable: str) -> str | None:
@@ -45,10 +45,10 @@ def is_mask(value: str) -> bool:
 
 def setting(value: str | None, variable: str, *, default: str | None = None, purpose: str = "") -> str:
     """`value`, else the environment variable, else `default`; raises `SettingError` naming the variable."""
-    found = optional(value, variable) or default
-    if found is None:
+    result = optional(value, variable) or default
+    if result is None:
         raise SettingError(f"{variable} is not set{f': {purpose}' if purpose else ''}", advice=f"Set {variable}.")
-    return found
+    return result
 
 
 def seconds(value: float | None, variable: str, *, default: float) -> float:

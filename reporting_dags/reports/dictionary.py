@@ -11,7 +11,7 @@ _HEAD = """# Datasets
 
 Made from the declarations by `make docs`; edit those, not this.
 
-A dataset lies at `<data root>/<provider>/<report>/date=YYYY-MM-DD/part-0.parquet`, one file a day; a snapshot is one
+A dataset is at `<data root>/<provider>/<report>/date=YYYY-MM-DD/part-0.parquet`, one file a day; a snapshot is one
 file without a date. `date` is the partition and not repeated inside. Types are Arrow's. Money and ratios are exact
 decimals.
 
@@ -27,7 +27,7 @@ Personal columns hold SHA-256 hashes unless `REPORTING_PERSONAL_DATA` says `keep
 
 
 def dictionary(reports: Sequence[Report], derived: Sequence[Report]) -> str:
-    """The whole document, as Markdown; `derived` datasets are built from the others and asked of nobody."""
+    """The whole document, as Markdown; `derived` datasets are built from the others and asked of no one."""
     every = (*reports, *derived)
     index = "\n".join(f"- [{report.key}](#{_anchor(report)}): {_brief(report)}" for report in every)
     datasets = ["\n".join(_dataset(report, asked=report in reports)) for report in every]
@@ -39,8 +39,8 @@ def _dataset(report: Report, *, asked: bool) -> Iterator[str]:
     yield f"{report.description}\n"
     yield "| | |"
     yield "|---|---|"
-    for name, told in (*_facts(report), *(_service(report) if asked and report.partitioned else ())):
-        yield f"| {name} | {told} |"
+    for name, message in (*_facts(report), *(_service(report) if asked and report.partitioned else ())):
+        yield f"| {name} | {message} |"
     yield "\n| column | type | unit | meaning | provider's header |"
     yield "|---|---|---|---|---|"
     for column in report.stored_columns:
@@ -57,7 +57,7 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     )
     yield "grain", (f"`date`, {grain}" if report.partitioned else grain) + kind
     if not report.partitioned:
-        yield "kept as", "the newest snapshot, replaced as a whole"
+        yield "kept as", "the latest snapshot, replaced as a whole"
         return
     yield "currency", ", ".join(dict.fromkeys(_currencies(report))) or "no money"
     source = f", by `{report.day_from}`" if report.day_from else ""
@@ -66,9 +66,9 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
 
 def _service(report: Report) -> Iterator[tuple[str, str]]:
     calendar = report.calendar
-    yield "out", f"{_told(calendar.publish_delay)} after it ends" if calendar.publish_delay else "when it ends"
+    yield "out", f"{_duration_text(calendar.publish_delay)} after it ends" if calendar.publish_delay else "when it ends"
     ages = ", ".join(str(age) for age in calendar.restated_at)
-    yield "restated", f"pulled again {ages} days after it is out" if ages else "never, as far as is known"
+    yield "restated", f"pulled again {ages} days after it is published" if ages else "never, as far as is known"
     yield "served", _reach(calendar)
     yield "days in one query", str(report.window_days)
 
@@ -105,13 +105,13 @@ def _name(report: Report, header: str) -> str:
 
 
 def _reach(calendar: Calendar) -> str:
-    told = [f"the last {calendar.retention_days} days"] if calendar.retention_days is not None else []
-    told += [f"the last {calendar.retention_months} months"] if calendar.retention_months is not None else []
-    told += [f"from {calendar.first_day} on"] if calendar.first_day else []
-    return ", ".join(told) or "without a known limit"
+    parts = [f"the last {calendar.retention_days} days"] if calendar.retention_days is not None else []
+    parts += [f"the last {calendar.retention_months} months"] if calendar.retention_months is not None else []
+    parts += [f"from {calendar.first_day} on"] if calendar.first_day else []
+    return ", ".join(parts) or "without a known limit"
 
 
-def _told(length: timedelta) -> str:
+def _duration_text(length: timedelta) -> str:
     minutes = round(length.total_seconds() / 60)
     hours, rest = divmod(minutes, 60)
     return " ".join(text for text in (f"{hours} h" if hours else "", f"{rest} min" if rest else "") if text)

@@ -1,6 +1,6 @@
 """Integr8: the logs and entity lists that are pulled. Edit, add or remove a declaration here; nothing else.
 
-A log comes as an export, ten of which may be asked for a day; with `method="table"` it comes page by page instead.
+A log comes as an export, ten of which may be requested a day; with `method="table"` it comes page by page instead.
 """
 
 from reporting_dags.providers.integr8.fields import (

@@ -22,12 +22,14 @@ def _source(
     country: str,
     counts: dict[str, str],
     money: dict[str, str],
-    worthless: tuple[str, str] | None = None,
+    excluded_rows: tuple[str, str] | None = None,
 ) -> Iterator[Source]:
     """What the report `key` gives; nothing when it is not pulled."""
     report = _REPORTS.get(key)
     if report is not None:
-        yield Source(report=report, entity=entity, country=country, counts=counts, money=money, excluded_rows=worthless)
+        yield Source(
+            report=report, entity=entity, country=country, counts=counts, money=money, excluded_rows=excluded_rows
+        )
 
 
 def _integr8(name: str) -> Iterator[Source]:
@@ -38,7 +40,7 @@ def _integr8(name: str) -> Iterator[Source]:
         country="country",
         counts={name: ""},
         money={"earnings": "revenue", "spend": "payout"},
-        worthless=("status", "Rejected"),
+        excluded_rows=("status", "Rejected"),
     )
 
 

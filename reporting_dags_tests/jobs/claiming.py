@@ -47,7 +47,7 @@ def claimed(
 
 
 def bought(ledger: Ledger, wanted: Sequence[date], **who: str) -> tuple[LeaseRequest, Job]:
-    """A job of its own run, as far as its answer is kept."""
+    """A job of its own run, as far as its response is kept."""
     claimant = run_of(ledger, **who)
     (job,) = claimed(ledger, claimant, wanted).jobs
     sent = ledger.jobs.record_submitted(

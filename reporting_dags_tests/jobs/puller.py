@@ -1,22 +1,30 @@
 """A process that brings days of several reports home at once, as runs on one machine do; told by its environment.
 
+Its time is that of `FastClock`, which FAST_TIME_BEGAN and FAST_TIME_SPEED describe.
+
 `python -m reporting_dags_tests.jobs.puller provider/report=day,day ...` prints one JSON object for each day.
 """
 
 import functools
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime, timedelta
+from unittest import mock
 
 import dagster as dg
 
+from reporting_dags.jobs.ledger import rate_limit
 from reporting_dags.jobs.pulling.pull import pull
-from reporting_dags.model.clock import SystemClock
 from reporting_dags.orchestration.storage import OpenStorage, StorageResource
 from reporting_dags.reports.registry import SHIPPED, all_reports
+from reporting_dags_tests.fast_time import FastClock
 
+SPEED = float(os.environ["FAST_TIME_SPEED"])
+# What a request takes on its way passes by the real clock.
+mock.patch.object(rate_limit, "_MARGIN", timedelta(seconds=2 * SPEED)).start()
 RESOURCES = {provider.key: provider.resource for provider in SHIPPED}
 
 
@@ -24,7 +32,7 @@ def bring_home(opened: OpenStorage, task: str) -> list[dict[str, str]]:
     """One report's days, and how each ended."""
     key, _, days = task.partition("=")
     report = next(report for report in all_reports() if report.key == key)
-    clock = SystemClock()
+    clock = FastClock(datetime.fromisoformat(os.environ["FAST_TIME_BEGAN"]), SPEED)
     with closing(RESOURCES[report.provider]().client(clock, opened.rates.pace(clock))) as provider:
         context = opened.pull_context(provider, clock)
         return [

@@ -1,4 +1,4 @@
-"""Asking once: a job whose handle did not arrive, or was not saved, is looked for before it is asked for again."""
+"""Asking once: a job whose handle did not arrive, or was not saved, is looked for before it is requested again."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -20,20 +20,20 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def finding(stage: Stage) -> Stage:
-    """A provider that can be asked for what it has; its first question comes after four seconds."""
+    """A provider that can be requested what it has; its first question comes after four seconds."""
     stage.provider.policy = replace(stage.provider.policy, can_find_lost_jobs=True)
     return stage
 
 
 def lost(*, exhausted: bool = False, retry_after: float | None = None) -> Unavailable:
-    """A submit whose answer did not arrive."""
+    """A submit whose response did not arrive."""
     error = Unavailable("lost on the way")
     error.ambiguous, error.exhausted, error.retry_after = True, exhausted, retry_after
     return error
 
 
 def taken_up(stage: Stage, after: timedelta = timedelta()) -> list[Job]:
-    """The intent of a run that ended before it had an answer, in the hands of the next."""
+    """The intent of a run that ended before it had a response, in the hands of the next."""
     (before,) = stage.claim()
     stage.leave()
     stage.clock.at += after
@@ -62,7 +62,7 @@ def test_an_intent_that_is_taken_up_is_looked_for_and_found(finding: Stage) -> N
     assert driven.job.submitted_at == driven.job.requested_at == NOON, (
         "as old as the intent: when it arrived is not known"
     )
-    assert finding.lines[0] == f"found {EVENT.key} {DAY} again, which was asked for: request found"
+    assert finding.lines[0] == f"found {EVENT.key} {DAY} again, which was requested: request found"
     assert finding.provider.when("poll") == [300, 304]
 
 
@@ -172,7 +172,7 @@ SMALL = Quota(bucket="queries", per_day=3, reserved=1)
 
 
 def affordable(stage: Stage, job: Job, spent: int) -> bool:
-    """Whether `job` may be asked for once more after so many calls for days of old."""
+    """Whether `job` may be requested once more after so many calls for days of old."""
     stage.provider.quota = SMALL
     asking = Submitter(stage.context, EVENT)
     for _ in range(spent):
@@ -210,7 +210,7 @@ def test_the_newest_day_is_the_last_that_is_out_before_the_quotas_are_renewed(st
         stage.context.ledger.quotas.spend(yesterday, SMALL, stage.provider.account, stage.clock, newest=False)
     asking = Submitter(stage.context, out_at_midnight)
     assert asking.has_quota(yesterday)
-    assert not asking.has_quota(now), "it is out with the renewal, and has tomorrow's calls"
+    assert not asking.has_quota(now), "it is published with the renewal, and has tomorrow's calls"
 
 
 def test_a_request_without_an_id_is_told_as_such(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,4 +219,4 @@ def test_a_request_without_an_id_is_told_as_such(stage: Stage, monkeypatch: pyte
 
     monkeypatch.setattr(stage.provider, "submit", submit)
     stage.one()
-    assert stage.lines[0] == f"asked for {EVENT.key} {DAY}: request without an id"
+    assert stage.lines[0] == f"requested {EVENT.key} {DAY}: request without an id"

@@ -1,4 +1,4 @@
-"""Quotas: counted over all who share the ledger, with a share that only the newest day may use."""
+"""Quotas: counted over all who share the ledger, with a share that only the latest day may use."""
 
 import time
 from collections.abc import Generator, Sequence
@@ -42,7 +42,7 @@ def held_job(database: Database) -> tuple[Ledger, Job]:
 
 
 def spent(ledger: Ledger, job: Job, calls: Sequence[bool], now: datetime = NOON) -> list[bool]:
-    """Which of `calls` (True: for the newest day) were allowed."""
+    """Which of `calls` (True: for the latest day) were allowed."""
     allowed: list[bool] = []
     for newest in calls:
         try:
@@ -110,13 +110,13 @@ def test_calls_of_other_accounts_and_kinds_take_nothing(database: Database) -> N
     assert ledger.quotas.left(QUOTA, "b", NOON) == (10, 4)
     assert ledger.quotas.left(replace(QUOTA, bucket="exports"), "a", NOON) == (10, 4)
     assert ledger.quotas.left(replace(QUOTA, per_day=7), "a", NOON) == (0, 0), "a quota that was lowered owes nothing"
-    assert ledger.quotas.left(replace(QUOTA, per_day=20), "a", NOON) == (10, 0), "its newest day has had its share"
+    assert ledger.quotas.left(replace(QUOTA, per_day=20), "a", NOON) == (10, 0), "its latest day has had its share"
 
 
 def test_a_refusal_says_how_many_are_kept(database: Database) -> None:
     ledger, job = held_job(database)
     assert all(spent(ledger, job, [True] + [False] * 6))
-    with pytest.raises(Denied, match="of 10 queries a day the 3 that are left are kept for the newest day"):
+    with pytest.raises(Denied, match="of 10 queries a day the 3 that are left are kept for the latest day"):
         ledger.quotas.spend(job, QUOTA, "a", StillClock(NOON), newest=False)
 
 
@@ -154,7 +154,7 @@ def test_a_backfill_of_single_days_cannot_starve_todays_run(
         landed(context, report, [newest - (n + 1) * ONE_DAY])
     old = newest - (per_day + 2) * ONE_DAY
     told = line_of(brought(context, report, [old])[old], Outcome.DENIED)
-    assert f"the {kept} that are left are kept for the newest day" in told
+    assert f"the {kept} that are left are kept for the latest day" in told
     assert sandbox.log.count(point) == per_day - kept, "a refused call is not made"
     result = landed(context, report, [newest])[newest]
     assert result.provenance.calls_left == {context.provider.quotas[0].bucket: kept - 1}

@@ -1,4 +1,4 @@
-"""Who gets which days, with which jobs: those that are taken up, and those that are bought anew."""
+"""Who gets which days, with which jobs: those that are taken up, and those that are bought again."""
 
 from dataclasses import replace
 
@@ -134,7 +134,7 @@ def test_why_a_job_is_not_taken_up_is_kept(ledger: Ledger, database_of_its_own: 
     query = sa.select(tables.jobs).where(tables.jobs.c.id == job.id)
     row = database_of_its_own.read(lambda connection: connection.execute(query).one())
     assert (row.state, row.outcome, row.closed_at) == (JobState.CLOSED, "expired", NOON)
-    assert row.cause == "its run ended before the provider's answer to it was saved"
+    assert row.cause == "its run ended before the provider's response to it was saved"
 
 
 def test_an_open_job_that_is_given_up_when_its_days_are_requested_again_is_no_failure_of_them(ledger: Ledger) -> None:

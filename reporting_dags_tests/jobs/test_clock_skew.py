@@ -1,4 +1,4 @@
-"""A machine whose clock is ahead asks for days that are not out yet: what is answered then is never landed."""
+"""A machine whose clock is ahead requests days that are not published yet: what is answered then is never landed."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A day of all networks: built from what lies there, and due again when that is another."""
+"""A day of all networks: built from what is stored, and due again when that is another."""
 
 import hashlib
 from collections.abc import Sequence
@@ -312,7 +312,7 @@ def test_a_source_that_cannot_be_read_is_named(place: Place, harm: bytes) -> Non
         place.build()
     assert refused.value.line == (
         f"wall/daily {DAY} cannot be read: {told}. Fix: materialize wall/daily {DAY} again, with replay: true from the "
-        "kept raw answer, or without it from the provider."
+        "kept raw response, or without it from the provider."
     )
 
 
@@ -323,8 +323,8 @@ def test_of_a_source_that_the_provider_serves_no_longer_the_kept_answer_is_named
     with pytest.raises(DataError) as refused:
         place.build(replace(ALL, sources=(old,)))
     assert refused.value.advice == (
-        f"Fix: materialize wall/daily {DAY} again, with replay: true from the kept raw answer, as the provider serves "
-        f"no day before {NOON.date() - timedelta(days=3)}; or put the file back from a backup."
+        f"Fix: materialize wall/daily {DAY} again, with replay: true from the kept raw response, as the provider "
+        f"serves no day before {NOON.date() - timedelta(days=3)}; or put the file back from a backup."
     )
 
 

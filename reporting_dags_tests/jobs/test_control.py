@@ -129,7 +129,7 @@ def said(*amounts: str) -> list[MaterializationRecord]:
 
 
 def fell(*amounts: str) -> list[MaterializationRecord]:
-    """What the day came to, two hours apart, each an hour before the control was asked for."""
+    """What the day came to, two hours apart, each an hour before the control was requested."""
     return [landing(2 * number, amount) for number, amount in enumerate(amounts)]
 
 
@@ -142,7 +142,7 @@ def fell(*amounts: str) -> list[MaterializationRecord]:
         (said("5", "5.0049"), fell("4", "4"), 1),
         (said("5", "5.005"), fell("4", "4"), 0),
         (said("5", "6", "5"), fell("4", "4", "4", "4"), 1),
-        # It agreed, and was restated or came short since: the first that differs is what there is to mend.
+        # It agreed, and was restated or came short since: the first that differs is what there is to repair.
         (said("5", "5", "5", "5"), fell("4", "5", "5", "4"), 0),
         (said("5", "5", "5", "5"), fell("4", "5", "4", "4"), 1),
         (said("5", "5", "5"), [*fell("4", "4"), landing(2, "4")], 1),

@@ -200,9 +200,9 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_url_that_is_none_is_refused_without_showing_it(tmp_path: Path, url: str) -> None:
-    with pytest.raises(StorageError, match="DAGSTER_POSTGRES_URL is no PostgreSQL address") as caught:
+    with pytest.raises(StorageError, match="DAGSTER_POSTGRES_URL is not a PostgreSQL address") as caught:
         open_database(url, tmp_path, lock_seconds=1)
     assert "hush" not in caught.value.line
     assert caught.value.__cause__ is None
-    with pytest.raises(StorageError, match="REPORTING_LEDGER_URL is no PostgreSQL address"):
+    with pytest.raises(StorageError, match="REPORTING_LEDGER_URL is not a PostgreSQL address"):
         open_database(url, tmp_path, lock_seconds=1, variable="REPORTING_LEDGER_URL")

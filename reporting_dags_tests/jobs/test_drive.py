@@ -43,8 +43,8 @@ def test_a_job_is_submitted_polled_and_downloaded_once_and_its_answer_is_kept(st
         assert file.read() == CONTENT
     assert list(stage.context.scratch.glob("answer-*")) == []
     assert stage.lines == [
-        f"asked for {EVENT.key} {DAY}: request r-1",
-        f"{EVENT.key} {DAY}: {len(CONTENT)} bytes of raw answer are kept",
+        f"requested {EVENT.key} {DAY}: request r-1",
+        f"{EVENT.key} {DAY}: {len(CONTENT)} bytes of raw response are kept",
     ]
     assert stage.open()
 
@@ -76,10 +76,10 @@ def test_an_answer_that_is_there_at_the_last_look_is_taken(stage: Stage) -> None
 
 
 def test_a_provider_that_is_away_for_a_while_is_asked_again(stage: Stage) -> None:
-    stage.provider.polls = [Unavailable("no answer from the host"), PENDING, READY]
+    stage.provider.polls = [Unavailable("no response from the host"), PENDING, READY]
     assert stage.one().error is None
     assert stage.provider.when("poll") == [0, 4, 10]
-    assert f"{EVENT.key} {DAY}: no answer from the host" in stage.lines
+    assert f"{EVENT.key} {DAY}: no response from the host" in stage.lines
 
 
 def test_an_answer_that_is_not_there_after_all_is_asked_for_again(stage: Stage) -> None:
@@ -244,7 +244,7 @@ def test_a_day_that_went_out_of_reach_before_it_was_asked_for_is_not_asked_for(s
 
 
 def kept(stage: Stage) -> Job:
-    """A job whose answer an earlier run has kept."""
+    """A job whose response an earlier run has kept."""
     job = stage.one().job
     stage.provider.calls.clear()
     stage.lines.clear()
@@ -270,10 +270,10 @@ def test_a_kept_answer_that_was_harmed_is_asked_for_again(
     driven = stage.one([job])
     assert (driven.error, driven.job.resends, driven.job.raw_sha256) == (None, 1, DIGEST)
     assert [call for call, *_ in stage.provider.calls] == ["submit", "poll", "download"]
-    assert stage.lines[0] == f"{EVENT.key} {DAY}: its raw answer is gone or was altered; asking once more"
+    assert stage.lines[0] == f"{EVENT.key} {DAY}: its raw response is gone or was altered; asking once more"
 
 
-@pytest.mark.parametrize(("days", "kept_share"), [([19], 9), ([10], 10)], ids=["the newest day", "a day of old"])
+@pytest.mark.parametrize(("days", "kept_share"), [([19], 9), ([10], 10)], ids=["the latest day", "a day of old"])
 def test_a_call_is_counted_for_the_newest_day_or_for_others(stage: Stage, days: list[int], kept_share: int) -> None:
     stage.provider.quota = QUOTA
     stage.drive(stage.claim([DAY.replace(day=number) for number in days]))

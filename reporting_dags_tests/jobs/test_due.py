@@ -27,7 +27,7 @@ NEVER_AGAIN = replace(EVENT, calendar=replace(EVENT.calendar, restated_at=()))
 
 
 class Place:
-    """A ledger and a data root, and days that lie there."""
+    """A ledger and a data root, and days that are stored."""
 
     def __init__(self, folder: Path, database: Database) -> None:
         self.root = folder / "data"

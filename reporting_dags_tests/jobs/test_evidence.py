@@ -1,4 +1,4 @@
-"""What is told and noted of an answer that came in parts: all of them, the oldest question, the longest wait."""
+"""What is told and noted of a response that came in parts: all of them, the oldest question, the longest wait."""
 
 import hashlib
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def answer(*apps: str, day: date = DAY) -> bytes:
 
 
 class InParts(Scripted):
-    """Asked for in two parts, with a quota that is shown and one that has no end."""
+    """Requested in two parts, with a quota that is shown and one that has no end."""
 
     def __init__(self, clock: HandClock) -> None:
         super().__init__(clock)
@@ -104,7 +104,7 @@ def test_the_rows_of_all_parts_are_as_many_as_was_said_of_each(parted: Stage) ->
     result = ended(parted)[DAY]
     assert result.outcome is Outcome.PARTIAL
     assert result.error is not None
-    assert "the answer has 3 rows, the provider said 4" in result.error.line
+    assert "the response has 3 rows, the provider said 4" in result.error.line
     assert [check.name for check in result.checks] == ["rows_complete"]
     assert result.provenance.calls_spent == 2
 

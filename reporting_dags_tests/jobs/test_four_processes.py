@@ -1,10 +1,8 @@
-"""Four real processes on two machines' homes, one shared ledger, one provider each way, on the real clock."""
+"""Four real processes on two machines' homes, one shared ledger, one provider each way, on a clock that is fast."""
 
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Generator
@@ -25,17 +23,20 @@ from reporting_dags.reports.orangeclick import EARNINGS
 from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.log import Entry
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
+from reporting_dags_tests.fast_time import FastClock
+from reporting_dags_tests.processes import Process, start
 from reporting_dags_tests.truth import expected_rows, landed_rows
 
 PROCESSES = 4
 EXPORTS = 10
 KEPT = 4
-"""Exports a day that are kept for the newest day, for which nobody asks here."""
+"""Exports a day that are kept for the latest day, for which no one asks here."""
 REQUESTS = 5
 MINUTE = timedelta(seconds=60)
+SPEED = 6
 REPORTS = {report.key: report for report in all_reports()}
 REFUSED = re.compile(
-    r"of 10 integr8 exports a day the 4 that are left are kept for the newest day\. "
+    r"of 10 integr8 exports a day the 4 that are left are kept for the latest day\. "
     r"It is renewed on (?P<day>\d{4}-\d\d-\d\d) at 00:00 UTC; run again then\."
 )
 
@@ -48,10 +49,10 @@ def tasks(number: int, today: date) -> list[str]:
 
 
 @contextmanager
-def pulling(sandbox: Sandbox, folder: Path, postgres_url: str, today: date) -> Generator[list["subprocess.Popen[str]"]]:
+def pulling(sandbox: Sandbox, folder: Path, postgres_url: str, began: datetime) -> Generator[list[Process]]:
     """The processes; none outlives the block."""
     accounts = sandbox_accounts(sandbox.url)
-    started: list[subprocess.Popen[str]] = []
+    started: list[Process] = []
     try:
         for number in range(PROCESSES):
             home = folder / f"machine_{number % 2}"
@@ -63,28 +64,29 @@ def pulling(sandbox: Sandbox, folder: Path, postgres_url: str, today: date) -> G
                 "DAGSTER_HOME": str(home),
                 "DAGSTER_POSTGRES_URL": postgres_url,
                 "REPORTING_DATA_URL": str(folder / "data"),
-                "REPORTING_POLL_SECONDS": "0.2",
+                "REPORTING_POLL_SECONDS": str(0.2 * SPEED),
+                "FAST_TIME_BEGAN": began.isoformat(),
+                "FAST_TIME_SPEED": str(SPEED),
                 **accounts,
             }
-            command = [sys.executable, "-m", "reporting_dags_tests.jobs.puller", *tasks(number, today)]
-            started.append(
-                subprocess.Popen(
-                    command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-                )
-            )
+            command = ["-m", "reporting_dags_tests.jobs.puller", *tasks(number, began.date())]
+            started.append(start(command, cwd=home, env=environment))
         yield started
     finally:
         for process in started:
-            process.kill()
-            process.wait()
+            process.close()
 
 
 @pytest.mark.timeout(240)
 @pytest.mark.rule("OC2", "IN8")
-def test_four_processes_on_two_machines_keep_every_limit_between_them(postgres_url: str, tmp_path: Path) -> None:
+def test_four_processes_on_two_machines_keep_every_limit_between_them(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     began = datetime.now(UTC)
+    clock = FastClock(began, SPEED)
+    monkeypatch.setattr("reporting_dags.sandbox.clock.datetime", clock)
     with running_sandbox(seed=7) as sandbox:
-        with pulling(sandbox, tmp_path, postgres_url, began.date()) as processes:
+        with pulling(sandbox, tmp_path, postgres_url, began) as processes:
             told = [process.communicate(timeout=200) for process in processes]
         assert [process.returncode for process in processes] == [0] * PROCESSES, told
         results = [json.loads(line) for output, _ in told for line in output.splitlines()]
@@ -96,7 +98,7 @@ def test_four_processes_on_two_machines_keep_every_limit_between_them(postgres_u
         assert len(results) == 5 * PROCESSES
         assert len([result for result in results if not result["line"]]) == 2 * PROCESSES + len(exports)
         check_truth(sandbox, tmp_path, results)
-    assert datetime.now(UTC) - began > MINUTE, "eight requests do not fit into one minute"
+    assert clock.now() - began > MINUTE, "eight requests do not fit into one minute"
     assert len({folder.name for folder in tmp_path.glob("machine_*/raw")}) == 1
     assert len(list(tmp_path.glob("machine_*/raw"))) == 2
     assert not list(tmp_path.glob("machine_*/reporting_ledger.db"))
@@ -112,7 +114,7 @@ def check_orangeclick(asked: list[Entry]) -> None:
 
 
 def check_exports(sandbox: Sandbox, exports: list[Entry], results: list[dict[str, str]]) -> None:
-    """Ten a UTC day but for the share of the newest day, and whoever came too late was told so without a call."""
+    """Ten a UTC day but for the share of the latest day, and whoever came too late was told so without a call."""
     by_day = Counter(entry.at.date() for entry in exports)
     assert max(by_day.values()) <= EXPORTS - KEPT
     assert len(exports) == sandbox.log.count("integr8.export")

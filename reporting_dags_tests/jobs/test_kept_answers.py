@@ -1,4 +1,4 @@
-"""Answers that were refused for their form and are stored: they land without a call once the declaration reads them."""
+"""Stored responses that were refused: they land without a call once the declaration can read them."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -62,7 +62,7 @@ def test_days_refused_for_a_renamed_column_land_without_a_call_once_the_declarat
     made = len(sandbox.log.entries())
     assert due_days(context, EVENT, days[0]) == {}, "the same declaration is left alone after a failure"
     fixed = with_alias(EVENT, "Country", "Geo")
-    told = "has a stored answer that did not land under an earlier declaration"
+    told = "has a stored response that did not land under an earlier declaration"
     assert due_days(context, fixed, days[0]) == dict.fromkeys(days, told), "at the next tick"
     landed(context, fixed, days)
     assert len(sandbox.log.entries()) == made
@@ -79,7 +79,7 @@ def test_a_replay_lands_a_day_that_was_refused(sandbox: Sandbox, bench_of: Bench
     made = len(sandbox.log.entries())
     (before,) = replay(context, EVENT, [day])
     assert before.error is not None
-    assert "column 'Country' is missing" in before.error.line, "the cause, not that there is no answer"
+    assert "column 'Country' is missing" in before.error.line, "the cause, not that there is no response"
     (result,) = replay(context, with_alias(EVENT, "Country", "Geo"), [day])
     assert result.error is None
     assert result.provenance.replayed

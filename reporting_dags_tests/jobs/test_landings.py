@@ -1,4 +1,4 @@
-"""What the ledger keeps of days, and that it is what lies there."""
+"""What the ledger keeps of days, and that it is what is stored."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,7 +63,7 @@ def test_no_transaction_is_open_while_a_file_goes_up(database: Database) -> None
     def put(precondition: Callable[[], None] | None = None) -> None:
         assert precondition is not None
         precondition()
-        # Would wait for ever, and time out, if the landing held its lock.
+        # Would wait forever, and time out, if the landing held its lock.
         database.write(lambda _: None, REPORT)
         database.write(lambda _: None, "network/daily")
 

@@ -122,7 +122,7 @@ def test_a_job_that_has_ended_keeps_no_signed_address(ledger: Ledger, database_o
 def test_an_answer_that_was_never_bought_leaves_no_day_open(ledger: Ledger) -> None:
     who = run_of(ledger)
     claimed(ledger, who, [day(3)])
-    assert ledger.jobs.in_flight_days(REPORT) == set(), "an intent is no answer"
+    assert ledger.jobs.in_flight_days(REPORT) == set(), "an intent is not a response"
     bought(ledger, [day(5)])
     assert ledger.jobs.in_flight_days(REPORT) == {day(5)}
 
@@ -143,7 +143,7 @@ def test_a_job_without_a_handle_was_asked_for_by_the_worse_of_the_clocks_of_its_
     (job,) = claimed(ledger, run_of(ledger), [day(3)]).jobs
     sent = ledger.jobs.record_submitted(job, Handle(), NOON, 2 * HOUR)
     kept = ledger.jobs.record_downloaded(sent, raw_sha256="0" * 64, raw_bytes=1, expected_rows=None)
-    assert kept.requested_at == NOON - 2 * HOUR, "a clock that was set right since does not make the answer later"
+    assert kept.requested_at == NOON - 2 * HOUR, "a clock that was set right since does not make the response later"
     assert kept.clock_skew == 2 * HOUR
 
 
@@ -163,7 +163,7 @@ def test_of_a_window_those_days_alone_have_failed_that_were_wanted_and_did_not_l
     who = run_of(ledger, run="run-2")
     (spanning,) = claimed(ledger, who, [day(4), day(9)]).jobs
     ledger.jobs.close(spanning, Outcome.FAILED, "refused", NOON + 2 * HOUR)
-    assert failures(ledger) == {3: 1, 4: 1, 9: 1}, "those between were asked for by nobody"
+    assert failures(ledger) == {3: 1, 4: 1, 9: 1}, "those between were requested by no one"
 
 
 def test_a_day_that_has_landed_since_has_not_failed(ledger: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""What open jobs are worth: whatever was left behind, each asked day has one way home, and never an older answer."""
+"""What open jobs are worth: whatever was left behind, each asked day has one way home, and never an older response."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -53,7 +53,7 @@ def test_every_asked_day_has_one_way_home_and_no_answer_replaces_a_newer_one(
         assert not closed & {leftover.job.id for leftover in group.jobs}
         assert group.days & frozenset().union(*(leftover.remaining_days for leftover in group.jobs))
         if all(leftover.job.state is JobState.INTENDED for leftover in group.jobs):
-            assert group.days == set(group.window.days), "nothing is requested for days that nobody asked for"
+            assert group.days == set(group.window.days), "nothing is requested for days that no one requested"
         for leftover in group.jobs:
             job = leftover.job
             assert leftover.account == WHO.account
@@ -67,7 +67,7 @@ def day(number: int) -> date:
 
 
 def left(first: int, last: int, hours: float, *, days: set[int] | None = None, **job: Any) -> OpenJob:
-    """A submitted job of `first` to `last`, asked for `hours` ago, bought for `days` or all of them."""
+    """A submitted job of `first` to `last`, requested `hours` ago, bought for `days` or all of them."""
     window = Window(day(first), day(last))
     at = NOW - timedelta(hours=hours)
     mine = frozenset(window.days if days is None else [day(number) for number in days])
@@ -88,7 +88,7 @@ def judged(
     parts: tuple[str, ...] = ("",),
     finds: bool = False,
 ) -> Resolution:
-    """The verdict where `landed` says how many hours ago the answer of a day was asked for."""
+    """The verdict where `landed` says how many hours ago the response of a day was requested."""
     lies = {day(number): NOW - timedelta(hours=hours) for number, hours in (landed or {}).items()}
     wanted = [day(number) for number in asked]
     return resolve(found, wanted, who=WHO, shards=lambda _: parts, landed=lies, now=NOW, can_find_lost_jobs=finds)
@@ -123,7 +123,7 @@ def test_an_answer_is_taken_up_for_a_day_and_a_night() -> None:
     verdict = judged([left(1, 2, 24.01)], [1])
     assert verdict.submit == {day(1)}
     assert [(job.id, reason) for job, reason in verdict.close] == [
-        ("1-2-24.01", "asked for on 2026-11-19 12:59 UTC and never landed")
+        ("1-2-24.01", "requested on 2026-11-19 12:59 UTC and never landed")
     ]
 
 
@@ -141,7 +141,7 @@ def test_an_answer_to_which_a_newer_one_has_landed_serves_only_the_other_days() 
     verdict = judged([left(1, 3, 5)], [2], landed={2: 4})
     assert (days_of(verdict), verdict.submit, verdict.close) == ({}, {day(2)}, []), "it is worth something to others"
     verdict = judged([left(1, 2, 5), left(2, 3, 6), left(2, 2, 25)], [2], landed={1: 4, 2: 4, 3: 4})
-    assert [reason for _, reason in verdict.close] == ["asked for on 2026-11-19 12:00 UTC and never landed"]
+    assert [reason for _, reason in verdict.close] == ["requested on 2026-11-19 12:00 UTC and never landed"]
     assert sorted(job.id for job in verdict.superseded) == ["1-2-5", "2-3-6"]
 
 
@@ -167,7 +167,7 @@ def test_a_job_that_was_never_sent_is_as_old_as_its_intent() -> None:
     assert judged([left(1, 1, 24, submitted_at=None)], [1]).submit == {day(1)}
     assert days_of(judged([left(1, 1, 23, submitted_at=None)], [1])) == {"1-1-23": [1]}
     (closed,) = judged([left(1, 1, 1, state=JobState.INTENDED)], [1]).close
-    assert closed[1] == "its run ended before the provider's answer to it was saved"
+    assert closed[1] == "its run ended before the provider's response to it was saved"
 
 
 def test_an_intent_is_taken_up_where_the_provider_can_be_asked_for_it_and_all_its_days_are_wanted() -> None:

@@ -57,7 +57,7 @@ NOW = datetime(2026, 11, 20, 13, tzinfo=UTC)
     [
         (date(2019, 6, 9), Expired, "before the provider's first day, 2019-06-10"),
         (date(2025, 5, 19), Expired, "retention (earliest available: 2025-05-20)"),
-        (date(2026, 11, 20), NotReady, "not out yet: the provider publishes it on 2026-11-21 at 12:00 UTC"),
+        (date(2026, 11, 20), NotReady, "not published yet: the provider publishes it on 2026-11-21 at 12:00 UTC"),
         (date(2027, 1, 1), NotReady, "publishes it on 2027-01-02 at 12:00 UTC"),
     ],
 )
@@ -90,7 +90,7 @@ def request(first: int, last: int, part: str = "") -> Request:
 @pytest.mark.rule("IN7")
 def test_windows_get_shorter_where_the_number_of_days_was_too_much_and_not_where_one_day_was() -> None:
     assert effective_window_days(90, set()) == 90
-    # Ten days were cut, and their halves were not: no window of more than five is asked for again.
+    # Ten days were cut, and their halves were not: no window of more than five is requested again.
     assert effective_window_days(90, {request(1, 10)}) == 5
     # Day 3 alone is too much: every window that holds it was cut, and the others may be as long as ever.
     monster = {request(1, 10), request(1, 5), request(3, 5), request(3, 3), request(3, 3, "00000/43200")}

@@ -1,4 +1,4 @@
-"""Days brought home from the sandbox: outcomes, resends, crashes and take-ups, on SQLite and PostgreSQL."""
+"""Days pulled from the sandbox: outcomes, resends, crashes and take-ups, on SQLite and PostgreSQL."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -310,7 +310,10 @@ def test_a_second_run_waits_for_the_first_and_then_asks_for_itself(sandbox: Sand
     assert submits(sandbox) == 2
 
 
-def test_a_run_that_never_ends_is_not_waited_for_for_ever(make_context: MakeBench) -> None:
+def test_a_run_that_never_ends_is_not_waited_for_for_ever(
+    offer_wall: OfferWall, make_context: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offer_wall, "policy", replace(offer_wall.policy, timeout=timedelta(minutes=2)))
     first = pull(make_context("first"), EVENT, DAYS)
     next(first)
     results = list(pull(make_context("second"), EVENT, DAYS[:1]))

@@ -54,7 +54,7 @@ class TickingClock:
             return self._at
 
     def sleep(self, seconds: float) -> None:
-        raise AssertionError("nobody sleeps here")
+        raise AssertionError("no one sleeps here")
 
     @property
     def seen(self) -> datetime:

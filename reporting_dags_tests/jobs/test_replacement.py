@@ -1,4 +1,4 @@
-"""A stored partition is replaced by an answer of the same account that covers all of it, and by nothing else."""
+"""A stored partition is replaced by a response of the same account that covers all of it, and by nothing else."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,9 +1,9 @@
-"""Days landed anew from their kept raw answers, with no call to the provider."""
+"""Days landed again from their kept raw responses, with no call to the provider."""
 
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def test_a_day_whose_raw_answer_is_not_kept_says_so_and_stays_as_it_is(
     assert "not kept any more" in result.error.line
     check_truth(context, sandbox, REVENUE, days)
     assert calls(sandbox) == made
-    assert context.ledger.jobs.in_flight_days(REVENUE.key) == set(), "nothing is left for a later run to ask for"
+    assert context.ledger.jobs.in_flight_days(REVENUE.key) == set(), "nothing is left for a later run to request"
 
 
 def test_a_day_that_never_landed_is_refused_and_the_others_replay(
@@ -168,14 +168,19 @@ def test_an_answer_that_lands_meanwhile_is_not_undone(bench_of: BenchOf, clock: 
     assert context.ledger.materializations.days(EVENT.key) == newest
 
 
-def test_a_run_over_the_day_is_waited_for(sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock) -> None:
+def test_a_run_over_the_day_is_waited_for(
+    sandbox: Sandbox, bench_of: BenchOf, clock: SandboxClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     context = bench_of("dt_offer_wall")
+    monkeypatch.setattr(context.provider, "policy", replace(context.provider.policy, timeout=timedelta(minutes=2)))
+    began = clock.now()
     days = newest_days(EVENT, clock, 2)
     landed(context, EVENT, days)
     running = pull(context, EVENT, days)
     next(running)
     results = replayed(context, EVENT, days)
     assert {result.outcome for result in results.values()} == {Outcome.NOT_READY}
+    assert clock.now() - began >= timedelta(minutes=2)
     list(running)
     check_truth(context, sandbox, EVENT, days)
 
@@ -232,7 +237,7 @@ def test_a_replay_that_is_killed_leaves_nothing_to_buy(
     assert due_days(EVENT, since=since, ledger=context.ledger, data=context.data, now=now) == before
     made = sandbox.log.count("dt.report")
     landed(context, EVENT, days)
-    assert sandbox.log.count("dt.report") == made + 1, "run again, the days are asked for again, not served from old"
+    assert sandbox.log.count("dt.report") == made + 1, "run again, the days are requested again, not served from old"
 
 
 def test_a_raw_answer_that_goes_while_it_is_replayed_is_not_asked_for(

@@ -1,4 +1,4 @@
-"""Ranges and single days that are run again after a kill: each day ends once, and the newest answer stays."""
+"""Ranges and single days that are run again after a kill: each day ends once, and the latest answer stays."""
 
 import shutil
 from collections.abc import Iterator
@@ -116,7 +116,7 @@ def test_of_two_open_groups_of_one_window_the_newer_serves_its_days_and_the_olde
         now=NOW,
     )
     assert [[one.job.id for one in group.jobs] for group in verdict.resume] == [["x-new", "y-new"]]
-    assert verdict.resume[0].days == {day(1), day(4)}, "the newest answer serves every requested day of its window"
+    assert verdict.resume[0].days == {day(1), day(4)}, "the latest answer serves every requested day of its window"
     assert verdict.submit == set()
 
 
@@ -133,7 +133,7 @@ def test_an_answer_older_than_the_one_that_landed_is_refused_and_not_put_in_plac
     ledger.materializations.record_landed(
         [job], replace(older, requested_at=newer.requested_at), recorded=(), publish=published(files)
     )
-    assert ledger.materializations.days(REPORT)[day(3)].data_version == "v0", "the same answer may land again"
+    assert ledger.materializations.days(REPORT)[day(3)].data_version == "v0", "the same response may land again"
 
 
 def test_a_day_whose_newer_answer_landed_meanwhile_is_refused_alone_and_is_no_failure(
@@ -160,7 +160,7 @@ def test_a_day_whose_newer_answer_landed_meanwhile_is_refused_alone_and_is_no_fa
 
 @pytest.mark.rule("OW5", "MT4")
 @pytest.mark.parametrize("report", [EVENT, OFFER_PERFORMANCE], ids=lambda report: report.key)
-@pytest.mark.parametrize("stored", [True, False], ids=["its answer stored", "its answer removed"])
+@pytest.mark.parametrize("stored", [True, False], ids=["its response stored", "its response removed"])
 def test_a_day_of_an_open_job_that_became_too_old_fails_alone_or_lands_from_its_stored_answer(
     sandbox: Sandbox,
     bench_of: BenchOf,
@@ -203,7 +203,7 @@ def test_a_window_whose_address_expires_while_its_first_day_becomes_too_old_is_p
 
 
 def ticks_asking(context: PullContext, report: Report, wanted: date) -> list[DuePartition]:
-    """What a tick of the late-data sensor requests anew of one day."""
+    """What a tick of the late-data sensor requests again of one day."""
     now = context.clock.now()
     held = [one.window for one in probe(context, report, now)]
     facts = load_report_state(report, context.ledger, now)
@@ -321,7 +321,7 @@ def test_an_open_job_whose_days_have_all_landed_from_a_newer_answer_is_closed_an
     assert sandbox.log.count("dt.report") == made
     assert context.ledger.leases.open_jobs(EVENT.key) == []
     assert context.ledger.report_state(EVENT.key, since=NOON - HOUR).failures == {}, (
-        "a closed job of landed days is no failure"
+        "a closed job of landed days is not a failure"
     )
 
 

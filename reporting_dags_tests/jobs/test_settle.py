@@ -1,4 +1,4 @@
-"""How a report settles: which share of the newest amount was known at each age, and whether it is asked long enough."""
+"""How a report settles: which share of the latest amount was known at each age, and whether it is asked long enough."""
 
 from datetime import date, timedelta
 
@@ -14,7 +14,7 @@ DAY = date(2026, 11, 1)
 
 
 def landing(age: float, amount: str, *, day: int = 0, rows: int = 1) -> MaterializationRecord:
-    """A landing of a day, asked for `age` days after it was out."""
+    """A landing of a day, requested `age` days after it was published."""
     when = DAY + day * ONE_DAY
     money = {"publisher_revenue": {"USD": amount}} if amount else {}
     requested_at = PERFORMANCE.calendar.published_at(when) + timedelta(days=age)

@@ -1,4 +1,4 @@
-"""How a report stands: each check lists the days that are amiss, and the command that mends them."""
+"""How a report stands: each check lists the days that are amiss, and the command that repairs them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -127,7 +127,7 @@ def test_a_day_of_another_declaration_is_listed() -> None:
 
 def test_a_report_whose_first_day_is_yet_to_come_stands_well() -> None:
     found = told({}, since=NEWEST + ONE_DAY)
-    assert found["newest_day"].detail == "no day is out yet"
+    assert found["newest_day"].detail == "no day is published yet"
     assert all(check.passed for name, check in found.items() if name != "control_totals")
 
 
@@ -169,7 +169,7 @@ def test_totals_that_differ_for_good_stay_red_and_no_command_is_said_to_mend_the
     assert not check.passed
     assert check.detail == (
         f"{DAYS[1]} landed 10.00 USD of publisher_revenue, the control says 11.00, also after 2 landings more. "
-        "What differs still after two landings more is not asked for again until its total changes"
+        "What differs still after two landings more is not requested again until its total changes"
     )
 
 

@@ -152,7 +152,7 @@ def test_a_run_whose_job_was_taken_over_writes_nothing_more(sandbox: Sandbox, ma
 
 
 def changed(report: Report) -> Report:
-    """The same report, asking for one metric less."""
+    """The same report, requesting one metric less."""
     fewer = replace(report.query, metrics=report.query.metrics[:-1])
     return replace(report, query=fewer, columns=report.columns[:-1])
 
@@ -212,7 +212,7 @@ def leave_open(
     nth: int = 1,
     report: Report = EVENT,
 ) -> None:
-    """A run that dies once its answer is in the raw store, or after some days of it have landed."""
+    """A run that dies once its response is in the raw store, or after some days of it have landed."""
     with monkeypatch.context() as patch:
         owner = context.ledger.materializations if name == "record_landed" else context.ledger.jobs
         kill_at(patch, owner, name, nth=nth, after=True)
@@ -246,7 +246,7 @@ def test_a_day_that_ended_is_asked_for_again_and_what_was_bought_for_others_stay
 ) -> None:
     leave_open(make_context(), monkeypatch, days_of_november(1, 15), "record_landed", nth=10)
     list(pull(make_context("run-2"), EVENT, [date(2026, 11, 5)]))
-    assert submits(sandbox) == 2, "its answer had landed and was recorded: it is not used again"
+    assert submits(sandbox) == 2, "its response had landed and was recorded: it is not used again"
     list(pull(make_context("run-3"), EVENT, days_of_november(11, 15)))
     assert submits(sandbox) == 2
 
@@ -258,7 +258,7 @@ def test_an_older_answer_never_replaces_a_newer_one(
     offer_wall.policy = replace(offer_wall.policy, timeout=timedelta(minutes=5))
     sandbox.faults.add("dt.report", do="never")
     list(pull(make_context(), PERFORMANCE, [day, date(2026, 11, 19)]))
-    clock.sleep(4 * 3600)  # the open job's address has expired: a newer answer is bought for the day
+    clock.sleep(4 * 3600)  # the open job's address has expired: a newer response is bought for the day
     newer = make_context("run-2")
     list(pull(newer, PERFORMANCE, [day]))
     asked_at = newer.ledger.materializations.days(PERFORMANCE.key)[day].requested_at
@@ -316,7 +316,7 @@ def test_days_of_an_unfinished_landing_are_due(
     context = make_context()
     leave_open(context, monkeypatch, DAYS, "record_landed", nth=3)
     due = due_days(EVENT, since=DAYS[0], ledger=context.ledger, data=context.data, now=clock.now())
-    assert set(DAYS[2:]) <= set(due), "the third day lies there, but was never recorded"
+    assert set(DAYS[2:]) <= set(due), "the third day is stored, but was never recorded"
     assert not set(DAYS[:2]) & set(due)
 
 

@@ -1,4 +1,4 @@
-"""Answers that the provider cut: asked for again in halves, within the quota, and never landed as they are (IN7)."""
+"""Responses that the provider cut: requested again in halves, within the quota, and never landed as they are (IN7)."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -45,7 +45,7 @@ def context(bench_of: BenchOf) -> PullContext:
 
 
 def spans(sandbox: Sandbox, status: int | None = 200) -> list[str]:
-    """From when to when each export was asked for, in order."""
+    """From when to when each export was requested, in order."""
     asked = [sent(order) for order in orders(sandbox, status=status)]
     return [f"{one['start_time']} to {one['end_time']}" for one in asked]
 
@@ -133,7 +133,7 @@ def test_an_export_that_says_it_was_cut_never_lands_although_its_rows_are_as_man
     assert "10 answers with this day" in line, "the cause, and not only that the quota is spent"
     assert lies_there(context.data, CONVERSIONS)
     assert len(spans(sandbox, status=None)) == 10
-    assert len(set(spans(sandbox))) == 10, "nothing that was cut is asked for twice"
+    assert len(set(spans(sandbox))) == 10, "nothing that was cut is requested twice"
 
 
 @pytest.mark.rule("IN7", "IN8")
@@ -155,7 +155,7 @@ def test_a_day_whose_parts_cannot_all_be_had_goes_on_the_next_utc_day_with_those
     assert results[DAY].outcome is Outcome.DATA, results[DAY].error
     every = spans(sandbox, status=None)
     assert 10 < len(every) <= 20
-    assert len(set(every)) == len(every), "no part is bought twice, none that was cut is asked for again"
+    assert len(set(every)) == len(every), "no part is bought twice, none that was cut is requested again"
     check_truth(sandbox, context, CLICKS, [DAY])
 
 
@@ -191,7 +191,7 @@ def test_a_minute_that_is_truncated_says_so_and_that_nothing_shorter_can_be_aske
     handle = context.provider.submit(CLICKS, minute, lambda _: None)
     with pytest.raises(Truncated, match="truncated the export of 2026-11-10 12:00:00 to 2026-11-10 12:01:00") as caught:
         context.provider.poll(CLICKS, minute, handle)
-    assert caught.value.advice == "No shorter range can be asked for: ask its support."
+    assert caught.value.advice == "No shorter range can be requested: ask its support."
 
 
 @pytest.mark.rule("IN7")

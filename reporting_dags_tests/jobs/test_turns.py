@@ -1,4 +1,4 @@
-"""Who asks for a day: the schedule or the late-data sensor, never both, and always one of them in the end."""
+"""Who requests a day: the schedule or the late-data sensor, never both, and always one of them in the end."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -45,7 +45,7 @@ def test_what_the_schedule_takes_beyond_what_is_missing_costs_no_query(
 ) -> None:
     taken = for_schedule(found, max_days=longest, failures=failed, now=NOW)
     missing = [one for one in taken if one.reason is DueReason.MISSING]
-    assert all(one.reason in {DueReason.MISSING, *AGAIN} for one in taken), "what was bought comes home by itself"
+    assert all(one.reason in {DueReason.MISSING, *AGAIN} for one in taken), "what was bought lands by itself"
     assert all(paused_until(failed, one.day, NOW) is None for one in taken), "a day that fails holds up no other"
     assert len(plan_windows([one.day for one in taken], longest)) == len(
         plan_windows([one.day for one in missing], longest)
@@ -111,7 +111,7 @@ def test_days_due_again_ride_along_within_the_longest_query_nearest_first() -> N
     found = [a_due(age, DueReason.RESTATED) for age in (12, 11, 10, 5, 3, 2)] + [a_due(1, DueReason.MISSING)]
     taken = for_schedule(found, max_days=10, failures={}, now=NOW)
     assert [(TODAY - one.day).days for one in taken] == [10, 5, 3, 2, 1]
-    assert for_schedule(found[:-1], max_days=10, failures={}, now=NOW) == [], "they ask for nothing of themselves"
+    assert for_schedule(found[:-1], max_days=10, failures={}, now=NOW) == [], "they request nothing of themselves"
 
 
 def test_a_day_that_failed_is_left_alone_longer_each_time() -> None:
@@ -144,7 +144,7 @@ def test_days_that_are_left_out_are_told_as_ranges_whatever_their_number() -> No
     failed = {one.day: [Failure(NOW - HOUR * (number % 2))] for number, one in enumerate(missing)}
     ranges = [f"{TODAY - first * ONE_DAY}...{TODAY - last * ONE_DAY}" for first, last in ((600, 51), (20, 11))]
     assert skipped([*missing, *again], [], failures=failed, now=NOW) == [
-        f"{ranges[0]}: missing, failed once: left alone until 2026-11-20 16:50 UTC to 2026-11-20 17:50 UTC",
+        f"{ranges[0]}: missing, failed once: paused until 2026-11-20 16:50 UTC to 2026-11-20 17:50 UTC",
         f"{ranges[1]}: due again: the turn of the sensor",
     ]
     assert skipped(again, again, failures={}, now=NOW) == []

@@ -103,9 +103,9 @@ def test_a_row_may_leave_out_an_assumed_key_and_no_promised_one(context: Bench) 
 def test_an_assumed_key_that_no_row_has_is_a_warning_and_beside_a_new_key_a_renamed_one(context: Bench) -> None:
     assumed = replace(EVENTS, grain_promised=False)
     landed = context.landed(page('{"date":"2026-11-01","id":"x"}', '{"date":"2026-11-01","id":"x"}'), of=assumed)
-    assert landed.warnings[0] == "columns that no row of the answer has: event"
+    assert landed.warnings[0] == "columns that no row of the response has: event"
     assert "2 rows share 1 keys of id, event, such as id=x, event=None (2 rows)" in landed.warnings[1]
-    with pytest.raises(DataError, match="column 'event' is missing; the answer has date, id, evt"):
+    with pytest.raises(DataError, match="column 'event' is missing; the response has date, id, evt"):
         context.land(page('{"date":"2026-11-01","id":"x","evt":"1"}'), of=assumed)
 
 

@@ -16,7 +16,7 @@ def test_what_each_check_counted_is_told(context: Bench) -> None:
         (True, "rows of 2026-11-01 alone, money in USD", {"day": "2026-11-01", "currencies": "USD"}),
         (
             True,
-            "3 rows in the answer, as many as the provider said",
+            "3 rows in the response, as many as the provider said",
             {"rows_in_bytes": 3, "rows_decoded": 3, "rows_expected": 3},
         ),
     ]
@@ -43,10 +43,10 @@ def test_what_each_failed_check_counted_is_told_over_the_whole_day(
         (False, "grain twice: app_id=0, country=US (2 rows, 1 grains in all)", {"rows": 1000}),
         (
             False,
-            "Currency holds 'EURO', which is no currency code such as USD",
+            "Currency holds 'EURO', which is not a currency code such as USD",
             {"day": "2026-11-01", "currencies": "EURO, USD"},
         ),
-        (True, "1000 rows in the answer", {"rows_in_bytes": 1000, "rows_decoded": 1000}),
+        (True, "1000 rows in the response", {"rows_in_bytes": 1000, "rows_decoded": 1000}),
     ]
     assert refused.error.message == "; ".join(check.detail for check in refused.checks[:3])
 
@@ -58,7 +58,7 @@ def test_a_day_without_money_or_grain_says_so(context: Bench) -> None:
         "1 columns as declared",
         "unique by the day",
         "rows of 2026-11-01 alone",
-        "1 rows in the answer",
+        "1 rows in the response",
     ]
     assert landed.totals == {"clicks": 4}
 
@@ -84,8 +84,8 @@ def test_only_a_number_of_rows_that_the_provider_said_is_told_as_its_own(context
     answers = [rows(f"2026-11-01,{n},US,1,1,1") for n in range(2)]
     counted = {"rows_in_bytes": 2, "rows_decoded": 2}
     for expected, facts, detail in (
-        (None, counted, "2 rows in the answer"),
-        (2, {**counted, "rows_expected": 2}, "2 rows in the answer, as many as the provider said"),
+        (None, counted, "2 rows in the response"),
+        (2, {**counted, "rows_expected": 2}, "2 rows in the response, as many as the provider said"),
     ):
         complete = context.landed(*answers, expected=expected).checks[3]
         assert (complete.facts, complete.detail) == (facts, detail)
@@ -109,9 +109,9 @@ def test_rows_that_were_not_read_are_not_told_as_read(context: Bench) -> None:
             ),
         ),
         ("usd", ""),
-        ("Dollar", "Currency holds 'Dollar', which is no currency code such as EUR or USD"),
-        (" USD", "Currency holds ' USD', which is no currency code such as EUR or USD"),
-        ("", "Currency holds '', which is no currency code such as EUR or USD"),
+        ("Dollar", "Currency holds 'Dollar', which is not a currency code such as EUR or USD"),
+        (" USD", "Currency holds ' USD', which is not a currency code such as EUR or USD"),
+        ("", "Currency holds '', which is not a currency code such as EUR or USD"),
     ],
 )
 def test_money_is_in_a_currency_that_is_declared(context: Bench, coin: str, told: str) -> None:

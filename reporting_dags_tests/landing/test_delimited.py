@@ -22,14 +22,14 @@ MULTILINE = report(TEXTS.columns, grain=("A",), format=DelimitedText(multiline=T
         (b"Date,App ID,Country,Clicks,Revenue,ARPU\n2026-11-01,\0,US,1,1,1\n", "NUL byte"),
         (b"<html><body>Sorry</body></html>", "is HTML or XML, not rows"),
         (b'\xef\xbb\xbf {"code": 10000}', "is JSON, not rows"),
-        (b"Date,Date,App ID\n", "header 'Date' stands twice"),
-        (b"Date,App ID,Land,Clicks,Revenue,ARPU\n", "column 'Country' is missing; the answer has Date, App ID, Land,"),
+        (b"Date,Date,App ID\n", "header 'Date' is duplicated"),
+        (b"Date,App ID,Land,Clicks,Revenue,ARPU\n", "column 'Country' is missing; the response has Date, App ID,"),
         (f"{HEADER}\n2026-11-01,1,US,1,1,1\n\n2026-11-01,2,US,1,1,1,9\n".encode(), r"row 3 .* has 7 fields"),
         (f"{HEADER}\n2026-11-01,1,US,1,1\n2026-11-01,2,US,1,1,9\n".encode(), r"row 2 .* has 5 fields, the header 6"),
-        (f"{HEADER}\n2026-11-1,1,US,1,1,1\n".encode(), "'Date' holds '2026-11-1', which is no day"),
-        (f"{HEADER}\n2026-11-31,1,US,1,1,1\n".encode(), "which is no day"),
-        (f"{HEADER}\n2026-11-01T01:00:00Z,1,US,1,1,1\n".encode(), "which is no day"),
-        (f"{HEADER}\n,1,US,1,1,1\n".encode(), "which is no day"),
+        (f"{HEADER}\n2026-11-1,1,US,1,1,1\n".encode(), "'Date' holds '2026-11-1', which is not a day"),
+        (f"{HEADER}\n2026-11-31,1,US,1,1,1\n".encode(), "which is not a day"),
+        (f"{HEADER}\n2026-11-01T01:00:00Z,1,US,1,1,1\n".encode(), "which is not a day"),
+        (f"{HEADER}\n,1,US,1,1,1\n".encode(), "which is not a day"),
     ],
 )  # fmt: skip
 def test_what_is_not_the_report_is_refused_in_one_line(context: Bench, body: bytes, told: str) -> None:
@@ -161,7 +161,7 @@ def test_an_empty_field_takes_the_constant_and_another_value_is_refused(context:
     answer = rows("2026-11-01,x,7", "2026-11-01,y,", header="Date,A,B")
     context.landed(context.part(answer, B="7"), of=TEXTS)
     assert [row["b"] for row in context.rows()] == ["7", "7"]
-    with pytest.raises(DataError, match="column 'B' holds '7' in the answer for '8'"):
+    with pytest.raises(DataError, match="column 'B' holds '7' in the response for '8'"):
         context.land(context.part(answer, B="8"), of=TEXTS)
 
 

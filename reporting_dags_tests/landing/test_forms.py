@@ -1,4 +1,4 @@
-"""An answer that is no text is named for what it is, in every format."""
+"""A response that is not a text is named for what it is, in every format."""
 
 import gzip
 import io
@@ -39,6 +39,6 @@ def zipped() -> bytes:
 def test_what_is_no_text_is_named(context: Bench, form: DelimitedText | JsonRows, answer: bytes, told: str) -> None:
     with pytest.raises(DataError) as refused:
         context.land(answer, of=report(format=form))
-    assert refused.value.message.startswith(f"the answer is {told}")
-    assert "The raw answer is kept. Fix: " in refused.value.line
+    assert refused.value.message.startswith(f"the response is {told}")
+    assert "The raw response is kept. Fix: " in refused.value.line
     assert not context.path().exists()

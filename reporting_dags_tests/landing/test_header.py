@@ -26,7 +26,7 @@ def test_blanks_around_headers_are_ignored_with_a_warning(context: Bench, form: 
 def test_headers_that_are_one_without_their_blanks_are_refused_as_they_stand(context: Bench) -> None:
     with pytest.raises(DataError) as refused:
         context.land(rows(f"{ROW},3", header=f"{HEADER}, Country"))
-    assert refused.value.line == "header ' Country' and 'Country' stands twice"
+    assert refused.value.line == "header ' Country' and 'Country' is duplicated"
 
 
 def test_a_message_shows_a_value_with_all_its_blanks(context: Bench) -> None:

@@ -1,4 +1,4 @@
-"""JSON that is not the answer is refused in one line; JSON that is arrives exact, whatever its pages."""
+"""JSON that is not the response is refused in one line; JSON that is arrives exact, whatever its pages."""
 
 import json
 from collections.abc import Sequence
@@ -115,9 +115,9 @@ def test_an_answer_without_rows_is_an_empty_day(context: Bench) -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ("", "empty answer"),
-        (" \r\n", "empty answer"),
-        ("\ufeff", "empty answer"),
+        ("", "empty response"),
+        (" \r\n", "empty response"),
+        ("\ufeff", "empty response"),
         ("<html></html>", "is not JSON"),
         ("Date,A\n2026-11-01,1\n", "is not JSON"),
         (page(row("x", b="1"))[:-1], "cut off"),
@@ -160,23 +160,23 @@ def test_every_cut_is_seen(context: Bench) -> None:
         (page(row("x", b="1e99999999999999999999")), "cannot be read exactly"),
         (page(row("x", b="[" * 65 + "]" * 65)), "nested more than 64 deep"),
         ("[" * 70, "nested more than 64 deep"),
-        ('{"code":10000,"message":"no"}', "the answer has no array 'data.rows'; it has code, message"),
-        ('{"data":{"list":[],"n":1}}', "the answer has no array 'data.rows'; it has list, n"),
-        ('{"data":{"rows":{}}}', "the answer has an empty object in place of the array 'data.rows'"),
-        ('{"data":{"rows":null}}', "the answer has null in place of the array 'data.rows'"),
-        ('{"data":{"rows":{"a":1}}}', "the answer has an object in place of the array 'data.rows'"),
-        ('{"data":{"rows":7}}', "the answer has another value in place of the array 'data.rows'"),
-        ('{"data":{"rows":null,"rows":[]}}', "'data.rows' stands twice in the answer"),
-        ('{"data":{"rows":[],"rows":{}}}', "'data.rows' stands twice in the answer"),
-        ('{"data":[{"rows":[]}]}', "the answer has no array 'data.rows'; it has data"),
-        (page(row("x", b="1")) + "[]", "the answer has no array 'data.rows'; it has no keys"),
-        (page(row("x", b="1")) + "5", "the answer has no array 'data.rows'"),
-        ('{"data":{"rows":[],"rows":[]}}', "'data.rows' stands twice in the answer"),
-        (page(row("x", b="1"), "[]"), "row 2 is no object"),
-        (page(row("x", b="1")) + page("null"), "row 2 is no object"),
+        ('{"code":10000,"message":"no"}', "the response has no array 'data.rows'; it has code, message"),
+        ('{"data":{"list":[],"n":1}}', "the response has no array 'data.rows'; it has list, n"),
+        ('{"data":{"rows":{}}}', "the response has an empty object in place of the array 'data.rows'"),
+        ('{"data":{"rows":null}}', "the response has null in place of the array 'data.rows'"),
+        ('{"data":{"rows":{"a":1}}}', "the response has an object in place of the array 'data.rows'"),
+        ('{"data":{"rows":7}}', "the response has another value in place of the array 'data.rows'"),
+        ('{"data":{"rows":null,"rows":[]}}', "'data.rows' is duplicated in the response"),
+        ('{"data":{"rows":[],"rows":{}}}', "'data.rows' is duplicated in the response"),
+        ('{"data":[{"rows":[]}]}', "the response has no array 'data.rows'; it has data"),
+        (page(row("x", b="1")) + "[]", "the response has no array 'data.rows'; it has no keys"),
+        (page(row("x", b="1")) + "5", "the response has no array 'data.rows'"),
+        ('{"data":{"rows":[],"rows":[]}}', "'data.rows' is duplicated in the response"),
+        (page(row("x", b="1"), "[]"), "row 2 is not an object"),
+        (page(row("x", b="1")) + page("null"), "row 2 is not an object"),
         (page(row("x", b="1"), row("y", b="1", c="1", a='"z"')), "row 2 has 'a' twice"),
         (page(row("x", b="1"), row("y")), "row 2 lacks 'b'"),
-        (page(row("x", c="1"), row("y")), "column 'b' is missing; the answer has date, a, c"),
+        (page(row("x", c="1"), row("y")), "column 'b' is missing; the response has date, a, c"),
     ],
 )  # fmt: skip
 def test_what_is_not_the_report_is_refused_in_one_line(context: Bench, answer: str | bytes, told: str) -> None:
@@ -213,14 +213,14 @@ def test_sparse_rows_may_leave_keys_out(context: Bench) -> None:
     ]
     assert landed.warnings == ()
     landed = context.landed(page(row("x", b="null")), of=declared(columns, form=SPARSE))
-    assert landed.warnings == ("columns that no row of the answer has: n",)
+    assert landed.warnings == ("columns that no row of the response has: n",)
 
 
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
         (['{"date":"2026-11-01","a":"x"}', '{"date":"2026-11-01"}'], "row 2 lacks 'a'"),
-        (['{"date":"2026-11-01","b":"x"}'], "column 'a' is missing; the answer has date, b"),
+        (['{"date":"2026-11-01","b":"x"}'], "column 'a' is missing; the response has date, b"),
         (['{"date":"2026-11-01","a":"x"}', '{"a":"y"}'], "row 2 lacks 'date'"),
     ],
 )
@@ -257,12 +257,12 @@ def test_a_count_may_be_of_all_rows_or_of_each_page(context: Bench, answer: str)
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (counted(3, 2), "the answer has 2 rows, the provider said 3"),
-        (counted(0, 2), "the answer has 2 rows, the provider said 0"),
-        (counted(5, 2) + counted(5, 2, start=2), "the answer has 4 rows, the provider said 5"),
-        (counted(2, 2) + counted(3, 2, start=2), "the answer has 4 rows, the provider said 5"),
-        (counted(1, 2) + counted(3, 2, start=2), "the answer has 4 rows, the provider said 3"),
-        (counted(4, 2) + counted(0, 2, start=2), "the answer has 4 rows, the provider said 0"),
+        (counted(3, 2), "the response has 2 rows, the provider said 3"),
+        (counted(0, 2), "the response has 2 rows, the provider said 0"),
+        (counted(5, 2) + counted(5, 2, start=2), "the response has 4 rows, the provider said 5"),
+        (counted(2, 2) + counted(3, 2, start=2), "the response has 4 rows, the provider said 5"),
+        (counted(1, 2) + counted(3, 2, start=2), "the response has 4 rows, the provider said 3"),
+        (counted(4, 2) + counted(0, 2, start=2), "the response has 4 rows, the provider said 0"),
     ],
 )
 def test_another_number_of_rows_than_the_answer_says_refuses_every_day(context: Bench, answer: str, told: str) -> None:
@@ -279,7 +279,7 @@ def test_another_number_of_rows_than_the_answer_says_refuses_every_day(context: 
 def test_the_callers_number_and_the_answers_own_must_both_hold(context: Bench) -> None:
     for own, expected in ((2, 3), (3, 2)):
         told = context.refused(counted(own, 2), of=declared(form=COUNTED), expected=expected)
-        assert told.error.line == "the answer has 2 rows, the provider said 3"
+        assert told.error.line == "the response has 2 rows, the provider said 3"
     assert context.landed(counted(2, 2), counted(1, 1, start=2), of=declared(form=COUNTED), expected=3).rows == 3
 
 
@@ -289,12 +289,12 @@ def test_the_callers_number_and_the_answers_own_must_both_hold(context: Bench) -
         (page(), "it has no 'meta.count'"),
         (counted(0, 0) + page(), "it has no 'meta.count'"),
         (counted([1], 1), "it has no 'meta.count'"),
-        (counted("many", 0), "meta.count is 'many', which is no number of rows"),
-        (counted(2.5, 2), "meta.count is '2.5', which is no number of rows"),
-        (counted("1e30", 2), "meta.count is '1e30', which is no number of rows"),
-        (counted(-1, 1), "meta.count is '-1', which is no number of rows"),
-        (page(meta={"count": True}), "meta.count is 'true', which is no number of rows"),
-        ('{"meta":{"count":0,"count":0},"data":{"rows":[]}}', "'meta.count' stands twice"),
+        (counted("many", 0), "meta.count is 'many', which is not a number of rows"),
+        (counted(2.5, 2), "meta.count is '2.5', which is not a number of rows"),
+        (counted("1e30", 2), "meta.count is '1e30', which is not a number of rows"),
+        (counted(-1, 1), "meta.count is '-1', which is not a number of rows"),
+        (page(meta={"count": True}), "meta.count is 'true', which is not a number of rows"),
+        ('{"meta":{"count":0,"count":0},"data":{"rows":[]}}', "'meta.count' is duplicated"),
     ],
 )
 def test_a_count_that_is_none_is_refused(context: Bench, answer: str, told: str) -> None:
@@ -338,7 +338,7 @@ def test_a_bare_nan_is_null_in_a_ratio_and_named_with_its_place(
     ]
     place = answer.index(f'"r":{token}') + 4
     assert landed.warnings == (
-        f"the answer holds 2 bare words that are no JSON, read as texts: the first is {token} at byte {place}",
+        f"the response holds 2 bare words that are no JSON, read as texts: the first is {token} at byte {place}",
         f"column 'r': 2 values such as {token!r} were read as null, since a ratio is computed from sums",
     )
 
@@ -347,7 +347,7 @@ def test_a_bare_nan_in_money_is_refused_by_column_and_value(context: Bench) -> N
     refused = context.refused(page(row("x", r="1", m="NaN")), of=declared(RATIO))
     assert refused.error.line.startswith("column 'm': 1 values are not decimals")
     assert "such as 'NaN'" in refused.error.line
-    with pytest.raises(DataError, match="'NaN', which is no number of rows"):
+    with pytest.raises(DataError, match="'NaN', which is not a number of rows"):
         context.land('{"meta":{"count":NaN},"data":{"rows":[]}}', of=declared(form=COUNTED))
 
 
@@ -356,12 +356,12 @@ def test_what_was_asked_must_stand_in_every_page(context: Bench) -> None:
     right = page(row("x", b="1"), meta={"currency": "USD"}, page=7)
     context.landed(context.claiming(right, **claims), of=declared())
     for other, told in (
-        (page(meta={"currency": "EUR"}, page=7), r"the answer says meta.currency is 'EUR', asked for 'USD'"),
-        (page(meta={"currency": "USD "}, page=7), r"the answer says meta.currency is 'USD ', asked for 'USD'"),
-        (page(meta={"currency": "USD"}, page=7.0), r"the answer says page is '7.0', asked for '7'"),
-        (page(meta={"currency": "x" * 500}, page=7), r"is 'x{39}…', asked for 'USD'"),
-        (page(meta={"currency": ["USD"]}, page=7), r"the answer does not say meta.currency, asked for 'USD'"),
-        (page(page=7), r"the answer does not say meta.currency, asked for 'USD'"),
+        (page(meta={"currency": "EUR"}, page=7), r"the response says meta.currency is 'EUR', requested 'USD'"),
+        (page(meta={"currency": "USD "}, page=7), r"the response says meta.currency is 'USD ', requested 'USD'"),
+        (page(meta={"currency": "USD"}, page=7.0), r"the response says page is '7.0', requested '7'"),
+        (page(meta={"currency": "x" * 500}, page=7), r"is 'x{39}…', requested 'USD'"),
+        (page(meta={"currency": ["USD"]}, page=7), r"the response does not say meta.currency, requested 'USD'"),
+        (page(page=7), r"the response does not say meta.currency, requested 'USD'"),
     ):
         with pytest.raises(DataError, match=told):
             context.land(context.claiming(right + other, **claims), of=declared())
@@ -371,7 +371,7 @@ def test_constants_stand_in_for_keys_that_are_missing_or_empty(context: Bench) -
     for rows in ([row("x"), row("y")], [row("x", b='"7"'), row("y", b="null"), row("z"), row("w", b="7")]):
         context.landed(context.part(page(*rows), b="7"), of=declared())
         assert {each["b"] for each in context.rows()} == {"7"}
-    with pytest.raises(DataError, match="column 'b' holds '8' in the answer for '7'"):
+    with pytest.raises(DataError, match="column 'b' holds '8' in the response for '7'"):
         context.land(context.part(page(row("x", b="8")), b="7"), of=declared())
 
 

@@ -70,13 +70,13 @@ def test_a_header_alone_is_a_report_without_rows_dt8(context: Bench, header: str
 
 @pytest.mark.parametrize("body", [b"", b"\n", b" \r\n", b"\xef\xbb\xbf"])
 def test_an_empty_body_is_never_a_report_dt8(context: Bench, body: bytes) -> None:
-    with pytest.raises(Partial, match="empty answer"):
+    with pytest.raises(Partial, match="empty response"):
         context.land(body)
     assert not context.path().exists()
 
 
 def test_an_answer_of_no_files_publishes_nothing(context: Bench) -> None:
-    with pytest.raises(Partial, match="empty answer"):
+    with pytest.raises(Partial, match="empty response"):
         context.land()
 
 
@@ -100,7 +100,9 @@ def test_rows_of_days_that_were_not_wanted_are_counted_and_dropped(context: Benc
 
 def test_a_row_of_a_day_outside_the_window_refutes_the_answer(context: Bench) -> None:
     answer = rows("2026-11-01,1,US,1,1,1", "2026-11-04,1,US,1,1,1", "2026-11-04,2,US,1,1,1")
-    with pytest.raises(DataError, match=r"rows of 2026-11-04 \(2 or more\) in the answer for 2026-11-01...2026-11-03"):
+    with pytest.raises(
+        DataError, match=r"rows of 2026-11-04 \(2 or more\) in the response for 2026-11-01...2026-11-03"
+    ):
         context.land(answer)
     assert not context.path().exists()
     assert context.leftovers() == []
@@ -159,7 +161,7 @@ def test_sums_are_kept_by_the_currency_that_each_row_names(context: Bench) -> No
     assert isinstance(first, LandedDay)
     assert first.money == {"spend": {"CNY": Decimal(5), "USD": Decimal("0.3")}}
     assert isinstance(second, RefusedDay)
-    assert second.error.line == "Currency holds 'US$', which is no currency code such as USD"
+    assert second.error.line == "Currency holds 'US$', which is not a currency code such as USD"
     assert [check.name for check in second.checks if not check.passed] == ["day_and_currency"]
 
 
@@ -172,14 +174,14 @@ def test_sums_do_not_wrap_round(context: Bench) -> None:
 def test_a_raw_answer_that_is_gone_is_one_line(context: Bench) -> None:
     part = context.part(rows())
     part.path.unlink()
-    with pytest.raises(StorageError, match=r"^raw answer on this machine cannot be read: no such file or directory$"):
+    with pytest.raises(StorageError, match=r"^raw response on this machine cannot be read: no such file or directory$"):
         context.land(part)
 
 
 @pytest.mark.parametrize(
     ("what", "told"),
     [
-        ("reporting_dags.landing.parsing.delimited.pa_csv.open_csv", "^raw answer on this machine cannot be read: "),
+        ("reporting_dags.landing.parsing.delimited.pa_csv.open_csv", "^raw response on this machine cannot be read: "),
         ("reporting_dags.landing.checks.partition.pq.ParquetFile", "^data root .* cannot be written: "),
     ],
 )
@@ -213,7 +215,7 @@ def test_rows_swallowed_by_an_open_quote_refuse_every_day(context: Bench) -> Non
     for each in context.land(answer, days=[FIRST, SECOND]):
         assert isinstance(each, RefusedDay)
         assert isinstance(each.error, Partial)
-        assert each.error.line.startswith("2 rows decoded of the 3 in the answer: an open quote")
+        assert each.error.line.startswith("2 rows decoded of the 3 in the response: an open quote")
 
 
 def test_several_files_are_one_answer_with_their_constants(context: Bench) -> None:
@@ -221,7 +223,7 @@ def test_several_files_are_one_answer_with_their_constants(context: Bench) -> No
     parts = [context.part(rows("2026-11-01,US,1,1,1", header=header), App_ID=app) for app in ("7", "8")]
     assert context.landed(*parts, expected=2).rows == 2
     assert {each["app_id"] for each in context.rows()} == {"7", "8"}
-    told = "'App ID' holds '9' in the answer for '7'"
+    told = "'App ID' holds '9' in the response for '7'"
     with pytest.raises(DataError, match=told):
         context.land(context.part(rows("2026-11-01,9,US,1,1,1"), App_ID="7"))
 
@@ -301,7 +303,7 @@ def test_new_columns_and_an_unfinished_last_line_are_told(context: Bench) -> Non
     landed = context.landed(answer)
     assert landed.warnings == (
         "new columns, not landed: Fill, Bids",
-        "the answer does not end in a line break: nothing shows that its last value is whole",
+        "the response does not end in a line break: nothing shows that its last value is whole",
     )
 
 

@@ -88,7 +88,7 @@ def test_none_texts_hold_in_json_too(context: Bench) -> None:
         (("0",), "'0' is a number"),
         (("-1.0e3",), "'-1.0e3' is a number"),
         ((" --",), "' --' has blanks around it"),
-        ("--", "'--' is no tuple of texts"),
+        ("--", "'--' is not a tuple of texts"),
     ],
 )
 def test_none_texts_that_would_hide_numbers_are_refused_in_the_declaration(texts: tuple[str, ...], told: str) -> None:

@@ -66,7 +66,7 @@ def test_a_moment_that_cannot_be_read_refutes_the_answer(context: Bench, text: s
 def test_a_moment_outside_the_window_refutes_the_answer(context: Bench) -> None:
     events = report(COLUMNS, grain=("Id",), day_from="At")
     lines = ["2026-11-03 23:59:59,a", "2026-11-04 00:00:00,b", "2026-11-04 05:00:00,c"]
-    told = r"holds '2026-11-04 00:00:00' \(2 such rows or more\) in the answer for 2026-11-01...2026-11-03, UTC"
+    told = r"holds '2026-11-04 00:00:00' \(2 such rows or more\) in the response for 2026-11-01...2026-11-03, UTC"
     with pytest.raises(DataError, match=told):
         context.land(rows(*lines, header="At,Id"), of=events)
     for text in ("0001-01-01 00:00:00", "9999-12-31 23:59:59", "2026-10-31 23:59:59.999999"):

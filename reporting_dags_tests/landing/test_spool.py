@@ -1,4 +1,4 @@
-"""A raw answer is a whole private file, or none."""
+"""A raw response is a whole private file, or none."""
 
 import hashlib
 import stat
@@ -20,7 +20,7 @@ def test_bytes_arrive_as_they_were_written(tmp_path: Path) -> None:
     assert (answer.size, answer.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert stat.S_IMODE(answer.path.stat().st_mode) == 0o600
     assert answer.path.suffix != ".parquet"
-    assert answer.path.parent == tmp_path / "new" / "folder", "raw answers are nowhere but where they are private"
+    assert answer.path.parent == tmp_path / "new" / "folder", "raw responses are nowhere but where they are private"
 
 
 def test_nothing_stays_of_an_answer_that_broke_off(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def test_staging_is_private_and_holds_nothing_that_a_glob_would_read(store: Stor
 
 @pytest.mark.parametrize("key", ["/etc/passwd", "../x", "a/../../x", "a//b", "", "a/", "."])
 def test_a_key_stays_below_the_root(store: Store, key: str) -> None:
-    with pytest.raises(ValueError, match="is no key"):
+    with pytest.raises(ValueError, match="is not a key"):
         store.exists(key)
 
 
@@ -403,7 +403,7 @@ def test_old_raw_answers_directly_under_a_folder_are_removed(store: Store) -> No
         store.put(staged(store, b"x"), key)
     assert store.remove_older("a/b", datetime.now(UTC) - timedelta(hours=1)) == 0
     assert store.remove_older("a/b", datetime.now(UTC) + timedelta(hours=1)) == 2
-    assert sorted(store.sizes("")) == [inner, published, f"a/bb/{'1' * 64}.csv"], "what is no raw answer stays"
+    assert sorted(store.sizes("")) == [inner, published, f"a/bb/{'1' * 64}.csv"], "what is not a raw response stays"
     assert store.remove_older("nowhere/at_all", datetime.now(UTC)) == 0
 
 

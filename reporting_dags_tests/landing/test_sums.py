@@ -129,7 +129,7 @@ def test_money_without_a_currency_refuses_its_day(context: Bench) -> None:
     for header, line in (("Currency,Spend", ",5"), ("Spend", "5")):
         answer = rows(f"2026-11-01,a,1,2,3,{line}", header=f"Date,App,Views,Clicks,Score,{header}")
         told = context.refused(answer, of=declared)
-        assert told.error.message == "Currency holds '', which is no currency code such as USD"
+        assert told.error.message == "Currency holds '', which is not a currency code such as USD"
 
 
 def test_what_lies_under_a_null_is_not_summed() -> None:

@@ -170,7 +170,7 @@ def test_a_total_row_in_json_is_one(context: Bench) -> None:
 
 def test_a_total_row_without_a_day_or_with_fewer_fields_is_named(context: Bench) -> None:
     for line, told in (
-        ("Total,,,USD,7,6,8.8,1", "column 'Date' holds 'Total', which is no day: a total row"),
+        ("Total,,,USD,7,6,8.8,1", "column 'Date' holds 'Total', which is not a day: a total row"),
         ("Total,7,8.8", r"row 5 \(the header is row 1\), a total row \('Total'\), has 3 fields"),
     ):
         with pytest.raises(DataError, match=told):

@@ -14,6 +14,7 @@ from rich.table import Table
 from reporting_dags_tests.month.books import LOOKBACKS, Bill
 from reporting_dags_tests.month.daemon import real_days
 from reporting_dags_tests.month.months import Month, month
+from reporting_dags_tests.month.nights import FAULTS, night
 from reporting_dags_tests.month.world import Script
 
 PARTS = (("dt_user_level", "mintegral"), ("integr8",), ("orangeclick", "dt_offer_wall"))
@@ -29,6 +30,7 @@ def main() -> int:
     with ProcessPoolExecutor(1 + len(PARTS), mp_context=get_context("spawn")) as pool:
         beside = pool.submit(real_days)
         parts = [pool.submit(month, part, script) for part in PARTS]
+        nights = [pool.submit(night, fault) for fault in FAULTS]
         months, wrong, real = list[Month](), list[str](), list[str]()
         for part, future in zip(PARTS, parts, strict=True):
             try:
@@ -36,6 +38,11 @@ def main() -> int:
                 wrong += months[-1].wrong
             except Exception as error:  # noqa: BLE001 - a part that breaks must not hide the others
                 wrong.append(f"{', '.join(part)}: {type(error).__name__}: {error}")
+        for fault, future in zip(FAULTS, nights, strict=True):
+            try:
+                wrong += future.result().wrong
+            except Exception as error:  # noqa: BLE001 - as above
+                wrong.append(f"night with {fault}: {type(error).__name__}: {error}")
         try:
             real = beside.result()
         except (RuntimeError, TimeoutError) as error:

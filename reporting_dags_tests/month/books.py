@@ -32,11 +32,12 @@ class Bill:
 
     Attributes:
         report: which.
-        days: that were out by the end.
-        right: of them, those that lie there as the provider last had them.
+        days: that were published by the end.
+        right: of them, those that are stored as the provider last had them.
         calls: spent, its control totals included.
         controls: of them, those for control totals.
-        least: what knowing beforehand when a day is out, and when it has changed for the last time, would have cost.
+        least: what knowing beforehand when a day is published, and when it has changed for the last time, would have
+            cost.
         lookbacks: what the last 7 and the last 30 days, pulled every day, would have cost.
         pulled: days that were pulled, each as often as it was.
         least_pulled: as `least`, in days.
@@ -58,9 +59,9 @@ class Bill:
 def bill(
     report: Report, deployed: Deployment, opened: OpenStorage, database: Database, settled: date, settles: int
 ) -> Bill:
-    """Reckon `report` up; days after `settled` may change still, and are held to what was true when asked for.
+    """Reckon `report` up; days after `settled` may change still, and are held to what was true when requested.
 
-    A day has changed for the last time `settles` days after it was out.
+    A day has changed for the last time `settles` days after it was published.
     """
     now = deployed.now
     days = Window(deployed.began, report.calendar.latest_available(now)).days
@@ -98,13 +99,13 @@ def _costs(report: Report) -> bool:
 
 
 def _oracle(newest: date, began: date, settles: int) -> list[date]:
-    """What is worth asking for on the day on which `newest` is out: itself, and what has changed for the last time."""
+    """Return the days to request when `latest` is published: itself, and the one that changed for the last time."""
     settled = newest - settles * ONE_DAY
     return sorted({newest, *([settled] if settled >= began else [])})
 
 
 def _lookback(report: Report, newest: date, began: date, length: int) -> list[date]:
-    """The last `length` days that can be had when `newest` is out."""
+    """The last `length` days that can be had when `latest` is published."""
     oldest = report.calendar.earliest_available(report.calendar.published_at(newest))
     return Window(max(began, newest - (length - 1) * ONE_DAY, min(oldest, newest)), newest).days
 
@@ -117,7 +118,7 @@ def _right(
     day: date,
     settled: date,
 ) -> bool:
-    """Whether the day lies there as the provider last had it; a fresh one as it was when asked for, or landed."""
+    """Whether the day is stored as the provider last had it; a fresh one as it was when requested, or landed."""
     if facts is None:
         return False
     asked = with_settings(report)
@@ -127,7 +128,7 @@ def _right(
 
 
 def slowly_told(report: Report, verdicts: Sequence[Verdict], database: Database, days: Sequence[date]) -> Iterator[str]:
-    """Days that were not there an hour after they were out, and were not called missing by then."""
+    """Days that were not there an hour after they were published, and were not called missing by then."""
     first = _first_landings(report, database)
     for day in days:
         out = report.calendar.published_at(day)

@@ -53,7 +53,7 @@ class Deployment:
         verdicts: what checks said, of a day or of a report as a whole, in order.
         waited: seconds for which runs waited for a provider.
         ticks: how many were evaluated.
-        silent: ticks that neither asked for a run nor said why.
+        silent: ticks that neither requested a run nor said why.
     """
 
     sandbox: Sandbox
@@ -76,7 +76,7 @@ class Deployment:
     def __post_init__(self) -> None:
         self._job = self.loaded.resolve_implicit_global_asset_job_def()
         self._repository = self.loaded.get_repository_def()
-        # As they are: building them anew at every tick takes long, and the real daemon beside it does.
+        # As they are: building them again at every tick takes long, and the real daemon beside it does.
         self._resources: Mapping[str, Any] = {
             name: dg.ResourceDefinition.hardcoded_resource(one) for name, one in (self.loaded.resources or {}).items()
         }

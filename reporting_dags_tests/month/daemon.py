@@ -39,7 +39,8 @@ def real_days() -> list[str]:
 
 
 def _lines() -> Iterator[str]:
-    # Offer Wall's day is out at noon, and its control is asked for an hour later: until then another report shows it.
+    # Offer Wall's day is published at noon, and its control is requested an hour later: until then another report shows
+    # it.
     noon = time(11, 50) <= datetime.now(UTC).time() < time(13, 10)
     case = _Case(OFFER_PERFORMANCE, "mintegral", 5) if noon else _Case(PERFORMANCE, "dt", 0)
     report = case.report
@@ -62,12 +63,12 @@ def _lines() -> Iterator[str]:
 
 
 def _materialized(deployment: Deployment, report: Report) -> list[dg.EventLogRecord]:
-    """Newest first."""
+    """Latest first."""
     return list(deployment.instance.fetch_materializations(key_of(report), limit=10).records)
 
 
 def _told(deployment: Deployment, report: Report, place: Place, count: int) -> str:
-    """How the newest landing came about; raises RuntimeError where a run has waited, or other rows lie there."""
+    """How the latest landing came about; raises RuntimeError where a run has waited, or other rows are stored."""
     records = _materialized(deployment, report)
     materialization = records[0].asset_materialization
     run = deployment.instance.get_run_by_id(records[0].run_id)

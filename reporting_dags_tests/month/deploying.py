@@ -31,7 +31,7 @@ def _passing(traveller: time_machine.Traveller) -> Callable[[SystemClock, float]
 
 
 def _make_home(home: Path) -> None:
-    """As in production, but that nobody reads what runs print: catching it costs two processes a run."""
+    """As in production, but that no one reads what runs print: catching it costs two processes a run."""
     home.mkdir()
     settings = yaml.safe_load((PROJECT / "dagster.yaml").read_text(encoding="utf-8"))
     settings["compute_logs"] = {

@@ -105,7 +105,7 @@ def _reckoned(deployed: Deployment, world: World, providers: tuple[str, ...]) ->
                 late += late_days(report, database, days)
                 untold += slowly_told(report, deployed.verdicts, database, days)
                 wrong += [f"at the end: {one}" for one in not_standing(report, deployed, opened)]
-            wrong += [f"at the end not built anew: {one}" for one in not_combined(deployed, opened)]
+            wrong += [f"at the end not built again: {one}" for one in not_combined(deployed, opened)]
         hours = open_hours(database)
     finally:
         database.close()

@@ -27,9 +27,11 @@ from reporting_dags.orchestration.storage import StorageResource, start_date, wi
 from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
+from reporting_dags_tests.dagster_storage import speed_up
+from reporting_dags_tests.processes import VARIABLES
 
+speed_up()
 KEY = dg.AssetKey(["dt_offer_wall", "event"])
-VARIABLES = ("DT_", "MINTEGRAL_", "ORANGECLICK_", "INTEGR8_", "REPORTING_", "DAGSTER_")
 
 _QUICK = {
     "event_log_storage": {
@@ -43,12 +45,12 @@ _QUICK = {
     },
     "telemetry": {"enabled": False},
 }
-"""One database of events for all runs, and nobody catches what they print: it takes a fifth off a run."""
+"""One database of events for all runs, and no one catches what they print: it takes a fifth off a run."""
 
 
 @dataclass
 class Place:
-    """Where a test's reports come home to."""
+    """Where a test's reports land to."""
 
     home: Path
     data: Path
@@ -76,7 +78,7 @@ class Place:
         return job.execute_in_process(instance=self.instance, asset_selection=[key], raise_on_error=False)
 
     def due(self, report: Report) -> list[date]:
-        """What the schedule would ask for now."""
+        """What the schedule would request now."""
         with StorageResource().open(self.instance) as opened:
             return due_days(
                 with_settings(report),
@@ -133,7 +135,7 @@ class Place:
                 yield event.asset_check_evaluation_data
 
     def metadata(self, day: date, key: dg.AssetKey = KEY) -> dict[str, Any]:
-        """The newest materialization's metadata of a day, as plain values."""
+        """The latest materialization's metadata of a day, as plain values."""
         records = self.instance.fetch_materializations(
             dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day.isoformat()]), limit=1
         ).records
@@ -152,13 +154,13 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
 
 @pytest.fixture
 def newest() -> date:
-    """The newest day that is out now."""
+    """The latest day that is published now."""
     return EVENT.calendar.latest_available(datetime.now(UTC))
 
 
 @pytest.fixture
 def thirty(newest: date) -> list[date]:
-    """The last 30 days that are out."""
+    """The last 30 days that are published."""
     return [newest - timedelta(days=n) for n in reversed(range(30))]
 
 

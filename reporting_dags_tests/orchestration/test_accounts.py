@@ -49,7 +49,7 @@ def test_a_wrong_credential_says_where_to_look_and_is_not_told(
     line = failure_of(place.run(newest(report), key=dg.AssetKey(report.split("/"))))
     assert variable in line
     assert "\n" not in line
-    # The id of an integration is no secret: it stands in every address and row.
+    # The id of an integration is not a secret: it stands in every address and row.
     assert "a-wrong-secret" not in line or variable == "INTEGR8_INTEGRATION_ID"
 
 

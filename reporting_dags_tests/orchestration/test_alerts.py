@@ -111,7 +111,7 @@ def test_a_failed_run_is_sent_once_with_report_day_cause_fix_and_link(hook: Hook
     assert said == ONE
     (text,) = hook.texts
     assert text.startswith("dt_offer_wall/event 2026-11-20: failed\n")
-    assert "not ready: not out yet: the provider publishes it on 2026-11-21 at 12:00 UTC. Ask for it then" in text
+    assert "not ready: not published yet: the provider publishes it on 2026-11-21 at 12:00 UTC. Request it then" in text
     assert f"{UI}/runs/{result.run_id}" in text
     assert hook.received[0]["type"] == "failure"
     assert alert(place, cursor)[0] == NOTHING
@@ -346,7 +346,7 @@ def test_an_address_that_is_none_is_named_by_its_place_alone(
     failed_run(place)
     monkeypatch.setenv("REPORTING_ALERT_URLS", f"json://127.0.0.1:{hook.port}/x {url}")
     said, cursor = alert(place, cursor)
-    none = "of REPORTING_ALERT_URLS is none that apprise knows"
+    none = "of REPORTING_ALERT_URLS is not an address that apprise knows"
     assert said == f"{ONE}; address 2 of 2 {none}"
     assert len(hook.received) == 1
     report_check(place, "no_day_missing", *on(17))

@@ -144,7 +144,7 @@ def test_a_locked_ledger_is_named_in_one_line(
 
 def test_a_ledger_that_is_no_database_is_named_in_one_line(live: Sandbox, place: Place, newest: date) -> None:
     (place.home / "reporting_ledger.db").write_bytes(b"something else entirely, and long enough to be read" * 50)
-    assert "is no SQLite database any more" in failure_of(place.run(newest))
+    assert "is not an SQLite database any more" in failure_of(place.run(newest))
     assert live.log.entries() == []
 
 
@@ -212,7 +212,7 @@ def test_the_first_partition_is_the_setting_or_the_oldest_day_that_can_be_had(
 def test_a_run_over_one_day_records_the_days_own_findings(live: Sandbox, place: Place, newest: date) -> None:
     place.run(newest)
     rows = len(live.truth("dt_offer_wall/event", newest))
-    assert place.check_descriptions("rows_complete") == {newest.isoformat(): f"{rows} rows in the answer"}
+    assert place.check_descriptions("rows_complete") == {newest.isoformat(): f"{rows} rows in the response"}
 
 
 def test_a_day_that_was_never_looked_at_has_no_check_result(place: Place, newest: date) -> None:
@@ -222,7 +222,7 @@ def test_a_day_that_was_never_looked_at_has_no_check_result(place: Place, newest
 
 
 def evaluated(place: Place, name: str) -> list[dg.AssetCheckEvaluation]:
-    """The results of a check, newest first."""
+    """The results of a check, latest first."""
     key = dg.AssetCheckKey(KEY, name)
     found = place.instance.event_log_storage.get_asset_check_execution_history(key, limit=50)
     events = [record.event.dagster_event for record in found if record.event is not None]
@@ -240,7 +240,7 @@ def test_checks_of_the_report_as_a_whole_are_of_no_single_day(live: Sandbox, pla
     live.faults.add("dt.data", do="duplicate_row", source="event", day=older)
     assert not place.run(older).success
     for name in REPORT_CHECKS:
-        # The UI shows no result where it names a materialization that is not the newest.
+        # The UI shows no result where it names a materialization that is not the latest.
         assert evaluated(place, name)[0].target_materialization_data is None
 
 

@@ -72,7 +72,7 @@ def test_a_key_blocks_where_a_document_promises_it_and_the_specs_and_the_diction
     assert report.grain_promised is (report.key not in ASSUMED)
     (spec,) = [spec for spec in check_specs(report, None) if spec.name == "grain_unique"]
     assert spec.blocking is report.grain_promised
-    assert ("A warning only." in (spec.description or "")) is not report.grain_promised
+    assert ("A warning: no document promises it." in (spec.description or "")) is not report.grain_promised
     document = dictionary([report], [])
     assert ("no document promises" in document) is not report.grain_promised
     if report.control is not None:

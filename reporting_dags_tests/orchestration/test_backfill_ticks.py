@@ -73,7 +73,7 @@ def test_a_tick_with_nothing_new_logs_no_line_of_the_one_before(
         now.shift(timedelta(seconds=seconds))
         again = sensor_tick(pending, "mintegral", cursor=told.cursor)
         assert set(again.lines) & set(told.lines) == set()
-        new = [line for line in again.lines if "after it was asked for" in line]
+        new = [line for line in again.lines if "after it was requested" in line]
         assert new == [], "how long it has taken is nothing new"
         told = again
 
@@ -89,10 +89,10 @@ def test_windows_of_different_ages_that_wait_alike_are_one_line(
     database.close()
     now.shift(timedelta(seconds=80))
     told = sensor_tick(pending, "mintegral")
-    waiting = [line for line in told.lines if "after it was asked for" in line]
+    waiting = [line for line in told.lines if "after it was requested" in line]
     assert len(waiting) == len(REPORTS)
     for seconds in (15, 30, 60):
         now.shift(timedelta(seconds=seconds))
         again = sensor_tick(pending, "mintegral", cursor=told.cursor)
-        assert [line for line in again.lines if "after it was asked for" in line] == []
+        assert [line for line in again.lines if "after it was requested" in line] == []
         told = again

@@ -54,7 +54,7 @@ def test_later_days_and_the_day_itself_do_not_count() -> None:
     history = landed({**dict.fromkeys(range(1, 6), 100), **dict.fromkeys(range(-30, 1), 900)})
     assert volume_check(DAY, 100, history).passed
     again = landed({**dict.fromkeys(range(1, 5), 100), 0: 1})
-    assert volume_check(DAY, 1, again).detail == "4 days before: too few to tell"
+    assert volume_check(DAY, 1, again).detail == "4 days before: too few to compare"
     once_more = landed({1: 100, 2: 100, 3: 100, 4: 300, 5: 300, 0: 300})
     assert volume_check(DAY, 300, once_more).detail == "300 rows; the median of the 5 days before is 100"
 

@@ -4,8 +4,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +19,7 @@ from reporting_dags.jobs.ledger.database import FILE_NAME
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.orchestration.storage import PROJECT, StorageResource
 from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests import processes
 from reporting_dags_tests.orchestration.conftest import Place
 
 EVENT = "dt_offer_wall/event"
@@ -85,14 +84,7 @@ def test_the_command_that_verify_names_repairs_a_range(
     live.log.clear()
     code, said = verify()
     (command,) = [shlex.split(line) for line in said.splitlines() if line.strip().startswith("dagster asset")]
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=place.home,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = processes.run(["-m", *command], cwd=place.home, env={**os.environ, "PYTHONPATH": str(PROJECT)})
     assert (code, done.returncode) == (1, 0), done.stderr[-2000:]
     assert live.log.count("dt.report") == (0 if stored else 1), "a range costs one query"
     assert verify()[0] == 0
@@ -187,7 +179,7 @@ def test_what_cannot_be_verified_is_told_in_one_line(place: Place, arguments: li
     ("home", "said"),
     [
         (None, "DAGSTER_HOME is not set. Set it to the instance whose ledger is meant."),
-        ("nowhere", "DAGSTER_HOME is no folder. Set it to the instance whose ledger is meant."),
+        ("nowhere", "DAGSTER_HOME is not a folder. Set it to the instance whose ledger is meant."),
     ],
 )
 def test_without_an_instance_one_line_says_so(
@@ -212,7 +204,7 @@ def test_settings_are_those_of_the_folder_s_dotenv_as_in_a_run(
 
 @pytest.fixture
 def afternoon() -> Iterator[None]:
-    """When the newest day that is out is the last one to come out on this day."""
+    """When the latest day that is published is the last one to come out on this day."""
     with time_machine.travel(datetime(2026, 11, 20, 14, tzinfo=UTC), tick=True):
         yield
 

@@ -40,7 +40,7 @@ class Case:
         sandbox: its provider's name there.
         late: what makes its report take an hour.
         restates: what makes a day another one from now on, where time alone does not.
-        point: where it is asked for.
+        point: where it is requested.
     """
 
     report: Report
@@ -71,7 +71,7 @@ def now(bare_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[tim
 
 @dataclass
 class Deployed:
-    """A place whose provider's schedule and sensor are on; `asked` holds what either has asked for, by who."""
+    """A place whose provider's schedule and sensor are on; `asked` holds what either has requested, by who."""
 
     place: Place
     case: Case
@@ -88,7 +88,7 @@ class Deployed:
         return self._performed("sensor", sensor_tick(self.place, self.case.report.provider))
 
     def until_quiet(self) -> list[str]:
-        """Ticks of the sensor, ten minutes apart, until three of them ask for nothing; the days they asked for."""
+        """Ticks of the sensor, ten minutes apart, until three of them request nothing; the days they requested."""
         found: list[str] = []
         quiet = 0
         while quiet < 3:
@@ -99,7 +99,7 @@ class Deployed:
         return found
 
     def right(self, sandbox: Sandbox, day: date) -> bool:
-        """Whether the day lies there as the provider has it now."""
+        """Whether the day is stored as the provider has it now."""
         report = with_settings(self.case.report)
         if not self.place.store.exists(report.file(day)):
             return False
@@ -151,7 +151,7 @@ def test_a_late_report_is_asked_for_once_and_lands_when_it_is_ready(live: Sandbo
     assert deployed.schedule().asked(deployed.case.report.key) == [], "it is the sensor's now"
     assert NEWEST.isoformat() in deployed.sensor().asked(deployed.case.report.key)
     assert deployed.right(live, NEWEST)
-    assert submits(live, deployed.case) == asked, "never asked for twice"
+    assert submits(live, deployed.case) == asked, "never requested twice"
 
 
 @pytest.mark.rule("OC7")
@@ -178,7 +178,7 @@ def test_a_restated_day_is_asked_for_again_by_one_of_them_and_replaced(live: San
     assert deployed.right(live, NEWEST)
     assert deployed.right(live, TODAY)
     asked = [who for who, days in deployed.asked[before:] if NEWEST.isoformat() in days]
-    # Asked for by the one, and landed by a run of the sensor where the report takes its time.
+    # Requested by the one, and landed by a run of the sensor where the report takes its time.
     assert len(asked) <= 2
     assert deployed.failed == []
 
@@ -193,7 +193,9 @@ def test_a_total_that_differs_for_good_is_told_for_good_and_its_day_is_not_asked
         deployed.now.move_to(NOW + days * ONE_DAY)
         deployed.schedule()
         deployed.until_quiet()
-    assert len([one for one in deployed.history() if one.day == NEWEST]) == 3, "as it was out, and twice in vain"
+    assert len([one for one in deployed.history() if one.day == NEWEST]) == 3, (
+        "as it was published, and twice without success"
+    )
     events = [one for one in deployed.sensor().events if isinstance(one, dg.AssetCheckEvaluation)]
     (check,) = [one for one in events if (one.asset_key, one.check_name) == (key_of(CLICKS), "control_totals")]
     assert not check.passed
@@ -215,7 +217,7 @@ def test_a_file_that_is_the_same_as_before_by_its_tag_is_not_downloaded_and_one_
     deployed.now.shift(timedelta(minutes=2))
     told = deployed.sensor()
     assert told.requests == []
-    assert f"{NEWEST}: the answer is the one that has landed already" in str(told.skipped)
+    assert f"{NEWEST}: the response is the one that has landed already" in str(told.skipped)
     assert deployed.until_quiet() == []
     live.settings.change("dt", user_level_restate_days=5)
     deployed.now.move_to(NOW + 3 * ONE_DAY)
@@ -258,7 +260,7 @@ def test_a_day_one_of_whose_apps_is_refused_is_left_alone_longer_each_time(live:
         deployed.now.shift(timedelta(minutes=30))
     assert len(deployed.failed) <= 3, "at 0:00, 2:45 and 8:15"
     told = deployed.sensor()
-    assert "left alone until" in str(told.skipped)
+    assert "paused until" in str(told.skipped)
     live.settings.change("dt", user_level_disabled_apps=())
     deployed.now.shift(ONE_DAY / 2)
     deployed.until_quiet()
@@ -351,10 +353,10 @@ def test_days_out_of_range_are_asked_for_by_nobody(
     deployed.now.shift(HOUR)
     told = deployed.schedule()
     assert told.asked(deployed.case.report.key) == []
-    assert deployed.until_quiet() == [], "an open job of a day that is no partition any more spoils no tick"
+    assert deployed.until_quiet() == [], "an open job of a day that is not a partition any more spoils no tick"
 
 
 def submits(sandbox: Sandbox, case: Case) -> int:
-    """How many reports were asked for; asking after one again is no new one."""
+    """How many reports were requested; asking after one again is no new one."""
     entries = sandbox.log.entries(case.point, status=200)
     return len({entry.facts.get("job", str(entry.number)) for entry in entries})

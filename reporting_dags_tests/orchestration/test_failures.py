@@ -47,7 +47,7 @@ def planned_without_result(place: Place, result: dg.ExecuteInProcessResult, key:
 
 @pytest.fixture
 def two_causes(live: Sandbox, newest: date) -> tuple[date, date]:
-    """Two days whose answers are refused for different causes."""
+    """Two days whose responses are refused for different causes."""
     live.settings.change("dt", empty_day_one_in=0)
     first, second = newest - timedelta(days=3), newest - timedelta(days=1)
     live.faults.add("dt.data", do="duplicate_row", source="event", day=first, times=None)

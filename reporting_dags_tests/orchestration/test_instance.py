@@ -1,12 +1,12 @@
 """Where an instance stores its runs, and the folder that `reporting-dags instance` makes."""
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import stat
 import subprocess
-import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -15,7 +15,6 @@ from typing import Any
 
 import click
 import dagster as dg
-import psutil
 import pytest
 import requests
 import sqlalchemy as sa
@@ -26,6 +25,7 @@ from reporting_dags.cli import app
 from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests import processes
 from reporting_dags_tests.torture.deployment import deployed
 from reporting_dags_tests.torture.place import Place
 from reporting_dags_tests.torture.station import wait_for
@@ -66,8 +66,7 @@ def make(folder: Path) -> list[str]:
 
 
 def dagster(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dagster", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return processes.run(["-m", "dagster", *arguments], cwd=folder)
 
 
 @contextmanager
@@ -76,19 +75,19 @@ def dagster_dev(folder: Path, *options: str) -> Generator[tuple[str, Path]]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     log = folder.parent / "dev.log"
-    command = [sys.executable, "-m", "dagster", "dev", "--port", str(port), *options]
+    command = ["-m", "dagster", "dev", "--port", str(port), *options]
     with log.open("wb") as sink:
-        process = psutil.Popen(command, cwd=folder, stdout=sink, stderr=sink)
+        process = processes.start(command, cwd=folder, env=os.environ, stdout=sink, stderr=sink, forks=True)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_for(lambda: _answers(url) or process.poll() is not None, "the webserver", MINUTES)
         assert process.poll() is None, log.read_text()[-3000:]
         yield url, log
     finally:
-        processes = [process, *process.children(recursive=True)] if process.is_running() else []
         process.send_signal(signal.SIGINT)
-        for one in psutil.wait_procs(processes, timeout=30)[1]:
-            one.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=30)
+        process.close()
 
 
 def _answers(url: str) -> bool:
@@ -142,7 +141,7 @@ def test_webserver_daemon_and_run_worker_share_the_storage(
         monkeypatch.setenv(name, value)
     place = Place(folder=tmp_path, sandbox=live, variables=dict(variables))
     place.environment()
-    with deployed(place) as deployment:
+    with deployed(place, forks=True) as deployment:
         deployment.start_daemon()
         deployment.start_webserver()
         run = deployment.launch(EVENT, [newest])
@@ -193,10 +192,10 @@ def test_dagster_upgrades_the_storage(home: Path, database_url: str | None, monk
 @pytest.mark.parametrize(
     ("address", "line"),
     [
-        ("postgres://me:hidden@db/dagster", "is no PostgreSQL address"),
-        ("db:5432/hidden", "is no PostgreSQL address"),
-        ("postgresql://me:hid@den@db/dagster", "is no PostgreSQL address"),
-        ("mysql://me:hidden@db/dagster", "is no PostgreSQL address"),
+        ("postgres://me:hidden@db/dagster", "is not a PostgreSQL address"),
+        ("db:5432/hidden", "is not a PostgreSQL address"),
+        ("postgresql://me:hid@den@db/dagster", "is not a PostgreSQL address"),
+        ("mysql://me:hidden@db/dagster", "is not a PostgreSQL address"),
         ("postgresql+asyncpg://me:hidden@db/dagster", "begins with postgresql+asyncpg://. Fix: write postgresql://"),
         ("postgresql://me:hidden@db/dagster\n", "begins or ends with a blank or line break. Fix: remove it"),
     ],
@@ -215,7 +214,7 @@ def test_dagster_s_commands_print_that_line_alone(home: Path, monkeypatch: pytes
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", "postgres://me:hidden@db/dagster")
     done = dagster("instance", "info", folder=home)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("Error: DAGSTER_POSTGRES_URL is no PostgreSQL address")
+    assert done.stderr.startswith("Error: DAGSTER_POSTGRES_URL is not a PostgreSQL address")
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -37,7 +37,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def now(bare_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[time_machine.Traveller]:
-    """The machine's time: five past noon, when the newest day is just out, and the only one that can be missing."""
+    """The machine's time: five past noon, when the latest day is just out, and the only one that can be missing."""
     monkeypatch.setenv("REPORTING_START_DATE", NEWEST.isoformat())
     with time_machine.travel(OUT, tick=True) as traveller:
         yield traveller
@@ -99,7 +99,7 @@ def test_what_is_not_ready_is_asked_for_by_the_schedule_and_landed_by_the_sensor
 def test_the_run_that_lands_waits_for_nothing(live: Sandbox, there: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     live.settings.change("dt", fill_seconds=600)
     scheduled(there)
-    assert "0 minutes after it was asked for" in said(sensor_tick(there))
+    assert "0 minutes after it was requested" in said(sensor_tick(there))
     with time_machine.travel(OUT + timedelta(minutes=11), tick=True):
         landed(there)
         assert float(there.metadata(NEWEST)["seconds_waited"]) < 1
@@ -174,7 +174,7 @@ def test_a_sensor_that_has_not_ticked_for_a_quarter_of_an_hour_counts_as_off(
     start_sensor(place.instance, "dt_offer_wall_late", ticked=OUT - timedelta(minutes=minutes))
     told = schedule_tick(place, OUT)
     waits = told.requests[0].run_config["ops"]["dt_offer_wall__performance"]["config"]["wait"]
-    assert waits is (minutes > 15), "a location that was renamed leaves a sensor that says for ever that it runs"
+    assert waits is (minutes > 15), "a location that was renamed leaves a sensor that says forever that it runs"
 
 
 def test_a_ledger_that_is_locked_is_told_in_time_and_the_next_tick_looks_again(
@@ -195,7 +195,7 @@ def performance(told: Told) -> list[str]:
 
 
 def kept(place: Place, sandbox: Sandbox) -> None:
-    """What lies there is what the provider says now."""
+    """What is stored is what the provider says now."""
     assert landed_rows(place.store, PERFORMANCE, NEWEST) == expected_rows(sandbox, PERFORMANCE, NEWEST)
 
 
@@ -383,7 +383,7 @@ def test_a_control_that_is_taken_in_is_seen_by_the_same_tick(
 def test_a_tick_ends_long_before_dagster_ends_it() -> None:
     assert timedelta(seconds=22) == late.BUDGET
     assert late.CALL_SECONDS == 10.0
-    # The lock of the ledger, the budget, and a last call that begins within it: its answer, then its body.
+    # The lock of the ledger, the budget, and a last call that begins within it: its response, then its body.
     assert late.TICK_LOCK_SECONDS + late.BUDGET.total_seconds() + 2 * late.CALL_SECONDS < 60
 
 
@@ -439,7 +439,7 @@ def test_an_app_that_is_refused_in_the_moment_in_which_others_are_asked_for_coun
     for moment, waits in ((asked_at - timedelta.resolution, False), (asked_at, True)):
         at[:] = [moment]
         told = sensor_tick(place, "dt_user_level")
-        assert any("but for a part that has failed: left alone until" in line for line in told.lines) is waits
+        assert any("but for a part that has failed: paused until" in line for line in told.lines) is waits
         assert told.asked("dt_user_level/revenue") == ([] if waits else [NEWEST.isoformat()])
 
 
@@ -458,7 +458,7 @@ def test_nothing_is_expected_of_a_provider_that_never_had_an_account(
 ) -> None:
     for name in ("DT_CLIENT_ID", "DT_CLIENT_SECRET"):
         monkeypatch.delenv(name)
-    reason = "dt_offer_wall has no account, and nothing is expected of it: DT_CLIENT_ID, DT_CLIENT_SECRET not set"
+    reason = "dt_offer_wall has no account, so nothing is requested: DT_CLIENT_ID, DT_CLIENT_SECRET not set"
     told = sensor_tick(place)
     assert (told.requests, told.events, told.skipped) == ([], [], reason)
     told = schedule_tick(place, datetime.now(UTC))

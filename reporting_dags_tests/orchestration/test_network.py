@@ -131,7 +131,7 @@ def test_a_day_without_any_source_fails_in_one_line_and_leaves_the_others(place:
 def test_a_day_is_asked_for_when_a_source_lands_and_again_when_its_content_changes(
     live: Sandbox, place: Place, day: date
 ) -> None:
-    assert asked(place) == (set(), "every day was built from its sources as they are")
+    assert asked(place) == (set(), "every day is built from the latest version of its sources")
     assert place.run(day, key=key(EARNINGS)).success
     assert asked(place)[0] == {day.isoformat()}
     assert place.run(day, key=KEY).success
@@ -221,7 +221,7 @@ def test_while_a_run_is_building_no_other_is_asked_for(place: Place, day: date) 
     assert place.run(day, key=key(EARNINGS)).success
     job = dg.Definitions.resolve_implicit_global_asset_job_def(definitions())
     run = place.instance.create_run_for_job(job, asset_selection=frozenset([KEY]), status=dg.DagsterRunStatus.STARTED)
-    assert asked(place) == (set(), "a run is building it")
+    assert asked(place) == (set(), "a run is building network/daily")
     place.instance.delete_run(run.run_id)
     assert asked(place)[0] == {day.isoformat()}
 
@@ -236,7 +236,7 @@ def test_a_ledger_that_is_locked_is_told_by_the_tick(place: Place, monkeypatch: 
 
 
 def asked(place: Place) -> tuple[set[str], str | None]:
-    """The days that a look at the sources asks for, and what it says when it asks for none."""
+    """The days that a look at the sources requests, and what it says when it requests none."""
     told = tick(place)
     requests = told.run_requests or []
     assert all(request.asset_selection == [KEY] for request in requests)
@@ -357,14 +357,14 @@ def test_a_day_that_cannot_be_built_is_tried_after_growing_pauses_with_one_alert
     assert title == f"network/daily {day}: failed"
     assert lines[0].startswith(
         f"network/daily {day} failed: orangeclick/earnings {day} cannot be read: its file is damaged (ArrowInvalid). "
-        f"Fix: materialize orangeclick/earnings {day} again, with replay: true from the kept raw answer, or without it "
-        "from the provider. Next attempt: when one of its sources lands again, or on "
+        f"Fix: materialize orangeclick/earnings {day} again, with replay: true from the kept raw response, or "
+        "without it from the provider. Next attempt: when one of its sources lands again, or on "
     )
-    # The same answer again is no other version, but another landing.
+    # The same response again is no other version, but another landing.
     assert place.run(day, key=key(EARNINGS)).success
     assert file.read_bytes() == whole
     assert rebuilt(place) == [(day.isoformat(), True)]
-    assert asked(place) == (set(), "every day was built from its sources as they are")
+    assert asked(place) == (set(), "every day is built from the latest version of its sources")
 
 
 def test_the_tick_says_which_day_is_left_alone_and_builds_the_others(place: Place, day: date) -> None:

@@ -1,7 +1,5 @@
 """Which days are offered as partitions: exactly those that are published, from the oldest one that can be had."""
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,6 +15,7 @@ from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.reports.registry import all_reports
 from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests import processes
 from reporting_dags_tests.orchestration.conftest import Place
 
 FIRST = date(2026, 1, 1)
@@ -128,9 +127,9 @@ def test_what_is_built_from_several_reports_exists_when_the_first_of_them_does()
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["--partition", "{early}"], 1, "{early} not ready: not out yet: the provider publishes it on"),
+        (["--partition", "{early}"], 1, "{early} not ready: not published yet: the provider publishes it on"),
         (["--partition", "2019-07-01"], 1, "2019-07-01 expired: older than the provider's retention"),
-        (["--partition-range", "{newest}...{early}"], 0, "left out {early}, not published yet"),
+        (["--partition-range", "{latest}...{early}"], 0, "left out {early}, not published yet"),
     ],
     ids=["not published", "too old", "range"],
 )
@@ -139,8 +138,8 @@ def test_a_command_that_names_a_day_that_is_not_offered_says_why(
 ) -> None:
     days = {"newest": newest, "early": newest + timedelta(days=1)}
     select = ["asset", "materialize", "-m", "reporting_dags.definitions", "--select", EVENT.key]
-    command = [sys.executable, "-m", "dagster", *select, *(argument.format(**days) for argument in arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=place.home)
+    command = ["-m", "dagster", *select, *(argument.format(**days) for argument in arguments)]
+    done = processes.run(command, cwd=place.home)
     assert done.returncode == code, done.stderr
     assert text.format(**days) in done.stdout + done.stderr
     assert "DagsterInvalidSubsetError" not in done.stderr

@@ -110,7 +110,7 @@ def said(result: dg.ExecuteInProcessResult, place: Place) -> list[str]:
 
 
 def observed(place: Place) -> list[dict[str, Any]]:
-    """What reading noted of the report, as metadata: newest first."""
+    """What reading noted of the report, as metadata: latest first."""
     found = place.instance.fetch_observations(KEY, limit=10).records
     observations = [record.asset_observation for record in found]
     return [{name: value.value for name, value in one.metadata.items()} for one in observations if one is not None]

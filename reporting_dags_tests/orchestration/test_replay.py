@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from datetime import date
 
 import pyarrow.parquet as pq
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests import processes
 from reporting_dags_tests.orchestration.conftest import Place
 
 EVENT = "dt_offer_wall/event"
@@ -18,17 +18,11 @@ EVENT = "dt_offer_wall/event"
 
 def materialize(first: date, last: date, *, replay: bool) -> subprocess.CompletedProcess[str]:
     config = {"ops": {"dt_offer_wall__event": {"config": {"replay": replay}}}}
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "dagster", "asset", "materialize", "-m", "reporting_dags.definitions"),
-            *("--select", EVENT, "--partition-range", f"{first}...{last}", "--config-json", json.dumps(config)),
-        ],
-        cwd=os.environ["DAGSTER_HOME"],
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [
+        *("-m", "dagster", "asset", "materialize", "-m", "reporting_dags.definitions"),
+        *("--select", EVENT, "--partition-range", f"{first}...{last}", "--config-json", json.dumps(config)),
+    ]
+    return processes.run(command, cwd=os.environ["DAGSTER_HOME"], env={**os.environ, "PYTHONPATH": str(PROJECT)})
 
 
 def test_days_are_replayed_by_the_command_line_with_no_call_and_each_is_recorded(
@@ -61,5 +55,5 @@ def test_a_day_that_never_landed_cannot_be_replayed_and_says_so_in_one_line(
 ) -> None:
     done = materialize(newest, newest, replay=True)
     assert done.returncode != 0
-    assert "the day has never landed, so there is no answer to land again" in done.stderr
+    assert "the day has never landed, so there is no response to land again" in done.stderr
     assert live.log.entries() == []

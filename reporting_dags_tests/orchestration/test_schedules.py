@@ -1,4 +1,4 @@
-"""The schedule of a provider asks for what is missing or due, when the newest day is out."""
+"""The schedule of a provider requests what is missing or due, when the latest day is published."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -62,7 +62,7 @@ def test_days_that_failed_are_one_line_of_a_tick_too(
     assert told.requests == []
     assert len(told.lines) == 2
     for line in (*told.lines, *str(told.skipped).split("; ")):
-        assert f"{first}...{newest}: missing, failed once: left alone until" in line
+        assert f"{first}...{newest}: missing, failed once: paused until" in line
 
 
 def test_a_ledger_that_is_locked_fails_the_tick_in_one_line_and_the_scheduler_is_told_to_try_again(

@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,56 +15,67 @@ import pytest
 import requests
 
 from reporting_dags.orchestration.storage import PROJECT
+from reporting_dags_tests.processes import Output, Process, run, start
 from reporting_dags_tests.torture.station import wait_for
 
 UP_WITHIN = 120
 ENDS_WITHIN = 90
+FAMILY = "REPORTING_TESTS_FAMILY"
+"""A variable that every process of a UI inherits, and whose value is the UI's folder."""
 READY = re.compile(r"the UI is at (http://127\.0\.0\.1:\d+), with sandbox accounts only\. Ctrl\+C stops it\n")
 
 
 def command(home: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "reporting_dags.cli", "ui", "--home", str(home), *options]
+    return ["-m", "reporting_dags.cli", "ui", "--home", str(home), *options]
 
 
 def ui(home: Path, *options: str) -> tuple[int, list[str]]:
     """A UI that ends by itself: its exit status and what it printed."""
-    done = subprocess.run(command(home, *options), cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+    done = run(command(home, *options), cwd=PROJECT, timeout=60)
     return done.returncode, [*done.stdout.splitlines(), *done.stderr.splitlines()]
 
 
-def processes(process: psutil.Popen) -> list[psutil.Process]:
-    return [process, *process.children(recursive=True)]
+def start_ui(home: Path, *options: str, output: Output) -> Process:
+    environment = {**os.environ, FAMILY: str(home)}
+    return start(command(home, *options), cwd=PROJECT, env=environment, stdout=output, stderr=output, forks=True)
+
+
+def descendants(home: Path) -> list[psutil.Process]:
+    """Every process that a UI of the instance has started, and those that they have started, wherever they are now."""
+    return with_variable(FAMILY, home)
 
 
 def of_instance(home: Path) -> list[psutil.Process]:
     """Every process of Dagster on the instance, wherever it was started."""
+    return with_variable("DAGSTER_HOME", home)
+
+
+def with_variable(name: str, value: Path) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.environ().get("DAGSTER_HOME") == str(home):
+            if process.environ().get(name) == str(value):
                 found.append(process)
     return found
 
 
 @contextmanager
-def running(home: Path, *options: str) -> Generator[tuple[psutil.Popen, Path]]:
+def running(home: Path, *options: str) -> Generator[tuple[Process, Path]]:
     """A UI, and what it prints; nothing of it is left after the block."""
     log = home.parent / "ui.log"
     with log.open("wb") as sink:
-        process = psutil.Popen(command(home, *options), cwd=PROJECT, stdout=sink, stderr=sink, start_new_session=True)
-    seen: set[psutil.Process] = set()
+        process = start_ui(home, *options, output=sink)
     try:
         wait_for(lambda: READY.search(log.read_text()) or process.poll() is not None, "the UI", UP_WITHIN)
         assert process.poll() is None, log.read_text()[-3000:]
-        seen |= set(processes(process))
         yield process, log
     finally:
-        if process.poll() is None:
-            seen |= set(processes(process))
-        for one in seen:
+        process.close()
+        left = descendants(home)
+        for one in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.kill()
-        psutil.wait_procs(seen)
+        psutil.wait_procs(left)
 
 
 @pytest.fixture
@@ -89,8 +99,8 @@ def test_a_second_ui_of_an_instance_names_the_first_and_children_end_even_with_a
             assert ui(home) == (0, said)
             assert ui(home, "--port", url.rpartition(":")[2]) == (0, said)
             assert ui(home, "--port", "3999") == (1, said), "it is not where it was wanted"
-            family = processes(process)
-            assert len(family) > 5
+            family = descendants(home)
+            assert len(family) > 4
             process.kill()
             assert psutil.wait_procs(family, timeout=ENDS_WITHIN)[1] == []
             assert of_instance(home) == []
@@ -102,7 +112,7 @@ def test_a_ui_that_is_asked_to_stop_ends_in_order_with_its_children(home: Path, 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     with running(home, "--port", port) as (process, log):
-        family = processes(process)
+        family = descendants(home)
         os.kill(process.pid, number)
         assert process.wait(ENDS_WITHIN) == 0
         assert psutil.wait_procs(family, timeout=ENDS_WITHIN)[1] == []
@@ -116,10 +126,10 @@ def test_a_ui_that_is_asked_to_stop_ends_in_order_with_its_children(home: Path, 
 
 @pytest.mark.parametrize("children", [2, 6])
 def test_a_ui_that_is_stopped_before_it_answers_leaves_nothing(home: Path, children: int) -> None:
-    process = psutil.Popen(command(home), cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start_ui(home, output=subprocess.DEVNULL)
     started = (home / "ui.address").exists
-    wait_for(lambda: started() and len(processes(process)) >= children, "its first children", UP_WITHIN)
-    family = processes(process)
+    wait_for(lambda: started() and len(descendants(home)) >= children - 1, "its first children", UP_WITHIN)
+    family = descendants(home)
     process.send_signal(signal.SIGINT)
     assert process.wait(ENDS_WITHIN) == 0
     assert psutil.wait_procs(family, timeout=ENDS_WITHIN)[1] == []

@@ -161,7 +161,7 @@ def recorded_by_the_earlier_release(place: Place, name: str, key: dg.AssetKey = 
         asset_key=key,
         check_name=name,
         passed=False,
-        description="asked for, not landed: 2026-11-17",
+        description="requested, not landed: 2026-11-17",
         metadata=metadata,
         severity=dg.AssetCheckSeverity.ERROR,
     )
@@ -182,7 +182,7 @@ def test_of_what_failed_under_the_earlier_release_nothing_is_sent(
     said, left = alert(upgraded, cursor)
     assert said == "no new problem"
     assert hook.received == []
-    # What the first tick of the late-data sensor records anew counts.
+    # What the first tick of the late-data sensor records again counts.
     for event in sensor_tick(upgraded, "orangeclick").events:
         assert isinstance(event, dg.AssetCheckEvaluation)
         upgraded.instance.report_runless_asset_event(event)

@@ -1,4 +1,4 @@
-"""What lies at the data root is compared with what the ledger noted: whatever was altered is told, and nothing else."""
+"""What is at the data root is compared with what the ledger noted: whatever was altered is told, and nothing else."""
 
 import os
 import shutil
@@ -258,7 +258,7 @@ def test_files_that_nobody_landed_are_told(context: PullContext, lies: Path) -> 
     assert {f"{root}/{name}" for name in names} == set(paths) - {str(strays[1])}
     assert unknown.fix == (f"Fix: move them out of {root}",)
     (few,) = verified(context, window=Window(NEWEST, NEWEST)).findings
-    assert few.message.startswith("3 files that no run has landed"), "those of other days are not asked for"
+    assert few.message.startswith("3 files that no run has landed"), "those of other days are not requested"
 
 
 def test_only_the_days_asked_for_are_read(context: PullContext, lies: Path) -> None:

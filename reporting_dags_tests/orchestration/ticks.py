@@ -1,4 +1,4 @@
-"""Schedules and sensors evaluated by Dagster's own code, and the runs that they ask for, executed."""
+"""Schedules and sensors evaluated by Dagster's own code, and the runs that they request, executed."""
 
 import functools
 import logging
@@ -27,7 +27,7 @@ from reporting_dags_tests.orchestration.conftest import Place
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What a tick asked for and said; `lines` are those of its log."""
+    """What a tick requested and said; `lines` are those of its log."""
 
     requests: list[dg.RunRequest]
     skipped: str | None
@@ -36,7 +36,7 @@ class Told:
     lines: Sequence[str] = ()
 
     def asked(self, report: str) -> list[str]:
-        """The days that runs are asked for, as a day or `first...last`; empty text for what has none."""
+        """The days that runs are requested, as a day or `first...last`; empty text for what has none."""
         found: list[str] = []
         for request in self.requests:
             assert request.asset_selection is not None

@@ -1,4 +1,4 @@
-"""JSON that is nested deeper than any answer, wherever JSON is read: one line, and no traceback."""
+"""JSON that is nested deeper than any response, wherever JSON is read: one line, and no traceback."""
 
 from datetime import date
 

@@ -99,12 +99,12 @@ def lies_there(data: Store, report: Report, day: date = DAY) -> bool:
 
 
 def orders(sandbox: Sandbox, *, status: int | None = 200) -> list[Entry]:
-    """The exports that were asked for."""
+    """The exports that were requested."""
     return sandbox.log.entries("integr8.export", status=status)
 
 
 def sent(entry: Entry) -> dict[str, str]:
-    """The parameters of a request; none of them stands twice."""
+    """The parameters of a request; none of them is duplicated."""
     pairs = parse_qsl(entry.query, keep_blank_values=True, strict_parsing=True)
     assert len(dict(pairs)) == len(pairs)
     return dict(pairs)
@@ -316,7 +316,7 @@ def test_a_file_that_has_not_as_many_rows_as_told_is_partial_and_writes_nothing(
     assert lies_there(context.data, CONVERSIONS)
 
 
-# What the provider answers in place of what was asked (IN1).
+# What the provider responses in place of what was asked (IN1).
 
 REFUSALS: dict[str, dict[int, Outcome]] = {
     "integr8.export": {
@@ -380,7 +380,7 @@ def test_every_refusal_ends_in_its_outcome_with_one_line_and_leaves_what_was_the
     assert lies_there(context.data, CONVERSIONS)
     asked = len(orders(sandbox, status=None))
     if point != "integr8.export":
-        assert asked == (2 if status == 404 else 1), "an export not known any more is asked for once more"
+        assert asked == (2 if status == 404 else 1), "an export not known any more is requested once more"
     else:
         assert asked == {500: 2, 503: 2, 502: 2, 504: 2}.get(status, 1)
     if point != "integr8.export" and status not in GIVEN_UP:
@@ -508,7 +508,7 @@ def test_sixty_requests_a_minute_are_not_exceeded_by_two_clients_of_one_ledger(
     assert sandbox.clock.now() - NOON > timedelta(seconds=60)
 
 
-# Answers that go wrong on their way.
+# Responses that go wrong on their way.
 
 LANDS = Outcome.DATA
 WAYS: tuple[tuple[str, dict[str, Any], Outcome, int], ...] = (
@@ -728,7 +728,7 @@ def test_every_path_can_be_set(sandbox: Sandbox, bench_of: BenchOf, monkeypatch:
 @pytest.mark.parametrize("path", ["elsewhere/{log}", "/x/{nothing}", "/x/{", "/x/{log.nope}", "https://evil.example/"])
 def test_a_path_that_is_none_names_its_variable(bench_of: BenchOf, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setenv("INTEGR8_SIGNED_URL_PATH", path)
-    with pytest.raises(SettingError, match="INTEGR8_SIGNED_URL_PATH is no path") as caught:
+    with pytest.raises(SettingError, match="INTEGR8_SIGNED_URL_PATH is not a path") as caught:
         bench_of("integr8")
     assert "\n" not in caught.value.line
 

@@ -1,4 +1,4 @@
-"""An export whose id a crash or a lost answer took away: found by its mark, or asked for anew (IN4 to IN8)."""
+"""An export whose id a crash or a lost answer took away: found by its mark, or requested again (IN4 to IN8)."""
 
 import json
 from collections.abc import Callable
@@ -123,7 +123,7 @@ def test_what_was_never_sent_is_looked_for_once_and_asked_for(
     assert len(sandbox.log.entries("integr8.exports")) == 1
     check_truth(sandbox, context, CONVERSIONS, DAYS)
     lands(context)
-    assert len(orders(sandbox)) == 2, "a day that has ended is asked for again"
+    assert len(orders(sandbox)) == 2, "a day that has ended is requested again"
     assert len(sandbox.log.entries("integr8.exports")) == 1, "where no run was cut off nothing is looked for"
 
 
@@ -197,7 +197,7 @@ def test_marks_are_orders_that_are_the_same_everywhere_and_differ_from_job_to_jo
     assert sorted(order_fields_for(names, "a.0")) == sorted(names)
     assert len({tuple(order_fields_for(names, f"a.{number}")) for number in range(50)}) == 50
     assert order_fields_for(names, "a.0")[:3] == ["field_3", "field_1", "field_7"], (
-        "a later release finds what this one asked for"
+        "a later release finds what this one requested"
     )
     few = names[1:]
     assert order_fields_for(few, "a.0") == few
@@ -379,7 +379,7 @@ def test_json_without_end_is_no_list(sandbox: Sandbox, another: MakeBench, monke
     assert "no list" in fails(another())
 
 
-# Answers that are lost on their way.
+# Responses that are lost on their way.
 
 
 @pytest.mark.rule("IN1", "IN8")

@@ -81,12 +81,12 @@ def context(bench_of: BenchOf) -> PullContext:
         ({"fields": "request_time"}, "fields: is the text 'request_time'; write a list of names"),
         ({"fields": ("real_tx_id", "payout")}, "fields: 'request_time' is missing"),
         ({"log": "conversions"}, "fields: 'conversion_time' is missing"),
-        ({"fields": ("request_time", "real_tx_id", "real_tx_id")}, "real_tx_id stands twice"),
-        ({"fields": ("request_time", "payout")}, "grain: 'real_tx_id' is no column"),
+        ({"fields": ("request_time", "real_tx_id", "real_tx_id")}, "real_tx_id is duplicated"),
+        ({"fields": ("request_time", "payout")}, "grain: 'real_tx_id' is not a column"),
         ({"grain": ("payout",)}, "grain: 'payout' is a money, not an identity"),
         ({"filters": {"status": "Approved"}}, "filters: an export takes none; use method='table'"),
         ({"filters": {"country": "US"}, "method": "table"}, "filters: unknown 'country'; known are status, offer_id"),
-        ({"timezone": "CETX"}, "calendar.timezone: 'CETX' is no IANA time zone"),
+        ({"timezone": "CETX"}, "calendar.timezone: 'CETX' is not an IANA time zone"),
         ({"name": "by day"}, "name: 'by day' may hold letters"),
     ],
 )
@@ -266,7 +266,7 @@ def test_days_landed_in_one_zone_are_due_again_in_another(way: str) -> None:
     good: dict[str, Any] = {**GOOD, "method": way}
     here, there = integr8_log(**good), integr8_log(**good, timezone="America/New_York")
     assert here.version != there.version
-    assert repr(here.query) != repr(there.query), "so that an export asked for in the one is not landed in the other"
+    assert repr(here.query) != repr(there.query), "so that an export requested in the one is not landed in the other"
 
 
 # Personal data.

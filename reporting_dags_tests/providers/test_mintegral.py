@@ -29,7 +29,7 @@ def secrets_of(sandbox: Sandbox) -> tuple[str, str]:
 
 
 def jobs(sandbox: Sandbox) -> set[str]:
-    """The different jobs that the provider was asked for."""
+    """The different jobs that the provider was requested."""
     return {entry.facts["job"] for entry in sandbox.log.entries(ASK) if "job" in entry.facts}
 
 
@@ -108,7 +108,7 @@ def test_ninety_days_are_thirteen_jobs_of_at_most_a_week(sandbox: Sandbox, bench
 
 
 def open_at_once(entries: Sequence[Entry]) -> int:
-    """The most jobs that were asked for and not fetched yet."""
+    """The most jobs that were requested and not fetched yet."""
     most = 0
     waiting: set[str] = set()
     for entry in entries:

@@ -1,4 +1,4 @@
-"""What Mintegral answers in place of a report or of its state, and transport that fails on the way."""
+"""What Mintegral responses in place of a report or of its state, and transport that fails on the way."""
 
 from typing import Any
 

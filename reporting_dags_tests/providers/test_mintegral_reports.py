@@ -49,7 +49,7 @@ def provider_of(sandbox: Sandbox) -> Mintegral:
         ({"dimensions": ("offer",)}, "dimensions: unknown 'offer'"),
         ({"dimensions": ()}, "dimensions: is empty"),
         ({"dimensions": "Offer"}, "dimensions: is the text 'Offer'; write a list"),
-        ({"dimensions": ("Offer", "Offer")}, "columns: offer_id stands twice"),
+        ({"dimensions": ("Offer", "Offer")}, "columns: offer_id is duplicated"),
         ({"dimensions": ("Creative", "Sub")}, "dimensions: Creative cannot be asked with Sub (MT5)"),
         ({"dimensions": ("Package", "Creative")}, "dimensions: Creative cannot be asked with Package (MT5)"),
         ({"dimensions": ("Endcard", "Sub")}, "dimensions: Endcard cannot be asked with Sub (MT5)"),
@@ -57,11 +57,11 @@ def provider_of(sandbox: Sandbox) -> Mintegral:
         ({"dimensions": ("Creative",), "granularity": "hourly"}, "granularity: Creative cannot be asked by the hour"),
         ({"dimensions": ("Endcard",), "granularity": "hourly"}, "granularity: Endcard cannot be asked by the hour"),
         ({"granularity": "Hourly"}, "granularity: unknown 'Hourly'; known are daily, hourly"),
-        ({"timezone": "8"}, "timezone: '8' is no offset in hours such as +0 or +8 (MT4)"),
-        ({"timezone": "+15"}, "timezone: '+15' is no offset"),
-        ({"timezone": "-13"}, "timezone: '-13' is no offset"),
-        ({"timezone": "+5:30"}, "timezone: '+5:30' is no offset"),
-        ({"timezone": "Asia/Shanghai"}, "timezone: 'Asia/Shanghai' is no offset"),
+        ({"timezone": "8"}, "timezone: '8' is not an offset in hours such as +0 or +8 (MT4)"),
+        ({"timezone": "+15"}, "timezone: '+15' is not an offset"),
+        ({"timezone": "-13"}, "timezone: '-13' is not an offset"),
+        ({"timezone": "+5:30"}, "timezone: '+5:30' is not an offset"),
+        ({"timezone": "Asia/Shanghai"}, "timezone: 'Asia/Shanghai' is not an offset"),
     ],
 )
 def test_a_wrong_report_fails_at_load_in_one_line(change: dict[str, Any], says: str) -> None:
@@ -95,7 +95,7 @@ def test_days_begin_and_end_in_the_declared_zone(sandbox: Sandbox, bench_of: Ben
     begins = datetime(2026, 11, 18, tzinfo=UTC) - timedelta(minutes=minutes)
     sandbox.clock.set(begins + timedelta(hours=25, minutes=29))
     context = bench_of("mintegral")
-    assert "not out yet" in line_of(brought(context, report, [DAY])[DAY], Outcome.NOT_READY)
+    assert "not published yet" in line_of(brought(context, report, [DAY])[DAY], Outcome.NOT_READY)
     sandbox.clock.advance(60)
     landed(context, report, [DAY])
     table = pq.read_table(context.data.open(report.file(DAY)))
@@ -202,12 +202,12 @@ def exactly(over: int, under: int) -> Decimal:
     [
         ({"do": "duplicate_row"}, "grain"),
         ({"do": "wrong_day", "to": "20261117"}, "2026-11-17"),
-        ({"do": "wrong_day", "to": "18.11.2026"}, "which is no day"),
+        ({"do": "wrong_day", "to": "18.11.2026"}, "which is not a day"),
         ({"do": "drop_column", "column": "Spend"}, "'Spend' is missing"),
         ({"do": "drop_column", "column": "Date"}, "'Date' is missing"),
         ({"do": "rename_column", "column": "Offer Uuid", "to": "Uuid"}, "'Offer Uuid' is missing"),
-        ({"do": "duplicate_header", "column": "Click"}, "'Click' stands twice"),
-        ({"do": "repeat_header"}, "which is no day"),
+        ({"do": "duplicate_header", "column": "Click"}, "'Click' is duplicated"),
+        ({"do": "repeat_header"}, "which is not a day"),
         ({"do": "bad_value", "column": "Impression", "value": "1.5"}, "such as '1.5'"),
         ({"do": "bad_value", "column": "Spend", "value": "1,5"}, "such as '1,5'"),
         ({"do": "bad_value", "column": "Currency", "value": "dollars"}, "no currency code"),
@@ -269,7 +269,7 @@ def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox.reset()
     sandbox.settings.change("mintegral", **switches)
     days = [NOON.date() - timedelta(days=age) for age in ages]
-    # Each example declares the report anew, on one data root.
+    # Each example declares the report again, on one data root.
     context = replace(bench_of("mintegral"), allow_data_loss=True)
     landed(context, report, days)
     check_truth(context, sandbox, report, days)
@@ -300,5 +300,5 @@ def test_another_currency_can_be_declared_without_another_version() -> None:
         assert report.columns[-1].currencies == ("USD", "CNY", "JPY")
     assert wider.version == usual.version
     for wrong in ("USD", ("usd",)):
-        with pytest.raises(DeclarationError, match="is no list of codes such as 'USD'"):
+        with pytest.raises(DeclarationError, match="is not a list of codes such as 'USD'"):
             advanced_performance_report(name="r", dimensions=("Offer",), currencies=wrong)

@@ -32,7 +32,7 @@ ASK = "dt.report"
 
 
 def days_back(count: int) -> list[date]:
-    """The newest `count` days that are out."""
+    """The latest `count` days that are published."""
     return [NOON.date() - timedelta(days=age) for age in range(1, count + 1)]
 
 

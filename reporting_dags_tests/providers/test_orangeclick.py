@@ -91,7 +91,7 @@ def token(sandbox: Sandbox) -> str:
 
 @dataclass(frozen=True)
 class Declared:
-    """The truth of any declaration: what the sandbox answers to its query, read by the sandbox itself."""
+    """The truth of any declaration: what the sandbox responses to its query, read by the sandbox itself."""
 
     sandbox: Sandbox
     report: OcmReport
@@ -136,7 +136,7 @@ def never_more_than_five_a_minute(sandbox: Sandbox) -> bool:
 
 
 def line_of(result: DayResult, token: str) -> str:
-    """The one line of a day that did not come home; no line shows the token."""
+    """The one line of a day that did not land; no line shows the token."""
     assert result.error is not None
     line = result.error.line
     assert "\n" not in line
@@ -228,7 +228,7 @@ FILTERS: dict[str, tuple[tuple[Filter, ...], ...]] = {
         (DimensionFilter("media_type", ("video",)), MetricFilter("complete", "neq", 0)),
         (DimensionFilter("ad_unit", ("Été à Paris", "first\nsecond", 'top, "wide"')),),
     ),
-    "not asked for": ((DimensionFilter("deal_type", ("Open auction",), "nin"),),),
+    "not requested": ((DimensionFilter("deal_type", ("Open auction",), "nin"),),),
     "nothing at all": ((DimensionFilter("domain", ("nobody.example",)),),),
 }
 
@@ -271,11 +271,11 @@ def test_a_report_by_day_alone_has_one_row_a_day(sandbox: Sandbox, context: Pull
         ({"dimensions": "day"}, "dimensions: is the text 'day'; write a list"),
         ({"dimensions": ("domain",)}, "dimensions: 'day' is missing"),
         ({"dimensions": ()}, "dimensions: 'day' is missing"),
-        ({"dimensions": ("day", "domain", "domain")}, "columns: domain stands twice"),
+        ({"dimensions": ("day", "domain", "domain")}, "columns: domain is duplicated"),
         ({"metrics": ("clicks",)}, "metrics: unknown 'clicks'; known are impressions, earnings, ecpm"),
         ({"metrics": "ecpm"}, "metrics: is the text 'ecpm'; write a list"),
         ({"metrics": ()}, "metrics: is empty; a request needs at least one (OC3)"),
-        ({"metrics": ("earnings", "earnings")}, "columns: earnings stands twice"),
+        ({"metrics": ("earnings", "earnings")}, "columns: earnings is duplicated"),
         ({"currency": "GBP"}, "currency: unknown 'GBP'; known are EUR, USD"),
         ({"currency": "usd"}, "currency: unknown 'usd'"),
         ({"currency": ""}, "currency: unknown ''"),
@@ -421,7 +421,7 @@ def test_429s_without_end_are_denied_after_a_few_tries(sandbox: Sandbox, context
 def test_a_token_that_is_not_accepted_is_denied_in_one_line(
     sandbox: Sandbox, bench_of: BenchOf, token: str, which: str
 ) -> None:
-    tokens = {"unknown": "41|nobody-ever-gave-this-one-out", "disabled": token}
+    tokens = {"unknown": "41|no one-ever-gave-this-one-out", "disabled": token}
     tokens["revoked"] = sandbox.providers["orangeclick"].credentials["revoked"].api_token
     sandbox.settings.change("orangeclick", disabled_api_tokens=(token,) if which == "disabled" else ())
     (result,) = pull(bench_of("orangeclick", api_token=tokens[which]), EARNINGS, [DAY])
@@ -435,8 +435,8 @@ def test_a_token_that_is_not_accepted_is_denied_in_one_line(
     ("variable", "value", "says"),
     [
         ("ORANGECLICK_API_TOKEN", "", "ORANGECLICK_API_TOKEN is not set"),
-        ("ORANGECLICK_BASE_URL", "app.example", "ORANGECLICK_BASE_URL is no plain http(s) address"),
-        ("ORANGECLICK_BASE_URL", "https://me:hush@app.example", "ORANGECLICK_BASE_URL is no plain http(s) address"),
+        ("ORANGECLICK_BASE_URL", "app.example", "ORANGECLICK_BASE_URL is not a plain http(s) address"),
+        ("ORANGECLICK_BASE_URL", "https://me:hush@app.example", "ORANGECLICK_BASE_URL is not a plain http(s) address"),
     ],
 )
 def test_a_setting_that_is_missing_or_wrong_is_named(
@@ -544,10 +544,10 @@ REFUSED = [
     Mishap({"do": "redirect", "to": "http://127.0.0.1:9/login"}, Outcome.FAILED, "with a redirect (302), which is not"),
     Mishap({"do": "html"}, Outcome.FAILED, "answered with a web page in place of JSON. Check ORANGECLICK_BASE_URL"),
     Mishap({"do": "empty"}, Outcome.PARTIAL, "turned out empty. Run the day again later", 3),
-    # Twice a try: a call may have arrived whose answer was lost.
+    # Twice a try: a call may have arrived whose response was lost.
     Mishap({"do": "reset"}, Outcome.FAILED, "OrangeClickMedia at 127.0.0.1 did not answer", 2),
-    Mishap({"do": "cut"}, Outcome.PARTIAL, "broke off (the answer broke off). Run the day again later", 3),
-    Mishap({"do": "cut_chunked"}, Outcome.PARTIAL, "broke off (the answer broke off). Run the day again later", 3),
+    Mishap({"do": "cut"}, Outcome.PARTIAL, "broke off (the response broke off). Run the day again later", 3),
+    Mishap({"do": "cut_chunked"}, Outcome.PARTIAL, "broke off (the response broke off). Run the day again later", 3),
     Mishap({"do": "cut_close"}, Outcome.PARTIAL, "came with no length, so nothing shows that it is whole", 3),
     Mishap({"do": "gzip_cut"}, Outcome.PARTIAL, "(its gzip is cut short). Run the day again later", 3),
 ]
@@ -555,13 +555,13 @@ ECHO = [
     Mishap({"do": "meta", "count": 1}, Outcome.PARTIAL, "rows, the provider said 1"),
     Mishap({"do": "meta", "count": 0}, Outcome.PARTIAL, "rows, the provider said 0"),
     Mishap({"do": "meta", "count": 10**9}, Outcome.PARTIAL, "rows, the provider said 1000000000"),
-    Mishap({"do": "meta", "count": -1}, Outcome.FAILED, "meta.count is '-1', which is no number of rows"),
-    Mishap({"do": "meta", "count": "many"}, Outcome.FAILED, "meta.count is 'many', which is no number of rows"),
+    Mishap({"do": "meta", "count": -1}, Outcome.FAILED, "meta.count is '-1', which is not a number of rows"),
+    Mishap({"do": "meta", "count": "many"}, Outcome.FAILED, "meta.count is 'many', which is not a number of rows"),
     Mishap(
-        {"do": "meta", "start_date": "2026-11-09"}, Outcome.FAILED, "meta.start_date is '2026-11-09', asked for '2026-"
+        {"do": "meta", "start_date": "2026-11-09"}, Outcome.FAILED, "meta.start_date is '2026-11-09', requested '2026-"
     ),
-    Mishap({"do": "meta", "end_date": "2026-11-13"}, Outcome.FAILED, "meta.end_date is '2026-11-13', asked for '2026-"),
-    Mishap({"do": "meta", "currency": "EUR"}, Outcome.FAILED, "meta.currency is 'EUR', asked for 'USD'"),
+    Mishap({"do": "meta", "end_date": "2026-11-13"}, Outcome.FAILED, "meta.end_date is '2026-11-13', requested '2026-"),
+    Mishap({"do": "meta", "currency": "EUR"}, Outcome.FAILED, "meta.currency is 'EUR', requested 'USD'"),
     Mishap(status(200, {"status": "error", "message": "no"}), Outcome.FAILED, "refused the query (200): no. Check"),
     Mishap(status(200, {"status": "error", "data": [], "meta": {"count": 0}}), Outcome.FAILED, "status is 'error'"),
     Mishap(status(200, {"status": "success", "data": []}), Outcome.FAILED, "does not say meta.start_date"),
@@ -570,12 +570,12 @@ ECHO = [
 ]
 ALL_DAYS = [
     Mishap({"do": "wrong_day", "to": "2026-12-24"}, Outcome.FAILED, "rows of 2026-12-24"),
-    Mishap({"do": "wrong_day", "to": "yesterday"}, Outcome.FAILED, "'day' holds 'yesterday', which is no day"),
+    Mishap({"do": "wrong_day", "to": "yesterday"}, Outcome.FAILED, "'day' holds 'yesterday', which is not a day"),
     Mishap({"do": "drop_column", "column": "earnings"}, Outcome.FAILED, "column 'earnings' is missing"),
     Mishap({"do": "drop_column", "column": "day"}, Outcome.FAILED, "column 'day' is missing"),
     Mishap({"do": "rename_column", "column": "country", "to": "land"}, Outcome.FAILED, "column 'country' is missing"),
     Mishap({"do": "duplicate_header"}, Outcome.FAILED, "has 'complete' twice"),
-    Mishap({"do": "repeat_header"}, Outcome.FAILED, "column 'day' holds 'day', which is no day"),
+    Mishap({"do": "repeat_header"}, Outcome.FAILED, "column 'day' holds 'day', which is not a day"),
     Mishap({"do": "latin1"}, Outcome.FAILED, "is not UTF-8"),
     Mishap({"do": "nul"}, Outcome.FAILED, "column 'domain' holds a NUL character"),
     Mishap({"do": "open_quote"}, Outcome.PARTIAL, "is not JSON"),
@@ -669,7 +669,7 @@ def test_an_answer_that_is_lost_once_is_asked_for_once_more(sandbox: Sandbox, co
     assert sandbox.log.count() == result.provenance.calls_spent == 2
 
 
-# What the answers hold
+# What the responses hold
 
 
 @pytest.mark.rule("OC5")
@@ -754,7 +754,7 @@ def test_a_harmed_file_of_the_day_before_fails_no_other_day(
 def test_the_shipped_report_is_watched_by_domain(sandbox: Sandbox, context: PullContext) -> None:
     sandbox.faults.add(DATA, do="lose_app", day=DAY)
     assert EARNINGS.entity == "domain"
-    assert all(result.landed for result in pull(context, EARNINGS, DAYS)), "nothing in the answer shows it"
+    assert all(result.landed for result in pull(context, EARNINGS, DAYS)), "nothing in the response shows it"
     assert not entities_check(EARNINGS, DAY, context.data).passed
     assert orangeclick_report(name="by_country", dimensions=("day", "country")).entity == ""
 
@@ -770,7 +770,7 @@ def test_a_day_is_asked_for_from_six_o_clock_utc_of_the_next_and_not_before(
     sandbox.clock.set(six - timedelta(seconds=1))
     early, current = pull(context, EARNINGS, [six.date() - ONE_DAY, six.date()])
     assert early.outcome is current.outcome is Outcome.NOT_READY
-    assert "not out yet: the provider publishes it on 2026-11-21 at 06:00 UTC" in line_of(early, token)
+    assert "not published yet: the provider publishes it on 2026-11-21 at 06:00 UTC" in line_of(early, token)
     assert "on 2026-11-22 at 06:00 UTC" in line_of(current, token)
     assert sandbox.log.count() == 0
     sandbox.clock.set(six)

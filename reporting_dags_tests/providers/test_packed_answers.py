@@ -1,4 +1,4 @@
-"""Answers that are packed or labeled in other ways than was asked: unpacked, taken or named, never a short file."""
+"""Responses that are packed or labeled in other ways than was asked: unpacked, taken or named, never a short file."""
 
 from typing import Any
 
@@ -75,7 +75,7 @@ def test_an_answer_of_another_kind_is_named_and_kept(
     sandbox.faults.add(point, do=do, times=None)
     result = brought(context, report, [DAY])[DAY]
     line = line_of(result, Outcome.FAILED)
-    assert f"the answer is {told}" in line
+    assert f"the response is {told}" in line
     assert "Fix: " in line
     (digest, *_) = result.provenance.raw_sha256
     assert any(digest in key for key in context.raw.sizes(""))
@@ -86,7 +86,7 @@ def test_a_coding_that_was_not_asked_for_is_named(sandbox: Sandbox, offer_wall: 
     handle = submit(offer_wall)
     sandbox.faults.add("dt.file", do="coding", coding=coding, times=None)
     with pytest.raises(
-        Failed, match=f"is packed as '{coding.removeprefix('gzip, ')}', which was not asked for"
+        Failed, match=f"is packed as '{coding.removeprefix('gzip, ')}', which was not requested"
     ) as told:
         read(offer_wall, handle)
     assert "Fix: " in told.value.line

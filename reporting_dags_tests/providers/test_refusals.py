@@ -31,13 +31,13 @@ TABLE = integr8_log(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer with status 200 in place of what was asked for, how its day ends, in which words, after how many calls.
+    """An answer with status 200 in place of what was requested, how its day ends, in which words, after how many calls.
 
     Attributes:
         context: resource that makes the client.
         report: that is pulled.
         point: where the sandbox refuses.
-        body: of the answer.
+        body: of the response.
         ends: the day's outcome.
         says: text of its line.
         calls: at `point`, if it matters.
@@ -92,7 +92,7 @@ REFUSALS = [
     ),
     Refusal(*_OFFER_WALL, "dt.report", {"error": {"reason": "odd"}}, Outcome.FAILED, "refused (200): odd"),
     Refusal(*_OFFER_WALL, "dt.report", {"error": "invalid_token"}, Outcome.DENIED, "(200): invalid_token", 2),
-    Refusal(*_OFFER_WALL, "dt.report", {"id": "r-1"}, Outcome.FAILED, "but the answer has no url (DT4)"),
+    Refusal(*_OFFER_WALL, "dt.report", {"id": "r-1"}, Outcome.FAILED, "but the response has no url (DT4)"),
     Refusal(*_USER_LEVEL, "dt.user_level", {"error": "invalid_query"}, Outcome.FAILED, "DT_USER_LEVEL_APP_IDS", 0),
     # In place of a file of Digital Turbine.
     Refusal(
@@ -147,7 +147,7 @@ def test_a_refusal_with_status_200_carries_the_providers_words_and_is_no_accepte
     assert refusal.says in line
     assert refusal.calls in {0, sandbox.log.count(refusal.point)}
     if refusal.point in {"dt.token", "dt.report", "dt.user_level", "integr8.export"}:
-        assert not [text for text in logged if text.startswith("asked for") or "are kept" in text]
+        assert not [text for text in logged if text.startswith("requested") or "are kept" in text]
     sandbox.faults.clear()
     sandbox.clock.advance(86400)
     landed(context, refusal.report, [day])
@@ -205,7 +205,7 @@ def test_a_token_that_mintegral_repeats_is_not_shown(sandbox: Sandbox, bench_of:
         ({"message": 5}, "5"),
         ({"access_token": "hidden", "data": {"token": "hidden"}}, ""),
         ({"error": {"a": {"b": {"c": {"d": {"e": "too deep"}}}}}}, ""),
-        ([{"message": "a list is no refusal"}], ""),
+        ([{"message": "a list is not a refusal"}], ""),
         (None, ""),
     ],
 )

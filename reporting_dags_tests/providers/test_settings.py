@@ -35,7 +35,7 @@ def test_a_number_of_seconds_that_is_none_is_named(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("text", ["reporting.fyber.com", "ftp://x", "http://", "http://x:port", "http://u:hush@x"])
 def test_a_base_url_that_is_none_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("SOME_VARIABLE", text)
-    with pytest.raises(SettingError, match="SOME_VARIABLE is no plain http") as caught:
+    with pytest.raises(SettingError, match="SOME_VARIABLE is not a plain http") as caught:
         base_url(None, "SOME_VARIABLE", default="https://usual.example")
     assert "hush" not in caught.value.line
 

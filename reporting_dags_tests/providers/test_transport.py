@@ -180,7 +180,7 @@ def test_urllib3s_debug_log_shows_no_query(
 
 @pytest.fixture
 def unpacking() -> Generator[Callable[[bytes], Downloads]]:
-    """A server whose one answer is the given bytes, as gzip."""
+    """A server whose one response is the given bytes, as gzip."""
     servers: list[HTTPServer] = []
 
     def serve(packed: bytes) -> Downloads:

@@ -82,7 +82,9 @@ def test_ten_days_are_served_and_the_oldest_is_asked_for_first(sandbox: Sandbox,
     today, *served, too_old = days
     line_of(results[today], Outcome.NOT_READY)
     assert "retention (earliest available: 2026-11-10)" in line_of(results[too_old], Outcome.EXPIRED)
-    assert sandbox.log.count(ASK) == len(asked(sandbox)) == 10 * len(APPS), "what is out of reach is not asked for"
+    assert sandbox.log.count(ASK) == len(asked(sandbox)) == 10 * len(APPS), (
+        "what is older than retention is not requested"
+    )
     assert [day for day, _ in asked(sandbox)] == sorted(day for day, _ in asked(sandbox))
     check_truth(context, sandbox, REVENUE, served)
 
@@ -137,13 +139,13 @@ def test_an_app_that_is_not_enabled_fails_its_days_by_name_and_what_was_bought_i
     for day, result in brought(context, REVENUE, DAYS).items():
         line = line_of(result, outcome, secrets_of(sandbox))
         assert says in line
-        assert "Account Manager at Digital Turbine enables it: ask for that, or take the app out of" in line
+        assert "Account Manager at Digital Turbine enables it: request that, or take the app out of" in line
         assert not context.data.exists(REVENUE.file(day))
     bought = asked(sandbox)
     assert sorted(bought) == [one for one in of_every_app(*DAYS) if one[1] != "205511"]
     sandbox.settings.change("dt", user_level_disabled_apps=())
     landed(context, REVENUE, DAYS)
-    assert sorted(asked(sandbox)) == of_every_app(*DAYS), "only the app that was missing is asked for"
+    assert sorted(asked(sandbox)) == of_every_app(*DAYS), "only the app that was missing is requested"
     check_truth(context, sandbox, REVENUE, DAYS)
 
 

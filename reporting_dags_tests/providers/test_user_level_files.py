@@ -37,7 +37,7 @@ def table_of(context: PullContext, day: date = DAY) -> list[dict[str, Any]]:
 
 
 def truth_by_app(sandbox: Sandbox, day: date, apps: Collection[str] = APPS) -> list[dict[str, str]]:
-    """As the sandbox's truth, with the app that was asked for in rows whose own app is empty."""
+    """As the sandbox's truth, with the app that was requested in rows whose own app is empty."""
     provider = cast("DigitalTurbine", sandbox.providers["dt"])
     return [
         {name: text or app if name in {"App ID", "Fyber App ID"} else text for name, text in row.items()}
@@ -114,7 +114,7 @@ def test_advertising_ids_are_hashed_unless_the_policy_says_otherwise(sandbox: Sa
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ({"do": "bad_value", "column": "App ID", "value": "4711"}, "'App ID' holds '4711' in the answer for"),
+        ({"do": "bad_value", "column": "App ID", "value": "4711"}, "'App ID' holds '4711' in the response for"),
         ({"do": "bad_value", "column": "Revenue", "value": "free"}, "such as 'free'"),
         ({"do": "wrong_day"}, "2026-11-19"),
         ({"do": "drop_column", "column": "Advertising ID"}, "'Advertising ID' is missing"),
@@ -177,7 +177,7 @@ def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox.reset()
     off = tuple(app for app in APPS if app not in apps)
     sandbox.settings.change("dt", user_level_disabled_apps=off, **switches)
-    # Each example begins at the same time again, and asks for other apps: it has a home of its own.
+    # Each example begins at the same time again, and requests other apps: it has a home of its own.
     shared, home = bench_of("dt_user_level", app_ids=",".join(apps)), Path(mkdtemp(dir=tmp_path))
     context = bench_in(home, shared.provider, open_database(None, home, lock_seconds=2), shared.clock)
 

@@ -83,7 +83,7 @@ def _text(column: Column, day: date, number: int) -> str:
 def _answer(report: Report, rows: Sequence[Mapping[str, str]]) -> str:
     headers = [column.header for column in report.columns]
     if isinstance(report.format, JsonRows):
-        # By hand: a decimal of 18 places is no float.
+        # By hand: a decimal of 18 places is not a float.
         quoted = {column.header for column in report.columns if column.kind in {Kind.DAY, Kind.IDENTITY}}
         pairs = [
             [f'"{name}": ' + (f'"{text}"' if name in quoted else text) for name, text in row.items()] for row in rows

@@ -36,7 +36,11 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     def install(name: str, value: str | None = None) -> None:
         point = EntryPoint(name, value or f"{__name__}:{name.upper()}", registry.ENTRY_POINT_GROUP)
-        monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+
+        def entry_points(group: str) -> list[EntryPoint]:
+            return [point] if group == point.group else []
+
+        monkeypatch.setattr(registry, "entry_points", entry_points)
 
     registry.installed_providers.cache_clear()
     yield install

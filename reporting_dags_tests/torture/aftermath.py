@@ -29,7 +29,7 @@ FOUND_AGAIN = frozenset({"mintegral"})
 
 
 def newest_days(report: Report, count: int) -> list[date]:
-    """The last `count` days that are out, oldest first."""
+    """The last `count` days that are published, oldest first."""
     newest = report.calendar.latest_available(datetime.now(UTC))
     return [newest - timedelta(days=n) for n in reversed(range(count))]
 
@@ -102,7 +102,7 @@ def unsettled(place: Place, report: Report, days: Sequence[date]) -> list[str]:
 
 
 def left_behind(place: Place) -> list[str]:
-    """Temporary files and locks that nobody holds."""
+    """Temporary files and locks that no one holds."""
     spool, owners, staging = place.home / "reporting_spool", place.home / "reporting_owners", place.data / ".staging"
     files = [path for path in spool.rglob("*") if path.is_file() or path.parent.name == "runs"]
     return [
@@ -132,7 +132,7 @@ def _unit(code: str) -> str:
 
 
 def _told(place: Place, report: Report, days: Sequence[date]) -> dict[date, tuple[dict[str, Any], str]]:
-    """Metadata and data version of each day's newest materialization in Dagster."""
+    """Metadata and data version of each day's latest materialization in Dagster."""
     wanted = dg.AssetRecordsFilter(
         asset_key=dg.AssetKey([report.provider, report.name]), asset_partitions=[day.isoformat() for day in days]
     )

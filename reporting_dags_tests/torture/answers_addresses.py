@@ -28,7 +28,7 @@ _ADDRESSES = {
     "a path alone": "f.csv",
 }
 _REDIRECTS = ("another host", "this machine, another port", "the cloud's metadata", "a file", "a user at the provider")
-_UNASKED = "an answer whose address may not be followed is out of reach"
+_UNASKED = "a response whose address may not be followed is older than retention"
 
 
 def cases() -> Iterator[Case]:

@@ -76,9 +76,9 @@ def _date(after: timedelta) -> Callable[[Stage], str]:
 
 def _statuses(target: Target) -> Iterator[Case]:
     for status in (500, 502, 503, 504):
-        yield _refused(f"{status} for ever", target, status, "failed", says=str(status))
+        yield _refused(f"{status} forever", target, status, "failed", says=str(status))
     yield _refused("503 once", target, 503, "data", times=1)
-    yield _refused("401 for ever", target, 401, "denied", says="401")
+    yield _refused("401 forever", target, 401, "denied", says="401")
     yield _refused("403", target, 403, "denied", says="403")
     yield _refused("500 that echoes the credentials", target, 500, "failed", body=_echo)
     yield _refused("400 that echoes the credentials", target, 400, "failed", body=_echo)
@@ -104,7 +104,7 @@ def _echo(stage: Stage) -> dict[str, Any]:
 
 
 def _lost() -> Iterator[Case]:
-    """Carried out, and only the answer is lost."""
+    """Carried out, and only the response is lost."""
     for target in (OFFER_WALL, USER_LEVEL, EXPORT):
         for fault, script in (
             ("connection reset", {"do": "reset", "effect": True}),
@@ -112,8 +112,8 @@ def _lost() -> Iterator[Case]:
             ("504", {"do": "status", "status": 504, "effect": True}),
             ("body cut", {"do": "cut"}),
         ):
-            for often, times in (("once", 1), ("for ever", None)):
-                # A call that is counted is repeated once on a guess, and asked anew when the day is run again. An
+            for often, times in (("once", 1), ("forever", None)):
+                # A call that is counted is repeated once on a guess, and asked again when the day is run again. An
                 # export is looked for in the list instead, where it is.
                 listed = target is EXPORT
                 extra = 1 if times else 2 * target.answers
@@ -126,7 +126,7 @@ def _lost() -> Iterator[Case]:
                     why="found in the list of exports" if listed else _LOST,
                 )
     yield Case(
-        fault="502 after the job was begun, for ever",
+        fault="502 after the job was begun, forever",
         target=MINTEGRAL,
         ends="failed",
         script=[{"point": MINTEGRAL.ask, "do": "status", "status": 502, "effect": True, "times": None}],
@@ -137,8 +137,8 @@ def _keys() -> Iterator[Case]:
     for target in (OFFER_WALL, USER_LEVEL):
         point = "dt.token"
         for fault, script, ends in (
-            ("login refused for ever", {"status": 400, "body": {"error": "invalid_client"}}, "denied"),
-            ("login with 401 for ever", {"status": 401, "body": {"error": "invalid_client"}}, "denied"),
+            ("login refused forever", {"status": 400, "body": {"error": "invalid_client"}}, "denied"),
+            ("login with 401 forever", {"status": 401, "body": {"error": "invalid_client"}}, "denied"),
             ("login with a 500 that echoes the credentials", {"status": 500, "body": _echo}, "failed"),
             ("login with a 400 that echoes the credentials", {"status": 400, "body": _echo}, "failed"),
             ("login without a token", {"status": 200, "body": {"tokenType": "bearer"}}, "failed"),
@@ -150,11 +150,11 @@ def _keys() -> Iterator[Case]:
                 script=[{"point": point, "do": "status", "times": None, **script}],
             )
         endless = {"point": point, "do": "endless", "mebibytes": 20, "times": None}
-        yield Case(fault="login without an end", target=target, ends="failed", script=[endless], says="short answer")
+        yield Case(fault="login without an end", target=target, ends="failed", script=[endless], says="short response")
         for what, do in (("body", "drip"), ("head", "drip_head")):
             script = {"point": point, "do": do, "pieces": 20, "pause": 0.05, "times": None}
             yield Case(
-                fault=f"slow drip of a login's {what}, for ever",
+                fault=f"slow drip of a login's {what}, forever",
                 target=target,
                 ends="failed",
                 script=[script],
@@ -180,7 +180,7 @@ def _keys() -> Iterator[Case]:
         switches={"token_seconds": 90},
     )
     for status in (401, 403):
-        # What was bought is waited for: the key may be mended.
+        # What was bought is waited for: the key may be fixed.
         script = [{"point": "integr8.status", "do": "status", "status": status, "body": {}, "times": None}]
         yield Case(fault=f"{status} of an export under way", target=EXPORT, ends="denied", script=script)
 

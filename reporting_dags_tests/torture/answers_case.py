@@ -23,7 +23,7 @@ class Case:
         settings: of the resource, under the fault alone.
         switches: of the sandbox, under the fault alone.
         truth: of the sandbox, from when the truth moves on.
-        repeated: point at which a request must follow the struck one: the answer was not waited for.
+        repeated: point at which a request must follow the struck one: the response was not waited for.
         running: whether the clock runs on under the fault, for what takes real time.
     """
 
@@ -48,13 +48,13 @@ class Case:
 
 
 def again(target: Target) -> dict[str, Any]:
-    """What an answer that arrived and was refused costs: another one."""
-    why = "an answer that is refused for what it holds is asked for anew" if target.answers else ""
+    """What a response that arrived and was refused costs: another one."""
+    why = "a response that is refused for what it holds is requested again" if target.answers else ""
     return {"extra": target.answers, "why": why}
 
 
 def alone(target: Target) -> dict[str, Any]:
-    """As `again`, where one day of several is refused, and is asked for alone."""
+    """As `again`, where one day of several is refused, and is requested alone."""
     if target is MINTEGRAL:
         return {"extra": 1, "why": "a day alone is a job of its own, which costs nothing (MT2)"}
     return again(target)

@@ -1,4 +1,4 @@
-"""Answers that arrive whole and hold what they should not, or not what they should."""
+"""Responses that arrive whole and hold what they should not, or not what they should."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -153,7 +153,7 @@ def _pages() -> Iterator[Case]:
         ("an empty page in the middle", "empty_page", "partial"),
         ("a page that leads to itself", "cursor_loop", "failed"),
     ):
-        for often, times in (("once", 1), ("for ever", None)):
+        for often, times in (("once", 1), ("forever", None)):
             script = [{"point": TABLE.file, "do": do, "after": 1, "times": times}]
             yield Case(
                 fault=f"{fault}, {often}",
@@ -187,7 +187,7 @@ def _assumed() -> Iterator[Case]:
 
 
 def _in(fault: str, target: Target, damage: Mapping[str, Any], ends: str, **more: Any) -> Case:
-    """Damage inside the files of the target's report, on its newest day."""
+    """Damage inside the files of the target's report, on its latest day."""
     script = {"point": target.damage, **damage}
     if target is LIST:
         script["source"] = "offers"

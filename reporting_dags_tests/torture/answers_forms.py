@@ -1,4 +1,4 @@
-"""Complete answers that write numbers, headers and rows in other ways than is usual."""
+"""Complete responses that write numbers, headers and rows in other ways than is usual."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -116,5 +116,5 @@ def _in(fault: str, target: Target, damage: Mapping[str, Any], ends: str, **more
 
 
 def _at(fault: str, target: Target, script: Mapping[str, Any], ends: str, **more: Any) -> Case:
-    """A fault at the answer itself."""
+    """A fault at the response itself."""
     return Case(fault=fault, target=target, ends=ends, script=[{"point": target.file, **script}], **more)

@@ -33,7 +33,7 @@ def cases() -> Iterator[Case]:
             why="a lost URL costs a query (DT5)",
         )
         yield Case(
-            fault="URL expired, for ever",
+            fault="URL expired, forever",
             target=target,
             ends="expired",
             script=[{"point": target.file, "do": "expired", "times": None}],
@@ -88,7 +88,7 @@ def cases() -> Iterator[Case]:
             ends="failed",
             script=[{"point": "integr8.status", "do": "state", "status": state, "error": "no", "times": None}],
             extra=1,
-            why="what has ended without a file is asked for anew",
+            why="what has ended without a file is requested again",
         )
     for fault, script in (
         ("URL expired before the download", [{"do": "expired", "times": 2}]),
@@ -96,7 +96,7 @@ def cases() -> Iterator[Case]:
     ):
         yield Case(fault=fault, target=EXPORT, ends="data", script=[{"point": EXPORT.file, **one} for one in script])
     yield Case(
-        fault="URL expired, for ever",
+        fault="URL expired, forever",
         target=EXPORT,
         ends="failed",
         script=[{"point": EXPORT.file, "do": "expired", "times": None}],

@@ -1,4 +1,4 @@
-"""A stage for a hostile answer: days that lie there, a truth that moves on, a pull under the fault, one after it."""
+"""A stage for a hostile answer: days that are stored, a truth that moves on, a pull under the fault, one after it."""
 
 import logging
 import re
@@ -48,7 +48,7 @@ class Stage:
     lines: list[str] = field(default_factory=list[str])
 
     def play(self) -> Row:
-        """Land, let the truth move on, strike, mend; the row of what came of it."""
+        """Land, let the truth move on, strike, repair; the row of what came of it."""
         case, target, sandbox = self.case, self.case.target, self.sandbox
         least = self._landed()
         before = {day: self._bytes(day) for day in target.days}
@@ -107,7 +107,7 @@ class Stage:
         self.sandbox.settings.change(target.provider, **{**target.switches, **target.moves, **case.truth})
 
     def _landed(self) -> int:
-        """Have the days lie there, as an honest answer made them; returns what that cost."""
+        """Have the days are stored, as an honest answer made them; returns what that cost."""
         target = self.case.target
         if target.name not in self.landed:
             self.sandbox.settings.change(target.provider, **target.switches)

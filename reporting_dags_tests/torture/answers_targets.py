@@ -1,4 +1,4 @@
-"""What hostile answers are aimed at: each way in which a report comes home, and what it costs there."""
+"""What hostile responses are aimed at: each way in which a report lands, and what it costs there."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,21 +23,21 @@ from reporting_dags_tests.conftest import NOON
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Target:
-    """A report, where its answers come from, and which of them are bought.
+    """A report, where its responses come from, and which of them are bought.
 
     Attributes:
         name: as rows call it.
-        report: that is brought home.
+        report: that is pulled.
         resource: makes the client.
         provider: its name in the sandbox.
-        ask: point of the call that buys an answer.
-        file: point of the answer itself.
+        ask: point of the call that buys a response.
+        file: point of the response itself.
         damage: which of the sandbox's files are meant, for damage inside them.
         bought: whether a request at `ask` was carried out, so that it may have cost something.
         switches: of the sandbox, under which no day is empty by chance, and a day's truth is another a day later.
         moves: of the sandbox, from that later day on, where time alone does not move the truth.
         settings: of the resource, besides the account.
-        answers: how many answers are bought for the days together; none where nothing is.
+        answers: how many responses are bought for the days together; none where nothing is.
         days: that are struck.
     """
 
@@ -181,6 +181,6 @@ LIST = Target(
     days=(SNAPSHOT,),
 )
 FILES = (OFFER_WALL, USER_LEVEL, MINTEGRAL, ORANGECLICK, EXPORT)
-"""Where an answer is one file."""
+"""Where a response is one file."""
 PAGED = (TABLE, LIST)
 """Where it comes in pages."""

@@ -1,4 +1,4 @@
-"""Answers that are spoilt on their way: cut, badly packed, replaced by a page, slow, without an end."""
+"""Responses that are spoilt on their way: cut, badly packed, replaced by a page, slow, without an end."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from reporting_dags_tests.torture.answers_targets import (
 )
 
 _ALL = FILES + PAGED
-_TRIES = "the answer comes with the request, and each of three tries is one (OC2)"
+_TRIES = "the response comes with the request, and each of three tries is one (OC2)"
 _DT = (OFFER_WALL, USER_LEVEL)
 
 
@@ -43,16 +43,16 @@ def _broken() -> Iterator[Case]:
         for target in _ALL:
             ends = "partial"
             if target in PAGED and script["do"] != "cut_close":
-                ends = "failed"  # a page is a small answer: it did not arrive
+                ends = "failed"  # a page is a small response: it did not arrive
             extra, why = (3, _TRIES) if target is ORANGECLICK else (0, "")
             yield _at(fault, target, script, ends, extra=extra, why=why)
     for target in (OFFER_WALL, MINTEGRAL, ORANGECLICK, EXPORT):
         yield _at("gzip bomb", target, {"do": "gzip_bomb"}, "failed", says="unpacks to", **again(target))
-    yield _at("gzip bomb", TABLE, {"do": "gzip_bomb"}, "failed", says="bytes where a short answer was due")
+    yield _at("gzip bomb", TABLE, {"do": "gzip_bomb"}, "failed", says="bytes where a short response was due")
 
 
 def _packed() -> Iterator[Case]:
-    """Complete answers that are packed or labeled in other ways than was asked."""
+    """Complete responses that are packed or labeled in other ways than was asked."""
     complete: Mapping[str, Mapping[str, Any]] = {
         "gzip without Content-Encoding": {"do": "gzip_file"},
         "gzip without Content-Encoding, in members": {"do": "gzip_file", "members": 3},
@@ -115,7 +115,7 @@ def _slow() -> Iterator[Case]:
             ends, more = silent if what == "head" else ("data", tries)
             yield _at(f"slow drip of the {what}", target, script, ends, settings=short, running=True, **more)
     script = {"do": "drip", **drip, "after": 1}
-    yield _at("slow drip for ever", OFFER_WALL, script, "partial", settings=short, running=True, says="not whole after")
+    yield _at("slow drip forever", OFFER_WALL, script, "partial", settings=short, running=True, says="not whole after")
     for target in FILES:
         yield _at("connection reset once", target, {"do": "reset", "times": 1}, "data")
     yield _at("garbled head", OFFER_WALL, {"do": "garbled_head", "times": 2}, "data")
@@ -137,9 +137,9 @@ def _large() -> Iterator[Case]:
             **again(target),
         )
     for target in (TABLE, LIST):
-        yield _at("oversize page", target, {"do": "endless"}, "failed", says="where a short answer was due")
+        yield _at("oversize page", target, {"do": "endless"}, "failed", says="where a short response was due")
 
 
 def _at(fault: str, target: Target, script: Mapping[str, Any], ends: str, **more: Any) -> Case:
-    """A fault at the answer itself, for ever if not told otherwise."""
+    """A fault at the response itself, forever if not told otherwise."""
     return Case(fault=fault, target=target, ends=ends, script=[{"point": target.file, "times": None, **script}], **more)

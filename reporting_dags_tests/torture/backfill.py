@@ -19,6 +19,7 @@ from reporting_dags.landing.storage.store import open_store
 from reporting_dags.model.days import Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
+from reporting_dags_tests.processes import Process
 from reporting_dags_tests.torture.aftermath import (
     FOUND_AGAIN,
     job_rows,
@@ -41,13 +42,13 @@ _PATIENCE = 180
 
 @dataclass(kw_only=True)
 class Truth:
-    """What must lie at a data root, and what of it was seen to: a file that is still the same is not read again."""
+    """What must are at a data root, and what of it was seen to: a file that is still the same is not read again."""
 
     days: dict[str, dict[date, Counter[Record]]]
     seen: dict[tuple[object, ...], Losses] = field(default_factory=dict[tuple[object, ...], Losses])
 
     def differs(self, place: Place) -> tuple[Losses, list[str]]:
-        """How the files that lie there now differ from the truth, and those that have no business there."""
+        """How the files that are stored now differ from the truth, and those that have no business there."""
         store = open_store(str(place.data), scratch=place.folder)
         known = {report.file(day): (report, day) for report in REPORTS for day in self.days[report.key]}
         found, strays = Losses(), list[str]()
@@ -80,13 +81,13 @@ class Pace:
 
 @dataclass(kw_only=True)
 class Backfill:
-    """One report's days, brought home by runs of which the first `limit` may be killed.
+    """One report's days, pulled by runs of which the first `limit` may be killed.
 
     Attributes:
         place: where to; another backfill may share it.
         report: what.
         days: which, unbroken.
-        truth: what must lie there at any moment.
+        truth: what must are stored at any moment.
         limit: the run after so many kills is left alone.
         pace: within how many seconds of its work a run is killed; None: none has been left alone yet.
         chance: chooses the moments.
@@ -132,7 +133,7 @@ class Backfill:
         return self.chance.uniform(0, self.pace.publishing if kept else self.pace.whole)
 
     def _had_ended(self) -> bool:
-        """Whether the next run finds nothing to take up, and asks for days that have all ended."""
+        """Whether the next run finds nothing to take up, and requests days that have all ended."""
         facts = landed_facts(self.place, self.report)
         return set(self.days) <= set(facts) and not open_jobs(self.place, self.report)
 
@@ -190,7 +191,7 @@ class Backfill:
             landed = sum(row.outcome == Outcome.DATA for row in rows)
             if landed > least * (1 + self._anew):
                 self._troubles.append(
-                    f"{landed} jobs landed, where {least} are enough and {self._anew} runs began anew"
+                    f"{landed} jobs landed, where {least} are enough and {self._anew} runs began again"
                 )
             least = landed
             why = f"{orphans} intents closed, since {ORPHANED}" if orphans else ""
@@ -205,7 +206,7 @@ class Backfill:
         )
 
 
-def _listen(process: "subprocess.Popen[str]", said: deque[str], at_work: threading.Event) -> None:
+def _listen(process: Process, said: deque[str], at_work: threading.Event) -> None:
     """Take in what a process says: a full pipe would hold it up."""
     for line in process.stderr or ():
         said.append(line)
@@ -214,7 +215,7 @@ def _listen(process: "subprocess.Popen[str]", said: deque[str], at_work: threadi
     at_work.set()
 
 
-def _killed(process: "subprocess.Popen[str]", after: float | None) -> bool:
+def _killed(process: Process, after: float | None) -> bool:
     """Whether the process had to be killed, after so many seconds, or None: after more than it can honestly need."""
     try:
         process.wait(_PATIENCE if after is None else after)
@@ -223,7 +224,7 @@ def _killed(process: "subprocess.Popen[str]", after: float | None) -> bool:
     return process.returncode == -signal.SIGKILL and after is not None
 
 
-def _kill(process: "subprocess.Popen[str]") -> None:
+def _kill(process: Process) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

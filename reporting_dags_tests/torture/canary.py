@@ -45,7 +45,7 @@ def a_full_day(sandbox: Sandbox) -> date:
 
 
 def echoed(point: str, accounts: Mapping[str, str]) -> str:
-    """What a careless gateway answers at `point`: all that it was told, and where it would rather be asked."""
+    """What a careless gateway responses at `point`: all that it was told, and where it would rather be asked."""
     provider = point.partition(".")[0].upper()
     return f"<html>{ELSEWHERE} {' '.join(accounts[name] for name in CREDENTIALS if name.startswith(provider))}</html>"
 
@@ -68,14 +68,14 @@ def provoked(canary: Canary, day: date, *, quick: bool) -> Iterator[str]:
     yield "every file redirected"
     nobody = {name: "http://127.0.0.1:9" for name in accounts if name.endswith("_BASE_URL")}
     canary.run([day], ("dt_offer_wall/event", "integr8/clicks"), **nobody, **IMPATIENT)
-    yield "nobody listens"
+    yield "no one listens"
     if quick:
         return
     away = sa.URL.create("postgresql", "canary", PASSWORD, "127.0.0.1", 9, "reports").render_as_string(False)
     canary.run([day], others[:1], DAGSTER_POSTGRES_URL=away)
     yield "the database is away"
     faults: dict[str, list[dict[str, Any]]] = {
-        "a foreign address in the answer": [{"point": "dt.report", "do": "bad_url", "url": ELSEWHERE}],
+        "a foreign address in the response": [{"point": "dt.report", "do": "bad_url", "url": ELSEWHERE}],
         "files expired": [{"point": "dt.file", "do": "expired"}],
         "server errors that echo": [
             {"point": point, "do": "status", "status": 500, "body": echoes[point]} for point in REQUESTS
@@ -163,7 +163,7 @@ def _closed(canary: Canary, day: date, where: str, done: list[str]) -> Iterator[
     control = canary.web["logs of runs"] + canary.web["ticks of sensors"]
     told = (b"provider_request_id", b"ExecutionStepFailureEvent", b"raw_sha256", b"has the totals of")
     seen = all(word in control for word in told)
-    trouble = "" if seen else "the answers hold neither metadata nor failures: nothing was asked"
+    trouble = "" if seen else "the responses hold neither metadata nor failures: nothing was asked"
     yield Row(
         fault=f"control: GraphQL tells of days and failures{where}", outcome="it does", losses=Losses(), trouble=trouble
     )
@@ -183,7 +183,7 @@ def _closed(canary: Canary, day: date, where: str, done: list[str]) -> Iterator[
 
 
 def _modes(canary: Canary, where: str) -> Row:
-    """Private files are nobody else's to read."""
+    """Private files are no one else's to read."""
     home = canary.place.home
     private = [home / "reporting_spool", home / "raw", *(home / "raw").rglob("*"), *home.glob(f"{LEDGER}*")]
     private += [canary.place.data / ".staging"]

@@ -44,7 +44,7 @@ class Scene:
 
     Attributes:
         sandbox: every provider.
-        folder: holds data, raw answers and homes.
+        folder: holds data, raw responses and homes.
         troubles: what did not hold so far.
     """
 
@@ -147,7 +147,7 @@ def scene() -> Generator[Scene]:
 
 
 def newest(made: Scene, report: Report, count: int = 1) -> list[date]:
-    """The newest days that are published, oldest first."""
+    """The latest days that are published, oldest first."""
     last = report.calendar.latest_available(made.sandbox.clock.now())
     return [last - number * ONE_DAY for number in reversed(range(count))]
 
@@ -283,7 +283,7 @@ def _again_after_a_kill() -> Row:
             after = {
                 day: facts.requested_at for day, facts in context.ledger.materializations.days(PERFORMANCE.key).items()
             }
-        made.troubles += [f"{day} is from an older answer" for day in before if after[day] < before[day]]
+        made.troubles += [f"{day} is from an older response" for day in before if after[day] < before[day]]
         extra = made.sandbox.log.count("dt.report") - 4
         ends = [days[0], days[-1]]
         return made.row(

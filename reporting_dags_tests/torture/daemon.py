@@ -39,7 +39,7 @@ def terminated() -> Row:
 
 
 def _retried(fault: str, kill: Callable[[Deployment, str], None]) -> Row:
-    """A run that dies by `kill` is started again by the daemon, and brings home what the first had asked for."""
+    """A run that dies by `kill` is started again by the daemon, and pulls what the first had requested."""
     with new_place() as place, deployed(place) as deployment:
         days = newest_days(_DAYS)
         run = _pending_run(place, deployment, days)

@@ -4,8 +4,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from reporting_dags.local import make_home
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.run_requests import RANGE_END, RANGE_START
+from reporting_dags_tests.processes import Process, start
 from reporting_dags_tests.torture.place import Place
 from reporting_dags_tests.torture.station import wait_for
 
@@ -58,29 +57,30 @@ mutation($id: String!) {
 class Deployment:
     """Its processes, and the instance that they share."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, forks: bool = False) -> None:
         make_home(place.home)
         path = place.home / "dagster.yaml"
         settings = yaml.safe_load(path.read_text())
-        # As in production, but that nobody waits for minutes.
+        # As in production, but that no one waits for minutes.
         settings["run_monitoring"] |= {"poll_interval_seconds": 1, "max_runtime_seconds": 40}
         path.write_text(yaml.safe_dump(settings))
         self._place = place
-        self._daemon: subprocess.Popen[bytes] | None = None
-        self._webserver: subprocess.Popen[bytes] | None = None
+        self._forks = forks
+        self._daemon: Process | None = None
+        self._webserver: Process | None = None
         self._url = ""
         self.instance = dg.DagsterInstance.from_config(str(place.home))
 
     def start_daemon(self) -> None:
         """`dagster-daemon run`."""
-        self._daemon = self._start([sys.executable, "-m", "dagster._daemon", "run", *_CODE])
+        self._daemon = self._start(["-m", "dagster._daemon", "run", *_CODE])
 
     def start_webserver(self) -> None:
         """`dagster-webserver` on a free port of the loopback; returns once it answers."""
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self._url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *_CODE]
+        command = ["-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), *_CODE]
         self._webserver = self._start(command)
         wait_for(self._answers, "the webserver", _UP_WITHIN)
 
@@ -90,12 +90,12 @@ class Deployment:
         return self._launched([{"path": report.key.split("/")}], tags=_listed(tags))
 
     def test_schedule(self, name: str, report: Report) -> list[str]:
-        """The UI's "Test schedule", as of now, and the launch of what it asks for of `report`; the runs' ids."""
+        """The UI's "Test schedule", as of now, and the launch of what it requests of `report`; the runs' ids."""
         asked = {"schedule": {**_WHERE, "scheduleName": name}, "at": time.time()}
         told = self._ask(_DRY_RUN, **asked)["scheduleDryRun"]
         found = told.get("evaluationResult") or {}
         if found.get("runRequests") is None:
-            raise RuntimeError(f"the schedule asks for nothing: {told}")
+            raise RuntimeError(f"the schedule requests nothing: {told}")
         return [
             self._launched(
                 request["assetSelection"],
@@ -183,17 +183,11 @@ class Deployment:
         mine = [psutil.Process(one.pid) for one in (self._daemon, self._webserver) if one is not None]
         return [*mine, *(child for one in mine for child in _children(one))]
 
-    def _start(self, command: list[str]) -> "subprocess.Popen[bytes]":
+    def _start(self, command: list[str]) -> Process:
         log = (self._place.folder / "deployment.log").open("ab")
         with log:
-            return subprocess.Popen(
-                command,
-                cwd=self._place.home,
-                env={**self._place.environment(), "PATH": os.environ["PATH"]},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            environment = {**self._place.environment(), "PATH": os.environ["PATH"]}
+            return start(command, cwd=self._place.home, env=environment, stdout=log, stderr=log, forks=self._forks)
 
     def _answers(self) -> bool:
         try:
@@ -221,9 +215,9 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 @contextmanager
-def deployed(place: Place) -> Generator[Deployment]:
-    """A deployment that ends with the block."""
-    deployment = Deployment(place)
+def deployed(place: Place, *, forks: bool = False) -> Generator[Deployment]:
+    """A deployment that ends with the block; `forks` as in `processes.start`: then no run worker can be killed."""
+    deployment = Deployment(place, forks=forks)
     try:
         yield deployment
     finally:

@@ -21,7 +21,7 @@ from reporting_dags_tests.torture.steps import REPORTS
 from reporting_dags_tests.truth import expected_rows
 
 _FEWEST, _MOST = 3, 6
-"""Kills of a backfill: only the first few can fall on its asking and waiting, later ones find its answers bought."""
+"""Kills of a backfill: only the first few can fall on its asking and waiting, later ones find its responses bought."""
 _PLACES = 2
 """Side by side, each with a backfill of either report: most of the time they wait."""
 _WAITS = 2.5
@@ -135,6 +135,6 @@ def _slow(sandbox: Sandbox, seconds: float) -> None:
     sandbox.settings.change("mintegral", fill_seconds=0.4 * seconds)
     sandbox.faults.add("dt.report", do="stall", times=None, seconds=0.2 * seconds)
     sandbox.faults.add("dt.file", do="drip", times=None, pieces=20, pause=0.02 * seconds)
-    # Asked for some fifteen times, and downloaded five times.
+    # Requested some fifteen times, and downloaded five times.
     sandbox.faults.add("mintegral.generate", do="stall", times=None, seconds=0.015 * seconds)
     sandbox.faults.add("mintegral.download", do="drip", times=None, pieces=10, pause=0.008 * seconds)

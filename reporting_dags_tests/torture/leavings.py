@@ -69,7 +69,7 @@ class Canary:
         return max(codes)
 
     def failure(self) -> str:
-        """How the outputs of the newest runs end."""
+        """How the outputs of the latest runs end."""
         return "\n".join(text[-1500:] for text in self.output[-2 * len(ONE_OF_EACH) :])
 
     def renew_quotas(self) -> None:
@@ -93,7 +93,7 @@ class Canary:
         return struck()
 
     def secrets(self) -> Needles:
-        """Everything that is nobody's business, as far as it has been used."""
+        """Everything that is no one's business, as far as it has been used."""
         accounts = sandbox_accounts(self.sandbox.url)
         needles = Needles((name, accounts[name]) for name in CREDENTIALS)
         for name, secret in (("REPORTING_HASH_KEY", HASH_KEY), ("password of PostgreSQL", PASSWORD)):
@@ -106,7 +106,7 @@ class Canary:
         return needles
 
     def persons(self, days: Iterable[date], *, most: int = 40) -> Needles:
-        """Personal values of the raw answers of `days`, which may lie in the raw store alone."""
+        """Personal values of the raw responses of `days`, which may lie in the raw store alone."""
         mine = [report for report in all_reports() if report.key in {*ONE_OF_EACH, *SNAPSHOTS}]
         wanted = list(days)
 

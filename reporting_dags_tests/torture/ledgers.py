@@ -28,7 +28,7 @@ from reporting_dags_tests.torture.station import (
 )
 
 _LOCKED = "stays locked by another process"
-_NOT_OUT = "the newest day was not out by that clock, and is asked for when it is"
+_NOT_OUT = "the latest day was not out by that clock, and is requested when it is"
 
 
 def rows() -> Iterator[Row]:
@@ -39,18 +39,43 @@ def rows() -> Iterator[Row]:
 
 def databases() -> Iterator[Row]:
     """A row a fault of the ledger's database."""
+    for part in DATABASES.values():
+        yield from part()
+
+
+def _of_sqlite() -> Iterator[Row]:
     yield struck_row("ledger locked by another process", _locked, said=_LOCKED)
     yield _locked_for_a_moment()
     yield _corrupt()
+
+
+def _of_postgres() -> Iterator[Row]:
     with running_postgres() as server:
         yield struck_row("PostgreSQL away at the start", _away(server), said="on PostgreSQL", variables=_on(server))
         variables = _on(server)
         locked = "ledger locked by another process, on PostgreSQL"
         yield struck_row(locked, _locked_on(variables["DAGSTER_POSTGRES_URL"]), said=_LOCKED, variables=variables)
+
+
+def _of_postgres_in_the_middle() -> Iterator[Row]:
+    with running_postgres() as server:
         yield _away_in_the_middle(server, "stopped, back within the patience", server.stop, back_after=1)
         yield _away_in_the_middle(server, "killed -9, back within the patience", server.kill, back_after=1)
         yield _away_in_the_middle(server, "stopped for longer than the patience", server.stop, back_after=None)
+
+
+def _of_postgres_where_a_run_enters() -> Iterator[Row]:
+    with running_postgres() as server:
         yield _away_where_a_run_enters(server, "acquire")
+
+
+DATABASES: dict[str, Callable[[], Iterator[Row]]] = {
+    "SQLite": _of_sqlite,
+    "PostgreSQL": _of_postgres,
+    "PostgreSQL in the middle of a run": _of_postgres_in_the_middle,
+    "PostgreSQL where a run enters": _of_postgres_where_a_run_enters,
+}
+"""The rows of faults of the ledger's database, in parts."""
 
 
 def clocks() -> Iterator[Row]:
@@ -109,7 +134,7 @@ def _corrupt() -> Row:
         path.write_bytes(b"no database " * 1000)
         struck = bring(place, days)
         path.rename(path.with_suffix(".broken"))
-        return judged("ledger file corrupt", place, days, struck, least=2, said="is no SQLite database any more")
+        return judged("ledger file corrupt", place, days, struck, least=2, said="is not an SQLite database any more")
 
 
 def _away(server: Postgres) -> Strike:
@@ -159,7 +184,7 @@ def _away_where_a_run_enters(server: Postgres, step: str) -> Row:
 
 @contextmanager
 def _gone_for_a_moment(server: Postgres, step: str) -> Generator[None]:
-    """The server is away when owners are asked for the first time at `step`, and comes back by itself."""
+    """The server is away when owners are requested the first time at `step`, and comes back by itself."""
     work = getattr(PostgresLiveness, step)
     back: list[threading.Timer] = []
 
@@ -200,7 +225,7 @@ def _set_back() -> Row:
         place.sandbox.faults.clear()
         again = bring(place, days[:1])
         trouble = "" if again.landed else f"a landed day could not be replaced: {again.lines}"
-        # Asked for: by the first run, by the one that left its job, by the one after it, and the oldest day at last.
+        # Requested: by the first run, by the one that left its job, by the one after it, and the oldest day at last.
         return judged(
             "clock set back by a day between runs", place, days, left, least=4, trouble=trouble + "".join(first.lines)
         )

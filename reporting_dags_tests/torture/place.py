@@ -1,9 +1,7 @@
-"""A place where real processes bring reports home to, and what they left there."""
+"""A place where real processes pull reports to, and what they left there."""
 
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from reporting_dags.local import sandbox_accounts
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.processes import Process, start
 from reporting_dags_tests.torture.row import Losses, losses
 from reporting_dags_tests.truth import expected_rows, landed_rows
 
@@ -63,17 +62,10 @@ class Place:
             **self.variables,
         }
 
-    def start(self, command: Sequence[str], **variables: str) -> "subprocess.Popen[str]":
+    def start(self, command: Sequence[str], **variables: str) -> Process:
         """A process in a group of its own, in a folder without a `.env`; `command` follows the interpreter."""
-        return subprocess.Popen(
-            [sys.executable, *command],
-            cwd=self.home if self.home.exists() else self.folder,
-            env={**self.environment(), **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        cwd = self.home if self.home.exists() else self.folder
+        return start(command, cwd=cwd, env={**self.environment(), **variables})
 
     def losses(self, report: Report, days: Collection[date], *, absent_is_lost: bool = True) -> Losses:
         """What differs from the truth on `days`; a day that is not there counts as lost unless that is told apart."""
@@ -96,7 +88,7 @@ def materialize(report: Report, first: date, last: date) -> list[str]:
     ]
 
 
-def kill(process: "subprocess.Popen[str]") -> None:
+def kill(process: Process) -> None:
     """SIGKILL to the whole group, and its end."""
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()

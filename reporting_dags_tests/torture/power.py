@@ -1,4 +1,4 @@
-"""A machine that loses power while a run holds locks on PostgreSQL: nobody tells the server.
+"""A machine that loses power while a run holds locks on PostgreSQL: no one tells the server.
 
 It takes place in a network of its own (Linux, as root or where users may make namespaces): server and run talk over its
 loopback, which then goes down, so that not one packet more arrives. The server is watched through its local socket.

@@ -1,4 +1,4 @@
-"""A process that brings days home when it is told to, on the sandbox's time; and stops itself where it is told to.
+"""A process that pulls days when it is told to, on the sandbox's time; and stops itself where it is told to.
 
 It reads one JSON object a line from its input, `{"report": key, "days": [day, …]}`, and answers each with a line
 `{"outcomes": {day: outcome}, "lines": […]}`.

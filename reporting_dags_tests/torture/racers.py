@@ -1,11 +1,10 @@
-"""The processes of a race, as handles: two that bring days home at a word, one that reads all the time."""
+"""The processes of a race, as handles: two that pull days at a word, one that reads all the time."""
 
 import json
 import os
 import selectors
 import signal
 import subprocess
-import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reporting_dags.model.report import Report
+from reporting_dags_tests.processes import Process, start
 from reporting_dags_tests.torture.place import Place, kill
 from reporting_dags_tests.torture.racer import VARIABLE
 
@@ -24,9 +24,9 @@ Reading = list[tuple[str, int]]
 
 @dataclass(frozen=True)
 class Racer:
-    """A process that brings days home when it is told to."""
+    """A process that pulls days when it is told to."""
 
-    process: "subprocess.Popen[str]"
+    process: Process
 
     def go(self, report: Report, *days: date) -> None:
         """Begin to bring `days` home."""
@@ -92,7 +92,7 @@ def racing(place: Place, count: int, *, stops: str = "", **variables: str) -> Ge
 class Reader:
     """A process that reads a day all the time."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
 
     def end(self) -> Reading:
@@ -112,17 +112,8 @@ def reading(place: Place, report: Report, day: date) -> Generator[Reader]:
 
 
 @contextmanager
-def _running(place: Place, command: Sequence[str], variables: dict[str, str]) -> Generator["subprocess.Popen[str]"]:
-    process = subprocess.Popen(
-        [sys.executable, *command],
-        cwd=place.home,
-        env={**place.environment(), **variables},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+def _running(place: Place, command: Sequence[str], variables: dict[str, str]) -> Generator[Process]:
+    process = start(command, cwd=place.home, env={**place.environment(), **variables}, stdin=subprocess.PIPE)
     try:
         yield process
     finally:

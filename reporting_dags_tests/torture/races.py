@@ -93,7 +93,7 @@ def pair_after_pair(pairs: int, where: str = "", **variables: str) -> Row:
 
 
 def bad_reads(read: Reading, versions: list[str]) -> int:
-    """Reads of something that was never a whole answer, or older than what was read before."""
+    """Reads of something that was never a whole response, or older than what was read before."""
     bad, newest = 0, -1
     for saw, reads in read:
         if saw == NOTHING and newest < 0:
@@ -113,7 +113,7 @@ _STEPS = {
 
 
 def stale_writers(server: Postgres, bucket: str = "") -> Iterator[Row]:
-    """A writer is stopped while it publishes and cut off, another lands a newer answer, the first wakes."""
+    """A writer is stopped while it publishes and cut off, another lands a newer response, the first wakes."""
     for step, where in _STEPS.items():
         more = {"REPORTING_DATA_URL": bucket.replace("?", f"/{step}?")} if bucket else {}
         with restated(9, DAGSTER_POSTGRES_URL=server.new_database(), TORTURE_PATIENCE="5", **more) as place:
@@ -172,7 +172,7 @@ def _stale_row(fault: str, outcome: str, place: Place, troubles: list[str]) -> R
 
 
 def backfill_across_schedule(*, backfill_first: bool) -> Row:
-    """Real runs of Dagster: ten days, and across them the newest with those that are due again, at the same time."""
+    """Real runs of Dagster: ten days, and across them the latest with those that are due again, at the same time."""
     with restated(9) as place:
         days = newest_days(10, PERFORMANCE)
         place.sandbox.clock.reset()
@@ -204,7 +204,7 @@ def _noon(age: int) -> datetime:
 
 
 def _newest_answer(place: Place) -> Losses:
-    """How what lies there differs from the last answer that the provider gave."""
+    """How what is stored differs from the last response that the provider gave."""
     asked = place.sandbox.log.entries("dt.report", status=200)[-1].at
     truth = expected_rows(place.sandbox, PERFORMANCE, _DAY, asked)
     return losses(truth, landed_rows(open_store(place.data_url, scratch=place.folder), PERFORMANCE, _DAY))

@@ -27,7 +27,7 @@ def digest(rows: Counter[Row]) -> str:
 
 
 def look(root: Path, report: Report, day: date) -> str:
-    """What lies there at this moment."""
+    """What is stored at this moment."""
     try:
         found = sorted(path.relative_to(root).as_posix() for path in (root / report.key).glob("**/*.parquet"))
         if not found:

@@ -68,7 +68,7 @@ class Section:
 
     Attributes:
         name: of the section.
-        rows: makes them, one after another while they are asked for.
+        rows: makes them, one after another while they are requested.
         aside: it mostly waits, so it runs beside the others, in a process of its own.
     """
 

@@ -2,12 +2,12 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 from reporting_dags.reports.dt_offer_wall import EVENT
+from reporting_dags_tests.processes import Process
 from reporting_dags_tests.torture.place import Place, materialize
 from reporting_dags_tests.torture.postgres import running_postgres
 from reporting_dags_tests.torture.row import Row
@@ -60,9 +60,7 @@ def database_killed() -> Row:
         return _judged("PostgreSQL killed -9, Dagster's storage on it", place, days, process, "".join(told), ends=False)
 
 
-def _judged(
-    fault: str, place: Place, days: list[date], process: "subprocess.Popen[str]", told: str, *, ends: bool = True
-) -> Row:
+def _judged(fault: str, place: Place, days: list[date], process: Process, told: str, *, ends: bool = True) -> Row:
     landed = frozenset(day for day in days if (place.data / EVENT.file(day)).exists())
     trouble = ""
     if ends and process.returncode == 0:
@@ -81,7 +79,7 @@ def _held(place: Place) -> list[str]:
     return [path.name for folder in folders if folder.exists() for path in folder.iterdir()]
 
 
-def _hold_at(place: Place, process: "subprocess.Popen[str]", stage: Callable[[Place], None]) -> None:
+def _hold_at(place: Place, process: Process, stage: Callable[[Place], None]) -> None:
     """Stop the process at `stage`, so that it is there still when the signal comes."""
     stage(place)
     process.send_signal(signal.SIGSTOP)
@@ -96,7 +94,7 @@ def _pending(place: Place) -> None:
 
 def _downloading(place: Place) -> None:
     place.sandbox.faults.add("dt.file", do="drip", times=None, pieces=200, pause=0.05)
-    wait_for(lambda: any(_answers(place)), "the first bytes of an answer")
+    wait_for(lambda: any(_answers(place)), "the first bytes of a response")
 
 
 def _answers(place: Place) -> Iterator[Path]:
@@ -115,7 +113,7 @@ STAGES: dict[str, Callable[[Place], None]] = {
 }
 
 
-def _reap(process: "subprocess.Popen[str]") -> None:
+def _reap(process: Process) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

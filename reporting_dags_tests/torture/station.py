@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended: the days that landed, the outcomes, every line said, and what was no line."""
+    """How a run ended: the days that landed, the outcomes, every line said, and what was not a line."""
 
     landed: frozenset[date]
     outcome: str
@@ -56,7 +56,7 @@ class Shifted:
 @contextmanager
 def new_place(**variables: str) -> Generator[Place]:
     """A place of its own and a sandbox on the real clock."""
-    # Clients that die in the middle of an answer are what this is about, and no news.
+    # Clients that die in the middle of a response are what this is about, and no news.
     logging.getLogger("uvicorn.error").addHandler(logging.NullHandler())
     with TemporaryDirectory(prefix="reporting_torture_") as folder, running_sandbox(seed=7) as sandbox:
         place = Place(folder=Path(folder), sandbox=sandbox, variables=variables)
@@ -65,7 +65,7 @@ def new_place(**variables: str) -> Generator[Place]:
 
 
 def newest_days(count: int, report: Report = EVENT) -> list[date]:
-    """The newest days that are out, oldest first."""
+    """The latest days that are published, oldest first."""
     newest = report.calendar.latest_available(datetime.now(UTC))
     return [newest - n * ONE_DAY for n in reversed(range(count))]
 
@@ -100,7 +100,7 @@ def bring(
         except ReportingError as error:
             lines.append(error.line)
             landed |= {day: str(error.outcome) for day in days if day not in landed}
-        except Exception as error:  # noqa: BLE001 - whatever is no line is what the torture looks for
+        except Exception as error:  # noqa: BLE001 - whatever is not a line is what the torture looks for
             trouble = f"{type(error).__name__}: {error}".splitlines()[0]
             landed |= {day: "crashed" for day in days if day not in landed}
     if bad := [line for line in lines if "\n" in line or "Traceback" in line]:
@@ -110,7 +110,7 @@ def bring(
 
 
 def submits(place: Place) -> int:
-    """How many reports the provider was asked for."""
+    """How many reports the provider was requested."""
     return place.sandbox.log.count("dt.report")
 
 
@@ -119,7 +119,7 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIEN
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:.0f} s in vain for {what}")
+            raise TimeoutError(f"waited {seconds:.0f} s without success for {what}")
         time.sleep(0.02)
 
 
@@ -135,12 +135,12 @@ def judged(
     why: str = "",
     trouble: str = "",
 ) -> Row:
-    """The row of a fault that is over: what lies there now, and what a plain run of the days not landed makes of it.
+    """The row of a fault that is over: what is stored now, and what a plain run of the days not landed makes of it.
 
     Args:
         fault: as in `Row`.
         place: where it struck.
-        days: all that should lie there in the end.
+        days: all that should are stored in the end.
         struck: how the run under the fault ended.
         least: submits that all of it should have cost.
         said: what a line of that run must hold.
@@ -184,7 +184,7 @@ def struck_row(
     before: Strike = lambda _: nullcontext(),
     variables: Mapping[str, str] | None = None,
 ) -> Row:
-    """A fault that lasts for a whole run: of the newest three days, the oldest of which had landed before."""
+    """A fault that lasts for a whole run: of the latest three days, the oldest of which had landed before."""
     with new_place(**variables or {}) as place, before(place):
         days = newest_days(3)
         first = bring(place, days[:1])

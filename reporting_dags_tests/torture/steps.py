@@ -13,6 +13,7 @@ from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.reports.integr8 import CONVERSIONS
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE
 from reporting_dags.sandbox.server import running_sandbox
+from reporting_dags_tests.processes import Process
 from reporting_dags_tests.torture.aftermath import (
     FOUND_AGAIN,
     landed_facts,
@@ -29,9 +30,9 @@ from reporting_dags_tests.torture.row import Losses, Row
 from reporting_dags_tests.torture.victim import KILLED, VARIABLE
 
 REPORTS: tuple[Report, ...] = (EVENT, OFFER_PERFORMANCE)
-"""A job behind a signed address that only its first answer tells, and one that is found again by its parameters."""
+"""A job behind a signed address that only its first response tells, and one that is found again by its parameters."""
 LISTED = CONVERSIONS
-"""A job whose id only its first answer tells, but that the provider lists: it is found again all the same."""
+"""A job whose id only its first response tells, but that the provider lists: it is found again all the same."""
 FILES = {"dt_offer_wall": "dt.file", "mintegral": "mintegral.download"}
 DAYS = 10
 _PATIENCE = 180
@@ -61,10 +62,10 @@ STEPS = (
     Step("before the download", "provider.download:before:1"),
     Step("in the middle of the download", "spool.write:after:2"),
     Step("after the download", "spool.finish:before:1"),
-    Step("before the raw answer is saved", "raw.put:before:1"),
-    Step("after the raw answer is saved", "raw.put:after:1"),
-    Step("before the ledger write of the raw answer", "ledger.downloaded:before:1"),
-    Step("after the ledger write of the raw answer", "ledger.downloaded:after:1"),
+    Step("before the raw response is saved", "raw.put:before:1"),
+    Step("after the raw response is saved", "raw.put:after:1"),
+    Step("before the ledger write of the raw response", "ledger.downloaded:before:1"),
+    Step("after the ledger write of the raw response", "ledger.downloaded:after:1"),
     Step("before the decoding", "decode:before:1"),
     Step("in the first decoded batch", "decode.batch:after:1"),
     Step("before the first temporary file", "dayfile.flush:before:1"),
@@ -132,12 +133,12 @@ def _killed_at(place: Place, report: Report, step: Step) -> Row:
         losses=lost + place.losses(report, days),
         extra=submits(place.sandbox, report) - windows(report, days) * (2 if anew else 1),
         allowed=windows(report, days) if orphan else 0,
-        why=_ORPHAN if orphan else "every day had ended, so the second command asks anew" if anew else "",
+        why=_ORPHAN if orphan else "every day had ended, so the second command asks again" if anew else "",
         trouble="; ".join([*unsettled(place, report, days), *left_behind(place)]),
     )
 
 
-def ending(process: "subprocess.Popen[str]") -> tuple[int, str]:
+def ending(process: Process) -> tuple[int, str]:
     """The exit code of a process, and what it said last; one that does not end is killed, and says so."""
     try:
         _, told = process.communicate(timeout=_PATIENCE)

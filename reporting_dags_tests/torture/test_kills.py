@@ -5,7 +5,7 @@ import pytest
 from reporting_dags_tests.torture.kills import rows
 from reporting_dags_tests.torture.row import held
 
-_KILLS = 6
+_KILLS = 4
 
 
 @pytest.mark.timeout(600)

@@ -15,8 +15,9 @@ def test_a_disk_that_refuses_loses_nothing_and_the_next_run_lands() -> None:
     held(disks.rows())
 
 
-def test_a_database_that_is_away_locked_or_corrupt_costs_no_second_submit() -> None:
-    held(ledgers.databases())
+@pytest.mark.parametrize("part", ledgers.DATABASES)
+def test_a_database_that_is_away_locked_or_corrupt_costs_no_second_submit(part: str) -> None:
+    held(ledgers.DATABASES[part]())
 
 
 def test_a_run_is_not_taken_for_dead_after_its_connection_was_cut(tmp_path: Path) -> None:

@@ -26,4 +26,4 @@ CASES = [(report, at) for report in (*REPORTS, LISTED) for at in _SHORT[report.p
 def test_the_next_run_makes_good_what_a_kill_left(report: Report, at: str) -> None:
     (step,) = [step for step in STEPS if step.at == at]
     (row,) = held([killed_at(report, step)])
-    assert row.extra == row.allowed, "a job whose handle was never saved is asked for again, and no other"
+    assert row.extra == row.allowed, "a job whose handle was never saved is requested again, and no other"

@@ -1,15 +1,15 @@
-"""What Dagster's own webserver answers, asked for all that it knows of runs, assets, resources and the instance."""
+"""What Dagster's own webserver answers, requested all that it knows of runs, assets, resources and the instance."""
 
 import contextlib
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
 import requests
 
+from reporting_dags_tests.processes import Process, start
 from reporting_dags_tests.torture.place import Place, kill
 
 _PATIENCE_SECONDS = 60
@@ -82,22 +82,15 @@ def webserver(place: Place, **variables: str) -> Generator[str]:
     output = place.folder / "webserver.log"
     command = ["-m", "dagster_webserver", "-m", "reporting_dags.definitions", "-h", "127.0.0.1", "-p", str(port)]
     with output.open("wb") as sink:
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=place.home,
-            env={**place.environment(), **variables},
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        environment = {**place.environment(), **variables}
+        process = start(command, cwd=place.home, env=environment, stdout=sink, stderr=subprocess.STDOUT, forks=True)
         try:
             yield _ready(f"http://127.0.0.1:{port}", process)
         finally:
             kill(process)
 
 
-def _ready(url: str, process: "subprocess.Popen[str]") -> str:
+def _ready(url: str, process: Process) -> str:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(requests.ConnectionError):
@@ -108,7 +101,7 @@ def _ready(url: str, process: "subprocess.Popen[str]") -> str:
 
 
 def answers(url: str) -> dict[str, bytes]:
-    """The answer to each query, whole; an answer with errors raises AssertionError, as it would hide what it lacks."""
+    """The response to each query, whole; an answer with errors raises AssertionError, as it would hide what it lacks."""
     found = {name: _asked(url, query) for name, query in QUERIES.items()}
     keys = requests.post(f"{url}/graphql", json={"query": _KEYS}, timeout=60).json()
     for run in keys["data"]["runsOrError"]["results"]:

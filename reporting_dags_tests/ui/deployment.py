@@ -5,13 +5,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import requests
 from dotenv import set_key
@@ -19,9 +18,9 @@ from dotenv import set_key
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.sandbox.server import Sandbox
+from reporting_dags_tests.processes import VARIABLES, run, start
 
 _PATIENCE_SECONDS = 90.0
-_VARIABLES = ("DT_", "MINTEGRAL_", "ORANGECLICK_", "INTEGR8_", "REPORTING_", "DAGSTER_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +31,7 @@ class Deployment:
     home: Path
 
     def graphql(self, query: str, **variables: Any) -> Any:
-        """Return the data of an answer; raises AssertionError if it has errors."""
+        """Return the data of a response; raises AssertionError if it has errors."""
         asked = {"query": query, "variables": variables}
         answer = requests.post(f"{self.url}/graphql", json=asked, timeout=_PATIENCE_SECONDS).json()
         assert "errors" not in answer, answer["errors"]
@@ -45,12 +44,12 @@ class Deployment:
         return self.graphql(query, key={"path": report.split("/")})["assetNodeOrError"]["partitionStats"]
 
     def runs(self) -> list[dict[str, Any]]:
-        """All runs, newest first."""
+        """All runs, latest first."""
         query = "{ runsOrError { ... on Runs { results { id status runConfigYaml tags { key value } } } } }"
         return self.graphql(query)["runsOrError"]["results"]
 
     def backfills(self) -> list[str]:
-        """The states of all backfills, newest first."""
+        """The states of all backfills, latest first."""
         query = "{ partitionBackfillsOrError { ... on PartitionBackfills { results { status } } } }"
         return [one["status"] for one in self.graphql(query)["partitionBackfillsOrError"]["results"]]
 
@@ -109,7 +108,7 @@ def deployed(sandbox: Sandbox, folder: Path, first: date) -> Generator[Deploymen
     """
     home = folder / "home"
     environment = _bare_environment()
-    _run("instance", "--home", str(home), environment=environment)
+    _run("instance", "--home", str(home), cwd=PROJECT, environment=environment)
     settings = {
         **sandbox_accounts(sandbox.url),
         "REPORTING_DATA_URL": str(folder / "data"),
@@ -127,24 +126,44 @@ def deployed(sandbox: Sandbox, folder: Path, first: date) -> Generator[Deploymen
 @contextlib.contextmanager
 def demonstrated(folder: Path, days: int) -> Generator[Deployment]:
     """What `make demo` and `make ui` show, as long as the context lasts; a demo of `days`, all of it in `folder`."""
-    home = folder / "home"
-    environment = {**_bare_environment(), "REPORTING_DATA_URL": str(folder / "data")}
-    _run("demo", "--days", str(days), "--home", str(home), environment=environment)
+    run_demo(folder, days)
+    with showing(folder) as running:
+        yield running
+
+
+def run_demo(folder: Path, days: int, project: Path = PROJECT, **variables: str) -> str:
+    """Run `make demo` of a project, all of it in `folder`; returns what it prints."""
+    return _run("demo", "--days", str(days), "--home", str(folder / "home"), **_demo(folder, project, variables))
+
+
+@contextlib.contextmanager
+def showing(folder: Path, project: Path = PROJECT, **variables: str) -> Generator[Deployment]:
+    """What `make ui` shows of the demo in `folder`, as long as the context lasts."""
     port = _free_port()
-    command = ["-m", "reporting_dags.cli", "ui", "--home", str(home), "--port", str(port)]
-    with _serving(command, port, folder, PROJECT, environment) as url:
-        yield Deployment(url=url, home=home)
+    command = ["-m", "reporting_dags.cli", "ui", "--home", str(folder / "home"), "--port", str(port)]
+    with _serving(command, port, folder, **_demo(folder, project, variables)) as url:
+        yield Deployment(url=url, home=folder / "home")
+
+
+def _demo(folder: Path, project: Path, variables: Mapping[str, str]) -> "_Where":
+    own = {"PYTHONPATH": str(project), "REPORTING_DATA_URL": str(folder / "data")}
+    return {"cwd": project, "environment": {**_bare_environment(), **variables, **own}}
 
 
 def _bare_environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_VARIABLES)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(VARIABLES)}
     return {**kept, "PYTHONPATH": str(PROJECT)}
 
 
-def _run(*arguments: str, environment: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "reporting_dags.cli", *arguments]
-    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+class _Where(TypedDict):
+    cwd: Path
+    environment: dict[str, str]
+
+
+def _run(*arguments: str, cwd: Path, environment: Mapping[str, str]) -> str:
+    done = run(["-m", "reporting_dags.cli", *arguments], cwd=cwd, env=environment, forks=True)
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"[-3000:]
+    return done.stdout
 
 
 def _free_port() -> int:
@@ -160,14 +179,7 @@ def _serving(
     """The address of the UI that `command` serves at a port of the loopback, as long as the context lasts."""
     log = folder / "dagster.log"
     with log.open("wb") as sink:
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=cwd,
-            env=environment,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = start(command, cwd=cwd, env=environment, stdout=sink, stderr=subprocess.STDOUT, forks=True)
         try:
             url = f"http://127.0.0.1:{port}"
             until(lambda: process.poll() is not None or _answers(url), "the webserver answers")
@@ -178,8 +190,7 @@ def _serving(
                 os.killpg(process.pid, signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=30)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.close()
 
 
 def _answers(url: str) -> bool:

@@ -78,18 +78,18 @@ def due_builds(combination: CombinedReport, *, since: date, ledger: Ledger) -> l
     built = ledger.materializations.days(combination.report.key)
     builds = ledger.builds.builds(combination.report.key)
     list_version = _list_version(combination, ledger)
-    told = _periods_since(combination, builds.values(), ledger)
-    found: list[date] = []
+    message = _periods_since(combination, builds.values(), ledger)
+    results: list[date] = []
     for day, versions in sorted(landed.items()):
         facts, build = built.get(day), builds.get(day)
         if facts is None or facts.code_version != _version(combination, versions):
-            found.append(day)
+            results.append(day)
         elif build is not None:
-            if build.broken_off or _other_currencies(combination, day, build, told):
-                found.append(day)
+            if build.broken_off or _other_currencies(combination, day, build, message):
+                results.append(day)
         elif "" in facts.money.get("earnings", {}) and facts.raw_sha256 != list_version:
-            found.append(day)  # an earlier release built it, and did not note which entities had no currency
-    return found
+            results.append(day)  # an earlier release built it, and did not note which entities had no currency
+    return results
 
 
 def _periods_since(combination: CombinedReport, builds: Iterable[Build], ledger: Ledger) -> list[EntityPeriod]:
@@ -101,13 +101,13 @@ def _periods_since(combination: CombinedReport, builds: Iterable[Build], ledger:
     return [period for period in periods if period.currency is not None]
 
 
-def _other_currencies(combination: CombinedReport, day: date, build: Build, told: Sequence[EntityPeriod]) -> bool:
+def _other_currencies(combination: CombinedReport, day: date, build: Build, message: Sequence[EntityPeriod]) -> bool:
     """Whether what was told since may give another currency to the day: of an entity without one, or at that time."""
     calendars = {source.report.calendar for source in combination.sources if source.currency_is_of_entity}
     ends = [calendar.begins_at(day + ONE_DAY) for calendar in calendars]
     return any(
         period.id > build.history and (period.entity in build.unknown or any(period.first_seen < end for end in ends))
-        for period in told
+        for period in message
     )
 
 
@@ -134,7 +134,7 @@ def build(combination: CombinedReport, day: date, *, ledger: Ledger, data: Store
             # A source that has been put in place, and not noted yet, looks so too: hence another try.
             reports = [source.report for source in combination.sources if source.report.key in wrong]
             advice = _landing_again(reports, day, clock)
-            trouble = DataError("; ".join(told for each in wrong.values() for told in each), advice=advice)
+            trouble = DataError("; ".join(message for each in wrong.values() for message in each), advice=advice)
             continue
         with staging_folder(data) as folder:
             path = folder / f"{day}.part"
@@ -234,7 +234,7 @@ def _landing_again(reports: Sequence[Report], day: date, clock: Clock) -> str:
     """What makes a day possible again whose sources `reports` cannot be used as they are."""
     oldest = max(report.calendar.earliest_available(clock.now()) for report in reports)
     keys = ", ".join(report.key for report in reports)
-    fix = f"Fix: materialize {keys} {day} again, with replay: true from the kept raw answer"
+    fix = f"Fix: materialize {keys} {day} again, with replay: true from the kept raw response"
     if day < oldest:
         return f"{fix}, as the provider serves no day before {oldest}; or put the file back from a backup."
     return f"{fix}, or without it from the provider."
@@ -249,20 +249,20 @@ def _currencies(combination: CombinedReport, ledger: Ledger, data: Store) -> Kno
 def _unknown(combination: CombinedReport, table: pa.Table) -> list[str]:
     """The entities of `table` whose currency a list would have to tell, and none has."""
     keys = [source.report.key for source in combination.sources if source.currency_is_of_entity]
-    theirs = pc.field("source_asset").isin(keys) & pc.field("currency").is_null()
-    return sorted({entity for entity in table.filter(theirs).column("entity").to_pylist() if entity})
+    other = pc.field("source_asset").isin(keys) & pc.field("currency").is_null()
+    return sorted({entity for entity in table.filter(other).column("entity").to_pylist() if entity})
 
 
 def _without_currency(table: pa.Table) -> dict[str, dict[str, Decimal]]:
     """Entity → figure → money in no known currency, the largest first."""
-    found: dict[str, dict[str, Decimal]] = {}
+    results: dict[str, dict[str, Decimal]] = {}
     figures = [field.name for field in table.schema if pa.types.is_decimal(field.type)]
     for row in table.filter(pc.field("currency").is_null()).select(["entity", *figures]).to_pylist():
         for figure in figures:
             if row[figure]:
-                sums = found.setdefault(row["entity"] or "", {})
+                sums = results.setdefault(row["entity"] or "", {})
                 sums[figure] = total([sums.get(figure, Decimal()), row[figure]])
-    return dict(sorted(found.items(), key=lambda pair: max(map(Decimal.copy_abs, pair[1].values())), reverse=True))
+    return dict(sorted(results.items(), key=lambda pair: max(map(Decimal.copy_abs, pair[1].values())), reverse=True))
 
 
 def _list_version(combination: CombinedReport, ledger: Ledger) -> str:
@@ -273,8 +273,8 @@ def _list_version(combination: CombinedReport, ledger: Ledger) -> str:
 
 
 def _version(combination: CombinedReport, versions: Mapping[str, str]) -> str:
-    told = f"{combination.report.version} {sorted(versions.items())}"
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+    message = f"{combination.report.version} {sorted(versions.items())}"
+    return hashlib.sha256(message.encode()).hexdigest()[:32]
 
 
 def _wrong(combination: CombinedReport, table: pa.Table, day: date, ledger: Ledger) -> dict[str, list[str]]:
@@ -285,13 +285,13 @@ def _wrong(combination: CombinedReport, table: pa.Table, day: date, ledger: Ledg
         if facts is None or source.excluded_rows is not None:
             continue
         names = {column.header: column.name for column in source.report.stored_columns}
-        mine = table.filter(pc.field("source_asset") == source.report.key)
+        own = table.filter(pc.field("source_asset") == source.report.key)
         for figure, header in source.money.items():
             noted = total(facts.money_sums.get(names[header], {}).values())
-            found = total_of(mine.column(figure))
-            if noted != found:
-                told = f"{source.report.key} {figure}: {plain(found)} of {plain(noted)}"
-                wrong.setdefault(source.report.key, []).append(told)
+            result = total_of(own.column(figure))
+            if noted != result:
+                message = f"{source.report.key} {figure}: {plain(result)} of {plain(noted)}"
+                wrong.setdefault(source.report.key, []).append(message)
     return wrong
 
 

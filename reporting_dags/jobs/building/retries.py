@@ -82,10 +82,10 @@ def postponed_builds(
     sources = _sources(combination, suspects, ledger) if suspects else {}
     held: dict[date, PostponedBuild] = {}
     for day in suspects:
-        mine = [failure for failure in failures[day] if failure.sources == sources[day]]
-        until = _until(mine, day, now)
+        own = [failure for failure in failures[day] if failure.sources == sources[day]]
+        until = _until(own, day, now)
         if until is not None:
-            held[day] = PostponedBuild(day=day, times=len(mine), cause=mine[-1].cause, until=until)
+            held[day] = PostponedBuild(day=day, times=len(own), cause=own[-1].cause, until=until)
     return held
 
 

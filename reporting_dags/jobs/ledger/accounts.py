@@ -25,8 +25,8 @@ class Accounts:
         if fingerprint not in self._known:
             table = tables.accounts
             query = sa.select(table.c.account).where(table.c.fingerprint == fingerprint)
-            found = self._database.read(lambda connection: connection.scalar(query))
-            self._known[fingerprint] = found or fingerprint
+            result = self._database.read(lambda connection: connection.scalar(query))
+            self._known[fingerprint] = result or fingerprint
         return self._known[fingerprint]
 
     def join(self, report: str, fingerprint: str, now: datetime) -> str:

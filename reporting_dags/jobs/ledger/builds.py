@@ -15,7 +15,7 @@ class Build:
     """A build of a day, and what it took from the history of an entity list.
 
     Attributes:
-        history: the newest id of that history.
+        history: the latest id of that history.
         unknown: the day's entities whose currency was never known.
         number: of the builds of the day, as `begin_build` gave it.
         broken_off: whether a later build began and was not noted.
@@ -59,7 +59,7 @@ class Builds:
         }
 
     def begin_build(self, report: str, day: date) -> int:
-        """Note that a build of a day begins; returns its number. Only the newest build can be noted in the end."""
+        """Note that a build of a day begins; returns its number. Only the latest build can be noted in the end."""
         table = tables.builds
         same = (table.c.report == report) & (table.c.day == day)
 
@@ -75,14 +75,14 @@ class Builds:
     def landed_sources(self, reports: Sequence[str], days: Collection[date]) -> dict[date, list[tuple[str, ...]]]:
         """Report, data version and time of landing of everything that has landed of `reports` on `days`, in order."""
         table = tables.days
-        mine = table.c.report.in_(reports) & table.c.day.between(min(days), max(days))
-        query = sa.select(table.c.day, table.c.report, table.c.fingerprint, table.c.landed_at).where(mine)
-        found: dict[date, list[tuple[str, ...]]] = {day: [] for day in days}
+        own = table.c.report.in_(reports) & table.c.day.between(min(days), max(days))
+        query = sa.select(table.c.day, table.c.report, table.c.fingerprint, table.c.landed_at).where(own)
+        results: dict[date, list[tuple[str, ...]]] = {day: [] for day in days}
         rows = self._database.read(lambda connection: connection.execute(query).tuples().all())
         for day, source, version, landed_at in rows:
-            if day in found:
-                found[day].append((source, version, landed_at.isoformat()))
-        return {day: sorted(sources) for day, sources in found.items()}
+            if day in results:
+                results[day].append((source, version, landed_at.isoformat()))
+        return {day: sorted(sources) for day, sources in results.items()}
 
     def build_failed(self, report: str, day: date, failure: BuildFailure) -> Sequence[BuildFailure]:
         """Note that a day could not be built.
@@ -91,12 +91,12 @@ class Builds:
             The earlier failures with the same sources, oldest first; those with other sources are forgotten.
         """
         table = tables.build_failures
-        mine = (table.c.report == report) & (table.c.day == day)
+        own = (table.c.report == report) & (table.c.day == day)
         facts = {"sources": failure.sources, "cause": failure.cause, "failed_at": failure.failed_at}
 
         def work(connection: sa.Connection) -> Sequence[BuildFailure]:
-            connection.execute(table.delete().where(mine, table.c.sources != failure.sources))
-            query = sa.select(table.c.sources, table.c.cause, table.c.failed_at).where(mine).order_by(table.c.id)
+            connection.execute(table.delete().where(own, table.c.sources != failure.sources))
+            query = sa.select(table.c.sources, table.c.cause, table.c.failed_at).where(own).order_by(table.c.id)
             before = [BuildFailure(*row) for row in connection.execute(query).tuples()]
             connection.execute(table.insert().values(report=report, day=day, **facts))
             return before
@@ -108,15 +108,15 @@ class Builds:
         table = tables.build_failures
         columns = (table.c.day, table.c.sources, table.c.cause, table.c.failed_at)
         query = sa.select(*columns).where(table.c.report == report).order_by(table.c.id)
-        found: dict[date, list[BuildFailure]] = {}
+        results: dict[date, list[BuildFailure]] = {}
         rows = self._database.read(lambda connection: connection.execute(query).tuples().all())
         for day, sources, cause, failed_at in rows:
-            found.setdefault(day, []).append(BuildFailure(sources, cause, failed_at))
-        return found
+            results.setdefault(day, []).append(BuildFailure(sources, cause, failed_at))
+        return results
 
 
 def last_begun(connection: sa.Connection, report: str, day: date) -> int:
-    """The number of the newest build of a day that began, within a transaction; 0 if none did."""
+    """The number of the latest build of a day that began, within a transaction; 0 if none did."""
     table = tables.builds
     return connection.scalar(sa.select(table.c.begun).where(table.c.report == report, table.c.day == day)) or 0
 

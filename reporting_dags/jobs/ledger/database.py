@@ -73,7 +73,7 @@ class Database:
         """Return the result of `work`, which only reads; all that it reads is of one moment.
 
         Raises:
-            StorageError: the database stays locked or away, or is no database.
+            StorageError: the database stays locked or away, or is not a database.
         """
         return self.patiently(lambda: self._read(work))
 
@@ -86,7 +86,7 @@ class Database:
             locks: names of what else it changes. Whoever takes two locks takes that of a report first.
 
         Raises:
-            StorageError: the database stays locked, away, unwritable, or is no database.
+            StorageError: the database stays locked, away, unwritable, or is not a database.
         """
         return self.patiently(lambda: self._write(work, (lock, *locks)))
 
@@ -142,11 +142,11 @@ class Database:
             )
         if "not a database" in text or "malformed" in text:
             return StorageError(
-                f"the ledger {self._where} is no SQLite database any more",
+                f"the ledger {self._where} is not an SQLite database any more",
                 advice="Put it back from a backup, or move it away: days landed already stay as they are.",
             )
         return StorageError(
-            f"the ledger {self._where} cannot be used: {text}", advice="Nothing was lost; mend it, then run again."
+            f"the ledger {self._where} cannot be used: {text}", advice="Nothing was lost; repair it, then run again."
         )
 
     def close(self) -> None:

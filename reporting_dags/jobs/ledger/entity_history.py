@@ -1,6 +1,6 @@
 """What entity lists have said over time: when each entity was seen first and last, and its currency at each time.
 
-A list is replaced by its newest snapshot; what it said before stays here. An entity that was deleted keeps its last
+A list is replaced by its latest snapshot; what it said before stays here. An entity that was deleted keeps its last
 known currency, and one that was edited keeps the earlier one for earlier days.
 """
 
@@ -34,7 +34,7 @@ class EntityPeriod:
         id: larger for what was written later.
         entity: id of the app, site or offer.
         currency: as the list has it; None if it gave none, and none was known before.
-        first_seen: when the first of these snapshots was asked for.
+        first_seen: when the first of these snapshots was requested.
         last_seen: when the last was.
     """
 
@@ -57,23 +57,23 @@ class KnownCurrencies:
                 self._by_entity.setdefault(period.entity, []).append(period)
 
     def on(self, day: date, calendar: Calendar) -> dict[str, str]:
-        """Entity → currency on `day`: the newest that was seen by its end, else the earliest that was ever seen."""
+        """Entity → currency on `day`: the latest that was seen by its end, else the earliest that was ever seen."""
         end = calendar.begins_at(day + ONE_DAY)
-        found: dict[str, str] = {}
+        results: dict[str, str] = {}
         for entity, periods in self._by_entity.items():
             seen = [period for period in periods if period.first_seen < end]
-            found[entity] = (seen[-1] if seen else periods[0]).currency or ""
-        return found
+            results[entity] = (seen[-1] if seen else periods[0]).currency or ""
+        return results
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The newest snapshot of a list beside the one before that had any entity.
+    """The latest snapshot of a list beside the one before that had any entity.
 
     Attributes:
-        entities: how many the newest has.
+        entities: how many the latest has.
         before: how many the one before had.
-        gone: those of the one before that the newest lacks, in order.
+        gone: those of the one before that the latest lacks, in order.
     """
 
     entities: int
@@ -92,11 +92,11 @@ class EntityHistory:
         return self._database.read(lambda connection: _periods(connection, report, after))
 
     def take_in(self, report: str, entities: Entities, at: datetime) -> None:
-        """Add what a snapshot that was asked for at `at` says; the same snapshot again changes nothing."""
+        """Add what a snapshot that was requested at `at` says; the same snapshot again changes nothing."""
         self._database.write(lambda connection: take_in(connection, report, entities, at), report)
 
     def listed(self, report: str, asked_at: datetime) -> Listed:
-        """The newest snapshot of the list, which was asked for at `asked_at`, beside the one before."""
+        """The latest snapshot of the list, which was requested at `asked_at`, beside the one before."""
         table = tables.landings
         earlier = (table.c.report == report) & (table.c.asked_at < asked_at) & (table.c.rows > 0)
         query = sa.select(table.c.asked_at).where(earlier).order_by(table.c.asked_at.desc()).limit(1)
@@ -105,7 +105,7 @@ class EntityHistory:
 
 
 def compared(periods: Iterable[EntityPeriod], asked_at: datetime, before: datetime | None) -> Listed:
-    """The snapshot of `asked_at`, the newest, beside that of `before`; of a list whose history is `periods`."""
+    """The snapshot of `asked_at`, the latest, beside that of `before`; of a list whose history is `periods`."""
     first: dict[str, datetime] = {}
     last: dict[str, datetime] = {}
     for period in periods:
@@ -119,7 +119,7 @@ def compared(periods: Iterable[EntityPeriod], asked_at: datetime, before: dateti
 
 
 def catch_up(report: Report, ledger: "Ledger", data: Store) -> list[EntityPeriod]:
-    """Take in the list that lies at the data root, if its history does not have it: an earlier release kept none.
+    """Take in the list that is at the data root, if its history does not have it: an earlier release kept none.
 
     Returns:
         The history with it. A file that cannot be read adds nothing: the next snapshot replaces it.
@@ -160,8 +160,8 @@ def take_in(connection: sa.Connection, report: str, entities: Entities, at: date
         if known is not None and (older or currency in (None, known.currency)):
             seen.append(known.id)
         else:
-            told = {"report": report, "entity": entity, "currency": currency}
-            added.append({**told, "first_seen": at, "last_seen": at})
+            row = {"report": report, "entity": entity, "currency": currency}
+            added.append({**row, "first_seen": at, "last_seen": at})
     for start in range(0, 0 if older else len(seen), _CHUNK):
         same = table.c.id.in_(seen[start : start + _CHUNK])
         connection.execute(table.update().where(same).values(last_seen=at))

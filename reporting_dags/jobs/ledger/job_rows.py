@@ -24,7 +24,7 @@ def open_rows(connection: sa.Connection, report: str) -> Sequence[sa.Row[Any]]:
 
 
 def replayable_rows(connection: sa.Connection, report: str, **of: str) -> Sequence[sa.Row[Any]]:
-    """The closed jobs of a report whose answer is stored and has not landed on all days, `of` an account and query."""
+    """Return closed jobs whose response is stored and has not landed on all days; `of` filters by column."""
     table = tables.jobs
     query = sa.select(table).where(
         table.c.report == report,
@@ -39,7 +39,7 @@ def replayable_rows(connection: sa.Connection, report: str, **of: str) -> Sequen
 
 
 def truncated_requests(connection: sa.Connection, report: str, **of: str) -> set[Request]:
-    """Requests to which the provider is known to have cut its answer; `of` an account and a query, or of any."""
+    """Requests to which the provider is known to have cut its response; `of` an account and a query, or of any."""
     table = tables.jobs
     query = sa.select(table.c.first_day, table.c.last_day, table.c.part).where(
         table.c.report == report, table.c.outcome == Outcome.TRUNCATED.value
@@ -50,12 +50,12 @@ def truncated_requests(connection: sa.Connection, report: str, **of: str) -> set
 
 
 def window_of(row: sa.Row[Any]) -> Window:
-    """The days that a job asks for."""
+    """The days that a job requests."""
     return Window(row.first_day, row.last_day)
 
 
 def correlation_id_of(job: str, resends: int) -> str:
-    """By which what a job asks for is found again at the provider; another one when it is asked for once more."""
+    """By which what a job requests is found again at the provider; another one when it is requested once more."""
     return f"{job}.{resends}"
 
 
@@ -120,7 +120,7 @@ def close(
     be right.
     """
     table = tables.jobs
-    mine = (table.c.id == job.id) & (table.c.fence == job.fencing_token)
+    own = (table.c.id == job.id) & (table.c.fence == job.fencing_token)
     values = {
         "state": JobState.CLOSED,
         "owner": None,
@@ -131,19 +131,19 @@ def close(
         "cause": cause,
         "retry_at": retry_at,
     }
-    connection.execute(table.update().where(mine).values(values))
+    connection.execute(table.update().where(own).values(values))
 
 
 def reopen(connection: sa.Connection, job: Job, **values: object) -> None:
-    """Open a job again whose answer is stored."""
+    """Open a job again whose response is stored."""
     again = {"state": JobState.DOWNLOADED, "closed_at": None, "outcome": None, "cause": None, "retry_at": None}
     connection.execute(tables.jobs.update().where(tables.jobs.c.id == job.id).values(again | values))
 
 
 def close_unused(connection: sa.Connection, job: Job, cause: str, now: datetime) -> None:
     """End a job that no run continues. Its days have not failed: they are requested again, or have landed."""
-    mine = (tables.jobs.c.id == job.id) & (tables.jobs.c.fence == job.fencing_token)
-    connection.execute(tables.jobs.update().where(mine).values(days_left=""))
+    own = (tables.jobs.c.id == job.id) & (tables.jobs.c.fence == job.fencing_token)
+    connection.execute(tables.jobs.update().where(own).values(days_left=""))
     close(connection, job, Outcome.EXPIRED, cause, now)
 
 

@@ -70,8 +70,8 @@ class Jobs:
         ahead: timedelta = timedelta(),
         tag: str = "",
     ) -> Job:
-        """Save where the raw answer is kept. The signed address is of no more use and is forgotten."""
-        # What has no handle was asked for now, or before by another run: the worse of both clocks counts.
+        """Save where the raw response is kept. The signed address is of no more use and is forgotten."""
+        # What has no handle was requested now, or before by another run: the worse of both clocks counts.
         ahead = job.clock_skew if job.handle.id or job.handle.url else max(job.clock_skew, ahead)
         facts: dict[str, object] = {"raw_sha256": raw_sha256, "raw_bytes": raw_bytes, "expected_rows": expected_rows}
         facts["ahead_seconds"] = ahead.total_seconds()
@@ -104,7 +104,7 @@ class Jobs:
     ) -> None:
         """Note that `ended` have ended; the job closes unless it was bought for other days too.
 
-        A closed job keeps which of its days have `failed`, and by which form of the report its answer was refused.
+        A closed job keeps which of its days have `failed`, and by which form of the report its response was refused.
         """
 
         def work(connection: sa.Connection) -> None:
@@ -115,7 +115,7 @@ class Jobs:
         self._database.write(work, job.report)
 
     def in_flight_days(self, report: str) -> set[date]:
-        """Days for which an answer was bought whose landing was never finished."""
+        """Days for which a response was bought whose landing was never finished."""
         return self._database.read(lambda connection: in_flight_days(connection, report))
 
     def truncated_requests(self, who: LeaseRequest, since: datetime) -> list[Request]:
@@ -136,7 +136,7 @@ class Jobs:
         return [Request(Window(first, last), part) for first, last, part in rows]
 
     def replayable_days(self, report: str, query_hash: str) -> set[date]:
-        """Days whose answer to this query is stored and was refused, or was not landed since another part failed."""
+        """Days whose response to this query is stored and was refused, or was not landed since another part failed."""
 
         def work(connection: sa.Connection) -> set[date]:
             landed = materialized_days(connection, report)
@@ -150,24 +150,24 @@ class Jobs:
 
 def in_flight_days(connection: sa.Connection, report: str) -> set[date]:
     """Return the days that were requested and neither landed nor failed, within a transaction."""
-    bought = (JobState.SUBMITTED, JobState.DOWNLOADED)
+    in_flight = (JobState.SUBMITTED, JobState.DOWNLOADED)
     rows = open_rows(connection, report)
-    return {day for row in rows if row.state in bought for day in days_of(row.days_left)}
+    return {day for row in rows if row.state in in_flight for day in days_of(row.days_left)}
 
 
 def replayable_days(
     connection: sa.Connection, report: str, landed: Mapping[date, MaterializationRecord], *, fingerprint: str, form: str
 ) -> set[date]:
-    """Days of refused answers that are stored and were requested after what landed, and not refused by `form`."""
-    found: set[date] = set()
+    """Days of refused responses that are stored and were requested after what landed, and not refused by `form`."""
+    results: set[date] = set()
     refused: set[date] = set()
     for row in replayable_rows(connection, report, fingerprint=fingerprint):
         asked_at = job_of(row).requested_at
         days = {day for day in days_of(row.days_left) if day not in landed or landed[day].requested_at < asked_at}
-        found |= days
+        results |= days
         if row.refused_form == form:
             refused |= days
-    return found - refused
+    return results - refused
 
 
 def failures_by_day(
@@ -185,9 +185,9 @@ def failures_by_day(
             other = last.get((day, run))
             # What a quota alone denied may be retried at its renewal.
             last[day, run] = Failure(closed_at, retry_at if other is None or other.retry_at is not None else None)
-    found: dict[date, list[Failure]] = {}
+    results: dict[date, list[Failure]] = {}
     for (day, _), failure in last.items():
         facts = landed.get(day)
         if facts is None or max(facts.landed_at, facts.confirmed_at or facts.landed_at) < failure.at:
-            found.setdefault(day, []).append(failure)
-    return found
+            results.setdefault(day, []).append(failure)
+    return results

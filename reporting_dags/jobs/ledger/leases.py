@@ -1,4 +1,4 @@
-"""Who holds which days: a run claims them with the jobs that bring them home, and no other live run has them then."""
+"""Who holds which days: a run claims them with the jobs that pull them, and no other live run has them then."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Expired, LeaseLost
 from reporting_dags.providers.api import Request
 
-_ASKED_ANEW = (JobState.INTENDED, JobState.SUBMITTED)
+_REQUESTED_AGAIN = (JobState.INTENDED, JobState.SUBMITTED)
 
 
 class Leases:
@@ -72,7 +72,7 @@ class Leases:
             if busy is not None:
                 return busy
             kept = replayable_rows(connection, who.report, account=who.account, fingerprint=who.query_hash)
-            leftovers = [_leftover(row) for row in (*open_rows(connection, who.report), *kept)]
+            open_jobs = [_open_job(row) for row in (*open_rows(connection, who.report), *kept)]
             landed = dict(connection.execute(_asked_at_by_day(who.report)).tuples().all())
             cut = truncated_requests(connection, who.report, account=who.account, fingerprint=who.query_hash)
 
@@ -83,7 +83,7 @@ class Leases:
                 return [request.shard for request in requests(window) if request.window == window]
 
             verdict = resolve(
-                leftovers,
+                open_jobs,
                 days,
                 who=who,
                 shards=parts_of,
@@ -96,7 +96,7 @@ class Leases:
                 close_unused(connection, job, reason, now)
             for job in verdict.superseded:
                 close_unused(connection, job, SUPERSEDED, now)
-            groups = [_resumed(connection, who, one, parts_of(one.window), now) for one in verdict.resume]
+            groups = [_resumed(connection, who, item, parts_of(item.window), now) for item in verdict.resume]
             for window in plan_windows(verdict.submit, effective_window_days(max_days, cut)):
                 groups += _planned(connection, who, requests(window), verdict.submit, now)
             return _claim(groups)
@@ -106,30 +106,30 @@ class Leases:
     def open_jobs(self, report: str) -> list[OpenJob]:
         """The open jobs of a report, oldest window first."""
         rows = self._database.read(lambda connection: open_rows(connection, report))
-        return [replace(_leftover(row), run=self._live_run(row)) for row in rows]
+        return [replace(_open_job(row), run=self._live_run(row)) for row in rows]
 
     def by_id(self, report: str, ids: Collection[str]) -> dict[str, OpenJob]:
         """The jobs of a report that have these ids, as far as the ledger knows them; closed ones as `DOWNLOADED`."""
         table = tables.jobs
         query = sa.select(table).where(table.c.report == report, table.c.id.in_(ids))
         rows = self._database.read(lambda connection: connection.execute(query).all()) if ids else []
-        return {row.id: _leftover(row) for row in rows}
+        return {row.id: _open_job(row) for row in rows}
 
     def close_superseded(self, report: str, now: datetime) -> list[Window]:
         """Close the open jobs of which no day is left to land, unless a live run holds them; returns their windows.
 
-        Such jobs are left by a kill: of a run whose days have landed from a newer answer since, or of a replay.
+        Such jobs are left by a kill: of a run whose days have landed from a newer response since, or of a replay.
         """
 
         def work(connection: sa.Connection) -> list[Window]:
             landed = dict(connection.execute(_asked_at_by_day(report)).tuples().all())
             free = [row for row in open_rows(connection, report) if self._live_run(row) is None]
             closed: list[Window] = []
-            for group in group_by_window([_leftover(row) for row in free]):
+            for group in group_by_window([_open_job(row) for row in free]):
                 if is_superseded(group, landed):
                     closed.append(group[0].job.request.window)
-                    for leftover in group:
-                        close_unused(connection, leftover.job, SUPERSEDED, now)
+                    for open_job in group:
+                        close_unused(connection, open_job.job, SUPERSEDED, now)
             return closed
 
         return self._database.write(work, report)
@@ -141,10 +141,10 @@ class Leases:
     def reopen(
         self, who: LeaseRequest, ids: Sequence[str], days: Collection[date], *, parts: Collection[str]
     ) -> Lease | LeaseHeld:
-        """Hold `days` for a run that lands them anew from the jobs of `ids`, which they landed from.
+        """Hold `days` for a run that lands them again from the jobs of `ids`, which they landed from.
 
         Returns:
-            As `claim`; no job where the ledger knows one of `ids` no longer, or the provider is asked for one anew.
+            As `claim`; no job where the ledger knows one of `ids` no longer, or the provider is requested one again.
 
         Raises:
             LostClaim: one of the days has landed from other jobs since.
@@ -159,15 +159,15 @@ class Leases:
             if _landed_from(connection, who.report, days) != {" ".join(ids)}:
                 raise LeaseLost(f"{who.report}: another answer has landed just now", advice="It stands.")
             rows = connection.execute(sa.select(table).where(table.c.id.in_(ids))).all()
-            if len(rows) < len(set(ids)) or any(row.state in _ASKED_ANEW for row in rows):
+            if len(rows) < len(set(ids)) or any(row.state in _REQUESTED_AGAIN for row in rows):
                 return Lease(())
-            asked = {row.part for row in rows}
+            requested = {row.part for row in rows}
             if any(row.fingerprint != who.query_hash for row in rows) or (
-                set(parts) != {""} and not asked >= set(parts)
+                set(parts) != {""} and not requested >= set(parts)
             ):
                 raise Expired(
-                    "the day landed from the answer to another question than is declared now",
-                    advice="Materialize it without replay, which asks the provider.",
+                    "the day landed from the response to another question than is declared now",
+                    advice="Materialize it without replay, which calls the provider.",
                 )
             # The days are not left to whoever comes after a crash: they have landed, and stand.
             held: list[Job] = []
@@ -188,7 +188,7 @@ class Leases:
         return None
 
 
-def _leftover(row: sa.Row[Any]) -> OpenJob:
+def _open_job(row: sa.Row[Any]) -> OpenJob:
     job, closed = job_of(row), row.state == JobState.CLOSED
     return OpenJob(
         job=replace(job, state=JobState.DOWNLOADED) if closed else job,
@@ -212,12 +212,12 @@ def _claim(groups: Collection[JobGroup]) -> Lease:
 def _resumed(
     connection: sa.Connection, who: LeaseRequest, resumed: ResumedGroup, parts: Collection[str], now: datetime
 ) -> JobGroup:
-    """Take over open jobs, with intents for the parts that none of them asks for."""
+    """Take over open jobs, with intents for the parts that none of them requests."""
     jobs: list[Job] = []
-    for one in resumed.jobs:
-        if one.closed:
-            reopen(connection, one.job)
-        jobs.append(_take(connection, one.job, who))
+    for item in resumed.jobs:
+        if item.closed:
+            reopen(connection, item.job)
+        jobs.append(_take(connection, item.job, who))
     lacking = sorted(set(parts) - {job.request.shard for job in jobs})
     requests = [Request(resumed.window, part) for part in lacking]
     jobs += [_intend(connection, who, request, resumed.days, now) for request in requests]
@@ -247,8 +247,8 @@ def _asked_at_by_day(report: str) -> sa.Select[tuple[date, datetime]]:
 
 def _landed_from(connection: sa.Connection, report: str, days: Collection[date]) -> set[str]:
     table = tables.days
-    mine = (table.c.report == report) & table.c.day.in_(days)
-    return set(connection.scalars(sa.select(table.c.jobs).where(mine)))
+    own = (table.c.report == report) & table.c.day.in_(days)
+    return set(connection.scalars(sa.select(table.c.jobs).where(own)))
 
 
 def _take(connection: sa.Connection, job: Job, who: LeaseRequest) -> Job:

@@ -64,7 +64,7 @@ class Ledger:
                 landed=landed,
                 in_flight=in_flight_days(connection, report),
                 # What can be tried again without a call waits for nothing.
-                failures={day: found for day, found in failures.items() if day not in kept},
+                failures={day: result for day, result in failures.items() if day not in kept},
                 replayable=kept,
                 control=materialized_days(connection, control) if control else {},
                 truncated=truncated_requests(connection, report),

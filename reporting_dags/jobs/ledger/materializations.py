@@ -74,7 +74,7 @@ class Materializations:
 
         Raises:
             LostClaim: another run holds one of the jobs.
-            ReplacementRefused: the stored partition is from a newer answer; it stays.
+            ReplacementRefused: the stored partition is from a newer response; it stays.
         """
         report = jobs[0].report
 
@@ -95,13 +95,13 @@ class Materializations:
     def close_if_unchanged(
         self, jobs: Sequence[Job], tags: Mapping[str, str], *, version: str, size: int | None, now: datetime
     ) -> bool:
-        """Note that newer answers to a day are those that it landed from, and close them, if they are.
+        """Note that newer responses to a day are those that it landed from, and close them, if they are.
 
         Args:
             jobs: of all parts of one day, as they are known.
-            tags: of their answers, by part.
-            version: of the declaration as it is now: a day of another one has to land anew.
-            size: of the day's file as it lies there; None if it is gone.
+            tags: of their responses, by part.
+            version: of the declaration as it is now: a day of another one has to land again.
+            size: of the day's file as it is stored; None if it is gone.
             now: the present moment.
 
         Raises:
@@ -115,14 +115,14 @@ class Materializations:
                 return False
             table = tables.jobs
             ids = [job.id for job in jobs]
-            asked = [table.c.part, table.c.tag, table.c.account, table.c.fingerprint]
-            before = connection.execute(sa.select(*asked).where(table.c.id.in_(facts.jobs))).tuples().all()
-            after = connection.execute(sa.select(*asked).where(table.c.id.in_(ids))).tuples().all()
+            requested = [table.c.part, table.c.tag, table.c.account, table.c.fingerprint]
+            before = connection.execute(sa.select(*requested).where(table.c.id.in_(facts.jobs))).tuples().all()
+            after = connection.execute(sa.select(*requested).where(table.c.id.in_(ids))).tuples().all()
             if {(part, tags.get(part), *rest) for part, _, *rest in after} != set(before):
                 return False
             for job in jobs:
                 take_lease(connection, job)
-                close(connection, job, facts.outcome, "the same answer as had landed", now)
+                close(connection, job, facts.outcome, "the same response as had landed", now)
             asked_at = min(job.requested_at for job in jobs)
             self.record(connection, report, replace(facts, requested_at=asked_at, confirmed_at=now, row_diff=RowDiff()))
             return True
@@ -186,7 +186,7 @@ class Materializations:
         return True
 
     def record(self, connection: sa.Connection, report: str, facts: MaterializationRecord) -> None:
-        """Note a day that lies at the data root now, within a transaction."""
+        """Note a day that is at the data root now, within a transaction."""
         table = tables.days
         values = {
             "jobs": " ".join(facts.jobs),
@@ -208,9 +208,9 @@ class Materializations:
         same = (table.c.report == report) & (table.c.day == facts.day)
         if connection.execute(table.update().where(same).values(values)).rowcount == 0:
             connection.execute(table.insert().values(report=report, day=facts.day, **values))
-        told = {name: values[name] for name in ("version", "fingerprint", "rows", "money", "asked_at", "landed_at")}
-        told |= asdict(facts.row_diff) if facts.row_diff is not None else {}
-        connection.execute(tables.landings.insert().values(report=report, day=facts.day, **told))
+        entry = {name: values[name] for name in ("version", "fingerprint", "rows", "money", "asked_at", "landed_at")}
+        entry |= asdict(facts.row_diff) if facts.row_diff is not None else {}
+        connection.execute(tables.landings.insert().values(report=report, day=facts.day, **entry))
         if facts.entities is not None:
             take_in(connection, report, facts.entities, facts.requested_at)
 
@@ -219,7 +219,7 @@ def _refuse_older(connection: sa.Connection, report: str, facts: Materialization
     stored = materialized_days(connection, report, facts.day).get(facts.day)
     if stored is not None and stored.requested_at > facts.requested_at:
         raise ReplacementRefused(
-            f"an answer requested at {stored.requested_at:%Y-%m-%d %H:%M} UTC has landed, which is newer than this "
+            f"a response requested at {stored.requested_at:%Y-%m-%d %H:%M} UTC has landed, which is newer than this "
             f"one of {facts.requested_at:%Y-%m-%d %H:%M} UTC",
             advice="The newer one stays.",
         )
@@ -229,13 +229,13 @@ def _versions(
     connection: sa.Connection, reports: Sequence[str], since: date, until: date
 ) -> dict[date, dict[str, str]]:
     table = tables.days
-    mine = table.c.report.in_(reports) & table.c.day.between(since, until)
-    found: dict[date, dict[str, str]] = {}
+    own = table.c.report.in_(reports) & table.c.day.between(since, until)
+    results: dict[date, dict[str, str]] = {}
     for day, report, version in connection.execute(
-        sa.select(table.c.day, table.c.report, table.c.fingerprint).where(mine)
+        sa.select(table.c.day, table.c.report, table.c.fingerprint).where(own)
     ):
-        found.setdefault(day, {})[report] = version
-    return found
+        results.setdefault(day, {})[report] = version
+    return results
 
 
 def materialized_days(
@@ -287,5 +287,5 @@ def _scopes(connection: sa.Connection, ids: Collection[str]) -> dict[str, Scope]
     if not ids:
         return {}
     table = tables.scopes
-    found = connection.execute(sa.select(table.c.id, table.c.scope).where(table.c.id.in_(ids))).tuples()
-    return {id_: Scope.from_json(scope) for id_, scope in found}
+    result = connection.execute(sa.select(table.c.id, table.c.scope).where(table.c.id.in_(ids))).tuples()
+    return {id_: Scope.from_json(scope) for id_, scope in result}

@@ -67,7 +67,7 @@ def postgres_address(address: str, variable: str) -> sa.URL:
 
 def _malformed(variable: str) -> StorageError:
     return StorageError(
-        f"{variable} is no PostgreSQL address",
+        f"{variable} is not a PostgreSQL address",
         advice="Write postgresql://user:password@host:5432/name, special characters of the password percent-encoded",
     )
 

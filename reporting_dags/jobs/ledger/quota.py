@@ -27,7 +27,7 @@ class Quotas:
             quota: of what kind.
             account: whose.
             clock: tells the time under the lock: a call that had to wait for it goes out later than it came.
-            newest: whether the job asks for the newest day: then the share that is kept for it is open too.
+            newest: whether the job requests the latest day: then the share that is kept for it is open too.
 
         Raises:
             Denied: none is left, with the time at which the quota is renewed.
@@ -44,7 +44,7 @@ class Quotas:
                 if not newest and others + max(newest_ones, quota.reserved) >= quota.per_day:
                     kept = quota.reserved - newest_ones
                     left = (
-                        f"of {quota.per_day} {quota.bucket} a day the {kept} that are left are kept for the newest day"
+                        f"of {quota.per_day} {quota.bucket} a day the {kept} that are left are kept for the latest day"
                     )
                     raise _denied(left, now)
             row = {"api": quota.bucket, "account": account, "job": job.id, "newest": newest, "at": now}
@@ -59,7 +59,7 @@ class Quotas:
         self._database.write(lambda connection: connection.execute(query), job.report)
 
     def left(self, quota: Quota, account: str, now: datetime) -> tuple[int, int] | None:
-        """How many calls are left today, and how many of them are kept for the newest day; None without a limit."""
+        """How many calls are left today, and how many of them are kept for the latest day; None without a limit."""
         if quota.per_day is None:
             return None
         others, newest_ones = self._database.read(lambda connection: _spent(connection, quota, account, now))
@@ -88,12 +88,12 @@ def _midnight(now: datetime) -> datetime:
 
 
 def _spent(connection: sa.Connection, quota: Quota, account: str, now: datetime) -> tuple[int, int]:
-    """Today's calls for days of old, and those for the newest day."""
+    """Today's calls for days of old, and those for the latest day."""
     table = tables.calls
-    mine = (table.c.api == quota.bucket) & (table.c.account == account) & (table.c.at >= _midnight(now))
-    query = sa.select(table.c.newest, sa.func.count()).where(mine).group_by(table.c.newest)
-    found = dict(connection.execute(query).tuples().all())
-    return found.get(False, 0), found.get(True, 0)
+    own = (table.c.api == quota.bucket) & (table.c.account == account) & (table.c.at >= _midnight(now))
+    query = sa.select(table.c.newest, sa.func.count()).where(own).group_by(table.c.newest)
+    results = dict(connection.execute(query).tuples().all())
+    return results.get(False, 0), results.get(True, 0)
 
 
 def _denied(message: str, now: datetime) -> Denied:

@@ -28,16 +28,16 @@ class RateLimits:
     def take(self, rate: Rate, clock: Clock) -> timedelta:
         """Count a call if it fits; else how long until one may."""
         table = tables.rates
-        mine = (table.c.api == rate.bucket) & (table.c.account == rate.account)
+        own = (table.c.api == rate.bucket) & (table.c.account == rate.account)
         horizon = _MINUTE + _MARGIN
 
         def work(connection: sa.Connection) -> timedelta:
             # Told in here: a call that had to wait for the database goes out later than it came.
             now = clock.now()
-            # Far in the future lie the calls of a clock that was set back since: they hold nobody up.
+            # Far in the future lie the calls of a clock that was set back since: they hold no one up.
             gone = (table.c.at <= now - horizon) | (table.c.at > now + horizon)
-            connection.execute(table.delete().where(mine, gone))
-            times = list(connection.scalars(sa.select(table.c.at).where(mine).order_by(table.c.at)))
+            connection.execute(table.delete().where(own, gone))
+            times = list(connection.scalars(sa.select(table.c.at).where(own).order_by(table.c.at)))
             if len(times) < rate.per_minute:
                 connection.execute(table.insert().values(api=rate.bucket, account=rate.account, at=now))
                 return timedelta()

@@ -24,7 +24,7 @@ def load_report_state(report: Report, ledger: Ledger, now: datetime) -> ReportSt
         # Of an earlier release, which did not record it.
         ledger.materializations.fill_scope(report.key, version, report.scope(report.requested_shards))
         state = ledger.report_state(report.key, since=now - FAILURE_MEMORY, **of_query)
-    days = [one.day for one in differences(state.landed, state.control, {})]
+    days = [item.day for item in differences(state.landed, state.control, {})]
     if not days:
         return state
     totals = {day: state.control[day] for day in days}
@@ -37,4 +37,4 @@ def load_report_state(report: Report, ledger: Ledger, now: datetime) -> ReportSt
 def due_days(report: Report, *, since: date, ledger: Ledger, data: Store, now: datetime) -> list[date]:
     """Return the days that are due now, oldest first; see `due`."""
     state = load_report_state(report, ledger, now)
-    return [one.day for one in due_partitions(report, state, since=since, sizes=data.sizes(report.key), now=now)]
+    return [item.day for item in due_partitions(report, state, since=since, sizes=data.sizes(report.key), now=now)]

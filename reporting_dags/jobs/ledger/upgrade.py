@@ -25,7 +25,7 @@ _version = sa.Table(
 """As Alembic would make it."""
 
 _COLUMNS = {
-    # Not of information_schema: its views ask for much that is not needed here.
+    # Not of information_schema: its views request much that is not needed here.
     "postgresql": "SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
     "WHERE c.relname LIKE 'reporting%' AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped "
     "AND c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false)))",
@@ -85,15 +85,15 @@ def prepare(connection: sa.Connection, metadata: sa.MetaData, *, where: str) -> 
     Raises:
         StorageError: a newer release made the tables, or one of them lacks a column.
     """
-    found = _found(connection)
-    if VERSION_TABLE in found.tables:
-        found = _found(connection, _REVISIONS)
-    _refuse_newer(found.revisions, where)
-    if found.revisions or found.tables.keys() & metadata.tables.keys():
-        if found.revisions != {REVISIONS[-1]}:
+    result = _found(connection)
+    if VERSION_TABLE in result.tables:
+        result = _found(connection, _REVISIONS)
+    _refuse_newer(result.revisions, where)
+    if result.revisions or result.tables.keys() & metadata.tables.keys():
+        if result.revisions != {REVISIONS[-1]}:
             _migrate(connection)
-            found = _found(connection)
-        if lacking := found.lacking(metadata):
+            result = _found(connection)
+        if lacking := result.lacking(metadata):
             raise StorageError(
                 f"the ledger {where} is damaged, or older than any release that can be upgraded: {lacking}",
                 advice="Fix: restore it from a backup; days that have landed stay as they are.",
@@ -132,7 +132,7 @@ def _migrate(connection: sa.Connection) -> None:
 
     def steps(heads: tuple[str, ...], _context: MigrationContext) -> list[RevisionStep]:
         missing = list(script.iterate_revisions("head", heads or "base"))
-        return [MigrationStep.upgrade_from_script(script.revision_map, one) for one in reversed(missing)]
+        return [MigrationStep.upgrade_from_script(script.revision_map, item) for item in reversed(missing)]
 
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "fn": steps})
     context.run_migrations(op=Operations(context))

@@ -18,13 +18,13 @@ HALF_CENT = Decimal("0.005")
 CONTROL_DAYS = 30
 """How far back a control looks where one question carries so many days: it costs the same."""
 _AFTER = timedelta(hours=1)
-"""From a day's publication until the control is asked for: the day has landed by then, if nothing is amiss."""
+"""From a day's publication until the control is requested: the day has landed by then, if nothing is amiss."""
 _WITHOUT = timedelta(hours=6)
-"""After so long the control is asked for whether the day has landed or not."""
+"""After so long the control is requested whether the day has landed or not."""
 _TRIES = 2
-"""How often a day is asked for again on account of one total: what differs then differs for good."""
+"""How often a day is requested again on account of one total: what differs then differs for good."""
 _SEEN = timedelta(days=2)
-"""A control that is asked for once a day has looked at a day within so long before its last look, or does no more."""
+"""A control that is requested once a day has looked at a day within so long before its last look, or does no more."""
 
 Facts = Mapping[date, MaterializationRecord]
 Money = Mapping[str, Mapping[str, Decimal]]
@@ -38,7 +38,7 @@ class Difference:
         day: which.
         landed: what it comes to.
         control: what the control says.
-        newer: whether the control was asked for after the day was.
+        newer: whether the control was requested after the day was.
         attempts: how often the day has landed otherwise since the control first said so.
         is_recent: whether the control has looked at the day lately, and so may look at it again.
     """
@@ -56,24 +56,24 @@ class Difference:
         return self.attempts >= _TRIES
 
     def __str__(self) -> str:
-        told = f"{self.day} landed {self.landed}, the control says {self.control}"
-        return f"{told}, also after {_TRIES} landings more" if self.is_lasting else told
+        message = f"{self.day} landed {self.landed}, the control says {self.control}"
+        return f"{message}, also after {_TRIES} landings more" if self.is_lasting else message
 
 
 def differences(landed: Facts, control: Facts, tries: Mapping[date, int]) -> list[Difference]:
     """The days of both whose money differs by a cent or more, or whose rows do, oldest first."""
-    found: list[Difference] = []
+    results: list[Difference] = []
     last = max((facts.requested_at for facts in control.values()), default=None)
     for day in sorted(set(landed) & set(control)):
-        mine, theirs = landed[day], control[day]
-        told = next(_differing(mine.money_sums, mine.rows, theirs), None)
-        if told is not None:
+        own, other = landed[day], control[day]
+        message = next(_differing(own.money_sums, own.rows, other), None)
+        if message is not None:
             newer, seen = (
-                theirs.requested_at > mine.requested_at,
-                last is not None and last - theirs.requested_at < _SEEN,
+                other.requested_at > own.requested_at,
+                last is not None and last - other.requested_at < _SEEN,
             )
-            found.append(Difference(day, *told, newer=newer, attempts=tries.get(day, 0), is_recent=seen))
-    return found
+            results.append(Difference(day, *message, newer=newer, attempts=tries.get(day, 0), is_recent=seen))
+    return results
 
 
 def failed_attempts(
@@ -81,28 +81,28 @@ def failed_attempts(
 ) -> dict[date, int]:
     """How often each day of `control` has landed otherwise since it first said what it says; histories oldest first.
 
-    A landing that begins to differ, after one that agreed, is what there is to mend, and not in vain.
+    A landing that begins to differ, after one that agreed, is what there is to repair, and not without success.
     """
-    found: dict[date, int] = {}
-    for day, theirs in control.items():
+    results: dict[date, int] = {}
+    for day, other in control.items():
         since: MaterializationRecord | None = None
-        for told in (one for one in controls if one.day == day):
-            since = told if since is None or not _says_the_same(since, told) else since
-        found[day] = _in_vain(theirs, since, [one for one in landings if one.day == day])
-    return found
+        for record in (item for item in controls if item.day == day):
+            since = record if since is None or not _says_the_same(since, record) else since
+        results[day] = _in_vain(other, since, [item for item in landings if item.day == day])
+    return results
 
 
 def _in_vain(
     control: MaterializationRecord, since: MaterializationRecord | None, landings: Sequence[MaterializationRecord]
 ) -> int:
-    asked: set[datetime] = set()
-    for one in reversed(landings):
-        if since is None or one.requested_at <= since.requested_at:
-            return len(asked)
-        if next(_differing(one.money_sums, one.rows, control), None) is None:
-            return max(0, len(asked) - 1)
-        asked.add(one.requested_at)
-    return len(asked)
+    requested: set[datetime] = set()
+    for item in reversed(landings):
+        if since is None or item.requested_at <= since.requested_at:
+            return len(requested)
+        if next(_differing(item.money_sums, item.rows, control), None) is None:
+            return max(0, len(requested) - 1)
+        requested.add(item.requested_at)
+    return len(requested)
 
 
 def _says_the_same(one: MaterializationRecord, other: MaterializationRecord) -> bool:
@@ -113,9 +113,9 @@ def _says_the_same(one: MaterializationRecord, other: MaterializationRecord) -> 
 
 def _differing(money: Money, rows: int, control: MaterializationRecord) -> Iterator[tuple[str, str]]:
     """Each amount that differs, as it landed and as the control has it."""
-    for name, one, other in _amounts(money, control.money_sums):
-        if distance(one, other) >= HALF_CENT:
-            yield f"{one:.2f} {name}", f"{other:.2f}"
+    for name, item, other in _amounts(money, control.money_sums):
+        if distance(item, other) >= HALF_CENT:
+            yield f"{item:.2f} {name}", f"{other:.2f}"
     counted = control.totals.get(ROWS)
     if counted is not None and int(counted) != rows:
         yield f"{rows} rows", f"{counted}"
@@ -135,10 +135,10 @@ def days_compared(landed: Facts, control: Facts) -> int:
 
 
 def control_window(report: Report, landed: Facts, control: Facts, now: datetime) -> Window | None:
-    """The days whose totals are to be asked for now, in one query; None when it is not time.
+    """The days whose totals are to be requested now, in one query; None when it is not time.
 
-    Once a day, when the newest day is out and has landed; further back than the report is declared to be restated, so
-    that a declared window that is too short is noticed.
+    Once a day, when the latest day is published and has landed; further back than the report is declared to be
+    restated, so that a declared window that is too short is noticed.
     """
     calendar = report.calendar
     newest = calendar.latest_available(now)

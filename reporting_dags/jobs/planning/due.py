@@ -1,4 +1,4 @@
-"""Which days a report should be asked for now, and why: what is missing, bought, failed before, or to be restated."""
+"""Which days a report should be requested now, and why: what is missing, bought, failed before, or to be restated."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ class DueReason(StrEnum):
     """Why a day is due."""
 
     MISSING = "missing"
-    IN_FLIGHT = "asked for, not landed"
+    IN_FLIGHT = "requested, not landed"
     RESTATED = "due again"
     CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuePartition:
-    """A day that is due: why, in which words, since when, and when it falls out of the provider's reach, if ever."""
+    """A day that is due: why, in which words, since when, and when it expires at the provider, if ever."""
 
     day: date
     reason: DueReason
@@ -46,17 +46,17 @@ class DuePartition:
 def describe_due(found: Iterable[DuePartition]) -> list[str]:
     """Return why days are due, one text for each cause; days as ranges, however many there are."""
     groups: dict[str, list[DuePartition]] = {}
-    for one in found:
-        groups.setdefault(one.cause, []).append(one)
+    for item in found:
+        groups.setdefault(item.cause, []).append(item)
     texts: list[str] = []
     for group in groups.values():
         others = f" and {len(group) - 1} more days" if group[0].reason is DueReason.CHANGED and len(group) > 1 else ""
-        texts.append(f"{ranges((one.day for one in group), most=MAX_RANGES)}: {group[0].message}{others}")
+        texts.append(f"{ranges((item.day for item in group), most=MAX_RANGES)}: {group[0].message}{others}")
     return texts
 
 
 def max_window_days(report: Report, known: ReportState) -> int:
-    """The most days that one query is worth covering: fewer once the provider has cut an answer."""
+    """The most days that one query is worth covering: fewer once the provider has cut a response."""
     return effective_window_days(report.window_days, known.truncated)
 
 
@@ -66,20 +66,20 @@ def due_partitions(
     """The due days of `report` from `since` on, oldest first.
 
     A day counts as missing when the ledger has not landed it, when its file at the data root is gone or of another
-    size, or when it landed under another declaration of which the one now covers all; as bought, when an answer to it
-    was asked for whose landing was never finished. A day that covers more than is requested now is not due: a new
+    size, or when it landed under another declaration of which the one now covers all; as bought, when a response to it
+    was requested whose landing was never finished. A day that covers more than is requested now is not due: a new
     answer could not replace it. `sizes` are the bytes of each file at the data root; without them the files are taken
     to be there.
     """
     calendar = report.calendar
     oldest = calendar.earliest_available(now)
     first, last = max(since, oldest) if report.partitioned else oldest, calendar.latest_available(now)
-    # A stored answer that the declaration can read by now needs no provider.
+    # A stored response that the declaration can read by now needs no provider.
     days = [day for day in known.replayable if since <= day < oldest]
     days += Window(first, last).days if first <= last else []
     differing = differences(known.landed, known.control, known.control_attempts)
-    changed = {one.day: one for one in differing if one.newer and not one.is_lasting}
-    found: list[DuePartition] = []
+    changed = {item.day: item for item in differing if item.newer and not item.is_lasting}
+    results: list[DuePartition] = []
     # Worked out from every column: once for all days.
     version = report.version
     wider = wider_partitions(report, known)
@@ -87,20 +87,20 @@ def due_partitions(
         facts = known.landed.get(day)
         if facts is not None and day in wider and _is_stored(report, facts, sizes):
             continue
-        told, asked_at = _missing(report, version, facts, sizes, day), facts.requested_at if facts else None
+        message, asked_at = _missing(report, version, facts, sizes, day), facts.requested_at if facts else None
         out = calendar.published_at(day)
         if day in known.in_flight:
-            why, told = DueReason.IN_FLIGHT, "requested, not landed yet"
+            why, message = DueReason.IN_FLIGHT, "requested, not landed yet"
         elif day in known.replayable:
-            why, told = DueReason.MISSING, "has a stored answer that did not land under an earlier declaration"
-        elif told:
+            why, message = DueReason.MISSING, "has a stored response that did not land under an earlier declaration"
+        elif message:
             why = DueReason.MISSING
         elif day in changed:
-            why, told, out = DueReason.CHANGED, f"changed: {changed[day]}", known.control[day].requested_at
+            why, message, out = DueReason.CHANGED, f"changed: {changed[day]}", known.control[day].requested_at
         elif calendar.is_due(day, asked_at, now):
             age = calendar.restatement_age(day, asked_at, now) if asked_at is not None else None
-            # A snapshot is no day that changed: the one of today is missing.
-            why, told = (
+            # A snapshot is not a day that changed: the one of today is missing.
+            why, message = (
                 (DueReason.RESTATED, _at_age(age))
                 if age is not None
                 else (DueReason.MISSING, "taken on an earlier day")
@@ -108,23 +108,25 @@ def due_partitions(
             out += timedelta(days=age or 0)
         else:
             continue
-        found.append(DuePartition(day=day, reason=why, message=told, since=out, expires_at=calendar.expires_at(day)))
-    return found
+        results.append(
+            DuePartition(day=day, reason=why, message=message, since=out, expires_at=calendar.expires_at(day))
+        )
+    return results
 
 
 def wider_partitions(report: Report, known: ReportState) -> dict[date, str]:
-    """The landed days that cover more than is requested now, each with what a new answer would lose."""
+    """The landed days that cover more than is requested now, each with what a new response would lose."""
     version, scope = report.version, report.scope(report.requested_shards)
     lost: dict[str, str] = {}
-    found: dict[date, str] = {}
+    results: dict[date, str] = {}
     for day, facts in sorted(known.landed.items()):
         if facts.scope is None or facts.code_version == version:
             continue
         if facts.scope.id not in lost:
             lost[facts.scope.id] = facts.scope.lost_in(scope)
         if lost[facts.scope.id]:
-            found[day] = lost[facts.scope.id]
-    return found
+            results[day] = lost[facts.scope.id]
+    return results
 
 
 def included_for_free(report: Report, known: ReportState, days: Collection[date]) -> list[date]:

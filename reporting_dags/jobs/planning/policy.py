@@ -1,8 +1,8 @@
-"""Who asks for which days: the schedule or the late-data sensor, never both.
+"""Who requests which days: the schedule or the late-data sensor, never both.
 
-The schedule asks for what is missing, from the time when the newest day is out. Days that are due again ride along
-where they fit into the same query, which then costs nothing more. The sensor brings home what was asked for and was
-not ready; and it asks for the days that are due again and that the schedule has left, once its turn has passed.
+The schedule requests what is missing, from the time when the latest day is published. Days that are due again ride
+along where they fit into the same query, which then costs nothing more. The sensor pulls what was requested and was not
+ready; and it requests the days that are due again and that the schedule has left, once its turn has passed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,29 +24,29 @@ Failures = Mapping[date, Sequence[Failure]]
 def for_schedule(
     due: Sequence[DuePartition], *, max_days: int, failures: Failures, now: datetime, sensor_off: bool = False
 ) -> list[DuePartition]:
-    """The days that the schedule asks for.
+    """The days that the schedule requests.
 
     Args:
         due: of the report.
         max_days: the most days that one query covers.
         failures: of each day, since it last landed.
         now: the present moment.
-        sensor_off: whether the sensor is off: then the schedule asks for all that is due.
+        sensor_off: whether the sensor is off: then the schedule requests all that is due.
     """
     if sensor_off:
         return list(due)
     free = [one for one in due if paused_until(failures, one.day, now) is None]
     missing = [one for one in free if one.reason is DueReason.MISSING]
     restated = sorted((one for one in free if one.reason in _RESTATEMENT), key=lambda one: one.day, reverse=True)
-    found = list(missing)
+    results = list(missing)
     for window in plan_windows([one.day for one in missing], max_days):
         first, last = window.first, window.last
         for one in restated:
             wider = min(first, one.day), max(last, one.day)
-            if one not in found and (wider[1] - wider[0]).days < max_days:
-                found.append(one)
+            if one not in results and (wider[1] - wider[0]).days < max_days:
+                results.append(one)
                 first, last = wider
-    return sorted(found, key=lambda one: one.day)
+    return sorted(results, key=lambda one: one.day)
 
 
 def skipped(
@@ -54,42 +54,42 @@ def skipped(
 ) -> list[str]:
     """Return why the schedule has not `requested` other due days, one text for each cause: days as ranges."""
     groups: dict[tuple[str, int], list[tuple[DuePartition, datetime | None]]] = {}
-    for one in due:
-        if one not in requested:
-            until = None if one.reason is DueReason.IN_FLIGHT else paused_until(failures, one.day, now)
-            times = len(failures[one.day]) if until is not None else 0
-            groups.setdefault((one.cause, times), []).append((one, until))
-    told: list[str] = []
+    for item in due:
+        if item not in requested:
+            until = None if item.reason is DueReason.IN_FLIGHT else paused_until(failures, item.day, now)
+            times = len(failures[item.day]) if until is not None else 0
+            groups.setdefault((item.cause, times), []).append((item, until))
+    messages: list[str] = []
     for (_, times), group in groups.items():
-        (days,) = describe_due(one for one, _ in group)
+        (days,) = describe_due(item for item, _ in group)
         pauses = [until for _, until in group if until is not None]
-        told.append(f"{days}{_paused_text(times, pauses) if pauses else ': the turn of the sensor'}")
-    return told
+        messages.append(f"{days}{_paused_text(times, pauses) if pauses else ': the turn of the sensor'}")
+    return messages
 
 
 def _paused_text(times: int, pauses: Sequence[datetime]) -> str:
     """How often days have failed, and until when they are left alone."""
     first, last = f"{min(pauses):%Y-%m-%d %H:%M} UTC", f"{max(pauses):%Y-%m-%d %H:%M} UTC"
     until = first if first == last else f"{first} to {last}"
-    return f", failed {f'{times} times' if times > 1 else 'once'}: left alone until {until}"
+    return f", failed {f'{times} times' if times > 1 else 'once'}: paused until {until}"
 
 
 def for_sensor(
     due: Sequence[DuePartition], *, open_windows: Collection[Window], failures: Failures, now: datetime
 ) -> list[DuePartition]:
-    """The days that the sensor asks for anew.
+    """The days that the sensor requests again.
 
     Args:
         due: of the report.
-        open_windows: windows of open jobs, which come home by themselves.
+        open_windows: windows of open jobs, which land by themselves.
         failures: of each day, since it last landed.
         now: the present moment.
     """
     return [
-        one
-        for one in due
-        if one.reason in _RESTATEMENT
-        and (one.reason is DueReason.CHANGED or now - one.since >= SCHEDULE_PRIORITY)
-        and not any(one.day in window for window in open_windows)
-        and paused_until(failures, one.day, now) is None
+        item
+        for item in due
+        if item.reason in _RESTATEMENT
+        and (item.reason is DueReason.CHANGED or now - item.since >= SCHEDULE_PRIORITY)
+        and not any(item.day in window for window in open_windows)
+        and paused_until(failures, item.day, now) is None
     ]

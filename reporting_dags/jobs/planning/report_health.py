@@ -1,6 +1,6 @@
-"""How a report stands as a whole, whatever its last run did: what is missing, failed, in danger, or disputed.
+"""The health of a report as a whole: what is missing, failed, about to expire, or different from control totals.
 
-Told from the ledger alone, so that it costs nothing and can be asked at any time.
+It is computed from the ledger alone, so it costs no call and can be evaluated at any time.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,29 +27,33 @@ NO_DAY_FAILED = "no_day_failed"
 NO_DAY_IN_DANGER = "no_day_in_danger"
 CONTROL_TOTALS = "control_totals"
 REPORT_CHECKS: Mapping[str, str] = {
-    NEWEST_DAY: "The newest day that is out has landed; from three quarters of an hour after it is out.",
-    NO_DAY_MISSING: "Every day that the provider still serves has landed, under the declaration as it is now.",
-    NO_DAY_FAILED: "No day is left whose last answer failed.",
-    NO_DAY_IN_DANGER: "No day that is missing or due again is about to fall out of the provider's reach.",
-    CONTROL_TOTALS: "The days add up to what a second, coarser query says, to the cent.",
+    NEWEST_DAY: "The latest published day is materialized, 45 minutes after its publication at the latest. If it "
+    "fails, look at the report's last run.",
+    NO_DAY_MISSING: "Every day that the provider still serves is materialized under the current declaration. If it "
+    "fails, turn on the schedule, or backfill the missing partitions.",
+    NO_DAY_FAILED: "No day failed at its last attempt. If it fails, the page of the partition shows cause and fix.",
+    NO_DAY_IN_DANGER: "No missing or stale day expires at the provider within three days. If it fails, materialize the "
+    "days now: later they cannot be requested.",
+    CONTROL_TOTALS: "The landed days equal the totals of a second, coarser query, to the cent. If it fails, the "
+    "days are requested again; a difference that stays is a question to the provider.",
 }
 GRACE = timedelta(minutes=45)
-"""From a day's publication until it is missed."""
+"""From a day's publication until it counts as missing."""
 EXPIRY_WARNING = timedelta(days=3)
-"""A day that is lost within so long is in danger."""
+"""A day that expires at the provider within this time is in danger."""
 NEEDS_ACTION = "needs_action"
 """Fact of a check that has not passed: whether a person has to do something about it."""
 _WITHOUT_CONTROL = timedelta(days=2)
-"""Days that have gone on landing for so long since the last control totals are held against nothing."""
-_LASTING = "What differs still after two landings more is not asked for again until its total changes"
+"""If days landed for this long since the last control totals, the check fails."""
+_LASTING = "After two further mismatches a day is not requested again until its control total changes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthInputs:
     """What the checks are made of: the days that are due, landed and failed, at a moment; `since` is the first.
 
-    `wider` are the landed days that cover more than is requested now, and what of it a new answer would lose; `kept`
-    are days of which a refused answer is stored that the declaration may read by now.
+    `wider` are the landed days that cover more than is requested now, and what of it a new response would lose; `kept`
+    are days of which a refused response is stored that the declaration may read by now.
     """
 
     report: Report
@@ -75,13 +79,13 @@ def report_health(report: Report, known: ReportState, *, since: date, now: datet
         kept=known.replayable,
         now=now,
     )
-    found = [_newest(facts), _missing(facts), _failed(facts), _in_danger(facts)]
+    results = [_newest(facts), _missing(facts), _failed(facts), _in_danger(facts)]
     if not (known.landed or known.in_flight or known.failures):
         text = f"nothing has been requested yet: turn on the schedule of {report.provider}, or materialize partitions"
-        found = [_waiting(check.name, text) if not check.passed else check for check in found]
+        results = [_waiting(check.name, text) if not check.passed else check for check in results]
     if report.control is not None:
-        found.append(_control(report, known, since))
-    return found
+        results.append(_control(report, known, since))
+    return results
 
 
 def _waiting(name: str, text: str) -> CheckResult:
@@ -91,10 +95,10 @@ def _waiting(name: str, text: str) -> CheckResult:
 
 def _newest(facts: HealthInputs) -> CheckResult:
     calendar = facts.report.calendar
-    # A day is missed from some time after it is out on: until then the one before is the newest to be missed.
+    # A day is missed from some time after it is published on: until then the one before is the latest to be missed.
     day = calendar.latest_available(facts.now - GRACE)
     if day < facts.since:
-        return _result(facts, NEWEST_DAY, [], "no day is out yet")
+        return _result(facts, NEWEST_DAY, [], "no day is published yet")
     present = day in facts.landed
     published = _at(calendar.published_at(day))
     text = f"{day} has landed" if present else f"{day} has not landed; it was published on {published}"
@@ -103,13 +107,15 @@ def _newest(facts: HealthInputs) -> CheckResult:
 
 def _missing(facts: HealthInputs) -> CheckResult:
     calendar = facts.report.calendar
-    asked = (DueReason.MISSING, DueReason.IN_FLIGHT)
+    requested = (DueReason.MISSING, DueReason.IN_FLIGHT)
     days = [
-        one.day
-        for one in facts.due
-        if one.reason in asked and one.day not in facts.landed and facts.now >= calendar.published_at(one.day) + GRACE
+        item.day
+        for item in facts.due
+        if item.reason in requested
+        and item.day not in facts.landed
+        and facts.now >= calendar.published_at(item.day) + GRACE
     ]
-    other = [one for one in facts.due if one.reason is DueReason.MISSING and one.day in facts.landed]
+    other = [item for item in facts.due if item.reason is DueReason.MISSING and item.day in facts.landed]
     waiting = [day for day in days if _waits(facts, day)]
     missing = [day for day in days if day not in waiting]
     text = "; ".join(
@@ -121,18 +127,18 @@ def _missing(facts: HealthInputs) -> CheckResult:
     if not missing and not other and waiting:
         return _waiting(NO_DAY_MISSING, text)
     if other:
-        text += f"; {_listed([one.day for one in other])} {other[0].message}"
+        text += f"; {_listed([item.day for item in other])} {other[0].message}"
     if facts.wider:
         lost = next(iter(facts.wider.values()))
         text += f"; {_listed(list(facts.wider))} covers more than is requested now and stays as it is ({lost})"
-    return _result(facts, NO_DAY_MISSING, [*missing, *(one.day for one in other)], text)
+    return _result(facts, NO_DAY_MISSING, [*missing, *(item.day for item in other)], text)
 
 
 def _waits(facts: HealthInputs, day: date) -> bool:
     """Whether a day that is missing lands without anybody's help: it was requested, or its quota is renewed."""
-    if any(one.day == day and one.reason is DueReason.IN_FLIGHT for one in facts.due):
+    if any(item.day == day and item.reason is DueReason.IN_FLIGHT for item in facts.due):
         return True
-    return any(one.retry_at is not None and one.retry_at > facts.now for one in facts.failures.get(day, ())[-1:])
+    return any(item.retry_at is not None and item.retry_at > facts.now for item in facts.failures.get(day, ())[-1:])
 
 
 def _failed(facts: HealthInputs) -> CheckResult:
@@ -142,19 +148,19 @@ def _failed(facts: HealthInputs) -> CheckResult:
 
 
 def _in_danger(facts: HealthInputs) -> CheckResult:
-    # A day whose answer is stored can land without the provider.
-    expiring = [one for one in facts.due if one.expires_at is not None and one.day not in facts.kept]
-    soon = [one for one in expiring if one.expires_at is not None and one.expires_at - facts.now <= EXPIRY_WARNING]
+    # A day whose response is stored can land without the provider.
+    expiring = [item for item in facts.due if item.expires_at is not None and item.day not in facts.kept]
+    soon = [item for item in expiring if item.expires_at is not None and item.expires_at - facts.now <= EXPIRY_WARNING]
     causes: dict[str, list[DuePartition]] = {}
-    for one in soon:
-        causes.setdefault(one.cause, []).append(one)
+    for item in soon:
+        causes.setdefault(item.cause, []).append(item)
     text = "; ".join(_lost(group, facts.now) for group in causes.values())
-    return _result(facts, NO_DAY_IN_DANGER, [one.day for one in soon], text or "none")
+    return _result(facts, NO_DAY_IN_DANGER, [item.day for item in soon], text or "none")
 
 
 def _lost(group: Sequence[DuePartition], now: datetime) -> str:
-    """Days that are due for one cause, and from when on they are out of reach."""
-    moments = [one.expires_at or now for one in group]
+    """Days that are due for one cause, and from when on they are older than retention."""
+    moments = [item.expires_at or now for item in group]
     begins = f"lost on {_at(min(moments))}" if len(set(moments)) == 1 else f"lost from {_at(min(moments))} on"
     return f"{describe_due(group)[0]}, {begins}"
 
@@ -164,20 +170,20 @@ def _control(report: Report, known: ReportState, since: date) -> CheckResult:
     if not days_compared(known.landed, known.control) and not without:
         text = "nothing to compare yet: the late-data sensor requests control totals once a day"
         return _waiting(CONTROL_TOTALS, text)
-    # What landed after the control was asked for is for the next control to judge.
+    # What landed after the control was requested is for the next control to judge.
     differing = differences(known.landed, known.control, known.control_attempts)
-    found = [one for one in differing if one.day >= since and (one.is_recent if one.is_lasting else one.newer)]
-    text = "; ".join(map(str, found[:10])) or f"{days_compared(known.landed, known.control)} days add up"
-    again = [one.day for one in found if not one.is_lasting]
-    text += "" if len(again) == len(found) else f". {_LASTING}"
+    results = [item for item in differing if item.day >= since and (item.is_recent if item.is_lasting else item.newer)]
+    text = "; ".join(map(str, results[:10])) or f"{days_compared(known.landed, known.control)} days add up"
+    again = [item.day for item in results if not item.is_lasting]
+    text += "" if len(again) == len(results) else f". {_LASTING}"
     return CheckResult(
         name=CONTROL_TOTALS,
-        passed=not found and not without,
+        passed=not results and not without,
         detail="; ".join(filter(None, [without, text])) + _fix(report, again),
         facts={
             "days_compared": days_compared(known.landed, known.control),
-            "count": len(found),
-            "days": ranges(one.day for one in found),
+            "count": len(results),
+            "days": ranges(item.day for item in results),
         },
     )
 
@@ -206,12 +212,12 @@ def _fix(report: Report, days: Sequence[date]) -> str:
 
 
 def command_for(report: Report, days: Sequence[date]) -> str:
-    """The command that asks for `days` again."""
+    """The command that requests `days` again."""
     command = "dagster asset materialize -m reporting_dags.definitions --select"
-    found = contiguous_ranges(days)
-    first, last = found[0].first, found[0].last
+    result = contiguous_ranges(days)
+    first, last = result[0].first, result[0].last
     which = f"--partition {first}" if first == last else f"--partition-range {first}...{last}"
-    more = f", and so on for {len(found) - 1} more contiguous_ranges" if len(found) > 1 else ""
+    more = f", and so on for {len(result) - 1} more contiguous_ranges" if len(result) > 1 else ""
     return f"{command} {report.key} {which}{more}"
 
 

@@ -21,7 +21,7 @@ class RestatementCurve:
     Attributes:
         report: which.
         days: how many days landed more than once.
-        known_share: age in days → the median share of the newest amount that was known then.
+        known_share: age in days → the median share of the latest amount that was known then.
         last_change: the oldest age at which a day was seen to have changed; None if none ever was.
         late: days that had changed after the last age at which the report declares to be restated.
     """
@@ -38,12 +38,12 @@ def restatement_curve(report: Report, history: Sequence[MaterializationRecord]) 
     by_day: dict[date, list[MaterializationRecord]] = {}
     for landing in sorted(history, key=lambda one: one.requested_at):
         by_day.setdefault(landing.day, []).append(landing)
-    repeated = {day: found for day, found in by_day.items() if len(found) > 1}
+    repeated = {day: result for day, result in by_day.items() if len(result) > 1}
     shares: dict[int, list[float]] = {}
     changes: dict[date, int] = {}
-    for day, found in repeated.items():
-        final, ages = _amount(found[-1]), set[int]()
-        for before, landing in zip([None, *found[:-1]], found, strict=True):
+    for day, result in repeated.items():
+        final, ages = _amount(result[-1]), set[int]()
+        for before, landing in zip([None, *result[:-1]], result, strict=True):
             age = max(0, (landing.requested_at - report.calendar.published_at(day)) // ONE_DAY)
             # Of several landings at one age the first counts: that is what was known.
             if final and age not in ages:

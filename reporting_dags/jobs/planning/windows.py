@@ -1,4 +1,4 @@
-"""Which days may be asked for, and the fewest requests that cover them."""
+"""Which days may be requested, and the fewest requests that cover them."""
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime, timedelta
@@ -11,7 +11,7 @@ from reporting_dags.providers.api import Request
 def plan_windows(days: Iterable[date], max_days: int) -> list[Window]:
     """The fewest windows of at most `max_days` days that cover `days`, oldest first.
 
-    A window may span days that nobody asked for, when that saves a query; it never begins or ends on one. Taking the
+    A window may span days that no one requested, when that saves a query; it never begins or ends on one. Taking the
     oldest uncovered day and reaching as far as allowed is the least possible, because some window must hold that day.
     """
     windows: list[Window] = []
@@ -31,7 +31,7 @@ def plan_windows(days: Iterable[date], max_days: int) -> list[Window]:
 
 
 def effective_window_days(window_days: int, truncated: Collection[Request]) -> int:
-    """The most days that a window should cover: half of those of which an answer was cut for their sheer number.
+    """The most days that a window should cover: half of those of which a response was cut for their sheer number.
 
     Where half of a cut window was cut as well, one day of it may have been too much; that says nothing of other days.
     """
@@ -45,7 +45,7 @@ def effective_window_days(window_days: int, truncated: Collection[Request]) -> i
 def split_known_too_large(
     request: Request, truncated: Collection[Request], split: Callable[[Request], tuple[Request, ...]]
 ) -> list[Request]:
-    """`request`, or smaller ones in its place where the provider is known to cut the answer to it, or to less."""
+    """`request`, or smaller ones in its place where the provider is known to cut the response to it, or to less."""
     if not any(_covers(request, other) for other in truncated):
         return [request]
     smaller = split(request)
@@ -60,11 +60,11 @@ def _covers(request: Request, other: Request) -> bool:
 
 
 def availability_error(calendar: Calendar, day: date, now: datetime) -> ReportingError | None:
-    """Why `day` cannot be asked for now, without asking; None when it can. The line leaves the day to its reader."""
+    """Why `day` cannot be requested now, without asking; None when it can. The line leaves the day to its reader."""
     if calendar.first_day is not None and day < calendar.first_day:
         return Expired(
             f"before the provider's first day, {calendar.first_day}",
-            advice=f"Ask for {calendar.first_day} or later.",
+            advice=f"Request {calendar.first_day} or later.",
         )
     oldest = calendar.earliest_available(now)
     if day < oldest:
@@ -75,7 +75,7 @@ def availability_error(calendar: Calendar, day: date, now: datetime) -> Reportin
     published = calendar.published_at(day)
     if published > now:
         return NotReady(
-            f"not out yet: the provider publishes it on {published:%Y-%m-%d} at {published:%H:%M} UTC",
-            advice="Ask for it then.",
+            f"not published yet: the provider publishes it on {published:%Y-%m-%d} at {published:%H:%M} UTC",
+            advice="Request it then.",
         )
     return None

@@ -1,4 +1,4 @@
 """What one run does to pull a report: take leases, submit, poll, download, land, record.
 
-Which days it should ask for is decided in `planning`; what other runs must see is kept in `ledger`.
+Which days it should request is decided in `planning`; what other runs must see is kept in `ledger`.
 """

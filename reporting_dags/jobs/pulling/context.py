@@ -1,4 +1,4 @@
-"""The context: what bringing a report home works with."""
+"""The context: what pulling a report works with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from reporting_dags.providers.api import Provider
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullContext:
-    """What bringing a report home works with.
+    """What pulling a report works with.
 
     Attributes:
         provider: the client of the provider's API.
         ledger: where jobs are remembered.
         data: where days are published.
-        raw: where the provider's raw answers are kept.
+        raw: where the provider's raw responses are kept.
         scratch: a private local folder for files on their way.
         clock: tells the time and waits.
         run: the Dagster run on whose behalf this works.
-        waits: whether it stays until what was asked for is ready; else that stays open for a later run.
+        waits: whether it stays until what was requested is ready; else that stays open for a later run.
         allow_data_loss: whether a partition may be replaced by one that covers less, or of another account.
         log: takes one line on each step.
     """

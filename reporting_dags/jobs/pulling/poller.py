@@ -1,8 +1,8 @@
-"""Driving claimed jobs until their raw answers are safe: submit, look again at growing intervals, resend, download.
+"""Driving claimed jobs until their raw responses are safe: submit, look again at growing intervals, resend, download.
 
 One thread looks at all of a run's open jobs in turn, since waiting is all that they do. A job ends in one of two ways:
-its raw answer is in the raw store, or an error says why not. After an error that leaves the job worth continuing (still
-pending, broken off) it stays open in the ledger, and the next run goes on with it.
+its raw response is in the raw store, or an error says why not. After an error that leaves the job worth continuing
+(still pending, broken off) it stays open in the ledger, and the next run goes on with it.
 """
 
 from collections import deque
@@ -42,7 +42,7 @@ _NETWORK_FAILURE = timedelta(seconds=90)
 class JobOutcome:
     """A job that has come as far as this run takes it, having `waited` so long for the provider to make it.
 
-    Without an error its raw answer is kept.
+    Without an error its raw response is kept.
     """
 
     job: Job
@@ -97,13 +97,13 @@ class JobRunner:
             raise
         except (NotReady, Partial, Unavailable) as error:
             if flight.job.state is JobState.INTENDED and flight.job.fencing_token == 1 and not _may_have_arrived(error):
-                # Nothing was bought: its days are planned anew, with whatever else is wanted then.
+                # Nothing was bought: its days are planned again, with whatever else is wanted then.
                 self._close(flight.job, error)
             pending = not self._context.waits and isinstance(error, NotReady) and flight.job.state is JobState.SUBMITTED
             return self._driven(flight, _deferred(error) if pending else error)
         except ReportingError as error:
             if isinstance(error, Denied) and flight.job.state is JobState.SUBMITTED:
-                # What was bought is there still when the credentials are mended.
+                # What was bought is there still when the credentials are fixed.
                 return self._driven(flight, error)
             self._close(flight.job, error)
             return self._driven(flight, error)
@@ -117,16 +117,16 @@ class JobRunner:
         return JobOutcome(flight.job, error, flight.waited)
 
     def _advance(self, flight: _InFlight) -> bool:
-        """Submit, look at or download the flight's job; True once its raw answer is kept."""
+        """Submit, look at or download the flight's job; True once its raw response is kept."""
         if flight.job.state is JobState.DOWNLOADED:
             if raw_response(self._context, self._report, flight.job):
                 return True
-            self._resend(flight, "its raw answer is gone or was altered")
+            self._resend(flight, "its raw response is gone or was altered")
         if flight.job.state is JobState.INTENDED:
             if not self._asks:
                 raise Expired(
-                    f"{flight.job.report} {flight.job.request}: no answer is stored",
-                    advice="Materialize the day without replay, which asks the provider.",
+                    f"{flight.job.report} {flight.job.request}: no response is stored",
+                    advice="Materialize the day without replay, which calls the provider.",
                 )
             self._submit(flight)
             return False
@@ -167,7 +167,7 @@ class JobRunner:
             ahead=context.provider.clock_skew,
             tag=state.tag,
         )
-        context.log(f"{job.report} {job.request}: {size} bytes of raw answer are kept")
+        context.log(f"{job.report} {job.request}: {size} bytes of raw response are kept")
         return True
 
     def _is_given_up(self, flight: _InFlight, error: Unavailable) -> bool:
@@ -200,14 +200,14 @@ class JobRunner:
 
     def _resend(self, flight: _InFlight, why: str) -> None:
         if not self._asks:
-            told = f"{flight.job.report} {flight.job.request}: {why}"
-            raise Expired(told, advice="Materialize the day without replay, which asks the provider.")
+            message = f"{flight.job.report} {flight.job.request}: {why}"
+            raise Expired(message, advice="Materialize the day without replay, which calls the provider.")
         self._context.log(f"{flight.job.report} {flight.job.request}: {why}; asking once more")
         flight.job = self._context.ledger.jobs.record_resend(flight.job)
         flight.poll_at = self._context.clock.now()
 
     def _download(self, job: Job) -> tuple[str, int]:
-        """The sha256 and size of the raw answer, which is in the raw store when this returns."""
+        """The sha256 and size of the raw response, which is in the raw store when this returns."""
         context = self._context
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_breaks_off),
@@ -246,7 +246,7 @@ def _breaks_off(error: BaseException) -> bool:
 
 
 def raw_response(context: PullContext, report: Report, job: Job) -> bool:
-    """Whether the raw answer that an earlier run kept of `job` is there, and is what it was."""
+    """Whether the raw response that an earlier run kept of `job` is there, and is what it was."""
     return is_stored(context.raw, context.scratch, report, job)
 
 

@@ -23,9 +23,9 @@ class Probe:
     """What is known of the open jobs of one window.
 
     Attributes:
-        window: what they ask for.
+        window: what they request.
         days: those that they were bought for and that have not ended.
-        requested_at: when the first of them was asked for.
+        requested_at: when the first of them was requested.
         should_run: whether a run is worth starting for them: they are ready, or cannot become so.
         message: how far they are, in words.
         run_key_part: names them as far as they have come; another one after a run has taken them up.
@@ -42,25 +42,25 @@ class Probe:
 def probe(
     context: PullContext, report: Report, now: datetime, *, out_of_time: Callable[[], bool] = lambda: False
 ) -> Iterator[Probe]:
-    """Ask how far each open job of `report` is; one window at a time, newest first, until time is `out_of_time`.
+    """Ask how far each open job of `report` is; one window at a time, latest first, until time is `out_of_time`.
 
-    A job whose answer is the one that its day landed from already, by the provider's own tag, is closed here; so is one
-    of which no day is left to land.
+    A job whose response is the one that its day landed from already, by the provider's own tag, is closed here; so is
+    one of which no day is left to land.
     """
     for window in context.ledger.leases.close_superseded(report.key, now):
         context.log(f"{report.key} {window}: closed, {SUPERSEDED}")
     groups = group_by_window(context.ledger.leases.open_jobs(report.key))
     for group in sorted(groups, key=lambda one: one[0].job.request.window, reverse=True):
-        jobs, window = [leftover.job for leftover in group], group[0].job.request.window
+        jobs, window = [open_job.job for open_job in group], group[0].job.request.window
         if all(job.state is JobState.INTENDED for job in jobs):
             continue
-        worth, told = _state(context, report, group, now, out_of_time)
+        worth, message = _state(context, report, group, now, out_of_time)
         yield Probe(
             window=window,
-            days=tuple(sorted({day for leftover in group for day in leftover.remaining_days})),
+            days=tuple(sorted({day for open_job in group for day in open_job.remaining_days})),
             requested_at=min(job.submitted_at or job.intended_at for job in jobs),
             should_run=worth,
-            message=told,
+            message=message,
             run_key_part="-".join(f"{job.id[:8]}.{job.fencing_token}.{job.resends}" for job in jobs[:3]),
         )
 
@@ -69,21 +69,21 @@ def _state(
     context: PullContext, report: Report, group: Sequence[OpenJob], now: datetime, spent: Callable[[], bool]
 ) -> tuple[bool, str]:
     """Whether a run is worth starting for the jobs of a window, and why (not)."""
-    for leftover in group:
-        if leftover.run is not None:
-            return False, f"run {leftover.run} is at work on it"
-    for leftover in group:
-        job = leftover.job
-        if leftover.account != context.account or leftover.query_hash != report.query_hash:
+    for open_job in group:
+        if open_job.run is not None:
+            return False, f"run {open_job.run} is at work on it"
+    for open_job in group:
+        job = open_job.job
+        if open_job.account != context.account or open_job.query_hash != report.query_hash:
             return True, "another account or query is wanted now"
-        asked = job.submitted_at or job.intended_at
+        requested = job.submitted_at or job.intended_at
         expires = job.handle.expires_at
         stored = job.state is JobState.DOWNLOADED
-        if not stored and (now - asked > MAX_AGE or (expires is not None and expires <= now)):
-            return True, f"what was asked for on {asked:%Y-%m-%d at %H:%M} UTC serves no longer"
-    again_at = max(_again_at(leftover.job) for leftover in group)
+        if not stored and (now - requested > MAX_AGE or (expires is not None and expires <= now)):
+            return True, f"what was requested on {requested:%Y-%m-%d at %H:%M} UTC serves no longer"
+    again_at = max(_again_at(open_job.job) for open_job in group)
     if now < again_at:
-        tries = max(leftover.job.fencing_token for leftover in group) - 1
+        tries = max(open_job.job.fencing_token for open_job in group) - 1
         return False, f"{tries} runs could not land it: the next one is at {again_at:%H:%M} UTC"
     return _ready(context, report, group, now, spent)
 
@@ -92,19 +92,19 @@ def _ready(
     context: PullContext, report: Report, group: Sequence[OpenJob], now: datetime, spent: Callable[[], bool]
 ) -> tuple[bool, str]:
     tags: dict[str, str] = {}
-    for leftover in group:
+    for open_job in group:
         if spent():
             return False, "there was no time left to look at it"
-        state = _pending(context.provider, report, leftover, now)
+        state = _pending(context.provider, report, open_job, now)
         if isinstance(state, _JobStatus):
             return not state.waiting, state.text
-        tags[leftover.job.request.shard] = state.tag
-    jobs = [leftover.job for leftover in group]
+        tags[open_job.job.request.shard] = state.tag
+    jobs = [open_job.job for open_job in group]
     window = jobs[0].request.window
     if len(window) == 1 and all(tags.values()):
         size = context.data.size(report.file(window.first))
         if context.ledger.materializations.close_if_unchanged(jobs, tags, version=report.version, size=size, now=now):
-            return False, "the answer is the one that has landed already"
+            return False, "the response is the one that has landed already"
     return True, "it is ready"
 
 
@@ -122,9 +122,9 @@ class _JobStatus:
     text: str
 
 
-def _pending(provider: Provider, report: Report, leftover: OpenJob, now: datetime) -> Ready | _JobStatus:
+def _pending(provider: Provider, report: Report, open_job: OpenJob, now: datetime) -> Ready | _JobStatus:
     """How far a job is."""
-    job = leftover.job
+    job = open_job.job
     if job.state is not JobState.SUBMITTED:
         return Ready()
     try:
@@ -139,9 +139,9 @@ def _pending(provider: Provider, report: Report, leftover: OpenJob, now: datetim
     age = now - (job.submitted_at or job.intended_at)
     resend_after = provider.policy.resend_after
     if resend_after is not None and age >= resend_after and not job.resends:
-        return _JobStatus(waiting=False, text=f"{state.reason} after {resend_after}: it is asked for once more")
-    told = f"{state.reason}, {_minutes(age.total_seconds())} after it was asked for"
-    return _JobStatus(waiting=True, text=told)
+        return _JobStatus(waiting=False, text=f"{state.reason} after {resend_after}: it is requested once more")
+    message = f"{state.reason}, {_minutes(age.total_seconds())} after it was requested"
+    return _JobStatus(waiting=True, text=message)
 
 
 def _minutes(seconds: float) -> str:

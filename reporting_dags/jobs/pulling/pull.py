@@ -1,6 +1,6 @@
 """Bringing days home: the one way that every report takes, whatever its provider.
 
-Judge the days, claim them in the ledger, drive their jobs until the raw answers are kept, land the days, close the
+Judge the days, claim them in the ledger, drive their jobs until the raw responses are kept, land the days, close the
 jobs. Everything that can be continued after a crash is: the ledger says how far each job had come.
 """
 
@@ -46,27 +46,27 @@ def pull(context: PullContext, report: Report, days: Collection[date]) -> Iterat
         StorageError: the ledger or a store cannot be used; what was bought stays for the next run.
         LostClaim: another run took over.
     """
-    # An answer that was requested before its day became too old lands all the same.
+    # A response that was requested before its day became too old lands all the same.
     requested = context.ledger.jobs.in_flight_days(report.key) | context.ledger.jobs.replayable_days(
         report.key, report.query_hash
     )
-    wanted = sorted(set(days))
-    refused = _refused(context, report, [day for day in wanted if day not in requested])
+    required = sorted(set(days))
+    refused = _refused(context, report, [day for day in required if day not in requested])
     yield from refused.values()
-    wanted = [day for day in wanted if day not in refused]
-    if not wanted:
+    required = [day for day in required if day not in refused]
+    if not required:
         return
-    # Before anything is requested: an answer that may not land would waste quota. An open job ends as it lands.
-    new = [day for day in wanted if day not in requested]
+    # Before anything is requested: a response that may not land would waste quota. An open job ends as it lands.
+    new = [day for day in required if day not in requested]
     origin = Origin(account=context.account, scope=report.scope(context.provider.shards(report)))
     kept = refused_replacements(context, report, new, origin)
     yield from (DayResult(day=day, error=error) for day, error in kept.items())
-    wanted = [day for day in wanted if day not in kept]
-    if not wanted:
+    required = [day for day in required if day not in kept]
+    if not required:
         return
-    with run_session(context, report) as (mine, who):
-        for result in _until_ended(mine, report, wanted, who):
-            yield with_truncations(mine, who, result)
+    with run_session(context, report) as (own, who):
+        for result in _until_ended(own, report, required, who):
+            yield with_truncations(own, who, result)
 
 
 def _refused(context: PullContext, report: Report, days: Collection[date]) -> dict[date, DayResult]:
@@ -99,13 +99,13 @@ def _until_ended(context: PullContext, report: Report, days: list[date], who: Le
 
 
 class WindowTruncated(Truncated):
-    """The answer was cut, and smaller requests can be made in its place."""
+    """The response was cut, and smaller requests can be made in its place."""
 
 
 def acquire_lease(
     context: PullContext, report: Report, days: list[date], who: LeaseRequest, serves: IsUsable | None = None
 ) -> Lease | LeaseHeld:
-    """Hold `days` for a run; stored answers count as `serves` says, which is as the report's calendar has it."""
+    """Hold `days` for a run; stored responses count as `serves` says, which is as the report's calendar has it."""
     now = context.clock.now()
     return context.ledger.leases.acquire(
         who,
@@ -120,22 +120,22 @@ def acquire_lease(
 
 
 def _serves(report: Report, now: datetime) -> IsUsable:
-    """Whether a stored answer is as good for a day as a new one: none is to be had, or this one is not outdated."""
+    """Whether a stored response is as good for a day as a new one: none is to be had, or this one is not outdated."""
     calendar, form, oldest = report.calendar, report.parser_hash, report.calendar.earliest_available(now)
 
-    def serves(leftover: OpenJob, day: date) -> bool:
+    def serves(open_job: OpenJob, day: date) -> bool:
         if day < oldest:
             return True
         return (
-            leftover.refused_parser_hash != form
-            and calendar.restatement_age(day, leftover.job.requested_at, now) is None
+            open_job.refused_parser_hash != form
+            and calendar.restatement_age(day, open_job.job.requested_at, now) is None
         )
 
     return serves
 
 
 def pull_windows(context: PullContext, report: Report, claim: Lease, *, asks: bool = True) -> Iterator[DayResult]:
-    """Drive the jobs of a claim, and land each group of them as soon as the answer of every part is kept."""
+    """Drive the jobs of a claim, and land each group of them as soon as the response of every part is kept."""
     groups = {job.id: number for number, group in enumerate(claim.groups) for job in group.jobs}
     ended: list[list[JobOutcome]] = [[] for _ in claim.groups]
     for driven in JobRunner(context, report, asks=asks).run(claim.jobs):
@@ -195,7 +195,7 @@ def _end_window(
 def _at_fault(
     context: PullContext, report: Report, window: Window, days: list[date], jobs: list[Job], failure: ReportingError
 ) -> set[str]:
-    """The ids of the jobs whose answers were refused; the answers of the others can land with a better one of these."""
+    """Return the ids of the jobs whose responses were refused; those of the others can still land."""
     if failure.shard is None or len(jobs) == 1:
         return {job.id for job in jobs}
     # The first that cannot be read ended the landing: the others have yet to be read.
@@ -204,7 +204,7 @@ def _at_fault(
 
 
 def _parts(context: PullContext, report: Report, jobs: list[Job]) -> list[RawFile]:
-    """The stored answers of `jobs`, ready to be read."""
+    """The stored responses of `jobs`, ready to be read."""
     return [
         RawFile(
             path=context.raw.fetch(raw_key(report.key, job.raw_sha256, report.format.suffix), context.scratch),
@@ -216,11 +216,11 @@ def _parts(context: PullContext, report: Report, jobs: list[Job]) -> list[RawFil
 
 
 def _early(report: Report, days: list[date], jobs: list[Job]) -> dict[date, NotReady]:
-    """The days that were not out by the provider's clock when they were asked for: what was answered is not whole."""
+    """The days that were not out by the provider's clock when they were requested: what was answered is not whole."""
     ahead = max(job.clock_skew for job in jobs)
     newest = report.calendar.latest_available(_asked_at(jobs))
     error = NotReady(
-        f"the clock of this machine is {ahead} ahead of the provider's, by which the day was not out yet",
+        f"the clock of this machine is {ahead} ahead of the provider's, by which the day was not published yet",
         advice="Set the clock right, then run the day again.",
     )
     return {day: error for day in days if ahead and day > newest}
@@ -251,7 +251,7 @@ def _land(
         facts = _facts(context, report, landed, jobs, evidence)
         known = before.get(landed.day)
         if known is not None and set(known.jobs) == set(facts.jobs):
-            # The same answer again is as fresh as when the provider last confirmed it.
+            # The same response again is as fresh as when the provider last confirmed it.
             fresh = max(known.requested_at, facts.requested_at)
             facts = replace(facts, requested_at=fresh, confirmed_at=known.confirmed_at)
         if known is not None and known.code_version == facts.code_version:
@@ -273,8 +273,8 @@ def _land(
         if not isinstance(result, LandedDay):
             yield DayResult(day=result.day, error=result.error, checks=result.checks, provenance=evidence)
             continue
-        told = replace(evidence, restatement=restatements.get(result.day))
-        yield DayResult(day=result.day, landed=result, checks=result.checks, provenance=told)
+        message = replace(evidence, restatement=restatements.get(result.day))
+        yield DayResult(day=result.day, landed=result, checks=result.checks, provenance=message)
         # Whoever takes the results has recorded this one when it comes back for the next.
         recorded.append(result.day)
 
@@ -295,7 +295,7 @@ def _evidence(context: PullContext, window: Window, parts: list[JobOutcome]) -> 
 
 
 def _restatement(context: PullContext, report: Report, landed: LandedDay, known: MaterializationRecord) -> Restatement:
-    """What the version that lies there is to the new one; what is the same as a whole needs no reading."""
+    """What the version that is stored is to the new one; what is the same as a whole needs no reading."""
     rows, earned = RowDiff(), dict[str, Decimal]()
     if known.data_version != landed.data_version:
         try:

@@ -1,4 +1,4 @@
-"""How long the providers' raw answers are kept."""
+"""How long the providers' raw responses are kept."""
 
 from datetime import timedelta
 
@@ -7,13 +7,13 @@ from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
 
 DEFAULT_DAYS = 90
-# A landing that broke off goes on from its raw answer for a day.
+# A landing that broke off goes on from its raw response for a day.
 _LEAST_DAYS = 2
 _MOST_DAYS = 36500
 
 
 def raw_retention(text: str, variable: str) -> timedelta | None:
-    """What a user wrote as the time to keep raw answers: a number of days; None for `forever`.
+    """What a user wrote as the time to keep raw responses: a number of days; None for `forever`.
 
     Raises:
         SettingError: it is neither, or too short; names `variable`.
@@ -29,7 +29,7 @@ def raw_retention(text: str, variable: str) -> timedelta | None:
 
 
 def delete_expired_raw(context: PullContext, report: Report, keep: timedelta | None) -> int:
-    """Remove the raw answers of `report` that were kept for longer than `keep`; says how many.
+    """Remove the raw responses of `report` that were kept for longer than `keep`; says how many.
 
     Raises:
         StorageError: the raw store refuses.
@@ -38,5 +38,5 @@ def delete_expired_raw(context: PullContext, report: Report, keep: timedelta | N
         return 0
     removed = context.raw.remove_older(report.key, context.clock.now() - context.provider.clock_skew - keep)
     if removed:
-        context.log(f"{report.key}: {removed} raw answers older than {keep.days} days are removed")
+        context.log(f"{report.key}: {removed} raw responses older than {keep.days} days are removed")
     return removed

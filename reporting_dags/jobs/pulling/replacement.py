@@ -1,4 +1,4 @@
-"""Which stored partitions an answer may replace: those of the same account of which it covers all.
+"""Which stored partitions a response may replace: those of the same account of which it covers all.
 
 A setting or a declaration that requests less than before must not erase what has landed. What the ledger notes of a
 day, or what its file says of itself where another home has landed it, is compared with what is requested now.
@@ -25,13 +25,13 @@ def refused_replacements(
     if context.allow_data_loss:
         return {}
     sizes, landed = context.data.sizes(report.key), context.ledger.materializations.days(report.key)
-    found: dict[date, ReplacementRefused] = {}
+    results: dict[date, ReplacementRefused] = {}
     for day in days:
         origin = stored_origin(context, report, landed.get(day), sizes, day)
         error = refusal(context, origin, new) if origin is not None else None
         if error is not None:
-            found[day] = error
-    return found
+            results[day] = error
+    return results
 
 
 def stored_origin(
@@ -56,10 +56,10 @@ def stored_origin(
 
 def refusal(context: PullContext, stored: Origin, new: Origin) -> ReplacementRefused | None:
     """Why a `new` answer may not replace what is `stored`; None if it may."""
-    theirs, ours = (context.ledger.accounts.of(account) for account in (stored.account, new.account))
-    if theirs and theirs != ours:
+    other, ours = (context.ledger.accounts.of(account) for account in (stored.account, new.account))
+    if other and other != ours:
         return ReplacementRefused(
-            f"the stored partition is of another account ({theirs}) than the credentials that are set now ({ours}); "
+            f"the stored partition is of another account ({other}) than the credentials that are set now ({ours}); "
             "it stays",
             advice="Fix: set the credentials of that account, or a REPORTING_DATA_URL and DAGSTER_HOME for this one. "
             "For new keys of the same account see 'New keys' in README.md.",

@@ -1,4 +1,4 @@
-"""Landing days anew from the raw answers that they landed from: the provider is not asked, and no quota is spent."""
+"""Landing days again from the raw responses that they landed from: the provider is not asked, and no quota is spent."""
 
 import functools
 from collections import defaultdict
@@ -19,9 +19,9 @@ from reporting_dags.model.report import Report
 
 
 def replay(context: PullContext, report: Report, days: Collection[date]) -> Iterator[DayResult]:
-    """Land `days` of `report` anew, as it is declared and set now; yields each day once.
+    """Land `days` of `report` again, as it is declared and set now; yields each day once.
 
-    A day is as fresh as its answer: a replay does not make it newer, and an answer that landed since is not undone.
+    A day is as fresh as its response: a replay does not make it newer, and a response that landed since is not undone.
 
     Raises:
         StorageError: the ledger or a store cannot be used.
@@ -38,14 +38,14 @@ def replay(context: PullContext, report: Report, days: Collection[date]) -> Iter
             refused.append(day)
         else:
             groups[landed[day].jobs if day in landed else ()].append(day)
-    with run_session(context, report) as (mine, who):
+    with run_session(context, report) as (own, who):
         for ids, group in groups.items():
-            yield from _again(mine, report, ids, group, who)
-        yield from _refused_before(mine, report, refused, who)
+            yield from _again(own, report, ids, group, who)
+        yield from _refused_before(own, report, refused, who)
 
 
 def _refused_before(context: PullContext, report: Report, days: list[date], who: LeaseRequest) -> Iterator[DayResult]:
-    """Land days that never have, from stored answers that were refused."""
+    """Land days that never have, from stored responses that were refused."""
     if not days:
         return
     claim_kept = functools.partial(acquire_lease, context, report, days, who, always_usable)
@@ -62,7 +62,7 @@ def _again(
     context: PullContext, report: Report, ids: tuple[str, ...], days: list[date], who: LeaseRequest
 ) -> Iterator[DayResult]:
     if not ids:
-        yield from _refused(days, "has never landed, so there is no answer to land again")
+        yield from _refused(days, "has never landed, so there is no response to land again")
         return
     reopen = functools.partial(context.ledger.leases.reopen, who, ids, days, parts=context.provider.shards(report))
     try:
@@ -73,9 +73,9 @@ def _again(
     if not _whole(context, report, claim):
         for job in claim.jobs:
             context.ledger.jobs.close_days(
-                job, days, Outcome.EXPIRED, "its raw answer is not kept any more", context.clock.now()
+                job, days, Outcome.EXPIRED, "its raw response is not kept any more", context.clock.now()
             )
-        yield from _refused(days, "landed from an answer that is not kept any more")
+        yield from _refused(days, "landed from a response that is not kept any more")
         return
     for result in pull_windows(context, report, claim, asks=False):
         yield replace(result, provenance=replace(result.provenance, replayed=True))
@@ -86,5 +86,5 @@ def _whole(context: PullContext, report: Report, claim: Lease) -> bool:
 
 
 def _refused(days: list[date], why: str) -> Iterator[DayResult]:
-    error = Expired(f"the day {why}", advice="Materialize it without replay, which asks the provider.")
+    error = Expired(f"the day {why}", advice="Materialize it without replay, which calls the provider.")
     yield from (DayResult(day=day, error=error) for day in days)

@@ -1,4 +1,4 @@
-"""How a day has ended, and how its answer was got."""
+"""How a day has ended, and how its response was got."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from reporting_dags.model.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Restatement:
-    """What a day was before it landed anew: when it was asked for, its money, what earned, and how its rows differ."""
+    """What a day was before it landed again: when it was requested, its money, what earned, and how its rows differ."""
 
     requested_at: datetime
     money: Mapping[str, Mapping[str, Decimal]]
@@ -25,17 +25,17 @@ class Restatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """How a day's answer was got; empty for a day that was never asked for.
+    """How a day's answer was got; empty for a day that was never requested.
 
     Attributes:
-        window: the days that were asked for together.
+        window: the days that were requested together.
         request_ids: the provider's ids of the requests.
-        raw_sha256: of the raw answers, which the raw store keeps.
+        raw_sha256: of the raw responses, which the raw store keeps.
         raw_bytes: of them together.
         calls_spent: on the window, as the provider counts.
         calls_left: today, by kind, where the provider sets a quota.
-        waited: for the provider to make the report; not for its answer to arrive.
-        replayed: the raw answers were kept ones; the provider was not asked.
+        waited: for the provider to make the report; not for its response to arrive.
+        replayed: the raw responses were kept ones; the provider was not asked.
         restatement: of the version before, where the day had landed under the same declaration.
     """
 

@@ -60,17 +60,17 @@ def wait_for_lease(context: PullContext, report: Report, claim: Callable[[], Lea
     """
     policy = context.provider.policy
     deadline = context.clock.now() + policy.timeout
-    told = False
+    message = False
     while True:
-        found = claim()
-        if not isinstance(found, LeaseHeld):
-            return found
+        result = claim()
+        if not isinstance(result, LeaseHeld):
+            return result
         if not context.waits or context.clock.now() >= deadline:
             raise (NotReady if context.waits else Deferred)(
-                f"run {found.run} is still bringing {report.key} {found.window} home",
+                f"run {result.run} is still bringing {report.key} {result.window} home",
                 advice="Run again when it has ended.",
             )
-        if not told:
-            context.log(f"run {found.run} is bringing {report.key} {found.window} home: waiting for it")
-            told = True
+        if not message:
+            context.log(f"run {result.run} is bringing {report.key} {result.window} home: waiting for it")
+            message = True
         context.clock.sleep(min(policy.first_poll.total_seconds(), _LONGEST_BUSY_LOOK))

@@ -12,7 +12,7 @@ from reporting_dags.providers.api import Handle, Meter, Quota
 from reporting_dags.providers.http.errors import Unavailable
 
 _PROBES = 3
-"""How often, at growing intervals, a job is looked for whose submit got no answer."""
+"""How often, at growing intervals, a job is looked for whose submit got no response."""
 _PATIENCE = timedelta(hours=1)
 """How long nothing is bought while it cannot be told whether it was bought already."""
 
@@ -22,7 +22,7 @@ class WindowExpired(Expired):
 
 
 class Submitter:
-    """Asks for one report."""
+    """Requests one report."""
 
     def __init__(self, context: PullContext, report: Report) -> None:
         self._context = context
@@ -35,7 +35,7 @@ class Submitter:
             ReportingError: it was not accepted; `Unavailable` where that is not known.
         """
         if job.fencing_token > 1 and (handle := self._found(job)) is not None:
-            # An earlier run had asked for it when it ended, without a word in the ledger.
+            # An earlier run had requested it when it ended, without a word in the ledger.
             return self._saved(job, handle)
         try:
             return self._asked(job)
@@ -45,7 +45,7 @@ class Submitter:
             return self._asked_or_found(job, error)
 
     def _asked_or_found(self, job: Job, lost: Unavailable) -> Job:
-        """Look for what the call whose answer was `lost` came to; ask once more if that is nothing."""
+        """Look for what the call whose response was `lost` came to; ask once more if that is nothing."""
         pause = self._context.provider.policy.first_poll.total_seconds()
         for look in range(_PROBES):
             self._context.clock.sleep(pause * 3**look)
@@ -64,7 +64,7 @@ class Submitter:
             raise lost from None
 
     def _saved(self, job: Job, handle: Handle) -> Job:
-        self._context.log(f"found {job.report} {job.request} again, which was asked for: request {handle.id}")
+        self._context.log(f"found {job.report} {job.request} again, which was requested: request {handle.id}")
         return self._context.ledger.jobs.record_submitted(
             job, handle, job.intended_at, self._context.provider.clock_skew
         )
@@ -82,7 +82,7 @@ class Submitter:
             if error.unreachable and not error.ambiguous:
                 self._context.ledger.quotas.take_back(job, began)
             raise
-        self._context.log(f"asked for {job.report} {job.request}: request {handle.id or 'without an id'}")
+        self._context.log(f"requested {job.report} {job.request}: request {handle.id or 'without an id'}")
         return self._context.ledger.jobs.record_submitted(
             job, handle, self._context.clock.now(), self._context.provider.clock_skew
         )
@@ -109,7 +109,7 @@ class Submitter:
         return True
 
     def _newest(self, job: Job, now: datetime) -> bool:
-        """Whether `job` asks for the newest day that is out before the quotas are renewed."""
+        """Whether `job` requests the latest day that is published before the quotas are renewed."""
         return self._report.calendar.latest_available(renews_at(now) - timedelta.resolution) in job.request.window
 
     def meter(self, job: Job) -> Meter:

@@ -66,31 +66,31 @@ def repairs(
 def _replayable(
     report: Report, damaged: Mapping[date, MaterializationRecord], ledger: Ledger, raw: Store, scratch: Path
 ) -> set[date]:
-    """The days whose raw responses are stored, complete, and the answer to what is requested now: see `replay`."""
+    """The days whose raw responses are stored, complete, and the response to what is requested now: see `replay`."""
     jobs = ledger.leases.by_id(report.key, {job for facts in damaged.values() for job in facts.jobs})
-    asked = report.query_hash
+    requested = report.query_hash
     complete: dict[str, bool] = {}
-    found: set[date] = set()
+    results: set[date] = set()
     with TemporaryDirectory(prefix="verify_", dir=scratch) as folder:
         for day, facts in damaged.items():
-            mine = [jobs[job] for job in facts.jobs if job in jobs]
-            if not mine or len(mine) < len(facts.jobs) or any(one.query_hash != asked for one in mine):
+            own = [jobs[job] for job in facts.jobs if job in jobs]
+            if not own or len(own) < len(facts.jobs) or any(item.query_hash != requested for item in own):
                 continue
-            if not {one.job.request.shard for one in mine} >= set(report.requested_shards):
+            if not {item.job.request.shard for item in own} >= set(report.requested_shards):
                 continue
-            for one in mine:
-                if one.job.id not in complete:
-                    complete[one.job.id] = _is_stored(report, one, raw, Path(folder))
-            if all(complete[one.job.id] for one in mine):
-                found.add(day)
-    return found
+            for item in own:
+                if item.job.id not in complete:
+                    complete[item.job.id] = _is_stored(report, item, raw, Path(folder))
+            if all(complete[item.job.id] for item in own):
+                results.add(day)
+    return results
 
 
-def _is_stored(report: Report, leftover: OpenJob, raw: Store, folder: Path) -> bool:
-    if leftover.job.state is not JobState.DOWNLOADED:
+def _is_stored(report: Report, open_job: OpenJob, raw: Store, folder: Path) -> bool:
+    if open_job.job.state is not JobState.DOWNLOADED:
         return False
     try:
-        return is_stored(raw, folder, report, leftover.job)
+        return is_stored(raw, folder, report, open_job.job)
     except (StorageError, OSError):
         return False
 

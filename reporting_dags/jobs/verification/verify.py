@@ -208,15 +208,15 @@ def _message(kind: str, readings: Mapping[date, Reading]) -> str:
 
 
 def forgotten(reports: Sequence[Report], *, ledger: Ledger, data: Store) -> list[Report]:
-    """Reports that no declaration names any more, and of which days lie at the data root; without their columns."""
+    """Reports that no declaration names any more, and of which days are at the data root; without their columns."""
     declared = {report.key for report in reports}
     folders = {"/".join(key.split("/")[:2]) for key in data.sizes("") if key.count("/") > 1}
-    found: list[Report] = []
+    results: list[Report] = []
     for folder in sorted(folders - declared):
         days = ledger.materializations.days(folder)
         if days:
-            found.append(_undeclared(folder, partitioned=SNAPSHOT not in days))
-    return found
+            results.append(_undeclared(folder, partitioned=SNAPSHOT not in days))
+    return results
 
 
 def _undeclared(key: str, *, partitioned: bool) -> Report:
@@ -240,7 +240,7 @@ def _settled(
     suspect: Reading | None = None
     while True:
         reading = read_back(report, facts.day, facts, data)
-        # What a disk or a network garbled once need not be what lies there: damage is what shows twice.
+        # What a disk or a network garbled once need not be what is stored: damage is what shows twice.
         if not reading.differences or reading == suspect:
             return facts, reading
         now = ledger.materializations.days(report.key).get(facts.day, facts)

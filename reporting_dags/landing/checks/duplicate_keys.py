@@ -72,8 +72,8 @@ def _counts(path: Path, names: list[str], hashes: Hashes) -> Counter[tuple[objec
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(columns=names):
             columns = [batch.column(name) for name in names]
-            found = pa.array(np.isin(row_hashes(names, columns), hashes))
-            counts.update(zip(*(column.filter(found).to_pylist() for column in columns), strict=True))
+            result = pa.array(np.isin(row_hashes(names, columns), hashes))
+            counts.update(zip(*(column.filter(result).to_pylist() for column in columns), strict=True))
     return counts
 
 

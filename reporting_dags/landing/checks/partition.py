@@ -124,7 +124,7 @@ def schema(report: Report, file: WrittenDay) -> CheckResult:
             name=SCHEMA, passed=True, detail=f"{len(report.stored_columns)} columns as declared", facts=facts
         )
     columns = {column.header: column for column in report.stored_columns}
-    told: list[str] = []
+    messages: list[str] = []
     advice: list[str] = []
     for header, count in counts.items():
         column, example = columns[header], examples[header]
@@ -134,11 +134,11 @@ def schema(report: Report, file: WrittenDay) -> CheckResult:
             why = why_unread(example, column.forms, report.calendar.timezone)
             text += f", {why}"
             advice.append(_TIME_ADVICE if why.startswith("a local time") else DECLARE_FORM)
-        told.append(text)
+        messages.append(text)
     return CheckResult(
         name=SCHEMA,
         passed=False,
-        detail="; ".join(told),
+        detail="; ".join(messages),
         facts={**facts, "bad_values": counts.total()},
         advice=". ".join(dict.fromkeys(advice)),
     )
@@ -180,24 +180,24 @@ def grain_unique(report: Report, file: CheckedDay) -> CheckResult:
     grain = [by_name[name] for name in report.grain_names]
     # Where the file does not hold what the hashes were made of, 64 bits of it have to do.
     hidden = any(is_dropped(column, report.privacy) for column in grain)
-    told = ", ".join(report.grain_names) or "the day"
+    message = ", ".join(report.grain_names) or "the day"
     facts: dict[str, int | float | str] = {"rows": file.rows}
     if not suspects.size:
-        found = ""
+        result = ""
     elif not report.grain_promised:
         shown, rows, keys = ("", 0, suspects.size) if hidden else confirmed_duplicates(file.path, grain, suspects)
         such = f", such as {shown} ({rows} rows)" if rows else ""
-        found = f"{repeated.rows} rows share {keys} keys of {told}{such}: no document promises that keys are unique"
-        found = found if keys else ""
-        facts |= {"rows_sharing_keys": repeated.rows, "shared_keys": keys} if found else {}
+        result = f"{repeated.rows} rows share {keys} keys of {message}{such}: no document promises that keys are unique"
+        result = result if keys else ""
+        facts |= {"rows_sharing_keys": repeated.rows, "shared_keys": keys} if result else {}
     elif hidden:
-        found = f"grain twice ({suspects.size} grains)"
+        result = f"grain twice ({suspects.size} grains)"
     else:
-        found = describe_duplicates(file.path, grain, suspects)
+        result = describe_duplicates(file.path, grain, suspects)
     total = total_row(report, file.files.values())
-    detail = "; ".join(filter(None, [found, total])) or f"unique by {told}"
+    detail = "; ".join(filter(None, [result, total])) or f"unique by {message}"
     blocking = report.grain_promised or bool(total)
-    passed = not found and not total
+    passed = not result and not total
     return CheckResult(name=GRAIN_UNIQUE, passed=passed, blocking=blocking, detail=detail, facts=facts)
 
 
@@ -215,14 +215,14 @@ def day_and_currency(report: Report, file: CheckedDay) -> CheckResult:
     if wrong:
         sources = sorted({column.currency_from for column in report.stored_columns if column.currency_from})
         known = sorted({code for codes in declared.values() for code in codes})
-        told = f"{', '.join(sources)} holds {shortened(wrong[0])!r}, "
+        message = f"{', '.join(sources)} holds {shortened(wrong[0])!r}, "
         if _CURRENCY.fullmatch(wrong[0]):
-            told += f"a currency that the report does not declare ({', '.join(known)}). {_DECLARE}"
+            message += f"a currency that the report does not declare ({', '.join(known)}). {_DECLARE}"
         else:
-            told += f"which is no currency code such as {' or '.join(known or ['USD'])}"
-        return CheckResult(name=DAY_AND_CURRENCY, passed=False, detail=told, facts=facts)
-    told = f"rows of {ranges([file.day])} alone" + (f", money in {facts['currencies']}" if currencies else "")
-    return CheckResult(name=DAY_AND_CURRENCY, passed=True, detail=told, facts=facts)
+            message += f"which is not a currency code such as {' or '.join(known or ['USD'])}"
+        return CheckResult(name=DAY_AND_CURRENCY, passed=False, detail=message, facts=facts)
+    message = f"rows of {ranges([file.day])} alone" + (f", money in {facts['currencies']}" if currencies else "")
+    return CheckResult(name=DAY_AND_CURRENCY, passed=True, detail=message, facts=facts)
 
 
 def _strays(report: Report, file: CheckedDay) -> str:
@@ -233,15 +233,15 @@ def _strays(report: Report, file: CheckedDay) -> str:
     for note in file.strays:
         counts[note.column] += note.count
         examples.setdefault(note.column, note.example)
-    told: list[str] = []
+    messages: list[str] = []
     for header, count in counts.items():
         example = examples[header]
         text = f"column {header!r} holds {example!r}" if example else f"column {header!r} holds a time"
         if example:
             read = read_times(pa.array([example], pa.string()), columns[header].forms, zone).values[0].as_py()
             text += f", which is {read.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}" if read else ""
-        told.append(f"{text}, outside of the day of its row, {file.day}, {zone} ({count} such rows)")
-    return "; ".join(told)
+        messages.append(f"{text}, outside of the day of its row, {file.day}, {zone} ({count} such rows)")
+    return "; ".join(messages)
 
 
 def rows_complete(read: int | None, counted: int, expected: int | None) -> CheckResult:
@@ -256,12 +256,14 @@ def rows_complete(read: int | None, counted: int, expected: int | None) -> Check
     facts |= {} if read is None else {"rows_decoded": read}
     facts |= {} if expected is None else {"rows_expected": expected}
     if expected is not None and counted != expected:
-        detail = f"the answer has {counted} rows, the provider said {expected}"
+        detail = f"the response has {counted} rows, the provider said {expected}"
     elif read is not None and read != counted:
-        detail = f"{read} rows decoded of the {counted} in the answer: an open quote, or a line break inside a value?"
+        detail = f"{read} rows decoded of the {counted} in the response: an open quote, or a line break inside a value?"
     else:
-        said = "" if expected is None else ", as many as the provider said"
-        return CheckResult(name=ROWS_COMPLETE, passed=True, detail=f"{counted} rows in the answer{said}", facts=facts)
+        compared = "" if expected is None else ", as many as the provider said"
+        return CheckResult(
+            name=ROWS_COMPLETE, passed=True, detail=f"{counted} rows in the response{compared}", facts=facts
+        )
     return CheckResult(name=ROWS_COMPLETE, passed=False, detail=detail, facts=facts)
 
 

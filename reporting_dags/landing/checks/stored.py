@@ -100,8 +100,8 @@ def stored_checks(report: Report, day: date, recorded: Recorded, store: Store, f
 
 
 def _grain(report: Report, stored: StoredDay) -> CheckResult:
-    found = grain_unique(report, stored)
+    result = grain_unique(report, stored)
     if any(is_dropped(column, report.privacy) for column in report.stored_columns if column.name in report.grain_names):
         detail = f"not evaluated: {', '.join(report.grain_names)} are not all stored (REPORTING_PERSONAL_DATA=drop)"
-        return CheckResult(name=found.name, passed=True, detail=detail, facts={"rows": stored.rows})
-    return found
+        return CheckResult(name=result.name, passed=True, detail=detail, facts={"rows": stored.rows})
+    return result

@@ -24,13 +24,13 @@ def listed(texts: AnyArray) -> list[str]:
 def lengths(texts: AnyArray) -> npt.NDArray[np.int64]:
     """Bytes of each text; -1 for a null."""
     offsets = viewed(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    found = np.diff(offsets).astype(np.int64)
+    result = np.diff(offsets).astype(np.int64)
     if texts.null_count:
-        found[pc.is_null(texts).to_numpy(zero_copy_only=False)] = -1
-    return found
+        result[pc.is_null(texts).to_numpy(zero_copy_only=False)] = -1
+    return result
 
 
 def matches(texts: AnyArray, pattern: str) -> npt.NDArray[np.bool_]:
     """Whether each text matches an RE2 pattern; a null does."""
-    found: AnyArray = pc.match_substring_regex(texts, pattern)
-    return found.fill_null(True).to_numpy(zero_copy_only=False)
+    result: AnyArray = pc.match_substring_regex(texts, pattern)
+    return result.fill_null(True).to_numpy(zero_copy_only=False)

@@ -1,4 +1,4 @@
-"""Rows as 64-bit numbers, a column at a time: for the data version of a day and to find what stands twice."""
+"""Rows as 64-bit numbers, a column at a time: for the data version of a day and to find what is duplicated."""
 
 import hashlib
 from collections.abc import Sequence
@@ -61,16 +61,16 @@ class DataVersion:
     @property
     def text(self) -> str:
         """32 hexadecimal digits."""
-        told = f"{self._columns}|{self._rows}|{self._first:x}|{self._second:x}"
-        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+        message = f"{self._columns}|{self._rows}|{self._first:x}|{self._second:x}"
+        return hashlib.blake2b(message.encode(), digest_size=16).hexdigest()
 
 
 def data_version_of(table: pa.Table) -> str:
     """The fingerprint of a whole table, equal to that of the day that it was read from."""
-    found = DataVersion(table.schema)
+    result = DataVersion(table.schema)
     for batch in table.to_batches():
-        found.add(row_hashes(batch.schema.names, batch.columns))
-    return found.text
+        result.add(row_hashes(batch.schema.names, batch.columns))
+    return result.text
 
 
 def _is_number(kind: pa.DataType) -> bool:

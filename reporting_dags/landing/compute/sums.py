@@ -67,8 +67,8 @@ class Sums:
         codes = batch.column(source).fill_null("").dictionary_encode()
         places = codes.indices.to_numpy(zero_copy_only=False)
         for place, currency in enumerate(listed(codes.dictionary)):
-            mine = values if len(codes.dictionary) == 1 else values.filter(pa.array(places == place))
-            units[currency] = units.get(currency, 0) + _total(mine)
+            own = values if len(codes.dictionary) == 1 else values.filter(pa.array(places == place))
+            units[currency] = units.get(currency, 0) + _total(own)
 
     def money(self) -> Mapping[str, Mapping[str, Decimal]]:
         """Column name → currency → sum."""
@@ -91,14 +91,14 @@ class Sums:
 
     def ratios(self) -> Mapping[str, Decimal]:
         """Column name → quotient of sums, to 18 decimals; left out over 0 or in several currencies."""
-        found: dict[str, Decimal] = {}
+        results: dict[str, Decimal] = {}
         for column in self._ratios:
             if column.ratio_of is None:
                 continue
             over, under = self._sum(column.ratio_of.over), self._sum(column.ratio_of.under)
             if over is not None and under:
-                found[column.name] = divide(over, under, scale=column.ratio_of.scale, decimals=_RATIO_DECIMALS)
-        return found
+                results[column.name] = divide(over, under, scale=column.ratio_of.scale, decimals=_RATIO_DECIMALS)
+        return results
 
     def _sum(self, header: str) -> Decimal | int | None:
         name = self._by_header[header].name

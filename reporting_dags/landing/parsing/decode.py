@@ -1,4 +1,4 @@
-"""An answer's files → typed rows of the days that are wanted. Where formats are told apart."""
+"""A response's files → typed rows of the days that are wanted. Where formats are told apart."""
 
 import functools
 import re
@@ -35,14 +35,14 @@ _NULL_RATIO = "null, since a ratio is computed from sums"
 
 @functools.singledispatch
 def open_raw_file(format: object, part: RawFile, report: Report) -> RawFileReader:  # noqa: A002
-    """Open one file of an answer in the format that the report declares.
+    """Open one file of a response in the format that the report declares.
 
     Raises:
         ValueError: the part claims what the format cannot tell.
         Partial, DataError: the file is not whole, or not of the format, or lacks a column.
         OSError: it cannot be read.
     """
-    raise NotImplementedError(f"{report.key}: answers of format {type(format).__name__}")
+    raise NotImplementedError(f"{report.key}: responses of format {type(format).__name__}")
 
 
 @open_raw_file.register
@@ -87,7 +87,7 @@ class Decoded:
         bad: values that cannot be read; null in `batch`.
         rounded: values that were rounded to what their type holds.
         changed: values that were read as something else than was sent.
-        part: the place of the file among those of the answer.
+        part: the place of the file among those of the response.
         likeness: whether each row looks like a total; None where none does.
         strays: times that tell their row's hour or event, and lie outside of the row's day.
     """
@@ -136,15 +136,15 @@ class _Decoder:
         self._zone = report.calendar.timezone
         self._row_times = {column.name: tolerance for column, tolerance in report.row_times}
         self._days = RowDays(report, window)
-        self._wanted = np.array(sorted(ordinal_of(day) for day in days), dtype=np.int32)
+        self._requested_days = np.array(sorted(ordinal_of(day) for day in days), dtype=np.int32)
 
     def decoded(self, texts: list[AnyArray], part: int, looks: TotalLooks) -> Decoded:
         read = len(texts[0])
         days = self._days.of(texts)
-        wanted = np.isin(days, self._wanted)
-        if not wanted.all():
-            days = days[wanted]
-            texts = [column.filter(pa.array(wanted)) for column in texts]
+        requested = np.isin(days, self._requested_days)
+        if not requested.all():
+            days = days[requested]
+            texts = [column.filter(pa.array(requested)) for column in texts]
         by_header = dict(zip(self._headers, texts, strict=True))
         kept: list[AnyArray] = []
         # A dropped column tells rows apart no more, though it may be what makes them unique.
@@ -200,8 +200,8 @@ def _upper_case(texts: AnyArray) -> tuple[AnyArray, Mask | None]:
     codes = [text and (text.upper() if _CODE.fullmatch(text) else text) for text in sent]
     if codes == sent:
         return texts, None
-    found = pa.array(codes, pa.string()).take(encoded.indices)
-    return found, pc.not_equal(found, texts).fill_null(False).to_numpy(zero_copy_only=False)
+    result = pa.array(codes, pa.string()).take(encoded.indices)
+    return result, pc.not_equal(result, texts).fill_null(False).to_numpy(zero_copy_only=False)
 
 
 def _notes(

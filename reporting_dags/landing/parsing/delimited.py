@@ -30,7 +30,7 @@ class DelimitedReader:
     Raises:
         ValueError: the part has claims.
         Partial: the file is empty, or ends inside a quoted field.
-        DataError: it is no such text, a declared column is missing, or a header stands twice.
+        DataError: it is no such text, a declared column is missing, or a header is duplicated.
         OSError: it cannot be read.
     """
 
@@ -68,13 +68,13 @@ class DelimitedReader:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a user should know though the rows stand."""
-        found: list[str] = []
+        results: list[str] = []
         if self._added:
-            found.append(f"new columns, not landed: {shown(self._added)}")
-        found += self._header.warnings
+            results.append(f"new columns, not landed: {shown(self._added)}")
+        results += self._header.warnings
         if not self._survey.ended:
-            found.append("the answer does not end in a line break: nothing shows that its last value is whole")
-        return tuple(found)
+            results.append("the response does not end in a line break: nothing shows that its last value is whole")
+        return tuple(results)
 
     def batches(self) -> Iterator[list[AnyArray]]:
         """Every row as texts, in the order of `sent`; an empty field is an empty text."""
@@ -131,14 +131,14 @@ class DelimitedReader:
         if not self._rest:
             return repeated("", batch.num_rows)
         rows = zip(*(batch.column(self._header.sent[header]).to_pylist() for header in self._rest), strict=True)
-        found = [{header: text for header, text in zip(self._rest, row, strict=True) if text} for row in rows]
+        results = [{header: text for header, text in zip(self._rest, row, strict=True) if text} for row in rows]
         return pa.array(
-            [object_text(apply_privacy_to_members(members, self._privacy)) for members in found], pa.string()
+            [object_text(apply_privacy_to_members(members, self._privacy)) for members in results], pa.string()
         )
 
     def _misshapen(self, row: pa_csv.InvalidRow) -> DataError | Partial:
         if not self._survey.ended and self._survey.tail.endswith(row.text.encode()):
-            return Partial("the answer is cut off within its last row")
+            return Partial("the response is cut off within its last row")
         where = f"row {row.number} (the header is row 1)" if row.number is not None else "a row"
         first = row.text.partition(self._text.delimiter)[0].strip('" ')
         if is_total(first):

@@ -1,4 +1,4 @@
-"""What an answer is when it is not the text that the report declares: recognized by its first bytes."""
+"""What a response is when it is not the text that the report declares: recognized by its first bytes."""
 
 import re
 
@@ -22,18 +22,18 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 )
 _CHUNK_HEAD = re.compile(rb"[0-9a-fA-F]{1,16};chunk-signature=")
 _SEEN = 64
-_KEPT = "The raw answer is kept. Fix: ask the provider for plain text in UTF-8"
+_KEPT = "The raw response is kept. Fix: ask the provider for plain text in UTF-8"
 
 
 def check_file_signature(start: bytes) -> None:
-    """Refuse an answer whose first bytes show that it is no UTF-8 text, and say what it is.
+    """Refuse a response whose first bytes show that it is not a UTF-8 text, and say what it is.
 
     Raises:
         DataError: it is packed, in another encoding, or another kind of file.
     """
     form = _form(start)
     if form:
-        raise DataError(f"the answer is {form}, not text in UTF-8", advice=_KEPT)
+        raise DataError(f"the response is {form}, not text in UTF-8", advice=_KEPT)
 
 
 def _form(start: bytes) -> str:

@@ -21,8 +21,8 @@ def flagged(texts: AnyArray, words: Sequence[str], *, masks: bool) -> AnyArray:
     """
     plain = _plain(texts.fill_null(""))
     known = _plain(pa.array([*words, *(_NO_VALUE if masks else ())], pa.string()))
-    found: AnyArray = pc.is_in(plain, known)
-    return pc.or_(found, pa.array(matches(plain, _ZEROS))) if masks else found
+    result: AnyArray = pc.is_in(plain, known)
+    return pc.or_(result, pa.array(matches(plain, _ZEROS))) if masks else result
 
 
 def _plain(texts: AnyArray) -> AnyArray:

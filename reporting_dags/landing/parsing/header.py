@@ -38,7 +38,7 @@ def read_header(path: Path, text: DelimitedText, columns: Sequence[Column], cons
     """The header in the first line that is not blank.
 
     Raises:
-        DataError: it cannot be read, is no header, lacks a column that the file may not lack, or names one twice.
+        DataError: it cannot be read, is not a header, lacks a column that the file may not lack, or names one twice.
         OSError: the file cannot be read.
     """
     lines = _lines(path, text)
@@ -53,11 +53,11 @@ def read_header(path: Path, text: DelimitedText, columns: Sequence[Column], cons
         _refuse_title(sent, lines, columns, more_than=len(there))
     if not there:
         # Not shown: where the header is missing, these are the values of the first row.
-        raise DataError("the first line names no declared column: the answer has no header, or another one")
+        raise DataError("the first line names no declared column: the response has no header, or another one")
     for name in names:
         if names.count(name) > 1:
             spelled = sorted({repr(shortened(each)) for each in sent if each.strip() == name})
-            raise DataError(f"header {' and '.join(spelled)} stands twice" if name else _NAMELESS)
+            raise DataError(f"header {' and '.join(spelled)} is duplicated" if name else _NAMELESS)
     if lacking:
         raise missing(lacking[0], names)
     padded = [name for name in sent if name != name.strip()]
@@ -65,7 +65,7 @@ def read_header(path: Path, text: DelimitedText, columns: Sequence[Column], cons
     return Header(names, dict(zip(names, sent, strict=True)), warnings if padded else ())
 
 
-_NAMELESS = "several columns of the header have no name ('' stands twice)"
+_NAMELESS = "several columns of the header have no name ('' is duplicated)"
 
 
 def _lines(path: Path, text: DelimitedText) -> Iterator[list[str]]:

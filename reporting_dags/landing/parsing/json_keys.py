@@ -1,4 +1,4 @@
-"""Which keys the rows of a JSON answer have: what is missing, what is new, what stands twice."""
+"""Which keys the rows of a JSON answer have: what is missing, what is new, what is duplicated."""
 
 from collections.abc import Mapping
 
@@ -36,7 +36,7 @@ class RowKeys:
         """Take in the keys of a row; rows count from 1.
 
         Raises:
-            DataError: a key stands twice.
+            DataError: a key is duplicated.
         """
         shape = tuple(keys)
         if shape in self._shapes:
@@ -82,13 +82,13 @@ class RowKeys:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is new, and what is declared but stood in no row."""
-        found: list[str] = []
+        results: list[str] = []
         if self._new and not self._keeps_rest:
-            found.append(f"new columns, not landed: {shown([*self._new])}")
+            results.append(f"new columns, not landed: {shown([*self._new])}")
         unseen = [column.header for column in self._columns if self._lost(column)] if self._shapes else []
         if unseen:
-            found.append(f"columns that no row of the answer has: {shown(unseen)}")
-        return tuple(found)
+            results.append(f"columns that no row of the response has: {shown(unseen)}")
+        return tuple(results)
 
     def _lost(self, *columns: Column) -> bool:
         """Whether no row has any of `columns`, none of which may be lacking."""

@@ -35,9 +35,9 @@ class BareWords:
         begun, other = (piece[: rest.end()], piece[rest.end() :]) if rest else (b"", piece)
         self._inside = False
         self._read += len(begun)
-        found = _TOKEN.sub(self._replaced, other)
+        result = _TOKEN.sub(self._replaced, other)
         self._read += len(other)
-        return begun + found
+        return begun + result
 
     def _replaced(self, token: re.Match[bytes]) -> bytes:
         text = token.group()
@@ -56,7 +56,7 @@ class BareWords:
 
 def bare_words(pieces: Iterable[bytes], *, offset: int) -> BareWords:
     """The bare words of a text whose first piece begins at byte `offset`."""
-    found = BareWords(offset=offset)
+    result = BareWords(offset=offset)
     for piece in pieces:
-        found.quoted(piece)
-    return found
+        result.quoted(piece)
+    return result

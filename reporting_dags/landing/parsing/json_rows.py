@@ -31,7 +31,7 @@ class JsonReader:
 
     Raises:
         Partial: the file is empty, cut off or no JSON.
-        DataError: it does not hold the rows that were asked for, or lacks a column.
+        DataError: it does not hold the rows that were requested, or lacks a column.
         OSError: it cannot be read.
     """
 
@@ -48,7 +48,7 @@ class JsonReader:
             self._words = JsonFile(part.path).words()
             if self._words.refused:
                 word, place = self._words.refused
-                raise Partial(f"the answer is not JSON: a bare {word} at byte {place}") from None
+                raise Partial(f"the response is not JSON: a bare {word} at byte {place}") from None
             if not self._words.count:
                 raise
             self._keys, self._survey = self._surveyed(text, report)
@@ -80,8 +80,8 @@ class JsonReader:
         """What a user should know though the rows stand."""
         if self._words.first is None:
             return self._keys.warnings
-        told = "the answer holds {} bare words that are no JSON, read as texts: the first is {} at byte {}"
-        return (told.format(self._words.count, *self._words.first), *self._keys.warnings)
+        message = "the response holds {} bare words that are no JSON, read as texts: the first is {} at byte {}"
+        return (message.format(self._words.count, *self._words.first), *self._keys.warnings)
 
     def batches(self) -> Iterator[list[AnyArray]]:
         """Every row as texts, in the order of `sent`; `null` is an empty text, a key that is not there a null."""
@@ -108,8 +108,8 @@ class JsonReader:
 
     def _rest(self, row: Row) -> str:
         members = {key: text_of(row[key]) for key in self._others(tuple(row))}
-        told = {key: text for key, text in members.items() if text}
-        return object_text(apply_privacy_to_members(told, self._privacy))
+        filled = {key: text for key, text in members.items() if text}
+        return object_text(apply_privacy_to_members(filled, self._privacy))
 
     def _undeclared(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         taken = {name_among(column, keys) for column in self._columns}

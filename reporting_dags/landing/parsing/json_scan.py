@@ -41,8 +41,8 @@ def scan_rows(file: JsonFile, text: JsonRows, claims: Mapping[str, str], keys: R
 
     Raises:
         Partial: it is empty, cut off or no JSON.
-        DataError: a document lacks rows, count or a claim, or says other than was asked; a row is no object, or lacks
-            a column; a value cannot be read exactly.
+        DataError: a document lacks rows, count or a claim, or says other than was asked; a row is not an object, or
+            lacks a column; a value cannot be read exactly.
         OSError: it cannot be read.
     """
     surveyor = _Surveyor(file, text, claims, keys)
@@ -50,7 +50,7 @@ def scan_rows(file: JsonFile, text: JsonRows, claims: Mapping[str, str], keys: R
     records = sum(held for held, _ in documents)
     if records:
         keys.check()
-    counts = [said for _, said in documents if said is not None]
+    counts = [payload for _, payload in documents if payload is not None]
     return JsonScan(records, _expected(counts, [held for held, _ in documents]) if counts else None)
 
 
@@ -66,7 +66,7 @@ def _expected(counts: list[int], held: list[int]) -> int:
 class _Document:
     rows: int | None = None
     instead: str = ""
-    said: dict[str, str] = field(default_factory=dict[str, str])
+    counts: dict[str, str] = field(default_factory=dict[str, str])
     keys: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
 
@@ -77,7 +77,7 @@ class _Surveyor:
         self._path = text.rows
         self._count = text.count
         self._claims = claims
-        self._wanted = {*claims, text.count} - {""}
+        self._requested = {*claims, text.count} - {""}
         names = text.rows.split(".")
         self._ways = [".".join(names[:length]) for length in range(len(names))]
         self._keys = keys
@@ -87,14 +87,14 @@ class _Surveyor:
         """Rows of each document, and how many it says there are."""
         while (document := self._document()) is not None:
             rows = self._without_rows(document) if document.rows is None else document.rows
-            for path, asked in self._claims.items():
-                if path not in document.said:
-                    raise DataError(f"the answer does not say {path}, asked for {asked!r}")
-                if document.said[path].casefold() != asked.casefold():
+            for path, requested in self._claims.items():
+                if path not in document.counts:
+                    raise DataError(f"the response does not say {path}, requested {requested!r}")
+                if document.counts[path].casefold() != requested.casefold():
                     raise DataError(
-                        f"the answer says {path} is {shortened(document.said[path])!r}, asked for {asked!r}"
+                        f"the response says {path} is {shortened(document.counts[path])!r}, requested {requested!r}"
                     )
-            yield rows, self._counted(document.said) if self._count else None
+            yield rows, self._counted(document.counts) if self._count else None
 
     def _without_rows(self, document: _Document) -> int:
         """0 for a document that has nothing where its rows should be, and says that there are none.
@@ -104,22 +104,22 @@ class _Surveyor:
         """
         if not document.instead:
             there = next((document.keys[way] for way in reversed(self._ways) if way in document.keys), ["no keys"])
-            raise DataError(f"the answer has no array {self._path!r}; it has {shown(there)}")
-        told = f"the answer has {document.instead} in place of the array {self._path!r}"
+            raise DataError(f"the response has no array {self._path!r}; it has {shown(there)}")
+        message = f"the response has {document.instead} in place of the array {self._path!r}"
         if document.instead not in _NOTHING or not self._count:
-            raise DataError(told)
-        count = self._counted(document.said)
+            raise DataError(message)
+        count = self._counted(document.counts)
         if count:
-            raise DataError(f"{told}, and {self._count} is {count}")
+            raise DataError(f"{message}, and {self._count} is {count}")
         return 0
 
-    def _counted(self, said: Mapping[str, str]) -> int:
-        if self._count not in said:
-            raise DataError(f"the answer does not say how many rows there are: it has no {self._count!r}")
-        text = said[self._count]
+    def _counted(self, counts: Mapping[str, str]) -> int:
+        if self._count not in counts:
+            raise DataError(f"the response does not say how many rows there are: it has no {self._count!r}")
+        text = counts[self._count]
         count = whole_number(text)
         if count is None or not 0 <= count < _LARGEST_COUNT:
-            raise DataError(f"the answer says {self._count} is {shortened(text)!r}, which is no number of rows")
+            raise DataError(f"the response says {self._count} is {shortened(text)!r}, which is not a number of rows")
         return count
 
     def _document(self) -> _Document | None:
@@ -148,10 +148,10 @@ class _Surveyor:
                 _check_depth(len(inside))
             elif event in _CLOSES:
                 inside.pop()
-            elif at in self._wanted:
-                if at in document.said:
+            elif at in self._requested:
+                if at in document.counts:
                     raise _twice(at)
-                document.said[at] = text_of(value)
+                document.counts[at] = text_of(value)
             if not inside:
                 return document
         return None
@@ -163,7 +163,7 @@ class _Surveyor:
                 break
             self._row += 1
             if event != "start_map":
-                raise DataError(f"row {self._row} is no object")
+                raise DataError(f"row {self._row} is not an object")
             self._keys.learn(self._keys_of_row(), self._row)
         return self._row - before
 
@@ -193,8 +193,8 @@ class _Surveyor:
 
 def _check_depth(depth: int) -> None:
     if depth > _DEEPEST:
-        raise DataError(f"the answer is nested more than {_DEEPEST} deep")
+        raise DataError(f"the response is nested more than {_DEEPEST} deep")
 
 
 def _twice(path: str) -> DataError:
-    return DataError(f"{path!r} stands twice in the answer")
+    return DataError(f"{path!r} is duplicated in the response")

@@ -23,7 +23,7 @@ _CHUNK_BYTES = 1 << 20
 _MOST_DIGITS = 1000
 _DIGITS = re.compile(rb"[0-9]{%d}" % _MOST_DIGITS)
 _TWO_DIGITS = re.compile(rb"[0-9]{2}")
-# The parser turns half a character, which is no text, into a question mark.
+# The parser turns half a character, which is not a text, into a question mark.
 _HALF_LIKELY = re.compile(rb"\\u[dD][89abAB]")
 _HALF_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])", re.DOTALL)
 _INSEPARABLE = b"+-\\abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -55,10 +55,10 @@ class JsonFile:
 
     def events(self) -> Iterator[Event]:
         """The parser's events, such as `("map_key", "data")` and `("number", 1)`; `read` follows in large steps."""
-        found: list[Event] = ijson.sendable_list()
-        parser = ijson.basic_parse_coro(found, multiple_values=True, use_float=False)
+        results: list[Event] = ijson.sendable_list()
+        parser = ijson.basic_parse_coro(results, multiple_values=True, use_float=False)
         made = 0
-        for some in self._made(parser, found):
+        for some in self._made(parser, results):
             if some:
                 made = self.read
             elif self.read - made > LONGEST_BYTES:
@@ -67,8 +67,8 @@ class JsonFile:
 
     def objects(self, prefix: str) -> Iterator[list[dict[str, Any]]]:
         """The objects at `prefix`, as ijson writes paths, some at a time: integers `int`, other numbers `Decimal`."""
-        found: list[dict[str, Any]] = ijson.sendable_list()
-        yield from self._made(ijson.items_coro(found, prefix, multiple_values=True, use_float=False), found)
+        results: list[dict[str, Any]] = ijson.sendable_list()
+        yield from self._made(ijson.items_coro(results, prefix, multiple_values=True, use_float=False), results)
 
     def _made(self, parser: Any, found: list[T]) -> Iterator[list[T]]:
         """What a parser makes of each stretch of the file; the list is the parser's own and is emptied after use."""
@@ -78,19 +78,19 @@ class JsonFile:
                 parser.send(words.quoted(stretch) if self._quotes_words else stretch)
             except ijson.JSONError:
                 # What the parser says holds some of the text.
-                raise Partial(f"the answer is not JSON, after byte {self.read}") from None
+                raise Partial(f"the response is not JSON, after byte {self.read}") from None
             except (ValueError, ArithmeticError):
-                raise DataError(f"the answer holds what cannot be read exactly, after byte {self.read}") from None
+                raise DataError(f"the response holds what cannot be read exactly, after byte {self.read}") from None
             self.read += len(stretch)
             blank = blank and stretch.isspace()
             yield found
             found.clear()
         if blank:
-            raise Partial("empty answer: no JSON at all")
+            raise Partial("empty response: no JSON at all")
         try:
             parser.close()
         except ijson.JSONError:
-            raise Partial("the answer is cut off: its JSON does not end") from None
+            raise Partial("the response is cut off: its JSON does not end") from None
         yield found
 
 
@@ -114,12 +114,12 @@ def _stretches(path: Path) -> Iterator[bytes]:
 def _exact(stretch: bytes) -> Iterator[bytes]:
     # A long run of digits spans at least two of any bytes that stand half as far apart.
     if _TWO_DIGITS.search(stretch[:: _MOST_DIGITS // 2]) and _DIGITS.search(stretch):
-        raise DataError(f"the answer holds a run of {_MOST_DIGITS} digits or more")
+        raise DataError(f"the response holds a run of {_MOST_DIGITS} digits or more")
     if _HALF_LIKELY.search(stretch) and _HALF_CHARACTER.search(stretch):
-        raise DataError("the answer holds half a character: an unpaired surrogate")
+        raise DataError("the response holds half a character: an unpaired surrogate")
     if stretch:
         yield stretch
 
 
 def _too_long() -> DataError:
-    return DataError(f"the answer holds a value longer than {LONGEST_BYTES >> 20} MiB")
+    return DataError(f"the response holds a value longer than {LONGEST_BYTES >> 20} MiB")

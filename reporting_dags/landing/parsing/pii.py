@@ -26,12 +26,12 @@ def is_dropped(column: Column, privacy: Privacy) -> bool:
 
 
 def apply_privacy_to_members(members: Mapping[str, str], privacy: Privacy) -> dict[str, str]:
-    """Columns that nobody declared, by header, as they may be kept: those whose name tells of a person are guarded."""
-    found: dict[str, str] = {}
+    """Columns that no one declared, by header, as they may be kept: those whose name tells of a person are guarded."""
+    results: dict[str, str] = {}
     for header, text in members.items():
         why = looks_personal(header)
         if why is None or privacy.mode is PersonalData.KEEP:
-            found[header] = text
+            results[header] = text
         elif privacy.mode is PersonalData.HASH:
-            found[header] = privacy.hashed(text, why)
-    return found
+            results[header] = privacy.hashed(text, why)
+    return results

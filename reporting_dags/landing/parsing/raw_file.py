@@ -1,4 +1,4 @@
-"""One file of an answer, and what every format makes of it: texts by column."""
+"""One file of a response, and what every format makes of it: texts by column."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _SHOWN_NAMES = 40
 
 @dataclass(frozen=True, kw_only=True)
 class RawFile:
-    """One file of an answer.
+    """One file of a response.
 
     Attributes:
         path: the provider's bytes.
@@ -35,7 +35,7 @@ class RawFile:
 
 
 class RawFileReader(Protocol):
-    """One file of an answer, ready to be read."""
+    """One file of a response, ready to be read."""
 
     @property
     def records(self) -> int:
@@ -82,7 +82,7 @@ def may_lack(column: Column, constants: Mapping[str, str]) -> bool:
 def missing(column: Column, names: Sequence[str]) -> DataError:
     """The error to raise when a file that has `names` lacks a column."""
     return DataError(
-        f"column {column.header!r} is missing; the answer has {shown(names)}",
+        f"column {column.header!r} is missing; the response has {shown(names)}",
         advice="If the provider renamed it, add the new name to the column's aliases",
     )
 
@@ -95,8 +95,12 @@ def agreed(column: Column, texts: AnyArray, constant: str) -> AnyArray:
     """
     for other in texts.unique().to_pylist():
         if other and other != constant:
-            told = f"{shortened(other)!r} in the answer for {constant!r}{': a total row' if is_total(other) else ''}"
-            raise DataError(f"column {column.header!r} holds {'more than what was asked' if column.personal else told}")
+            message = (
+                f"{shortened(other)!r} in the response for {constant!r}{': a total row' if is_total(other) else ''}"
+            )
+            raise DataError(
+                f"column {column.header!r} holds {'more than what was asked' if column.personal else message}"
+            )
     return repeated(constant, len(texts))
 
 
@@ -107,5 +111,5 @@ def repeated(text: str | None, rows: int) -> AnyArray:
 
 def shown(names: Sequence[str]) -> str:
     """Names as a list for a message, bounded however many there are."""
-    told = ", ".join(shortened(name) for name in names[:_SHOWN_NAMES])
-    return f"{told} and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else told
+    message = ", ".join(shortened(name) for name in names[:_SHOWN_NAMES])
+    return f"{message} and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else message

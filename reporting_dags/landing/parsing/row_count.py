@@ -1,4 +1,4 @@
-"""A first look at an answer's bytes, independent of the parser: is it rows, and how many."""
+"""A first look at a response's bytes, independent of the parser: is it rows, and how many."""
 
 import codecs
 import csv
@@ -27,7 +27,7 @@ class RowCount:
     Attributes:
         records: lines that are not blank, the header among them; a break inside quotes counts only where the format
             forbids it.
-        ended: whether the last record ends in a line break. If not, that the answer is whole cannot be seen from it.
+        ended: whether the last record ends in a line break. If not, that the response is whole cannot be seen from it.
         tail: the last bytes.
     """
 
@@ -58,12 +58,12 @@ def count_rows(path: Path, text: DelimitedText) -> RowCount:
             size += len(chunk)
             tail = (tail + chunk)[-_TAIL_BYTES:]
     if not start:
-        raise Partial("empty answer: not even a header")
+        raise Partial("empty response: not even a header")
     if start in _NOT_ROWS:
-        raise DataError(f"the answer is {_NOT_ROWS[start]}, not rows")
+        raise DataError(f"the response is {_NOT_ROWS[start]}, not rows")
     _check_last(utf8, size)
     if counter.open_quote and not (quotes is not None and quotes.suspicious):
-        raise Partial("the answer ends inside a quoted field")
+        raise Partial("the response ends inside a quoted field")
     records = counter.total()
     if quotes is not None and quotes.suspicious:
         strictly = _read_strictly(path, text)
@@ -80,20 +80,20 @@ def check_text(chunk: bytes, utf8: codecs.IncrementalDecoder, offset: int) -> No
     if not offset:
         check_file_signature(chunk)
     if b"\0" in chunk:
-        raise DataError(f"the answer holds a NUL byte, at byte {offset + chunk.index(0)}")
+        raise DataError(f"the response holds a NUL byte, at byte {offset + chunk.index(0)}")
     if chunk.isascii() and not utf8.getstate()[0]:
         return
     try:
         utf8.decode(chunk)
     except UnicodeDecodeError as error:
-        raise DataError(f"the answer is not UTF-8, about byte {offset + error.start}") from None
+        raise DataError(f"the response is not UTF-8, about byte {offset + error.start}") from None
 
 
 def _check_last(utf8: codecs.IncrementalDecoder, size: int) -> None:
     try:
         utf8.decode(b"", final=True)
     except UnicodeDecodeError:
-        raise DataError(f"the answer is not UTF-8, about byte {size}") from None
+        raise DataError(f"the response is not UTF-8, about byte {size}") from None
 
 
 class _Quotes:
@@ -122,7 +122,7 @@ class _Quotes:
             data[after],
             data[:1] if closed_before else data[:0],
         ]
-        self.suspicious = not all(bool(np.isin(one, self._around).all()) for one in neighbours)
+        self.suspicious = not all(bool(np.isin(item, self._around).all()) for item in neighbours)
         self._inside ^= bool(places.size & 1)
         self._before = int(data[-1])
 
@@ -139,7 +139,7 @@ def _read_strictly(path: Path, text: DelimitedText) -> int:
             return sum(1 for row in reader if row)
         except csv.Error:
             raise DataError(
-                f"the answer holds a quote that neither opens nor closes a field, in line {reader.line_num}",
+                f"the response holds a quote that neither opens nor closes a field, in line {reader.line_num}",
                 advice="If the provider writes quotes as they are, declare the report's text with quoted=False",
             ) from None
 

@@ -82,14 +82,14 @@ class RowDays:
         if outside.size:
             held = f"{shortened(listed(texts)[outside[0]])!r} ({outside.size} such rows or more)"
             zone = self._calendar.timezone
-            raise DataError(f"column {header!r} holds {held} in the answer for {self._window}, {zone}")
+            raise DataError(f"column {header!r} holds {held} in the response for {self._window}, {zone}")
         return (places + ordinal_of(self._window.first)).astype(np.int32)
 
     def _local_day(self, column: Column, text: str) -> date:
         """The day of a local time that the zone has twice or skips: the day stands, though the moment does not.
 
         Raises:
-            DataError: the text is no local time.
+            DataError: the text is not a local time.
         """
         local = local_time(text, column.forms)
         if local is None:
@@ -112,21 +112,21 @@ class RowDays:
             if text not in self._known:
                 day = _parsed_day(text)
                 if day is None:
-                    told = "which is no day: a total row" if is_total(text) else "which is no day"
-                    raise DataError(f"column {header!r} holds {shortened(text)!r}, {told}")
+                    message = "which is not a day: a total row" if is_total(text) else "which is not a day"
+                    raise DataError(f"column {header!r} holds {shortened(text)!r}, {message}")
                 if day not in self._window:
                     count = int(np.count_nonzero(places == place))
-                    raise DataError(f"rows of {day} ({count} or more) in the answer for {self._window}")
+                    raise DataError(f"rows of {day} ({count} or more) in the response for {self._window}")
                 self._known[text] = ordinal_of(day)
             ordinals.append(self._known[text])
         return np.array(ordinals, dtype=np.int32)[places]
 
 
 def _parsed_day(text: str) -> date | None:
-    found = _DAY.fullmatch(text)
-    if not found:
+    result = _DAY.fullmatch(text)
+    if not result:
         return None
     try:
-        return date.fromisoformat(found.group(1) or text)
+        return date.fromisoformat(result.group(1) or text)
     except ValueError:
         return None

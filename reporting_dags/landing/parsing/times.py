@@ -56,7 +56,7 @@ def read_times(texts: AnyArray, forms: Sequence[TimeForm], zone: str) -> Typed:
 
 
 def why_unread(text: str, forms: Sequence[TimeForm], zone: str) -> str:
-    """Why `text` is no moment for a column of these forms, as the end of "… which is": one phrase."""
+    """Why `text` is not a moment for a column of these forms, as the end of "… which is": one phrase."""
     local = local_time(text, forms)
     offsets = _offsets(zone, local) if local else None
     if offsets is None or offsets[0] == offsets[1]:
@@ -72,8 +72,8 @@ def local_time(text: str, forms: Sequence[TimeForm]) -> datetime | None:
         text = re.sub(_HOUR, r"\1-\2-\3 \4", text)
     elif TimeForm.TEXT not in forms:
         return None
-    found = _TIME.fullmatch(text)
-    if not found or found.group(4):
+    result = _TIME.fullmatch(text)
+    if not result or result.group(4):
         return None
     try:
         return datetime.fromisoformat(text[:26])
@@ -107,9 +107,9 @@ def _from_digits(texts: AnyArray, form: TimeForm, zone: str) -> Typed:
 
 
 def _from_text(texts: AnyArray, zone: str) -> Typed:
-    found = _TIME.fullmatch(pc.first(texts).as_py() or "")
+    result = _TIME.fullmatch(pc.first(texts).as_py() or "")
     # A cast that fails costs thirty times one that does not: the first text says which of the two to try.
-    has_offset = bool(found and found.group(4))
+    has_offset = bool(result and result.group(4))
     try:
         cast = pc.cast(texts, MOMENT if has_offset else pa.timestamp("us"))
     except pa.ArrowInvalid:
@@ -133,10 +133,10 @@ def _one_by_one(texts: AnyArray, zone: str) -> Typed:
 
 def _time(text: str, zone: str) -> tuple[datetime, bool]:
     """A moment in UTC, and whether it was given more finely than in microseconds."""
-    found = _TIME.fullmatch(text)
-    if not found:
+    result = _TIME.fullmatch(text)
+    if not result:
         raise ValueError(text)
-    day, clock, fraction, offset = found.groups(default="")
+    day, clock, fraction, offset = result.groups(default="")
     clock = clock.removesuffix(fraction) or "00"
     moment = datetime.fromisoformat(f"{day}T{clock}{fraction[:7]}{offset}")
     if moment.tzinfo is None:

@@ -73,14 +73,14 @@ class TotalLooks:
             if not places.size:
                 return None
             words |= _among(own.filter(pa.array(alike)), self._words)
-        found = np.zeros(len(texts[self._headers[0]]), dtype=np.int8)
-        found[places] = np.where(words, _WORD, _BLANK)
-        return found
+        result = np.zeros(len(texts[self._headers[0]]), dtype=np.int8)
+        result[places] = np.where(words, _WORD, _BLANK)
+        return result
 
 
 def _among(texts: AnyArray, values: AnyArray) -> npt.NDArray[np.bool_]:
-    found: AnyArray = pc.is_in(texts, values)
-    return found.to_numpy(zero_copy_only=False).astype(np.bool_)
+    result: AnyArray = pc.is_in(texts, values)
+    return result.to_numpy(zero_copy_only=False).astype(np.bool_)
 
 
 class FileSums:
@@ -104,9 +104,9 @@ class FileSums:
                 sums.add(batch.take(pa.array(places, pa.int64())))
                 self._alike[kind] = (rows + len(places), sums)
             for place in places[: max(0, _MOST_SINGLE - len(self._single))]:
-                one = Sums(self._report)
-                one.add(batch.slice(int(place), 1))
-                self._single.append((kind, one))
+                item = Sums(self._report)
+                item.add(batch.slice(int(place), 1))
+                self._single.append((kind, item))
 
     def suspects(self) -> "Iterator[_Suspects]":
         """The rows that look like totals, beside the rows that they may sum up.
@@ -126,15 +126,15 @@ class FileSums:
 
     def single_suspects(self) -> "Iterator[_Suspects]":
         """As `suspects`, one row after the other: some beside the total may merely name nothing."""
-        for kind, one in self._single if len(self._single) > 1 and self.rows > len(self._single) else ():
+        for kind, item in self._single if len(self._single) > 1 and self.rows > len(self._single) else ():
             others = self._copy()
-            others.merge(one, sign=-1)
-            yield _Suspects(says_total=kind == _WORD, rows=1, sums=one, others=others, other_rows=self.rows - 1)
+            others.merge(item, sign=-1)
+            yield _Suspects(says_total=kind == _WORD, rows=1, sums=item, others=others, other_rows=self.rows - 1)
 
     def _copy(self) -> Sums:
-        found = Sums(self._report)
-        found.merge(self.sums)
-        return found
+        result = Sums(self._report)
+        result.merge(self.sums)
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +177,12 @@ def _pairs(
     own: Mapping[str, Mapping[str, Decimal]], other: Mapping[str, Mapping[str, Decimal]]
 ) -> Iterator[tuple[Decimal, Decimal]]:
     for column, sums in other.items():
-        mine, amounts = own[column], {currency: amount for currency, amount in sums.items() if amount}
-        if len(amounts) == 1 and not any(map(_is_code, mine)):
+        current, amounts = own[column], {currency: amount for currency, amount in sums.items() if amount}
+        if len(amounts) == 1 and not any(map(_is_code, current)):
             # The row names no currency either: it has that of the others.
-            mine = {next(iter(amounts)): amount for amount in mine.values()}
-        for currency in {*amounts, *mine}:
-            yield mine.get(currency, Decimal()), amounts.get(currency, Decimal())
+            current = {next(iter(amounts)): amount for amount in current.values()}
+        for currency in {*amounts, *current}:
+            yield current.get(currency, Decimal()), amounts.get(currency, Decimal())
 
 
 def _is_code(currency: str) -> bool:
@@ -201,11 +201,11 @@ def total_row(report: Report, parts: Iterable[FileSums]) -> str:
     """Which rows of a day are shown to be totals of its other rows; empty where none is."""
     dimensions = _dimensions(report, {})
     for part in parts:
-        for found in itertools.chain(part.suspects(), part.single_suspects()):
-            if found.are_totals(len(dimensions)):
-                which = "a total row" if found.rows == 1 else f"{found.rows} total rows"
-                told = f"{_described(found, dimensions)} sum up the other {found.other_rows} rows"
-                return f"{which}, which would count everything twice: {told}. {_FIX}"
+        for result in itertools.chain(part.suspects(), part.single_suspects()):
+            if result.are_totals(len(dimensions)):
+                which = "a total row" if result.rows == 1 else f"{result.rows} total rows"
+                message = f"{_described(result, dimensions)} sum up the other {result.other_rows} rows"
+                return f"{which}, which would count everything twice: {message}. {_FIX}"
     return ""
 
 
@@ -217,15 +217,15 @@ def suspicions(report: Report, parts: Iterable[FileSums]) -> Iterator[str]:
     dimensions = _dimensions(report, {})
     usual = len(dimensions) == 1 or any(column.flags and "" in column.flags[1] for column in report.columns)
     for part in parts:
-        for found in part.suspects():
-            if found.says_total or not usual:
-                told = f"{_described(found, dimensions)} do not sum up the other {found.other_rows} rows"
+        for result in part.suspects():
+            if result.says_total or not usual:
+                message = f"{_described(result, dimensions)} do not sum up the other {result.other_rows} rows"
                 which = (
                     "a row looks like a total and is"
-                    if found.rows == 1
-                    else f"{found.rows} rows look like totals and are"
+                    if result.rows == 1
+                    else f"{result.rows} rows look like totals and are"
                 )
-                yield f"{which} kept: {told}"
+                yield f"{which} kept: {message}"
 
 
 def _described(found: _Suspects, dimensions: Sequence[Column]) -> str:

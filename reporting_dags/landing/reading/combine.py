@@ -80,11 +80,11 @@ def combine(source: Source, day: date, store: Store, *, schema: pa.Schema, curre
     """
     report = source.report
     columns = {column.header: column for column in report.stored_columns}
-    wanted = {source.entity, source.country, *filter(None, source.counts.values()), *source.money.values()}
-    wanted |= {source.excluded_rows[0]} if source.excluded_rows else set()
-    told = {columns[header].currency_from for header in source.money.values()}
-    wanted |= {header for header in told if header}
-    names = sorted(columns[header].name for header in wanted)
+    requested = {source.entity, source.country, *filter(None, source.counts.values()), *source.money.values()}
+    requested |= {source.excluded_rows[0]} if source.excluded_rows else set()
+    sources = {columns[header].currency_from for header in source.money.values()}
+    requested |= {header for header in sources if header}
+    names = sorted(columns[header].name for header in requested)
     with store.open(report.file(day)) as file, pq.ParquetFile(file) as parquet:
         stored = set(parquet.schema_arrow.names)
         table = parquet.read(columns=names)
@@ -110,8 +110,8 @@ def combine(source: Source, day: date, store: Store, *, schema: pa.Schema, curre
         amounts = table.column(columns[header].name).combine_chunks()
         if source.excluded_rows is not None:
             status, text = source.excluded_rows
-            found = table.column(columns[status].name).combine_chunks()
-            void = pc.is_in(found, value_set=pa.array([text], found.type))
+            result = table.column(columns[status].name).combine_chunks()
+            void = pc.is_in(result, value_set=pa.array([text], result.type))
             amounts = pc.if_else(void, pa.scalar(Decimal(), MONEY), amounts)
         figures[name] = amounts
     summed_up = [*source.counts, *source.money]
@@ -140,11 +140,11 @@ def _fitting(sums: AnyArray, field: "pa.Field[Any]", subject: str) -> AnyArray:
     try:
         return pc.cast(sums, field.type)
     except pa.ArrowInvalid:
-        told = "do not fit 64 bits"
+        message = "do not fit 64 bits"
         if pa.types.is_decimal(field.type):
-            told = f"have more than {field.type.precision - field.type.scale} digits before the decimal point"
+            message = f"have more than {field.type.precision - field.type.scale} digits before the decimal point"
         raise DataError(
-            f"{subject}: the {field.name} of one entity {told}",
+            f"{subject}: the {field.name} of one entity {message}",
             advice="Fix: compare the values with the provider's own report, then materialize that source again.",
         ) from None
 

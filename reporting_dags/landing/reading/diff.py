@@ -28,10 +28,10 @@ class RowDiff:
 
 
 def diff_rows(report: Report, key: str, store: Store, after: Path) -> RowDiff | None:
-    """Compare the day that lies at `key` with the finished file `after`.
+    """Compare the day that is at `key` with the finished file `after`.
 
     Returns:
-        None where nothing lies there, or what lies there has other columns: then no row is the same.
+        None where nothing is stored, or what is stored has other columns: then no row is the same.
 
     Raises:
         StorageError: the store refuses.

@@ -43,19 +43,19 @@ def weights(report: Report, day: date, data: Store) -> Weights:
     """Read the day's file; empty for a day that is not there, or is of another form, or for a report without entity.
 
     Raises:
-        StorageError: the store refuses, or what lies there is no Parquet.
+        StorageError: the store refuses, or what is stored is no Parquet.
     """
     if not report.entity or not report.partitioned or not data.exists(report.file(day)):
         return {}
     by_header = {column.header: column.name for column in report.stored_columns}
     entity = by_header[report.entity]
     money = next((column.name for column in report.stored_columns if column.kind is Kind.MONEY), None)
-    wanted = [entity] if money is None else [entity, money]
+    requested = [entity] if money is None else [entity, money]
     try:
         with data.open(report.file(day)) as opened, pq.ParquetFile(opened) as file:
-            if not set(wanted) <= set(file.schema_arrow.names):
+            if not set(requested) <= set(file.schema_arrow.names):
                 return {}
-            table = file.read(columns=wanted)
+            table = file.read(columns=requested)
     except (OSError, pa.ArrowException) as error:
         raise data.error("read", error) from None
     if money is None:

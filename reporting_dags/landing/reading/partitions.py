@@ -35,8 +35,8 @@ class Adapted:
     dropped: tuple[str, ...]
 
     def __str__(self) -> str:
-        told = (("columns filled with null", self.filled), ("columns left out", self.dropped))
-        return "; ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
+        message = (("columns filled with null", self.filled), ("columns left out", self.dropped))
+        return "; ".join(f"{what}: {', '.join(names)}" for what, names in message if names)
 
 
 OnAdapted = Callable[[date, Adapted], None]

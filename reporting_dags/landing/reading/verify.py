@@ -154,14 +154,14 @@ def _other_money(
     found: Mapping[str, Mapping[str, Decimal]], recorded: Mapping[str, Mapping[str, Decimal]]
 ) -> Iterator[str]:
     for column in sorted({*found, *recorded}):
-        mine, theirs = found.get(column, {}), recorded.get(column, {})
-        for currency in sorted({*mine, *theirs}):
-            if mine.get(currency) != theirs.get(currency):
-                sums = f"{_told(mine.get(currency))} {currency}".strip()
-                yield f"{column} sums to {sums} in place of {_told(theirs.get(currency))}"
+        own, other = found.get(column, {}), recorded.get(column, {})
+        for currency in sorted({*own, *other}):
+            if own.get(currency) != other.get(currency):
+                sums = f"{_amount_text(own.get(currency))} {currency}".strip()
+                yield f"{column} sums to {sums} in place of {_amount_text(other.get(currency))}"
 
 
-def _told(amount: Decimal | None) -> str:
+def _amount_text(amount: Decimal | None) -> str:
     return "nothing" if amount is None else plain(amount)
 
 

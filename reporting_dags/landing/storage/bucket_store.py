@@ -121,16 +121,18 @@ class ObjectStore:
         with self._guard("read"):
             folder = f"{checked_key(prefix)}/" if prefix else None
             pages = obstore.list(self._bucket, folder)
-            return {one["path"]: one["size"] for one in chain.from_iterable(pages) if not one["path"].startswith(".")}
+            return {
+                item["path"]: item["size"] for item in chain.from_iterable(pages) if not item["path"].startswith(".")
+            }
 
     def remove_older(self, prefix: str, before: datetime) -> int:
-        """Remove the raw answers directly under `prefix` that were last written before `before`."""
+        """Remove the raw responses directly under `prefix` that were last written before `before`."""
         with self._guard("written"):
             objects = obstore.list_with_delimiter(self._bucket, f"{checked_key(prefix)}/")["objects"]
             old = [
-                one["path"]
-                for one in objects
-                if is_raw(one["path"].rpartition("/")[2]) and one["last_modified"] < before
+                item["path"]
+                for item in objects
+                if is_raw(item["path"].rpartition("/")[2]) and item["last_modified"] < before
             ]
             for path in old:
                 # Another run of the report may remove the same object.

@@ -103,7 +103,7 @@ class LocalStore:
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """Bytes of every file below the folder `prefix`; links to folders are not followed."""
-        found: dict[str, int] = {}
+        results: dict[str, int] = {}
         top = self._root / checked_key(prefix) if prefix else self._root
 
         def refuse(error: OSError) -> None:
@@ -117,19 +117,19 @@ class LocalStore:
                 for path in (Path(folder, name) for name in names):
                     # A run may take away what it had staged.
                     with contextlib.suppress(FileNotFoundError):
-                        found[path.relative_to(self._root).as_posix()] = path.stat().st_size
-        return found
+                        results[path.relative_to(self._root).as_posix()] = path.stat().st_size
+        return results
 
     def remove_older(self, prefix: str, before: datetime) -> int:
-        """Remove the raw answers directly under `prefix` that were last written before `before`."""
+        """Remove the raw responses directly under `prefix` that were last written before `before`."""
         removed = 0
         folder = self._root / checked_key(prefix)
         with self._guard("written"):
             for path in list(folder.iterdir()) if folder.exists() else ():
                 # Another run of the report may remove the same file.
                 with contextlib.suppress(FileNotFoundError):
-                    told = path.lstat()
-                    if is_raw(path.name) and stat.S_ISREG(told.st_mode) and told.st_mtime < before.timestamp():
+                    status = path.lstat()
+                    if is_raw(path.name) and stat.S_ISREG(status.st_mode) and status.st_mtime < before.timestamp():
                         path.unlink()
                         removed += 1
         return removed

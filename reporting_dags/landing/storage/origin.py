@@ -34,15 +34,15 @@ class Origin:
     @classmethod
     def of(cls, metadata: dict[bytes, bytes] | None) -> Self | None:
         """From key-value metadata of a Parquet file; None if it says nothing of this kind."""
-        found = metadata or {}
-        if _ACCOUNT.encode() not in found:
+        result = metadata or {}
+        if _ACCOUNT.encode() not in result:
             return None
         try:
-            text = found.get(_SCOPE.encode())
+            text = result.get(_SCOPE.encode())
             scope = Scope.from_json(json.loads(text)) if text is not None else None
         except (ValueError, KeyError, TypeError, AttributeError):
             scope = None
-        return cls(account=found[_ACCOUNT.encode()].decode(errors="replace"), scope=scope)
+        return cls(account=result[_ACCOUNT.encode()].decode(errors="replace"), scope=scope)
 
 
 def read_origin(store: Store, key: str) -> Origin | None:

@@ -17,12 +17,12 @@ _POLL_SECONDS = 0.02
 def checked_key(key: str) -> str:
     """`key`, if it is a relative path that stays below its root; `ValueError` if not."""
     if not re.fullmatch(r"[^/\0]+(/[^/\0]+)*", key) or {".", ".."} & set(key.split("/")):
-        raise ValueError(f"{key!r} is no key")
+        raise ValueError(f"{key!r} is not a key")
     return key
 
 
 def is_raw(name: str) -> bool:
-    """Whether a file is named by its content, as raw answers are; nothing else is removed for its age."""
+    """Whether a file is named by its content, as raw responses are; nothing else is removed for its age."""
     return re.fullmatch(r"[0-9a-f]{64}\..+", name) is not None
 
 
@@ -64,7 +64,7 @@ def locked(folder: Path, *, wait: float | None = None) -> Generator[None]:
 
 @contextlib.contextmanager
 def temporary_folder(parent: Path, prefix: str) -> Generator[Path]:
-    """Create a private folder in `parent` and hold its lock; folders of `prefix` that nobody holds are removed first.
+    """Create a private folder in `parent` and hold its lock; folders of `prefix` that no one holds are removed first.
 
     The system releases the lock when the process ends, however it ends, so a folder without a lock is abandoned. On a
     file system without locks abandoned folders stay.

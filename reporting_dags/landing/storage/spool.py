@@ -1,4 +1,4 @@
-"""A provider's answer on its way to disk, byte for byte as it arrived."""
+"""A provider's response on its way to disk, byte for byte as it arrived."""
 
 import contextlib
 import hashlib
@@ -14,7 +14,7 @@ from reporting_dags.landing.storage.errors import storage_error
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """A whole answer as one local file.
+    """A whole response as one local file.
 
     Attributes:
         path: the file; whoever holds this owns it.

@@ -58,7 +58,7 @@ class Store(Protocol):
         ...
 
     def remove_older(self, prefix: str, before: datetime) -> int:
-        """Remove the raw answers directly under the folder `prefix` that were last written before `before`.
+        """Remove the raw responses directly under the folder `prefix` that were last written before `before`.
 
         Only files that are named by their content are taken for such; says how many were removed.
         """
@@ -74,7 +74,7 @@ class Store(Protocol):
 
 
 def raw_key(report_key: str, sha256: str, suffix: str) -> str:
-    """The key of a raw answer, named by its content; `suffix` such as `.csv`."""
+    """The key of a raw response, named by its content; `suffix` such as `.csv`."""
     return f"{report_key}/{sha256}.{suffix.lstrip('.')}"
 
 
@@ -102,7 +102,7 @@ def open_store(
     if len(parts.scheme) > 1 and "://" in url and parts.scheme != "file":
         if parts.scheme not in {"s3", "gs", "gcs"} or not parts.hostname:
             raise SettingError(
-                f"{variable}: {parts.scheme}:// is no address of a {label}",
+                f"{variable}: {parts.scheme}:// is not an address of a {label}",
                 advice="Use a local path, s3://bucket/prefix or gs://bucket/prefix",
             )
         return ObjectStore(url, scratch=scratch, label=label, variable=variable)

@@ -73,10 +73,10 @@ class DayFile:
     @property
     def sums(self) -> Sums:
         """The sums of all rows."""
-        found = Sums(self._report)
+        result = Sums(self._report)
         for part in self.files.values():
-            found.merge(part.sums)
-        return found
+            result.merge(part.sums)
+        return result
 
     def flush(self) -> None:
         """Write the rows that wait, as one row group.
@@ -161,7 +161,7 @@ class DayFiles:
         self._relieve()
 
     def finish(self) -> None:
-        """Write every day to its end. Whatever the size of the answer much may wait here, so both cores are put to it.
+        """Write the remaining rows of every day, in two threads, because much can be buffered.
 
         Raises:
             OSError: the staging folder refuses.

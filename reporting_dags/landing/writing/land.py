@@ -1,4 +1,4 @@
-"""An answer → its days, each published whole and verified, or refused by name."""
+"""A response → its days, each published whole and verified, or refused by name."""
 
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -101,12 +101,12 @@ def land(
     publish: Publish,
     origin: Origin | None = None,
 ) -> Iterator[LandedDay | RefusedDay]:
-    """Decode one answer and publish its days, oldest first; nothing is published before all of it was read.
+    """Decode one response and publish its days, oldest first; nothing is published before all of it was read.
 
     Args:
-        report: what the answer is declared to be.
-        parts: the files of the answer, together one whole.
-        window: the days that the provider was asked for; a row of another day refutes the answer.
+        report: what the response is declared to be.
+        parts: the files of the response, together one whole.
+        window: the days that the provider was requested; a row of another day refutes the response.
         days: those of them to publish. Rows of the others are read, counted and dropped.
         store: where partitions live.
         expected_rows: how many rows the provider said there are, where it did; what the files themselves say must hold
@@ -119,41 +119,41 @@ def land(
         Each day once. A day that is refused leaves the others unharmed.
 
     Raises:
-        Partial: the answer is empty or cut off (DT8).
-        DataError: the answer as a whole is not what the report declares.
+        Partial: the response is empty or cut off (DT8).
+        DataError: the response as a whole is not what the report declares.
         StorageError: the store refuses.
     """
-    wanted = sorted(set(days))
-    outside = [day for day in wanted if day not in window]
+    requested = sorted(set(days))
+    outside = [day for day in requested if day not in window]
     if outside:
-        raise ValueError(f"{outside[0]} is to be published but was not asked for ({window})")
+        raise ValueError(f"{outside[0]} is to be published but was not requested ({window})")
     if not parts:
-        raise Partial("empty answer: not one file")
+        raise Partial("empty response: not one file")
     opened = _opened(report, parts)
     counted = sum(part.records for part in opened)
-    said = [(counted, expected_rows), *((part.records, part.expected) for part in opened)]
-    for held, expected in said:
+    payload = [(counted, expected_rows), *((part.records, part.expected) for part in opened)]
+    for held, expected in payload:
         if expected is not None and held != expected:
             complete = rows_complete(None, held, expected)
-            for day in wanted:
+            for day in requested:
                 yield RefusedDay(day=day, error=Partial(complete.detail), checks=(complete,))
             return
-    with staging_folder(store) as folder, DayFiles(report, wanted, folder, origin) as files:
-        _fill(files, report, opened, window, wanted, store)
-        told = all(expected is not None for _, expected in said[1:])
-        complete = rows_complete(files.read, counted, counted if told else expected_rows)
+    with staging_folder(store) as folder, DayFiles(report, requested, folder, origin) as files:
+        _fill(files, report, opened, window, requested, store)
+        message = all(expected is not None for _, expected in payload[1:])
+        complete = rows_complete(files.read, counted, counted if message else expected_rows)
         warnings = tuple(dict.fromkeys(warning for part in opened for warning in part.warnings))
-        for day in wanted:
+        for day in requested:
             yield _landed(report, files[day], complete, warnings, store, publish)
 
 
 def unreadable(report: Report, parts: Sequence[RawFile], *, window: Window, days: Collection[date]) -> set[int]:
-    """Which of the files of an answer cannot be read, each by itself: their places among `parts`.
+    """Which of the files of a response cannot be read, each by itself: their places among `parts`.
 
     Raises:
         StorageError: a file cannot be read from this machine.
     """
-    found: set[int] = set()
+    results: set[int] = set()
     for number, part in enumerate(parts):
         try:
             for _ in decode(report, _opened(report, [part]), window=window, days=days):
@@ -161,8 +161,8 @@ def unreadable(report: Report, parts: Sequence[RawFile], *, window: Window, days
         except StorageError:
             raise
         except ReportingError:
-            found.add(number)
-    return found
+            results.add(number)
+    return results
 
 
 def _opened(report: Report, parts: Sequence[RawFile]) -> list[RawFileReader]:
@@ -179,7 +179,7 @@ def _opened(report: Report, parts: Sequence[RawFile]) -> list[RawFileReader]:
 
 
 def _unreadable(error: OSError) -> StorageError:
-    return storage_error("raw answer", "on this machine", "read", error)
+    return storage_error("raw response", "on this machine", "read", error)
 
 
 def _fill(

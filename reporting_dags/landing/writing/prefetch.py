@@ -44,7 +44,7 @@ class Prefetch(Generic[T]):
             for item in self._source:
                 if not self._offer(item):
                     return
-        # The consumer waits for an end: whatever happened here must reach it, or it would wait for ever.
+        # The consumer waits for an end: whatever happened here must reach it, or it would wait forever.
         except BaseException as raised:  # noqa: BLE001
             error = raised
         self._offer(_End(error))

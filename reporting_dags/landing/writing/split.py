@@ -34,7 +34,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces:
-    """A stretch of the answer, by day; what is told of `Decoded` holds of all of it."""
+    """A stretch of the response, by day; what is told of `Decoded` holds of all of it."""
 
     read: int
     pieces: tuple[Piece, ...]

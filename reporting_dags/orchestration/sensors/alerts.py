@@ -1,4 +1,4 @@
-"""Alerts: what failed, of which days, why, and what to do, to wherever REPORTING_ALERT_URLS says; off until then."""
+"""Alerts about failures to REPORTING_ALERT_URLS: what failed, of which days, why, and what to do."""
 
 import logging
 import time
@@ -24,23 +24,24 @@ from reporting_dags.providers.settings import optional
 
 _OFF = "alerts are off: REPORTING_ALERT_URLS is not set"
 _MAX_CHARACTERS = 900
-"""Characters of a message: what is longer comes in pieces at most services, seconds apart."""
+"""Characters of a message: most services split a longer one."""
 _BUDGET_SECONDS = 20.0
-"""How long a tick goes on sending: Dagster ends one that takes a minute, and its cursor is lost."""
-# What apprise logs holds addresses, which are secrets; errors without them are logged here.
+"""How long a tick may send: Dagster ends a tick after a minute, and its cursor is lost."""
+# The log lines of apprise contain addresses, which are secrets; errors are logged here without them.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 
 class Alerts(dg.ConfigurableResource[Any]):
-    """Where alerts go. Every address is a secret: it holds the token of its service."""
+    """The addresses that alerts are sent to. Each is a secret: it contains the token of its service."""
 
     urls: str | None = secret(
-        "Addresses as apprise takes them, such as slack://…, mailto://… or json://…, with spaces between. "
-        "Unset: REPORTING_ALERT_URLS, else alerts are off."
+        "Addresses in the format of apprise, separated by spaces, for example slack://TokenA/TokenB/TokenC or "
+        "json://host/path. Unset: REPORTING_ALERT_URLS, else alerts are off."
     )
     ui: str | None = Field(
         default=None,
-        description="Address of Dagster's UI, for links. Unset: REPORTING_UI_URL, else alerts have none.",
+        description="Address of the Dagster UI, for links in alerts, for example https://dagster.example.com. "
+        "Unset: REPORTING_UI_URL, else alerts have no links.",
     )
 
     @property
@@ -56,15 +57,15 @@ class Alerts(dg.ConfigurableResource[Any]):
 
         Args:
             title: one line.
-            lines: the text; what is too long is cut, and says so.
-            path: of the page of Dagster's UI that shows more.
+            lines: the text; a longer one is cut, and the last line says so.
+            path: the page of the Dagster UI that shows more.
             severity: shown by services as a color or a priority.
 
         Returns:
-            A line on each address that did not take it.
+            One line for each address that did not accept it.
 
         Raises:
-            dg.Failure: none took it; its text holds no address.
+            dg.Failure: no address accepted it. The text contains no address.
         """
         # The import is slow, and most processes that load the definitions send nothing.
         import apprise  # noqa: PLC0415
@@ -81,7 +82,9 @@ class Alerts(dg.ConfigurableResource[Any]):
                 if server.overflow_mode is apprise.OverflowMode.UPSTREAM:
                     server.overflow_mode = apprise.OverflowMode.SPLIT
             if not len(servers):
-                problems.append(f"address {place} of {len(urls)} of REPORTING_ALERT_URLS is none that apprise knows")
+                problems.append(
+                    f"address {place} of {len(urls)} of REPORTING_ALERT_URLS is not an address that apprise knows"
+                )
             elif not servers.notify(
                 title=title, body=body, body_format=apprise.NotifyFormat.TEXT, notify_type=kinds[severity]
             ):
@@ -92,7 +95,7 @@ class Alerts(dg.ConfigurableResource[Any]):
 
 
 class _Notifier:
-    """Sends messages as long as there is time, and remembers what was in the way."""
+    """Sends messages until the tick's time is over, and collects the problems."""
 
     def __init__(self, alerts: Alerts) -> None:
         self._alerts = alerts
@@ -101,9 +104,9 @@ class _Notifier:
         self.problems: dict[str, None] = {}
 
     def send(self, title: str, lines: Sequence[str], path: str, severity: Severity) -> bool:
-        """Send an alert; returns whether an address took it."""
+        """Send an alert; return whether any address accepted it."""
         if time.monotonic() >= self._until:
-            self.problems["no time was left in this tick: the next one goes on"] = None
+            self.problems["no time was left in this tick: the next tick continues"] = None
             return False
         try:
             self.problems.update(dict.fromkeys(self._alerts.send(title, lines, path, severity)))
@@ -126,8 +129,8 @@ def alert_sensor(keys: Collection[dg.AssetKey], reports: Sequence[Report]) -> dg
         name="alerts",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Sends what needs a person to REPORTING_ALERT_URLS: failed runs and failing checks, one message "
-        "for each cause, with what to do. What ends by itself, such as a quota that is renewed, is not sent.",
+        description="Sends failed runs and failing checks to REPORTING_ALERT_URLS: one message for each cause, with "
+        "the fix. Failures that resolve themselves, such as a quota that renews, are not sent.",
     )
     def alert(context: dg.SensorEvaluationContext, alerts: Alerts) -> dg.SensorResult:
         cursor = AlertCursor.read(context.cursor) or AlertCursor(after=newest_id(context.instance))
@@ -137,13 +140,13 @@ def alert_sensor(keys: Collection[dg.AssetKey], reports: Sequence[Report]) -> dg
             context.log.error(error.line)
             return dg.SensorResult(skip_reason=error.line, cursor=cursor.text)
         if not on:
-            # Alerts begin with what fails from the moment on at which they are turned on.
+            # Once alerts are turned on, they begin with the next failure.
             cursor.after = newest_id(context.instance)
             return dg.SensorResult(skip_reason=_OFF, cursor=cursor.text)
         outbox = _Notifier(alerts)
         try:
             _send(context.instance, outbox, cursor, keys, reports)
-        except Exception as error:  # noqa: BLE001 - what was sent must be remembered
+        except Exception as error:  # noqa: BLE001 - the cursor must record what was sent
             outbox.problems[f"could not read further: {type(error).__name__}; the next tick tries again"] = None
         for problem in outbox.problems:
             context.log.error(problem)
@@ -161,27 +164,29 @@ def _send(
     reports: Sequence[Report],
 ) -> None:
     now = time.time()
-    # Storage ids begin again where the records of all runs were deleted.
+    # Storage ids start again when the records of all runs were deleted.
     cursor.after = min(cursor.after, newest_id(instance))
     runs = list(ended_runs(instance, keys, cursor.after))
     left: dict[int, list[Problem]] = {}
     for run in runs:
         # What a later run of this tick has landed needs no alert.
         for problems in left.values():
-            problems[:] = [one for one in problems if not one.days or one.days - run.landed.get(one.report, set())]
+            problems[:] = [item for item in problems if not item.days or item.days - run.landed.get(item.report, set())]
         cursor.recovered(run)
         left[run.id] = list(run.problems)
     unsent = _send_news(outbox, cursor, [problem for problems in left.values() for problem in problems], now)
     waiting = [run.id for run in runs if any(problem in unsent for problem in left[run.id])]
-    # A run whose alert no address took is read again.
+    # A run whose alert was not delivered is read again.
     cursor.after = min(waiting) - 1 if waiting else max((run.id for run in runs), default=cursor.after)
-    found, passed = report_problems(instance, [one for one in reports if not awaits_first_tick(instance, one.provider)])
+    result, passed = report_problems(
+        instance, [item for item in reports if not awaits_first_tick(instance, item.provider)]
+    )
     cursor.passed(passed)
-    _send_news(outbox, cursor, found, now)
+    _send_news(outbox, cursor, result, now)
 
 
 def _send_news(outbox: _Notifier, cursor: AlertCursor, problems: Sequence[Problem], now: float) -> list[Problem]:
-    """Send what is new of `problems`; returns what no address took."""
+    """Send the new ones of `problems`; return those that no address accepted."""
     news = [problem for problem in problems if cursor.is_news(problem, now)]
     for problem in problems:
         if problem not in news:
@@ -197,7 +202,7 @@ def _send_news(outbox: _Notifier, cursor: AlertCursor, problems: Sequence[Proble
 
 
 def _bounded(lines: Sequence[str]) -> list[str]:
-    """As many of `lines` as a message holds, and how many more there are."""
+    """Return as many of `lines` as a message can hold, and how many more there are."""
     kept, left = list[str](), _MAX_CHARACTERS
     for line in lines:
         if kept and len(line) > left:

@@ -69,8 +69,8 @@ class EndedRun:
 
 def newest_id(instance: dg.DagsterInstance) -> int:
     """Return the storage id of the last end of a run; 0 if none has ended."""
-    found = [instance.fetch_run_status_changes(kind, limit=1).records for kind in _ENDS]
-    return max((record.storage_id for records in found for record in records), default=0)
+    results = [instance.fetch_run_status_changes(kind, limit=1).records for kind in _ENDS]
+    return max((record.storage_id for records in results for record in records), default=0)
 
 
 def ended_runs(instance: dg.DagsterInstance, keys: Collection[dg.AssetKey], after: int) -> Iterator[EndedRun]:
@@ -226,7 +226,7 @@ def report_problems(
         elif NEEDS_ACTION in result.metadata and _needs_action(result):
             # Earlier releases did not note it: the next run or tick evaluates the check again.
             listed = result.metadata.get("days")
-            # What keeps the newest day of one report of a provider keeps that of the others.
+            # What keeps the latest day of one report of a provider keeps that of the others.
             of = key.asset_key.path[0] if key.name == NEWEST_DAY else report
             problems.append(
                 Problem(

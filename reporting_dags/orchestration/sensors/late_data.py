@@ -1,4 +1,4 @@
-"""One late-data sensor a provider: it lands what is ready, and asks again for what is due again, without waiting."""
+"""One late-data sensor for each provider: it launches runs for reports that are ready and requests restated days."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -16,9 +16,9 @@ from reporting_dags.orchestration.storage import TICK_LOCK_SECONDS, StorageResou
 from reporting_dags.providers.resource import ProviderResource
 
 BUDGET = timedelta(seconds=22)
-"""How long a tick goes on: Dagster ends one that takes a minute."""
+"""How long a tick may take: Dagster ends one after a minute."""
 CALL_SECONDS = 10.0
-"""How long one call of a tick may take: to be answered, between two pieces of its body, and for a file."""
+"""Time limit of one call of a tick: for the response, between two pieces of its body, and for a file."""
 
 
 def late_sensors(reports: Sequence[Report], start: date, firsts: Mapping[str, date]) -> list[dg.SensorDefinition]:
@@ -37,14 +37,14 @@ def late_tick(
     reports: Sequence[Report],
     tick: Tick,
 ) -> None:
-    """Carry out a tick over the reports of one provider: it asks, and waits for nothing.
+    """Run one tick over the reports of one provider, without waiting for any of them.
 
     Args:
-        instance: whose ledger.
-        home: where the ledger and the partitions are.
-        resource: of the provider.
+        instance: the Dagster instance, which holds the ledger.
+        home: the storage resource, with ledger and partitions.
+        resource: the provider's resource.
         reports: all reports of the provider.
-        tick: takes in what was found and is to be done.
+        tick: collects the results: messages, run requests, events.
     """
     if reason := without_account(resource, home, reports):
         tick.messages.append(reason)
@@ -67,7 +67,7 @@ def late_tick(
 
 
 def new_tick(start: date, firsts: Mapping[str, date], cursor: Cursor) -> Tick:
-    """Return a tick that begins now; `start`, `firsts` and `cursor` as of `Tick`."""
+    """Return a tick that begins now; for the arguments see `Tick`."""
     clock = SystemClock()
     return Tick(start=start, firsts=firsts, clock=DeadlineClock(clock, clock.now() + BUDGET), cursor=cursor)
 
@@ -78,10 +78,10 @@ def _sensor(provider: str, reports: list[Report], start: date, firsts: Mapping[s
         target=[key_of(report) for report in reports],
         minimum_interval_seconds=60,
         required_resource_keys={"home", provider},
-        description=f"Looks every minute how far {provider} is with what was asked for, and starts a run when it is "
-        "ready, so that no run waits. Asks for days that are due again once the schedule's turn has passed, holds what "
-        "has landed against control totals once a day, and tells the standing checks. Turn it on together with the "
-        "schedule; while it is off, the schedule's runs wait themselves.",
+        description=f"Polls pending {provider} jobs every minute and launches a run when a report is ready, so that no "
+        "run blocks while it waits. Also requests restated days again, compares control totals once a day and "
+        "evaluates the report checks. Turn it on together with the schedule; without it, scheduled runs poll "
+        "themselves.",
     )
     def late(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         resource: ProviderResource = getattr(context.resources, provider)
@@ -90,7 +90,7 @@ def _sensor(provider: str, reports: list[Report], start: date, firsts: Mapping[s
         late_tick(context.instance, context.resources.home, resource, reports, tick)
         for line in cursor.new_lines(tick.messages):
             context.log.info(line)
-        quiet = f"nothing of {provider} is under way, and none of its days is due again"
+        quiet = f"no pending jobs and nothing due for {provider}"
         return dg.SensorResult(
             run_requests=tick.requests,
             skip_reason=None if tick.requests else "; ".join(tick.messages) or quiet,

@@ -1,4 +1,4 @@
-"""One tick of a late-data sensor: what it finds, says and asks for, a report at a time, in bounded time."""
+"""One tick of a late-data sensor: what it finds, says and requests, a report at a time, in bounded time."""
 
 import hashlib
 import json
@@ -37,8 +37,8 @@ from reporting_dags.providers.api import Pace, Provider, Rate
 from reporting_dags.providers.http.errors import Unavailable
 
 _SLOT = timedelta(hours=3)
-"""A day that is due again and whose run came to nothing is asked for once more after so long."""
-_TOLD_AGAIN = timedelta(hours=6)
+"""A day that is due again and whose run came to nothing is requested once more after so long."""
+_REPEAT_AFTER = timedelta(hours=6)
 """A check of a report as a whole that says the same is recorded again after so long."""
 _DURATION = re.compile(r"\d+(\.\d+)? (minutes|hours)")
 
@@ -151,13 +151,13 @@ class Tick:
     def report_checks(self, opened: OpenStorage, reports: Sequence[Report]) -> None:
         """Tell the standing checks that say something new, or have said nothing for long."""
         now = self.clock.now()
-        if now.timestamp() - self.cursor.since >= _TOLD_AGAIN.total_seconds():
+        if now.timestamp() - self.cursor.since >= _REPEAT_AFTER.total_seconds():
             self.cursor.checks, self.cursor.since = {}, int(now.timestamp())
         for report in reports:
             if report.partitioned:
-                asked = with_settings(report)
-                found = report_health(asked, self._known(asked, opened.ledger), since=self.start, now=now)
-                self.events += [report_check_event(report, check) for check in found if self._is_news(report, check)]
+                requested = with_settings(report)
+                result = report_health(requested, self._known(requested, opened.ledger), since=self.start, now=now)
+                self.events += [report_check_event(report, check) for check in result if self._is_news(report, check)]
 
     def _known(self, report: Report, ledger: Ledger) -> ReportState:
         """What the ledger knows of `report`, read once a tick as long as the tick changes nothing of it."""
@@ -185,14 +185,14 @@ class Tick:
                 self.messages.append(f"time ran out before {report.key}: the next tick begins with it")
                 self.cursor.next = report.key
                 return
-            asked, now = with_settings(report), self.clock.now()
+            requested, now = with_settings(report), self.clock.now()
             # Each tick is a run of its own: what fails in one after another is left alone for longer each time.
             context = opened.pull_context(
                 client, self.clock, run=f"the late-data sensor {now:%m-%d %H:%M}", waits=False
             )
             try:
-                self._control(context, opened, asked)
-                self._report(context, asked)
+                self._control(context, opened, requested)
+                self._report(context, requested)
             except StorageError:
                 raise
             except ReportingError as error:
@@ -206,12 +206,12 @@ class Tick:
             held.append(looked.window)
             # What failed since was another part of the same asking, such as an app that is refused.
             parts_failed = [
-                day for day in looked.days if any(one.at >= looked.requested_at for one in failures.get(day, ()))
+                day for day in looked.days if any(item.at >= looked.requested_at for item in failures.get(day, ()))
             ]
             pauses = [until for day in parts_failed if (until := paused_until(failures, day, now)) is not None]
             if looked.should_run and pauses:
-                told = f"{looked.message}, but for a part that has failed"
-                text = f"{told}: left alone until {max(pauses):%Y-%m-%d %H:%M} UTC"
+                message = f"{looked.message}, but for a part that has failed"
+                text = f"{message}: paused until {max(pauses):%Y-%m-%d %H:%M} UTC"
             else:
                 text = looked.message
                 ready += [looked] if looked.should_run else []
@@ -225,10 +225,10 @@ class Tick:
         days = due_partitions(report, facts, since=self.start, sizes=None, now=now)
         again = for_sensor(days, open_windows=held, failures=facts.failures, now=now)
         slot = int(now.timestamp() // _SLOT.total_seconds())
-        for window in plan_windows([one.day for one in again], report.window_days):
-            mine = [one for one in again if one.day in window]
-            self.messages.append(f"{report.key}: {'; '.join(describe_due(mine))}")
-            self.requests.append(run_request(report, window, reason=f"again:{slot}", why=mine, wait=False))
+        for window in plan_windows([item.day for item in again], report.window_days):
+            own = [item for item in again if item.day in window]
+            self.messages.append(f"{report.key}: {'; '.join(describe_due(own))}")
+            self.requests.append(run_request(report, window, reason=f"again:{slot}", why=own, wait=False))
 
     def _landing(self, report: Report, ready: Sequence[Probe]) -> Iterator[dg.RunRequest]:
         """Request one run for each unbroken range of the days of `ready` jobs."""
@@ -242,20 +242,20 @@ class Tick:
             yield run_request(report, stretch, reason=f"landing:{_hash(','.join(sorted(tokens)))}:{hour}", wait=False)
 
     def _control(self, context: PullContext, opened: OpenStorage, report: Report) -> None:
-        """Ask for the control totals when it is time, and take them in when they are ready."""
-        asked, now = report.control, self.clock.now()
-        if asked is None:
+        """Request the control totals when it is time, and take them in when they are ready."""
+        requested, now = report.control, self.clock.now()
+        if requested is None:
             return
-        open_jobs = list(probe(context, asked, now, out_of_time=lambda: self.clock.out_of_time))
+        open_jobs = list(probe(context, requested, now, out_of_time=lambda: self.clock.out_of_time))
         if open_jobs:
-            self.messages += [f"{asked.key} {looked.window}: {looked.message}" for looked in open_jobs]
+            self.messages += [f"{requested.key} {looked.window}: {looked.message}" for looked in open_jobs]
             days = [day for looked in open_jobs if looked.should_run for day in looked.window.days]
         else:
-            told = self._known(report, opened.ledger)
-            window = control.control_window(report, told.landed, told.control, now)
-            days = window.days if window is not None and not self._left_alone(opened, asked, window, now) else []
+            state = self._known(report, opened.ledger)
+            window = control.control_window(report, state.landed, state.control, now)
+            days = window.days if window is not None and not self._left_alone(opened, requested, window, now) else []
         if days:
-            self._take(context, opened, asked, days)
+            self._take(context, opened, requested, days)
             self._read.pop(report.key, None)
 
     @staticmethod
@@ -269,5 +269,5 @@ class Tick:
             results = list(pull(context, asked, days))
             delete_expired_raw(context, asked, opened.keep_raw)
         errors = {result.error.line for result in results if result.error is not None}
-        told = sorted(errors) or [f"has the totals of {len(results)} days"]
-        self.messages += [f"{asked.key}: {line}" for line in told]
+        message = sorted(errors) or [f"has the totals of {len(results)} days"]
+        self.messages += [f"{asked.key}: {line}" for line in message]

@@ -86,18 +86,20 @@ class TokenSession:
             raise Unavailable(f"the login of {error.message}", advice=RETRY_LATER) from None
         if answer.status != 200:
             raise refusal(self._http.name, answer, self._http.redactor)
-        said = json_object(answer.json())
-        if not said.get("accessToken") and error_texts(said):
+        payload = json_object(answer.json())
+        if not payload.get("accessToken") and error_texts(payload):
             raise refusal(f"the login of {self._http.name}", answer, self._http.redactor)
-        token, kind, lifetime = (said.get(key) for key in ("accessToken", "tokenType", "expiresIn"))
+        token, kind, lifetime = (payload.get(key) for key in ("accessToken", "tokenType", "expiresIn"))
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
             raise Failed(f"{self._http.name} answered the login without an accessToken (DT1)", advice=SUPPORT)
         if str(kind).lower() != "bearer":
-            raise Failed(f"{self._http.name} answered the login with a token that is no bearer (DT1)", advice=SUPPORT)
+            raise Failed(
+                f"{self._http.name} answered the login with a token that is not a bearer (DT1)", advice=SUPPORT
+            )
         known = isinstance(lifetime, int | float) and 0 < lifetime <= _MAX_SECONDS
         return token, timedelta(seconds=float(lifetime or 0) if known else _DEFAULT_SECONDS)
 
 
 def _is_refused_token(answer: ApiResponse) -> bool:
-    """Whether the token is refused: by status 401, or in an answer that has another status (DT3)."""
+    """Whether the token is refused: by status 401, or in a response that has another status (DT3)."""
     return answer.status == 401 or code_of(answer) == "invalid_token"

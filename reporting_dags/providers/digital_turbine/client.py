@@ -1,4 +1,4 @@
-"""What Digital Turbine's two reporting APIs share: ask for a report, wait until its file is filled, fetch the file."""
+"""What Digital Turbine's two reporting APIs share: request a report, wait until its file is filled, fetch the file."""
 
 import hashlib
 from abc import abstractmethod
@@ -36,7 +36,7 @@ class DigitalTurbine(Provider):
         clock: tells the time and waits.
         first_poll: until the first look at a file, and before the first retry of a call.
         timeout: how long a run waits for one report.
-        limits: of its answers.
+        limits: of its responses.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class DigitalTurbine(Provider):
 
     @abstractmethod
     def request_body(self, report: Report, request: Request) -> tuple[str, object]:
-        """Path and JSON body of the call that asks for a report."""
+        """Path and JSON body of the call that requests a report."""
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """POST the query; returns the request's id and the signed address of its file (DT4).
@@ -95,16 +95,16 @@ class DigitalTurbine(Provider):
         return self._handle(answer)
 
     def _handle(self, answer: ApiResponse) -> Handle:
-        told = json_object(answer.json())
-        url = told.get("url")
+        fields = json_object(answer.json())
+        url = fields.get("url")
         if not isinstance(url, str) or not url:
             if error_text(answer.body):
                 raise refusal(self._name, answer, self._session.http.redactor)
-            raise Failed(f"{self._name} answered the query, but the answer has no url (DT4)", advice=SUPPORT)
+            raise Failed(f"{self._name} answered the query, but the response has no url (DT4)", advice=SUPPORT)
         self._session.http.redactor.add(url)
         self._allowed.check(url, name=self._name)
-        # The id is for people; an answer is not lost for the want of one.
-        request_id = "".join(character for character in str(told.get("id") or "") if character.isprintable())
+        # The id is for people; a response is not lost for the want of one.
+        request_id = "".join(character for character in str(fields.get("id") or "") if character.isprintable())
         return Handle(id=request_id[:200], url=url, expires_at=expiry(url, submitted_at=self._clock.now()))
 
     def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
@@ -119,7 +119,7 @@ class DigitalTurbine(Provider):
 
     @property
     def clock_skew(self) -> timedelta:
-        """As its answers tell."""
+        """As its responses tell."""
         return self._session.http.clock_skew
 
     def close(self) -> None:

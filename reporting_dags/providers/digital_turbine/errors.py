@@ -44,7 +44,7 @@ class Unauthorized(Denied):
 
 
 class UnknownError(Failed):
-    """An answer that the documents do not know."""
+    """A response that the documents do not know."""
 
 
 SUPPORT = "Check DT_BASE_URL; if it lasts, ask Digital Turbine's support."
@@ -86,12 +86,14 @@ def code_of(answer: ApiResponse) -> str:
 
 
 def refusal(name: str, answer: ApiResponse, redactor: Redactor) -> ReportingError:
-    """The typed error for an answer that is no success; carries the provider's own words, cleaned."""
-    said, code = json_object(answer.json()), code_of(answer)
+    """The typed error for a response that is not a success; carries the provider's own words, cleaned."""
+    payload, code = json_object(answer.json()), code_of(answer)
     kind, advice = _CODES.get(code, {401: _UNAUTHORIZED, 403: _FORBIDDEN}.get(answer.status, _UNKNOWN))
     more = (
-        error_texts({key: value for key, value in said.items() if key != "error"}) if code else error_text(answer.body)
+        error_texts({key: value for key, value in payload.items() if key != "error"})
+        if code
+        else error_text(answer.body)
     )
-    told = redactor.clean(f"{code} {more}".strip() or answer.body.decode("utf-8", "replace"), limit=200)
-    request_id = redactor.clean(str(said.get("id") or ""), limit=80)
-    return kind(f"{name} refused ({answer.status}): {told}", advice=advice, request_id=request_id)
+    message = redactor.clean(f"{code} {more}".strip() or answer.body.decode("utf-8", "replace"), limit=200)
+    request_id = redactor.clean(str(payload.get("id") or ""), limit=80)
+    return kind(f"{name} refused ({answer.status}): {message}", advice=advice, request_id=request_id)

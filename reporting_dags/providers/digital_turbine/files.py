@@ -68,10 +68,10 @@ class ReportFiles:
             if body.status != 200:
                 state = self._state(body, handle)
                 raise NotReady(f"the file of {self._name} was there, and is not any more ({state})", advice=RETRY_LATER)
-            said, chunks = opening_text(body.chunks())
-            if refused := self._redactor.clean(error_texts(said), limit=200):
-                told = f"{self._name} sent a refusal in place of the report file: {refused}"
-                raise Failed(told, request_id=handle.id, advice=RETRY_LATER)
+            payload, chunks = opening_text(body.chunks())
+            if refused := self._redactor.clean(error_texts(payload), limit=200):
+                message = f"{self._name} sent a refusal in place of the report file: {refused}"
+                raise Failed(message, request_id=handle.id, advice=RETRY_LATER)
             first = next(chunks, b"")
             if _is_page(first):
                 # Landed, it would be refused as data, and the query lost.
@@ -94,17 +94,17 @@ class ReportFiles:
             )
         raise Failed(f"the file of {self._name} answered {body.status}", request_id=handle.id, advice=RETRY_LATER)
 
-    def _forbidden(self, said: bytes, handle: Handle) -> Pending:
+    def _forbidden(self, message: bytes, handle: Handle) -> Pending:
         """Raise `Expired` for an address past its time; S3 says 403 also of a file that is not there yet."""
-        found = _CODE.search(said)
-        code = found.group(1).decode() if found else "no reason given"
+        result = _CODE.search(message)
+        code = result.group(1).decode() if result else "no reason given"
         early = handle.expires_at is not None and self._clock.now() < handle.expires_at
-        if early and b"expired" not in said.lower():
+        if early and b"expired" not in message.lower():
             return Pending(f"the report file is not there yet (403 {code})")
         raise Expired(
             f"the download address of {self._name} no longer serves (403 {code})",
             request_id=handle.id,
-            advice="The report has to be asked for again.",
+            advice="The report has to be requested again.",
         )
 
 

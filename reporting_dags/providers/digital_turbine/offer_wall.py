@@ -12,7 +12,7 @@ from reporting_dags.providers.http.errors import RateLimited
 from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 
 DEFAULT_RESERVED = 10
-"""Queries a day for the newest day: one a report, sent again once (DT5), and some room for reports of your own."""
+"""Queries a day for the latest day: one a report, sent again once (DT5), and some room for reports of your own."""
 
 
 class OfferWall(DigitalTurbine):
@@ -20,7 +20,7 @@ class OfferWall(DigitalTurbine):
 
     Args:
         queries_per_day: its quota (OW4).
-        queries_kept: how many of them are kept for the newest day.
+        queries_kept: how many of them are kept for the latest day.
 
     The rest is as of `DigitalTurbine`.
     """

@@ -1,4 +1,4 @@
-"""What Digital Turbine's Offer Wall API can be asked for (OW1 to OW5), and a declaration of it as a report.
+"""What Digital Turbine's Offer Wall API can be requested (OW1 to OW5), and a declaration of it as a report.
 
 The known names come from the document; the names that only its metrics page lists are there too. A name that is in
 neither can still be declared, by giving a `Column` of one's own in place of the name.
@@ -72,8 +72,8 @@ class OfferWallQuery:
     def scope(self) -> QueryScope:
         """The source and the filters; splits and metrics are columns."""
         filters: dict[str, frozenset[str]] = {}
-        for one in self.filters:
-            filters[one.dimension] = filters.get(one.dimension, frozenset(one.values)) & frozenset(one.values)
+        for item in self.filters:
+            filters[item.dimension] = filters.get(item.dimension, frozenset(item.values)) & frozenset(item.values)
         return QueryScope(fixed={"source": self.source}, filters=filters)
 
     def body(self, window: Window) -> dict[str, object]:
@@ -83,7 +83,7 @@ class OfferWallQuery:
             "dateRange": {"start": window.first.isoformat(), "end": window.last.isoformat()},
             "metrics": list(self.metrics),
             "splits": list(self.splits),
-            "filters": [{"dimension": one.dimension, "values": list(one.values)} for one in self.filters],
+            "filters": [{"dimension": item.dimension, "values": list(item.values)} for item in self.filters],
         }
 
 
@@ -108,7 +108,7 @@ def offer_wall_report(
         metrics: at least one (OW1).
         filters: rows to keep; none keeps all.
         restated_at: ages in days at which a day is worth pulling again (OW7).
-        published_after: from the end of a day (UTC) until its data is out (OW7).
+        published_after: from the end of a day (UTC) until its data is published (OW7).
         description: for the UI and the data dictionary.
         none_texts: texts that mean no value in columns of numbers, such as "--".
 
@@ -132,13 +132,13 @@ def offer_wall_report(
         why = f"has {len(dimensions)} dimensions beside Date; a query takes {MAX_DIMENSIONS} (OW4)"
         raise declaration_error(PROVIDER, name, "splits", why)
     known = [*DIMENSIONS, *(column.header for column in dimension_columns)]
-    require_known(PROVIDER, name, "filters", [one.dimension for one in filters], known)
-    for one in filters:
-        if isinstance(one.values, str):
-            why = f"{one.dimension!r} has the text {one.values!r}; write a tuple of values, with a comma"
+    require_known(PROVIDER, name, "filters", [item.dimension for item in filters], known)
+    for item in filters:
+        if isinstance(item.values, str):
+            why = f"{item.dimension!r} has the text {item.values!r}; write a tuple of values, with a comma"
             raise declaration_error(PROVIDER, name, "filters", why)
-        if not one.values:
-            raise declaration_error(PROVIDER, name, "filters", f"{one.dimension!r} has no values to keep")
+        if not item.values:
+            raise declaration_error(PROVIDER, name, "filters", f"{item.dimension!r} has no values to keep")
     report = Report(
         provider=PROVIDER,
         name=name,
@@ -170,6 +170,6 @@ def offer_wall_report(
 
 
 def _resolve(name: str, field: str, asked: Sequence[str | Column], known: Mapping[str, Column]) -> tuple[Column, ...]:
-    require_known(PROVIDER, name, field, [one for one in asked if isinstance(one, str)], known)
-    columns = (known[one] if isinstance(one, str) else one for one in asked)
+    require_known(PROVIDER, name, field, [item for item in asked if isinstance(item, str)], known)
+    columns = (known[item] if isinstance(item, str) else item for item in asked)
     return tuple(replace(column, documented=column.header in _DOCUMENTED) for column in columns)

@@ -49,7 +49,7 @@ class OfferWallResource(DigitalTurbineResource):
         default=DEFAULT_RESERVED,
         ge=0,
         le=50,
-        description="Of the 50 queries of a day, how many are kept for the newest day, out of a backfill's reach.",
+        description="Of the 50 queries of a day, how many are reserved for the latest day: no backfill spends them.",
     )
 
     def client(self, clock: Clock, pace: Pace = no_pacing) -> OfferWall:
@@ -72,7 +72,8 @@ class UserLevelResource(DigitalTurbineResource):
     account_settings: ClassVar = {"app_ids": "DT_USER_LEVEL_APP_IDS"}
 
     app_ids: str | None = Field(
-        default=None, description="Comma-separated ids of the apps to ask for. Unset: DT_USER_LEVEL_APP_IDS."
+        default=None,
+        description="Comma-separated ids of the apps, for example 12345,67890. Unset: DT_USER_LEVEL_APP_IDS.",
     )
 
     def client(self, clock: Clock, pace: Pace = no_pacing) -> UserLevel:

@@ -14,12 +14,12 @@ from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 
 _ENABLING = (
     "The API is off for an app until the Account Manager at Digital Turbine enables it: "
-    "ask for that, or take the app out of DT_USER_LEVEL_APP_IDS."
+    "request that, or take the app out of DT_USER_LEVEL_APP_IDS."
 )
 
 
 class UserLevel(DigitalTurbine):
-    """The User Level API for one account; `apps` are the app ids that it is asked for, the rest as `DigitalTurbine`."""
+    """The User Level API for one account; `apps` are the app ids that it is requested, the rest as `DigitalTurbine`."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class UserLevel(DigitalTurbine):
         try:
             return super().submit(report, request, meter)
         except (InvalidQuery, Forbidden) as error:
-            told = f"app {request.shard}: {error.message}"
-            raise type(error)(told, advice=_ENABLING, request_id=error.request_id) from None
+            message = f"app {request.shard}: {error.message}"
+            raise type(error)(message, advice=_ENABLING, request_id=error.request_id) from None
         except ReportingError as error:
             raise error.about(f"app {request.shard}") from None

@@ -47,7 +47,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class UserLevelQuery:
-    """Date and app are all that the API can be asked for; it answers every dimension that it has (UL1)."""
+    """Date and app are all that the API can be requested; it answers every dimension that it has (UL1)."""
 
     def scope(self) -> QueryScope:
         """Nothing but columns and apps."""
@@ -69,7 +69,7 @@ def user_level_report(
         name: of the asset: `dt_user_level/<name>`.
         columns: those that the file has, by header, with the other names under which they may stand (UL4).
         restated_at: ages in days at which a day is worth pulling again, within the ten days of reach.
-        published_after: from the end of a day (UTC) until its data is out (UL2).
+        published_after: from the end of a day (UTC) until its data is published (UL2).
         description: for the UI and the data dictionary.
         none_texts: texts that mean no value in columns of numbers, such as "--".
 

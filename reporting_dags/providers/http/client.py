@@ -1,6 +1,6 @@
 """The one HTTP session that providers share: timeouts, retries of what is transient, and no credential on a redirect.
 
-A call's headers are made anew for each try, since some providers sign the time into them. Retries stand above the
+A call's headers are made again for each try, since some providers sign the time into them. Retries stand above the
 session, so that whatever counts calls (`before`) sees every one of them.
 """
 
@@ -30,13 +30,13 @@ T = TypeVar("T")
 Headers = Callable[[], Mapping[str, str]]
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 CONNECTION_LOST = frozenset({502, 504})
-"""Answers of a gateway: what stands behind it may have done what was asked."""
+"""Responses of a gateway: what stands behind it may have done what was asked."""
 _ATTEMPTS_BEFORE_PROBE = 2
 _ALIKE = timedelta(minutes=10)
 _BROKEN = timedelta(days=366)
 """Clocks that differ by no more than the one are as good as one; a date that differs by more than the other is none."""
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
-"""Bytes of a short answer, at most."""
+"""Bytes of a short response, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ class HttpClient:
         first_delay: seconds before the first retry; each later one doubles, with jitter.
         attempts: tries in all.
         longest_delay: most seconds that one `Retry-After` is waited for; a longer one ends the call.
-        limits: how long answers may take, and how large they may be.
+        limits: how long responses may take, and how large they may be.
         pace: called before each try; waits until the provider's rate allows it.
         backs_off: whether a 429 that names no wait is tried again too, at growing intervals.
-        found_again: whether the caller looks for what became of a counted call whose answer was lost, in place of
+        found_again: whether the caller looks for what became of a counted call whose response was lost, in place of
             a repetition.
     """
 
@@ -130,7 +130,7 @@ class HttpClient:
         A host that has never answered gets two quick tries if it cannot be reached, and one if it is silent.
 
         Raises:
-            Unavailable: no answer, or a server error, at every try.
+            Unavailable: no response, or a server error, at every try.
             RateLimited: 429 at every try, or with a longer wait than is worth it.
         """
         request = _Call(method, path, headers, params, body, before)
@@ -156,9 +156,9 @@ class HttpClient:
         body: object = None,
         before: Callable[[], None] | None = None,
     ) -> Generator[ResponseStream]:
-        """One API call whose answer may be large: its status is known, its bytes are not read yet.
+        """One API call whose response may be large: its status is known, its bytes are not read yet.
 
-        Until the answer begins it is as `call`; what then breaks off is the caller's to ask for again.
+        Until the response begins it is as `call`; what then breaks off is the caller's to request again.
 
         Raises:
             Unavailable, RateLimited: as `call` does.
@@ -224,15 +224,15 @@ class HttpClient:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise self._contact.unavailable(error, counted=request.before is not None) from None
         self._contact.answered()
-        told = moment(response.headers.get("Date", ""))
-        if told is not None and abs(began - told) < _BROKEN:
-            # Answers are made after they are asked for: the least of all is nearest to the truth.
-            self._clock_skew = began - told if self._clock_skew is None else min(began - told, self._clock_skew)
+        message = moment(response.headers.get("Date", ""))
+        if message is not None and abs(began - message) < _BROKEN:
+            # Responses are made after they are requested: the least of all is nearest to the truth.
+            self._clock_skew = began - message if self._clock_skew is None else min(began - message, self._clock_skew)
         return response
 
     @property
     def clock_skew(self) -> timedelta:
-        """How far this machine's clock is ahead of the provider's, by the dates of its answers; 0 if it is not."""
+        """How far this machine's clock is ahead of the provider's, by the dates of its responses; 0 if it is not."""
         return self._clock_skew if self._clock_skew is not None and self._clock_skew > _ALIKE else timedelta()
 
     def _body(self, response: requests.Response) -> ResponseStream:
@@ -245,7 +245,9 @@ class HttpClient:
             raise self._contact.unavailable(error, counted=request.before is not None) from None
         answer = ApiResponse(status=response.status_code, headers=response.headers, body=content)
         if len(answer.body) > MAX_RESPONSE_BYTES:
-            raise Failed(f"{self.name} answered with more than {MAX_RESPONSE_BYTES} bytes where a short answer was due")
+            raise Failed(
+                f"{self.name} answered with more than {MAX_RESPONSE_BYTES} bytes where a short response was due"
+            )
         self._refuse(request, answer)
         return answer
 
@@ -264,9 +266,9 @@ class HttpClient:
         line = f"{self.name} answered {method} {path} with {answer.status}"
         wait = retry_after(answer.headers, self._clock.now())
         if answer.status == 429:
-            asked = "" if wait is None else f"; it asks to wait {wait:.0f} s"
+            pause = "" if wait is None else f"; it asks to wait {wait:.0f} s"
             when = "later" if wait is None else "then"
-            limited = RateLimited(line + asked, advice=f"The quota or rate limit is spent: run the day again {when}.")
+            limited = RateLimited(line + pause, advice=f"The quota or rate limit is spent: run the day again {when}.")
             limited.retry_after = wait
             return limited
         unavailable = Unavailable(line, advice=RETRY_LATER)

@@ -37,7 +37,7 @@ def bare_session() -> requests.Session:
     for scheme in ("https://", "http://"):
         session.mount(scheme, DeadlineAdapter())
     session.headers["User-Agent"] = "reporting_dags"
-    # What is streamed is unpacked by `Body`, which knows nothing else; requests would ask for more.
+    # What is streamed is unpacked by `Body`, which knows nothing else; requests would request more.
     session.headers["Accept-Encoding"] = "gzip"
     quiet_http_logs()
     return session

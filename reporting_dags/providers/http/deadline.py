@@ -1,6 +1,6 @@
-"""A deadline for a whole answer, head and body.
+"""A deadline for a whole response, head and body.
 
-A timeout of the socket starts anew with every byte, so a provider that drips could hold a run for ever. This one holds
+A timeout of the socket starts again with every byte, so a provider that drips could hold a run forever. This one holds
 where the bytes are received, below everything that waits for more of them.
 """
 
@@ -22,7 +22,7 @@ from urllib3.exceptions import ConnectTimeoutError
 
 
 class LateError(TimeoutError):
-    """An answer was not whole at its deadline."""
+    """A response was not whole at its deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ _due: ContextVar[_Due | None] = ContextVar("due", default=None)
 
 @contextmanager
 def deadline(seconds: float) -> Generator[None]:
-    """Answers to requests that are sent within this context must be whole in `seconds`, whenever they are read.
+    """Responses to requests that are sent within this context must be whole in `seconds`, whenever they are read.
 
     What waits for longer raises what urllib3 makes of a timeout, with a `LateError` behind it.
     """

@@ -44,7 +44,7 @@ class AllowedOrigins:
             scheme, host, port = origin(url)
         except ValueError:
             raise AddressNotAllowed(
-                f"{name} returned a download address that is no http(s) URL; it was not followed"
+                f"{name} returned a download address that is not an http(s) URL; it was not followed"
             ) from None
         if (scheme, host, port) == origin(self.base_url):
             return
@@ -75,11 +75,11 @@ class Downloads:
 
     @contextmanager
     def open(self, url: str, *, brief: bool = False) -> Generator[ResponseStream]:
-        """The answer at `url`, after at most five redirects, each checked.
+        """The response at `url`, after at most five redirects, each checked.
 
         Args:
             url: the address.
-            brief: whether no more than the beginning is read, which is to be there as soon as any small answer.
+            brief: whether no more than the beginning is read, which is to be there as soon as any small response.
 
         Raises:
             Astray: the address, or one that it redirects to, is not the provider's.
@@ -107,7 +107,7 @@ class Downloads:
                 url = urljoin(url, response.headers["Location"])
             except ValueError:
                 raise AddressNotAllowed(
-                    f"the file of {self._name} redirects to what is no URL; it was not followed"
+                    f"the file of {self._name} redirects to what is not a URL; it was not followed"
                 ) from None
         raise AddressNotAllowed(f"the file of {self._name} redirects more than {MAX_REDIRECTS} times")
 

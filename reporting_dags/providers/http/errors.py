@@ -22,7 +22,7 @@ class GzipError(OSError):
 class Unavailable(Failed):
     """The provider could not be reached, or answered with a server error, every time that it was asked.
 
-    `ambiguous` means that the call may have reached the provider all the same: only its answer was lost. `exhausted`
+    `ambiguous` means that the call may have reached the provider all the same: only its response was lost. `exhausted`
     means that it was tried as often as is worth it. `max_attempts` is how often it is tried at most where the host has
     never answered in this run; None where it has.
     """
@@ -39,13 +39,13 @@ class Unavailable(Failed):
 
 
 class RateLimited(Denied):
-    """The provider asks for fewer calls (429)."""
+    """The provider requests fewer calls (429)."""
 
     retry_after: float | None = None
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds from `now` asked for by `Retry-After`, given in seconds or as a date; None when absent or malformed."""
+    """Seconds from `now` requested by `Retry-After`, given in seconds or as a date; None when absent or malformed."""
     value = headers.get("Retry-After", "").strip()
     try:
         if value.isascii() and value.isdigit():
@@ -73,7 +73,7 @@ def may_have_arrived(error: BaseException) -> bool:
 
 
 def timed_out(error: BaseException) -> bool:
-    """Whether the call waited as long as it may: for a connection, or for a byte of the answer."""
+    """Whether the call waited as long as it may: for a connection, or for a byte of the response."""
     return _has(error, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)) and not _has(error, _REFUSED)
 
 
@@ -92,13 +92,13 @@ def reason(error: BaseException) -> str:
     if _has(error, _REFUSED):
         return _refused(error)
     if isinstance(error, requests.exceptions.SSLError):
-        reason = next((one.reason for one in _chain(error) if isinstance(one, ssl.SSLError) and one.reason), "")
+        reason = next((item.reason for item in _chain(error) if isinstance(item, ssl.SSLError) and item.reason), "")
         return f"TLS failure: {reason.lower().replace('_', ' ')}" if reason else "TLS failure"
     kinds: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
         (requests.exceptions.ConnectTimeout, "timeout: no connection"),
         ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError), "timed out"),
         (requests.exceptions.ConnectionError, "connection lost"),
-        ((requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError), "the answer broke off"),
+        ((requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError), "the response broke off"),
     )
     return next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)
 
@@ -111,7 +111,7 @@ def _refused(error: BaseException) -> str:
     """Why there was no connection."""
     if _has(error, urllib3.exceptions.NameResolutionError):
         return "name not found"
-    number = next((one.errno for one in _chain(error) if isinstance(one, OSError) and one.errno), None)
+    number = next((item.errno for item in _chain(error) if isinstance(item, OSError) and item.errno), None)
     kinds = {
         errno.ECONNREFUSED: "connection refused",
         errno.ENETUNREACH: "network unreachable",
@@ -121,7 +121,7 @@ def _refused(error: BaseException) -> str:
 
 
 def _has(error: BaseException, kind: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
-    return any(isinstance(one, kind) for one in _chain(error))
+    return any(isinstance(item, kind) for item in _chain(error))
 
 
 def _chain(error: object) -> Iterator[BaseException]:

@@ -33,7 +33,7 @@ class FirstContact:
         clock: tells the time.
 
     Raises:
-        ValueError: `base_url` is no http(s) URL.
+        ValueError: `base_url` is not an http(s) URL.
     """
 
     def __init__(self, *, name: str, base_url: str, variable: str, clock: Clock) -> None:
@@ -64,15 +64,15 @@ class FirstContact:
         """Return what a failed call is raised as; `counted` calls may cost quota."""
         ambiguous = may_have_arrived(error)
         if self._has_answered or not is_unreached(error, self._scheme):
-            found = Unavailable(f"{self._name} at {self.host} did not answer ({reason(error)})", advice=RETRY_LATER)
-            found.ambiguous = ambiguous
-            return found
+            result = Unavailable(f"{self._name} at {self.host} did not answer ({reason(error)})", advice=RETRY_LATER)
+            result.ambiguous = ambiguous
+            return result
         port = "" if DEFAULT_PORTS[self._scheme] == self._port else f"port {self._port}: "
         setting = "HTTP_PROXY and HTTPS_PROXY" if by_proxy(error) else f"{self._variable} and this machine's network"
         line = f"{self._name} at {self.host} did not answer ({port}{reason(error)})"
-        found = Unavailable(line, advice=f"Fix: check {setting}.")
-        found.ambiguous = ambiguous
-        found.max_attempts = 1 if counted or timed_out(error) else _TRIES
+        result = Unavailable(line, advice=f"Fix: check {setting}.")
+        result.ambiguous = ambiguous
+        result.max_attempts = 1 if counted or timed_out(error) else _TRIES
         # A counted call that may have arrived is looked for by whoever made it.
-        found.exhausted = not (ambiguous and counted)
-        return found
+        result.exhausted = not (ambiguous and counted)
+        return result

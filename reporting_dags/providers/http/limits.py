@@ -1,4 +1,4 @@
-"""How long an answer may take, and how large a file may be."""
+"""How long a response may take, and how large a file may be."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ class Limits:
 
     Attributes:
         connect_seconds: to reach a host.
-        silence_seconds: between two bytes of an answer.
-        answer_seconds: for the whole of a small answer, head and body.
+        silence_seconds: between two bytes of a response.
+        answer_seconds: for the whole of a small response, head and body.
         file_seconds: for the whole of a file.
         file_bytes: of a file, unpacked.
     """

@@ -1,4 +1,4 @@
-"""A short answer of an API, and the JSON in it, read so that nothing a provider sends breaks the reader."""
+"""A short response of an API, and the JSON in it, read so that nothing a provider sends breaks the reader."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from reporting_dags.model.numbers import whole_number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResponse:
-    """A whole, small answer of an API: status code, headers and body."""
+    """A whole, small response of an API: status code, headers and body."""
 
     status: int
     headers: Mapping[str, str]
@@ -22,7 +22,7 @@ class ApiResponse:
 
 
 def parse_json(text: bytes) -> Any:
-    """JSON as Python has it; None for what is none, or is nested deeper than any answer."""
+    """JSON as Python has it; None for what is none, or is nested deeper than any response."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -30,7 +30,7 @@ def parse_json(text: bytes) -> Any:
 
 
 def json_object(value: object) -> Mapping[str, Any]:
-    """A JSON object's fields; none of what is no object."""
+    """A JSON object's fields; none of what is not an object."""
     return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
 
 

@@ -8,7 +8,7 @@ _UNREACHABLE_SECONDS = 1.0
 
 
 class RetryCondition(tenacity.retry_base):
-    """Whether a failed try is worth another: what is transient, as long as no more is asked for than `longest`.
+    """Whether a failed try is worth another: what is transient, as long as no more is requested than `longest`.
 
     Args:
         longest: most seconds that a `Retry-After` is waited for.
@@ -44,7 +44,7 @@ class WaitRetryAfter(tenacity.wait.wait_base):
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:
         """Seconds to wait after the try that just failed."""
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        asked = error.retry_after if isinstance(error, Unavailable | RateLimited) else None
+        requested = error.retry_after if isinstance(error, Unavailable | RateLimited) else None
         if isinstance(error, Unavailable) and error.unreachable:
             return min(_UNREACHABLE_SECONDS, self._fallback(retry_state))
-        return self._fallback(retry_state) if asked is None else asked
+        return self._fallback(retry_state) if requested is None else requested

@@ -1,4 +1,4 @@
-"""The body of an answer as it arrives: whole, or refused.
+"""The body of a response as it arrives: whole, or refused.
 
 A body counts as whole when its end is marked, by `Content-Length` or by the last chunk. One that just ends when the
 connection closes may be cut anywhere and is refused; so is gzip that ends before its own trailer.
@@ -28,10 +28,10 @@ _OTHER_CODINGS = frozenset(
     {"aes128gcm", "base64", "br", "bzip2", "compress", "dcb", "dcz", "deflate", "exi", "lz4", "lzma", "pack200-gzip"}
     | {"snappy", "x-bzip2", "x-compress", "x-deflate", "xz", "zstd"}
 )
-"""Real codings that are not asked for. Every other name, such as `UTF-8` or `aws-chunked`, leaves the bytes plain."""
+"""Real codings that are not requested. Every other name, such as `UTF-8` or `aws-chunked`, leaves the bytes plain."""
 _MAX_LAYERS = 2
 MAX_EXPANSION = 200
-"""A gzip body that grows by more than this is no report."""
+"""A gzip body that grows by more than this is not a report."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class ResponseStream:
 
     @classmethod
     def of(cls, response: requests.Response, *, name: str, most: int) -> Self:
-        """The body of an answer that was opened as a stream."""
+        """The body of a response that was opened as a stream."""
         declared = response.headers.get("Content-Length", "")
         length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 20 else None
         return cls(
@@ -85,19 +85,19 @@ class ResponseStream:
 
     def start(self, size: int) -> bytes:
         """As `head`, with errors of the transport as they are."""
-        found = bytearray()
+        result = bytearray()
         for chunk in self._unpacked(min(size, CHUNK_BYTES)):
-            found += chunk
-            if len(found) >= size:
+            result += chunk
+            if len(result) >= size:
                 break
-        return bytes(found[:size])
+        return bytes(result[:size])
 
     def chunks(self) -> Iterator[bytes]:
         """The decoded bytes, at most 1 MiB at a time.
 
         Raises:
             Partial: the body ended early, nothing marks its end, or it was not there at its deadline.
-            Failed: it is larger than it may be, or packed in a way that was not asked for.
+            Failed: it is larger than it may be, or packed in a way that was not requested.
         """
         start = self._peek()
         return itertools.chain([start] if start else [], self._rest)
@@ -156,7 +156,7 @@ class ResponseStream:
         refused = [coding for coding in codings if coding in _OTHER_CODINGS] or codings[_MAX_LAYERS:]
         if refused:
             raise Failed(
-                f"the file of {self.name} is packed as {refused[0]!r}, which was not asked for",
+                f"the file of {self.name} is packed as {refused[0]!r}, which was not requested",
                 advice="Fix: have the provider, or the proxy in between, send it plain or as gzip.",
             )
         return len(codings)

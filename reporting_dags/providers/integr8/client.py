@@ -43,8 +43,8 @@ class Integr8(Provider):
         file_hosts: endings of hosts from which export files may come, over https.
         first_poll: until the first question after an export, and before the first retry of a call.
         timeout: how long a run waits for one export.
-        exports_kept: how many of the exports of a day are kept for the newest day.
-        limits: of its answers.
+        exports_kept: how many of the exports of a day are kept for the latest day.
+        limits: of its responses.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Integr8(Provider):
         return self._exports.find(report, request) if isinstance(report.query, ExportQuery) else None
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """Ask for an export; tables and lists need no asking."""
+        """Request an export; tables and lists need no asking."""
         if isinstance(report.query, ExportQuery):
             return self._exports.submit(report, request, meter)
         return Handle()
@@ -134,7 +134,7 @@ class Integr8(Provider):
 
     @property
     def clock_skew(self) -> timedelta:
-        """As its answers tell."""
+        """As its responses tell."""
         return self._session.clock_skew
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""Marks on exports: by the order of its fields an export in the list is known to be the answer to one job (IN4, IN5).
+"""Marks on exports: by the order of its fields an export in the list is known to be the response to one job (IN4, IN5).
 
-In which order fields are asked for changes nothing but the order of the file's columns, which are found by name; and
-the list shows it. So each job asks in an order of its own, and whoever else asks for the same asks in another.
+In which order fields are requested changes nothing but the order of the file's columns, which are found by name; and
+the list shows it. So each job asks in an order of its own, and whoever else requests the same asks in another.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ def order_fields_for(names: Sequence[str], mark: str) -> list[str]:
 
 
 def matches(export: Mapping[str, object], names: Sequence[str], mark: str) -> bool:
-    """Whether an export of the list was asked for with `mark`, and may serve."""
-    asked = json_object(export.get("reports_query_option")).get("include_fields")
+    """Whether an export of the list was requested with `mark`, and may serve."""
+    requested = json_object(export.get("reports_query_option")).get("include_fields")
     return (
         bool(mark)
         and len(names) >= MIN_FIELDS
-        and isinstance(asked, list)
-        and cast("list[object]", asked) == order_fields_for(names, mark)
+        and isinstance(requested, list)
+        and cast("list[object]", requested) == order_fields_for(names, mark)
         and str(export.get("status", "")).upper() not in ENDED_BADLY
         and id_of(export) != ""
     )
@@ -40,5 +40,5 @@ def matches(export: Mapping[str, object], names: Sequence[str], mark: str) -> bo
 
 def id_of(export: Mapping[str, object]) -> str:
     """The id of an export; empty if it has none that can stand in a path and a line."""
-    found = export.get("id")
-    return found if isinstance(found, str) and _ID.fullmatch(found) else ""
+    result = export.get("id")
+    return result if isinstance(result, str) and _ID.fullmatch(result) else ""

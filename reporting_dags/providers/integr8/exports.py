@@ -1,4 +1,4 @@
-"""The Download Center: ask for an export, wait until it is made, download it from a signed address (IN4 to IN8)."""
+"""The Download Center: request an export, wait until it is made, download it from a signed address (IN4 to IN8)."""
 
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from reporting_dags.providers.integr8.export_lookup import ENDED_BADLY, id_of, m
 from reporting_dags.providers.integr8.session import NAME, Integr8Session, NotFound, Unauthorized
 
 DEFAULT_RESERVED = 4
-"""Exports a day for the newest day: one for each log."""
+"""Exports a day for the latest day: one for each log."""
 COMPLETED = "COMPLETED"
 _FINEST = 60
 _MAX_PAGES = 50
@@ -24,7 +24,7 @@ _DAY = 86400
 
 
 class Exports:
-    """Exports of one integration, as `Integr8` uses them: ten a day (IN8), the last `kept` for the newest day."""
+    """Exports of one integration, as `Integr8` uses them: ten a day (IN8), the last `kept` for the latest day."""
 
     def __init__(self, session: Integr8Session, downloads: Downloads, *, kept: int = DEFAULT_RESERVED) -> None:
         self._session = session
@@ -32,12 +32,12 @@ class Exports:
         self.quota = Quota(bucket="integr8 exports", per_day=10, reserved=kept)
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """Ask for an export; its id finds it again for 90 days (IN8).
+        """Request an export; its id finds it again for 90 days (IN8).
 
         Raises:
             Denied: no permission, or the ten exports of the day are spent.
             Failed: it is refused.
-            Unavailable: the answer names no export; whether there is one, the list of exports tells.
+            Unavailable: the response names no export; whether there is one, the list of exports tells.
         """
         first, last = span(request)
         query = report.query
@@ -56,16 +56,16 @@ class Exports:
             )
         except RateLimited as error:
             raise Denied(error.message, advice="The quota of 10 exports a day is renewed at 00:00 UTC (IN8).") from None
-        said = answer.json()
-        export = id_of(_export(said))
+        payload = answer.json()
+        export = id_of(_export(payload))
         if not export:
-            if json_object(said).get("error") or json_object(said).get("errors"):
+            if json_object(payload).get("error") or json_object(payload).get("errors"):
                 self._session.refuse(answer, "the order of an export")
-            told = f"{NAME} answered the order of an export ({answer.status}), but the answer has no id (IN5)"
-            unknown = Unavailable(self._with_words(told, answer), advice=RETRY_LATER)
+            message = f"{NAME} answered the order of an export ({answer.status}), but the response has no id (IN5)"
+            unknown = Unavailable(self._with_words(message, answer), advice=RETRY_LATER)
             unknown.ambiguous = True
-            # What is no object may come from elsewhere; an object without an id would be no other the next time.
-            unknown.exhausted = isinstance(said, dict)
+            # What is not an object may come from elsewhere; an object without an id would be no other the next time.
+            unknown.exhausted = isinstance(payload, dict)
             raise unknown
         return Handle(id=export)
 
@@ -102,8 +102,8 @@ class Exports:
         export = _export(answer.json())
         status = str(export.get("status") or "").upper()
         if status in ENDED_BADLY:
-            told = self._session.redactor.clean(str(export.get("error") or "no reason given"))
-            raise Failed(f"{NAME}'s export ended as {status}: {told}", request_id=handle.id, advice=RETRY_LATER)
+            message = self._session.redactor.clean(str(export.get("error") or "no reason given"))
+            raise Failed(f"{NAME}'s export ended as {status}: {message}", request_id=handle.id, advice=RETRY_LATER)
         if status != COMPLETED:
             known = status in {"PENDING", "IN_PROGRESS"}
             shown = self._session.redactor.clean(status, limit=40) or self._session.words(answer) or "nothing"
@@ -111,16 +111,16 @@ class Exports:
         results = json_object(export.get("results_meta"))
         total, cut = row_count_in(results.get("total")), results.get("range_truncated")
         if cut:
-            told = f"{NAME} truncated the export of {describe_times(request)} to {total} rows"
-            raise Truncated(told, request_id=handle.id, advice="No shorter range can be asked for: ask its support.")
+            message = f"{NAME} truncated the export of {describe_times(request)} to {total} rows"
+            raise Truncated(message, request_id=handle.id, advice="No shorter range can be requested: ask its support.")
         if total is None:
-            told = f"{NAME} does not say how many rows the export of {request} has (IN7)"
-            raise Partial(told, request_id=handle.id, advice=RETRY_LATER)
+            message = f"{NAME} does not say how many rows the export of {request} has (IN7)"
+            raise Partial(message, request_id=handle.id, advice=RETRY_LATER)
         return Ready(expected_rows=total)
 
     @contextmanager
     def download(self, handle: Handle) -> Generator[Iterator[bytes]]:
-        """The bytes of the export, from an address that is signed anew for each download.
+        """The bytes of the export, from an address that is signed again for each download.
 
         Raises:
             NotReady: there is no address yet.
@@ -131,12 +131,12 @@ class Exports:
         try:
             with self._downloads.open(address) as body:
                 if body.status != 200 or body.is_page:
-                    told = f"the export's file of {NAME} answered {body.status} ({body.kind or 'nothing'})"
-                    raise Unavailable(told, request_id=handle.id, advice=RETRY_LATER)
-                said, chunks = opening_text(body.chunks())
-                if refused := self._session.redactor.clean(error_texts(said)):
-                    told = f"{NAME} sent a refusal in place of the export's file: {refused}"
-                    raise Unavailable(told, request_id=handle.id, advice=RETRY_LATER)
+                    message = f"the export's file of {NAME} answered {body.status} ({body.kind or 'nothing'})"
+                    raise Unavailable(message, request_id=handle.id, advice=RETRY_LATER)
+                payload, chunks = opening_text(body.chunks())
+                if refused := self._session.redactor.clean(error_texts(payload)):
+                    message = f"{NAME} sent a refusal in place of the export's file: {refused}"
+                    raise Unavailable(message, request_id=handle.id, advice=RETRY_LATER)
                 yield chunks
         except AddressNotAllowed as error:
             raise Unavailable(error.message, request_id=handle.id, advice=error.advice) from None
@@ -146,35 +146,35 @@ class Exports:
             answer = self._get(self._session.paths.status, export=handle.id)
             artifact = json_object(_export(answer.json()).get("artifact")).get("name")
             if not isinstance(artifact, str) or not artifact:
-                told = self._with_words(f"{NAME}'s export is complete but names no file yet", answer)
-                raise NotReady(told, request_id=handle.id)
+                message = self._with_words(f"{NAME}'s export is complete but names no file yet", answer)
+                raise NotReady(message, request_id=handle.id)
             answer = self._get(self._session.paths.signed_url, {"artifact_name": artifact})
         except RateLimited as error:
             raise NotReady(error.message, request_id=handle.id) from None
-        said = json_object(answer.json())
-        url = said.get("url", json_object(said.get("data")).get("url"))
+        payload = json_object(answer.json())
+        url = payload.get("url", json_object(payload.get("data")).get("url"))
         if not isinstance(url, str) or not url:
-            told = self._with_words(f"{NAME} gave no address for the export's file (IN5)", answer)
-            raise Unavailable(told, request_id=handle.id, advice=RETRY_LATER)
+            message = self._with_words(f"{NAME} gave no address for the export's file (IN5)", answer)
+            raise Unavailable(message, request_id=handle.id, advice=RETRY_LATER)
         self._session.redactor.add(url)
         return url
 
-    def _with_words(self, told: str, answer: ApiResponse) -> str:
-        said = self._session.words(answer)
-        return f"{told}: {said}" if said else told
+    def _with_words(self, message: str, answer: ApiResponse) -> str:
+        payload = self._session.words(answer)
+        return f"{message}: {payload}" if payload else message
 
     def _get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> ApiResponse:
         """What is said of an export; raises `Expired` where it, or its file, is not known any more."""
         try:
             return self._session.get(path, params, **names)
         except NotFound as error:
-            raise Expired(error.message, advice="It is asked for anew when the day is run again.") from None
+            raise Expired(error.message, advice="It is requested again when the day is run again.") from None
 
 
-def _export(said: object) -> dict[str, object]:
+def _export(payload: object) -> dict[str, object]:
     """An export, bare or wrapped in `data` (IN5)."""
-    found = json_object(said)
-    return dict(json_object(found["data"]) if isinstance(found.get("data"), dict) else found)
+    result = json_object(payload)
+    return dict(json_object(result["data"]) if isinstance(result.get("data"), dict) else result)
 
 
 def span(request: Request) -> tuple[datetime, datetime]:

@@ -258,11 +258,11 @@ def event_column(field: str, time_forms: tuple[TimeForm, ...] = (TimeForm.TEXT,)
 
 def entity_columns(fields: Mapping[str, str]) -> tuple[Column, ...]:
     """The columns of an entity list."""
-    return tuple(_column(field, told) for field, told in fields.items())
+    return tuple(_column(field, message) for field, message in fields.items())
 
 
-def _column(header: str, told: str) -> Column:
-    kind, meaning = told.split(" ", 1)
+def _column(header: str, meaning: str) -> Column:
+    kind, meaning = meaning.split(" ", 1)
     if kind == "m":
         return money(header, f"{meaning}, in the offer's currency", currency=MIXED)
     if kind == "j":

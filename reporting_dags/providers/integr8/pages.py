@@ -26,7 +26,7 @@ class Pages:
 
     @contextmanager
     def table(self, report: Report, request: Request, meter: Meter) -> Generator[Iterator[bytes]]:
-        """Every page of a report table, newest rows first.
+        """Every page of a report table, latest rows first.
 
         Raises:
             Partial: pages overlap, are empty before the end, or go round in circles: the table moved while it was read.

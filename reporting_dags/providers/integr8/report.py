@@ -1,4 +1,4 @@
-"""What Integr8's API can be asked for (IN2 to IN4, IN11), and declarations of it as reports.
+"""What Integr8's API can be requested (IN2 to IN4, IN11), and declarations of it as reports.
 
 A log (clicks, conversions, impressions, postbacks) comes in one of two ways: as an export of the Download Center, which
 is made for much data, or from the report table, a page of 100 rows at a time, for small or urgent windows.
@@ -115,16 +115,16 @@ def integr8_log(
     Args:
         name: of the asset: `integr8/<name>`.
         log: one of `LOGS`.
-        fields: to ask for and keep; the log's time among them. A table sends all that it has, whatever is kept. A field
+        fields: to request and keep; the log's time among them. A table sends all that it has, whatever is kept. A field
             that the document does not list is given as a `Column` of one's own.
         grain: fields that together name a row (IN10). No document promises that: rows that share them are a warning.
         method: "export", or "table" for small or urgent windows.
         filters: of a table: status, offer_id, publisher, advertiser (IN3).
         timezone: IANA name of the zone in which days begin and end.
         restated_at: ages in days at which a day is worth pulling again (IN9).
-        published_after: from the end of a day until its data is out.
+        published_after: from the end of a day until its data is published.
         time_forms: how times are written. The document shows texts with an offset (IN11); of texts without one, which
-            it leaves open, those of `timezone` are meant, the zone in which the log is asked for.
+            it leaves open, those of `timezone` are meant, the zone in which the log is requested.
         description: for the UI and the data dictionary.
         none_texts: texts that mean no value in columns of numbers, such as "--".
 
@@ -138,8 +138,8 @@ def integr8_log(
     if isinstance(fields, str):
         raise declaration_error(PROVIDER, name, "fields", f"is the text {fields!r}; write a list of names")
     documented = FIELDS.get(log, POSTBACK_FIELDS)
-    require_known(PROVIDER, name, "fields", [one for one in fields if isinstance(one, str)], documented)
-    headers = tuple(one if isinstance(one, str) else one.header for one in fields)
+    require_known(PROVIDER, name, "fields", [item for item in fields if isinstance(item, str)], documented)
+    headers = tuple(item if isinstance(item, str) else item.header for item in fields)
     if LOGS[log] not in headers:
         raise declaration_error(PROVIDER, name, "fields", f"{LOGS[log]!r} is missing; it tells days apart (IN4)")
     given = as_given(filters or {})
@@ -158,7 +158,7 @@ def integr8_log(
         provider=PROVIDER,
         name=name,
         query=query,
-        columns=tuple(_column(one, log, time_forms) for one in fields),
+        columns=tuple(_column(item, log, time_forms) for item in fields),
         grain=tuple(grain),
         grain_promised=False,
         calendar=Calendar(timezone=timezone, publish_delay=published_after, restated_at=restated_at),
@@ -188,7 +188,7 @@ def _column(field: str | Column, log: str, time_forms: tuple[TimeForm, ...]) -> 
 def integr8_list(
     *, name: str, fields: Mapping[str, str], description: str = "", none_texts: tuple[str, ...] = ()
 ) -> Report:
-    """Declare the newest snapshot of an entity list: `name` is the entity, `fields` its columns (IN2, IN11).
+    """Declare the latest snapshot of an entity list: `name` is the entity, `fields` its columns (IN2, IN11).
 
     `none_texts` mean no value in columns that are no text.
 
@@ -197,7 +197,7 @@ def integr8_list(
     """
     require_known(PROVIDER, name, "name", [name], ENTITIES)
     if not isinstance(as_given(fields), Mapping):
-        raise declaration_error(PROVIDER, name, "fields", "is no mapping of fields to what they are")
+        raise declaration_error(PROVIDER, name, "fields", "is not a mapping of fields to what they are")
     return Report(
         provider=PROVIDER,
         name=name,

@@ -29,7 +29,7 @@ class Integr8Resource(ProviderResource):
     )
     file_hosts: str | None = Field(
         default=None,
-        description="Comma-separated endings of hosts from which export files may come over https. "
+        description="Comma-separated endings of hosts from which export files may be downloaded over https. "
         f"Unset: INTEGR8_FILE_HOSTS, else {', '.join(FILE_HOSTS)}.",
     )
 
@@ -37,7 +37,7 @@ class Integr8Resource(ProviderResource):
         default=DEFAULT_RESERVED,
         ge=0,
         le=10,
-        description="Of the ten exports of a day, how many are kept for the newest day, out of a backfill's reach.",
+        description="Of the ten exports of a day, how many are reserved for the latest day: no backfill spends them.",
     )
 
     def client(self, clock: Clock, pace: Pace = no_pacing) -> Integr8:
@@ -46,7 +46,7 @@ class Integr8Resource(ProviderResource):
         Paths that the documents leave open can be set as INTEGR8_EXPORT_PATH and so on, by the names of `Paths` (IN5).
         """
         hosts = setting(self.file_hosts, "INTEGR8_FILE_HOSTS", default=",".join(FILE_HOSTS))
-        named = {one.name: optional(None, f"INTEGR8_{one.name.upper()}_PATH") for one in fields(Paths)}
+        named = {item.name: optional(None, f"INTEGR8_{item.name.upper()}_PATH") for item in fields(Paths)}
         return Integr8(
             base_url=base_url(self.base_url, "INTEGR8_BASE_URL", default=BASE_URL),
             api_key=setting(self.api_key, "INTEGR8_API_KEY", purpose="an API key of the organization"),

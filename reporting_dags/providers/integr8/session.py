@@ -51,15 +51,16 @@ class Paths:
     advertisers: str = "/advertisers"
 
     def __post_init__(self) -> None:
-        for one in dataclasses.fields(self):
-            path: str = getattr(self, one.name)
+        for item in dataclasses.fields(self):
+            path: str = getattr(self, item.name)
             try:
-                path.format(integration="", **dict.fromkeys(_FILLED.get(one.name, ()), ""))
+                path.format(integration="", **dict.fromkeys(_FILLED.get(item.name, ()), ""))
             except (LookupError, ValueError, AttributeError):
                 path = ""
             if not path.startswith("/"):
                 raise SettingError(
-                    f"INTEGR8_{one.name.upper()}_PATH is no path below the base URL", advice=f"Usual is {one.default}."
+                    f"INTEGR8_{item.name.upper()}_PATH is not a path below the base URL",
+                    advice=f"Usual is {item.default}.",
                 )
 
 
@@ -114,10 +115,10 @@ class Integr8Session:
         for number in range(1, most + 1):
             before()
             answer = self.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
-            said = json_object(answer.json())
-            meta, listed = json_object(said.get("meta")), said.get("data")
+            payload = json_object(answer.json())
+            meta, listed = json_object(payload.get("meta")), payload.get("data")
             pages = row_count_in(meta.get("total_page"))
-            if listed in (None, {}) and "data" in said and row_count_in(meta.get("total_count")) == 0:
+            if listed in (None, {}) and "data" in payload and row_count_in(meta.get("total_count")) == 0:
                 listed = []
             if not isinstance(listed, list):
                 self.refuse(answer, f"GET {path}")
@@ -148,31 +149,31 @@ class Integr8Session:
         return answer
 
     def _refusal(self, answer: ApiResponse, method: str, path: str) -> ReportingError:
-        told = f"{NAME} refused {method} {path} ({answer.status}): {self.words(answer) or 'no message'}"
+        message = f"{NAME} refused {method} {path} ({answer.status}): {self.words(answer) or 'no message'}"
         match answer.status:
             case 401:
-                return Unauthorized(told, advice="Check INTEGR8_API_KEY.")
+                return Unauthorized(message, advice="Check INTEGR8_API_KEY.")
             case 402:
                 # The parameters were right, and it failed all the same: what failed once may work.
-                return Unavailable(told, advice=RETRY_LATER)
+                return Unavailable(message, advice=RETRY_LATER)
             case 403:
-                return Denied(told, advice="The API key may not do this: ask Integr8 for the permission.")
+                return Denied(message, advice="The API key may not do this: ask Integr8 for the permission.")
             case 404:
-                return NotFound(told, advice="Check INTEGR8_INTEGRATION_ID and INTEGR8_BASE_URL.")
+                return NotFound(message, advice="Check INTEGR8_INTEGRATION_ID and INTEGR8_BASE_URL.")
             case 400:
-                return Failed(told, advice="Check the report's declaration, and INTEGR8_INTEGRATION_ID.")
+                return Failed(message, advice="Check the report's declaration, and INTEGR8_INTEGRATION_ID.")
             case _:
-                return Failed(told, advice=RETRY_LATER)
+                return Failed(message, advice=RETRY_LATER)
 
     def words(self, answer: ApiResponse) -> str:
-        """What the provider says in place of what was asked for, cleaned; empty if it says nothing."""
+        """What the provider says in place of what was requested, cleaned; empty if it says nothing."""
         return self.redactor.clean(error_text(answer.body))
 
     def refuse(self, answer: ApiResponse, call: str) -> None:
-        """Raise `Failed` for an answer that lacks what the `call` asks for, if it says why."""
+        """Raise `Failed` for a response that lacks what the `call` requests, if it says why."""
         if words := self.words(answer):
-            told = f"{NAME} refused {call} ({answer.status}): {words}"
-            raise Failed(told, advice="Check INTEGR8_INTEGRATION_ID and what the API key may do.")
+            message = f"{NAME} refused {call} ({answer.status}): {words}"
+            raise Failed(message, advice="Check INTEGR8_INTEGRATION_ID and what the API key may do.")
 
     @property
     def clock_skew(self) -> timedelta:

@@ -27,7 +27,7 @@ BASE_URL = "https://ss-api.mintegral.com"
 PATH = "/api/v2/reports/data"
 JOBS = Quota(bucket="mintegral jobs")
 _SIGNATURE = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)
-"""The form of a token, which is no fixed text that a redactor could know."""
+"""The form of a token, which is not a fixed text that a redactor could know."""
 _ELSEWHERE = "Check MINTEGRAL_BASE_URL; if it is right, run the day again later."
 _KEYS = "Check MINTEGRAL_ACCESS_KEY and MINTEGRAL_API_KEY, and the report's declaration."
 _SUPPORT = "Run the day again later; if it lasts, ask Mintegral's support."
@@ -49,7 +49,7 @@ class AdvancedPerformance(Provider):
         clock: tells the time, which is signed, and waits.
         first_poll: until the first question after the report's state, and before the first retry of a call.
         timeout: how long a run waits for one report.
-        limits: of its answers.
+        limits: of its responses.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class AdvancedPerformance(Provider):
             redactor=self._redactor,
             clock=clock,
             first_delay=first_poll.total_seconds(),
-            # No call is counted, so that a 429 is no spent quota.
+            # No call is counted, so that a 429 is not a spent quota.
             backs_off=True,
             limits=limits,
         )
@@ -89,7 +89,7 @@ class AdvancedPerformance(Provider):
         )
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """Ask for the report to be made (type 1); one that is there already is found again (MT2).
+        """Request the report to be made (type 1); one that is there already is found again (MT2).
 
         Raises:
             Denied: code 10000: wrong parameters or missing permissions.
@@ -107,16 +107,16 @@ class AdvancedPerformance(Provider):
             Partial: it is made, and lacks hours of the window (MT2, MT7).
             Denied, Failed, Unavailable: as `submit`.
         """
-        said = self._state(report, request)
-        if isinstance(said, Pending):
-            return said
-        state = json_object(said.get("data"))
+        payload = self._state(report, request)
+        if isinstance(payload, Pending):
+            return payload
+        state = json_object(payload.get("data"))
         hours, whole = row_count_in(state.get("hours")), report.calendar.hours(request.window)
         if str(state.get("is_complete")).lower() not in {"true", "1"}:
-            told = "it does not say how many hours" if hours is None else f"{hours} of {whole} hours"
-            line = f"{NAME} does not call {request.window} complete yet ({told})"
+            message = "it does not say how many hours" if hours is None else f"{hours} of {whole} hours"
+            line = f"{NAME} does not call {request.window} complete yet ({message})"
             # Where there is no state, what is said of it is all that there is.
-            raise Partial(line if state else self._with_words(line, said), advice=RETRY_LATER)
+            raise Partial(line if state else self._with_words(line, payload), advice=RETRY_LATER)
         if hours is not None and hours < whole:
             raise Partial(f"{NAME} has {hours} of the {whole} hours of {request.window}", advice=RETRY_LATER)
         return Ready()
@@ -128,23 +128,25 @@ class AdvancedPerformance(Provider):
         Raises:
             Expired: code 203: the job is not known (any more).
             NotReady: code 204, or 205: it is being made (again).
-            Partial: what stands in its place is no report and has no code.
+            Partial: what stands in its place is not a report and has no code.
             Denied, Failed: as `submit`.
         """
         params = {**report.query.params(request.window), "type": "2"}
         with self._http.stream("GET", PATH, headers=self._signed, params=params) as body:
             if body.status != 200:
-                told = f"{NAME} answered the download with {body.status}"
-                raise Failed(self._with_words(told, json_object(parse_json(body.head(MAX_BYTES)))), advice=RETRY_LATER)
-            said, chunks = opening_text(body.chunks())
+                message = f"{NAME} answered the download with {body.status}"
+                raise Failed(
+                    self._with_words(message, json_object(parse_json(body.head(MAX_BYTES)))), advice=RETRY_LATER
+                )
+            payload, chunks = opening_text(body.chunks())
             first = next(chunks, b"")
             if first.lstrip().startswith((b"{", b"<")):
-                raise self._no_file(said)
+                raise self._no_file(payload)
             yield itertools.chain([first] if first else [], chunks)
 
     @property
     def clock_skew(self) -> timedelta:
-        """As its answers tell."""
+        """As its responses tell."""
         return self._http.clock_skew
 
     def close(self) -> None:
@@ -160,54 +162,54 @@ class AdvancedPerformance(Provider):
         """The answer with code 200, or that the report is still being made (MT2)."""
         params = {**report.query.params(request.window), "type": "1"}
         answer = self._http.call("GET", PATH, headers=self._signed, params=params)
-        said = json_object(answer.json())
+        payload = json_object(answer.json())
         if answer.status in {401, 403}:
-            raise Denied(self._with_words(f"{NAME} answered {answer.status}", said), advice=_KEYS)
+            raise Denied(self._with_words(f"{NAME} answered {answer.status}", payload), advice=_KEYS)
         if answer.status != 200:
-            told = self._with_words(f"{NAME} answered {answer.status}", said)
-            raise Failed(told, advice="Check MINTEGRAL_BASE_URL.")
-        match _code(said):
+            message = self._with_words(f"{NAME} answered {answer.status}", payload)
+            raise Failed(message, advice="Check MINTEGRAL_BASE_URL.")
+        match _code(payload):
             case None:
-                told = f"{NAME} answered with what is no JSON object with a code"
-                raise Unavailable(self._with_words(told, said), advice=_ELSEWHERE)
+                message = f"{NAME} answered with what is not a JSON object with a code"
+                raise Unavailable(self._with_words(message, payload), advice=_ELSEWHERE)
             case 200:
-                return said
+                return payload
             case 201 | 202:
                 return Pending(f"{NAME} is still making the report")
             case _:
-                raise self._refusal(said)
+                raise self._refusal(payload)
 
-    def _no_file(self, said: Mapping[str, Any]) -> Exception:
+    def _no_file(self, payload: Mapping[str, Any]) -> Exception:
         """The error for what stands in place of the file: JSON (MT3), or else a web page, which says nothing."""
-        match _code(said):
+        match _code(payload):
             case None:
-                told = f"{NAME} answered the download with what is neither a report nor an error with a code"
-                return Partial(self._with_words(told, said), advice=_ELSEWHERE)
+                message = f"{NAME} answered the download with what is neither a report nor an error with a code"
+                return Partial(self._with_words(message, payload), advice=_ELSEWHERE)
             case 203:
-                told = f"{NAME} does not know the report any more (code 203)"
-                return Expired(self._with_words(told, said), advice=RETRY_LATER)
+                message = f"{NAME} does not know the report any more (code 203)"
+                return Expired(self._with_words(message, payload), advice=RETRY_LATER)
             case 204:
-                return NotReady(self._with_words(f"{NAME} is still making the report (code 204)", said))
+                return NotReady(self._with_words(f"{NAME} is still making the report (code 204)", payload))
             case 205:
-                told = f"the report had expired, and {NAME} is making it again (code 205)"
-                return NotReady(self._with_words(told, said))
+                message = f"the report had expired, and {NAME} is making it again (code 205)"
+                return NotReady(self._with_words(message, payload))
             case _:
-                return self._refusal(said)
+                return self._refusal(payload)
 
-    def _words(self, said: Mapping[str, Any]) -> str:
+    def _words(self, payload: Mapping[str, Any]) -> str:
         """What is said in `msg` and `data`, or wherever else a refusal has its words (MT2)."""
-        return self._redactor.clean(_SIGNATURE.sub(HIDDEN, error_texts(said, also=("data",))), limit=200)
+        return self._redactor.clean(_SIGNATURE.sub(HIDDEN, error_texts(payload, also=("data",))), limit=200)
 
-    def _with_words(self, told: str, said: Mapping[str, Any]) -> str:
-        found = self._words(said)
-        return f"{told}: {found}" if found else told
+    def _with_words(self, message: str, payload: Mapping[str, Any]) -> str:
+        result = self._words(payload)
+        return f"{message}: {result}" if result else message
 
-    def _refusal(self, said: Mapping[str, Any]) -> Denied | Failed:
-        told = self._words(said) or "no message"
-        if _code(said) == 10000:
-            return Denied(f"{NAME} refused (code 10000): {told}", advice=_KEYS)
-        return Failed(f"{NAME} answered with the unknown code {_code(said)}: {told}", advice=_SUPPORT)
+    def _refusal(self, payload: Mapping[str, Any]) -> Denied | Failed:
+        message = self._words(payload) or "no message"
+        if _code(payload) == 10000:
+            return Denied(f"{NAME} refused (code 10000): {message}", advice=_KEYS)
+        return Failed(f"{NAME} answered with the unknown code {_code(payload)}: {message}", advice=_SUPPORT)
 
 
-def _code(said: Mapping[str, Any]) -> int | None:
-    return row_count_in(said.get("code"))
+def _code(payload: Mapping[str, Any]) -> int | None:
+    return row_count_in(payload.get("code"))

@@ -1,4 +1,4 @@
-"""What Mintegral's Advanced Performance API can be asked for (MT4 to MT7), and a declaration of it as a report."""
+"""What Mintegral's Advanced Performance API can be requested (MT4 to MT7), and a declaration of it as a report."""
 
 import re
 from collections.abc import Sequence
@@ -103,7 +103,7 @@ def advanced_performance_report(
         timezone: hours from UTC in which days begin and end: "+0", "+8", "-5" (MT4).
         currencies: codes that may stand in `Currency`.
         restated_at: ages in days at which a day is worth pulling again.
-        published_after: from the end of a day in that zone until its data is out (MT7).
+        published_after: from the end of a day in that zone until its data is published (MT7).
         time_forms: how `Timestamp` of an hourly report is written; each hour must lie in its row's day (MT6).
         description: for the UI and the data dictionary.
         none_texts: texts that mean no value in columns of numbers, such as "--".
@@ -117,14 +117,14 @@ def advanced_performance_report(
     require_known(PROVIDER, name, "granularity", [granularity], GRANULARITIES)
     if not dimensions:
         raise declaration_error(PROVIDER, name, "dimensions", "is empty; a query needs at least one (MT5)")
-    for one in ("Creative", "Endcard"):
+    for item in ("Creative", "Endcard"):
         for other in ("Sub", "Package"):
-            if one in dimensions and other in dimensions:
-                raise declaration_error(PROVIDER, name, "dimensions", f"{one} cannot be asked with {other} (MT5)")
-        if one in dimensions and granularity == "hourly":
-            raise declaration_error(PROVIDER, name, "granularity", f"{one} cannot be asked by the hour (MT5)")
+            if item in dimensions and other in dimensions:
+                raise declaration_error(PROVIDER, name, "dimensions", f"{item} cannot be asked with {other} (MT5)")
+        if item in dimensions and granularity == "hourly":
+            raise declaration_error(PROVIDER, name, "granularity", f"{item} cannot be asked by the hour (MT5)")
     if isinstance(currencies, str) or not all(re.fullmatch("[A-Z]{3}", str(code)) for code in currencies):
-        raise declaration_error(PROVIDER, name, "currencies", f"{currencies!r} is no list of codes such as 'USD'")
+        raise declaration_error(PROVIDER, name, "currencies", f"{currencies!r} is not a list of codes such as 'USD'")
     metrics = [
         replace(column, currencies=tuple(currencies)) if column.kind is Kind.MONEY else column for column in METRICS
     ]
@@ -162,9 +162,11 @@ def advanced_performance_report(
 
 def _zone(name: str, offset: str) -> str:
     """The IANA zone of a whole number of hours from UTC."""
-    found = re.fullmatch(r"([+-])(\d{1,2})", str(offset))
-    hours = int(offset) if found else 99
+    result = re.fullmatch(r"([+-])(\d{1,2})", str(offset))
+    hours = int(offset) if result else 99
     if not -12 <= hours <= 14:
-        raise declaration_error(PROVIDER, name, "timezone", f"{offset!r} is no offset in hours such as +0 or +8 (MT4)")
+        raise declaration_error(
+            PROVIDER, name, "timezone", f"{offset!r} is not an offset in hours such as +0 or +8 (MT4)"
+        )
     # POSIX signs: Etc/GMT-8 is eight hours ahead of UTC.
     return f"Etc/GMT{-hours:+d}" if hours else "UTC"

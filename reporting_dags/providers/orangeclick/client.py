@@ -1,6 +1,7 @@
-"""OrangeClickMedia's reporting API: one request, one answer, five a minute (OC1 to OC6).
+"""OrangeClickMedia's reporting API: one request, one response, five a minute (OC1 to OC6).
 
-There is no job at the provider. Submitting costs nothing, the answer is ready at once, and the download is the request.
+There is no job at the provider. Submitting costs nothing, the response is ready at once, and the download is the
+request.
 """
 
 import hashlib
@@ -50,7 +51,7 @@ class OrangeClick(Provider):
         pace: keeps the rate over all processes (OC2).
         first_poll: before the first retry of a call.
         timeout: how long a run waits for another that brings the same days home.
-        limits: of its answers.
+        limits: of its responses.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class OrangeClick(Provider):
         self.policy = JobPolicy(first_poll=first_poll, longest_poll=first_poll, timeout=timeout)
 
     def expected_echo(self, report: Report, request: Request) -> Mapping[str, str]:
-        """What was asked for, as the answer repeats it (OC5)."""
+        """What was requested, as the response repeats it (OC5)."""
         return {
             "status": "success",
             "meta.start_date": request.window.first.isoformat(),
@@ -95,7 +96,7 @@ class OrangeClick(Provider):
         }
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """Nothing to do: the answer comes with the download."""
+        """Nothing to do: the response comes with the download."""
         return Handle()
 
     def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
@@ -104,11 +105,11 @@ class OrangeClick(Provider):
 
     @contextmanager
     def download(self, report: Report, request: Request, handle: Handle, meter: Meter) -> Generator[Iterator[bytes]]:
-        """POST the query and read its answer.
+        """POST the query and read its response.
 
         Raises:
             Denied: the token is not accepted, or the rate is spent for longer than is worth waiting (OC1, OC2).
-            Failed: the query is refused, with the fields that are wrong (OC4), or the answer is a web page.
+            Failed: the query is refused, with the fields that are wrong (OC4), or the response is a web page.
         """
         body = report.query.body(request.window)
         with self._http.stream(
@@ -118,28 +119,30 @@ class OrangeClick(Provider):
                 raise self._refusal(answer)
             if answer.is_page:
                 raise Failed(f"{NAME} answered with a web page in place of JSON", advice="Check ORANGECLICK_BASE_URL.")
-            said, chunks = opening_text(answer.chunks())
-            if _is_refusal(said):
-                raise self._refused(said)
+            payload, chunks = opening_text(answer.chunks())
+            if _is_refusal(payload):
+                raise self._refused(payload)
             yield chunks
 
     def _refusal(self, answer: ResponseStream) -> ReportingError:
-        told = self._told(json_object(parse_json(answer.head(MAX_BYTES))))
+        message = self._message(json_object(parse_json(answer.head(MAX_BYTES))))
         if answer.status in {401, 403}:
-            return Denied(f"{NAME} refused ({answer.status}): {told}", advice="Check ORANGECLICK_API_TOKEN.")
+            return Denied(f"{NAME} refused ({answer.status}): {message}", advice="Check ORANGECLICK_API_TOKEN.")
         if answer.status == 422:
-            return Failed(f"{NAME} refused the query (422): {told}", advice=_DECLARATION)
+            return Failed(f"{NAME} refused the query (422): {message}", advice=_DECLARATION)
         advice = "Check ORANGECLICK_BASE_URL." if answer.status == 404 else RETRY_LATER
-        return Failed(f"{NAME} answered {answer.status}: {told}", advice=advice)
+        return Failed(f"{NAME} answered {answer.status}: {message}", advice=advice)
 
-    def _refused(self, said: Mapping[str, Any]) -> Failed:
+    def _refused(self, payload: Mapping[str, Any]) -> Failed:
         """The error for a refusal whose status is 200: what is wrong, it can only say in words."""
-        advice = _DECLARATION if said.get("errors") else "Check ORANGECLICK_API_TOKEN and the report's declaration."
-        told = self._told(said if error_texts(said) else {"message": f"its status is {said.get('status')!r}"})
-        return Failed(f"{NAME} refused the query (200): {told}", advice=advice)
+        advice = _DECLARATION if payload.get("errors") else "Check ORANGECLICK_API_TOKEN and the report's declaration."
+        message = self._message(
+            payload if error_texts(payload) else {"message": f"its status is {payload.get('status')!r}"}
+        )
+        return Failed(f"{NAME} refused the query (200): {message}", advice=advice)
 
-    def _told(self, said: Mapping[str, Any]) -> str:
-        return self._redactor.clean(error_texts(said) or "no message", limit=600)
+    def _message(self, payload: Mapping[str, Any]) -> str:
+        return self._redactor.clean(error_texts(payload) or "no message", limit=600)
 
     @property
     def rates(self) -> tuple[Rate, ...]:
@@ -148,7 +151,7 @@ class OrangeClick(Provider):
 
     @property
     def clock_skew(self) -> timedelta:
-        """As its answers tell."""
+        """As its responses tell."""
         return self._http.clock_skew
 
     def close(self) -> None:
@@ -156,9 +159,9 @@ class OrangeClick(Provider):
         self._http.close()
 
 
-def _is_refusal(said: Mapping[str, Any]) -> bool:
+def _is_refusal(payload: Mapping[str, Any]) -> bool:
     """Whether an answer without rows calls itself no success, or has words alone (OC4, OC5)."""
-    status, rows = said.get("status"), said.get("data")
+    status, rows = payload.get("status"), payload.get("data")
     if status == "success" or (isinstance(rows, list) and rows):
         return False
-    return status is not None or error_texts(said) != ""
+    return status is not None or error_texts(payload) != ""

@@ -1,4 +1,4 @@
-"""What OrangeClickMedia's reporting API can be asked for (OC3, OC4, OC7), and a declaration of it as a report."""
+"""What OrangeClickMedia's reporting API can be requested (OC3, OC4, OC7), and a declaration of it as a report."""
 
 import math
 from collections.abc import Sequence
@@ -99,13 +99,13 @@ class MetricFilter:
 
     def body(self) -> dict[str, object]:
         """As it stands in a filter group."""
-        found: dict[str, object] = {
+        results: dict[str, object] = {
             "value": self.metric,
             "type": "metric",
             "comparison": self.comparison,
             "selectedValue": self.value,
         }
-        return found if self.second is None else {**found, "secondValue": self.second}
+        return results if self.second is None else {**results, "secondValue": self.second}
 
 
 Filter = DimensionFilter | MetricFilter
@@ -127,7 +127,7 @@ class OrangeClickQuery:
 
     def body(self, window: Window) -> dict[str, object]:
         """The JSON body for `window`, both days included; dates are always sent, since left out they mean today."""
-        groups = [{"operator": "or", "filters": [one.body() for one in group]} for group in self.filter_groups]
+        groups = [{"operator": "or", "filters": [item.body() for item in group]} for group in self.filter_groups]
         return {
             "dimensions": list(self.dimensions),
             "metrics": list(self.metrics),
@@ -158,7 +158,7 @@ def orangeclick_report(
         currency: of all money: "EUR" or "USD".
         filter_groups: rows to keep: those that pass every filter of at least one group; none keeps all.
         restated_at: ages in days at which a day is worth pulling again.
-        published_after: from the end of a day (UTC) until its data is out (OC7).
+        published_after: from the end of a day (UTC) until its data is published (OC7).
         description: for the UI and the data dictionary.
         none_texts: texts that mean no value in columns of numbers, such as "--".
 
@@ -202,7 +202,7 @@ def orangeclick_report(
         description=description,
         none_texts=none_texts,
     )
-    if any(isinstance(one, MetricFilter) for group in filter_groups for one in group):
+    if any(isinstance(item, MetricFilter) for group in filter_groups for item in group):
         # Which rows pass such a filter depends on how fine they are.
         return report
     totals = tuple(column for column in figures if column.kind is Kind.MONEY)
@@ -213,22 +213,22 @@ def orangeclick_report(
 def _check_group(name: str, group: Sequence[Filter]) -> None:
     if not group:
         raise declaration_error(PROVIDER, name, "filter_groups", "a group has no filters (OC4)")
-    for one in group:
-        if isinstance(one, DimensionFilter):
-            require_known(PROVIDER, name, "filter_groups", [one.dimension], DIMENSIONS)
-            require_known(PROVIDER, name, "filter_groups", [one.comparator], COMPARATORS)
-            if isinstance(one.values, str) or not one.values:
-                why = f"{one.dimension!r} needs a tuple of values, with a comma; has {one.values!r}"
+    for item in group:
+        if isinstance(item, DimensionFilter):
+            require_known(PROVIDER, name, "filter_groups", [item.dimension], DIMENSIONS)
+            require_known(PROVIDER, name, "filter_groups", [item.comparator], COMPARATORS)
+            if isinstance(item.values, str) or not item.values:
+                why = f"{item.dimension!r} needs a tuple of values, with a comma; has {item.values!r}"
                 raise declaration_error(PROVIDER, name, "filter_groups", why)
         else:
-            require_known(PROVIDER, name, "filter_groups", [one.metric], METRICS)
-            require_known(PROVIDER, name, "filter_groups", [one.comparison], COMPARISONS)
-            if (one.second is not None) != (one.comparison == "between"):
-                why = f"{one.metric!r}: 'between' takes a second value, and nothing else does"
+            require_known(PROVIDER, name, "filter_groups", [item.metric], METRICS)
+            require_known(PROVIDER, name, "filter_groups", [item.comparison], COMPARISONS)
+            if (item.second is not None) != (item.comparison == "between"):
+                why = f"{item.metric!r}: 'between' takes a second value, and nothing else does"
                 raise declaration_error(PROVIDER, name, "filter_groups", why)
-            values = (one.value,) if one.second is None else (one.value, one.second)
+            values = (item.value,) if item.second is None else (item.value, item.second)
             if not all(_is_finite(value) for value in values) or list(values) != sorted(values):
-                why = f"{one.metric!r}: is compared with numbers, the lower one first; has {values!r}"
+                why = f"{item.metric!r}: is compared with numbers, the lower one first; has {values!r}"
                 raise declaration_error(PROVIDER, name, "filter_groups", why)
 
 

@@ -171,7 +171,7 @@ class Engine:
         return self.raw.content(key) is not None
 
     def remove_raw(self) -> None:
-        """Every raw answer is gone, as after its time."""
+        """Every raw response is gone, as after its time."""
         shutil.rmtree(self.folder / "raw", ignore_errors=True)
 
     def jobs(self) -> list[JobRow]:

@@ -190,11 +190,11 @@ class DayByDay(Ranges):
     def replays_and_is_interrupted(self, which: Which, interruption: Interruption) -> None:
         self.run(which.days, replays=True, interruption=interruption)
 
-    @rule(what=st.sampled_from(["restated", "broken", "repaired", "raw answers removed"]), which=some_days)
+    @rule(what=st.sampled_from(["restated", "broken", "repaired", "raw responses removed"]), which=some_days)
     def things_change(self, what: str, which: Which) -> None:
         """The provider has other rows of the days from now on, broken ones are no valid answer; or nothing is kept."""
         self.clock.at += MINUTE
-        if what == "raw answers removed":
+        if what == "raw responses removed":
             self.model.raw_answers_are_removed()
             return
         for day in which.days:

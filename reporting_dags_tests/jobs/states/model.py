@@ -1,4 +1,4 @@
-"""What must hold of the job engine, whatever is done to it: a plain account of answers, landed days and calls."""
+"""What must hold of the job engine, whatever is done to it: a plain account of responses, landed days and calls."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +16,7 @@ from reporting_dags_tests.jobs.states.provider import DAYS, Answer, Row, World
 from reporting_dags_tests.jobs.states.steps import Watched
 
 FRESH = timedelta(hours=22)
-"""An answer is of use for at least so long after it was requested."""
+"""A response is of use for at least so long after it was requested."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Before:
     """What is known of a run when it begins.
 
     Attributes:
-        served: days to which there is an answer already.
+        served: days to which there is a response already.
         most_submits: how many requests it may make.
         content: the files of the days.
         nested: whether another run is under way.
@@ -65,12 +65,12 @@ class Model:
     """What has happened so far, and what follows from it.
 
     Attributes:
-        accepted: requests of which an answer may be had, by the answer's id.
+        accepted: requests of which a response may be had, by the response's id.
         landed: what the ledger said of the days after the last run.
         rows: of each landed day.
         current_at: when each day last landed or was confirmed.
         uncommitted: days whose file a run may have replaced that broke off before the ledger said so.
-        raw_removed_at: when the raw answers were last removed.
+        raw_removed_at: when the raw responses were last removed.
         jobs: the ledger's jobs after the last run.
     """
 
@@ -119,7 +119,7 @@ class Model:
         return len(plan_windows(days, self.engine.report.window_days))
 
     def _is_served(self, account: str, day: date, days: Collection[date]) -> bool:
-        """Whether there is an answer to the day, so that a run over `days` must not request it."""
+        """Whether there is a response to the day, so that a run over `days` must not request it."""
         return any(self._serves(one, account, day, days) for one in self.accepted.values())
 
     def _serves(self, one: Accepted, account: str, day: date, days: Collection[date]) -> bool:
@@ -200,7 +200,7 @@ class Model:
             job, _, resent = request.correlation_id.rpartition(".")
             earlier = next((one for one in self.world.answers.values() if job_of(one) == job), None)
             useless = earlier is None or self.now >= earlier.expires_at or earlier.asked_at <= self.raw_removed_at
-            assert resent == "0" or (resent == "1" and useless), f"{request} was made again though it had an answer"
+            assert resent == "0" or (resent == "1" and useless), f"{request} was made again though it had a response"
         counted, made = self.engine.calls(), self.world.submits
         assert made <= counted, f"{made} requests were made, {counted} counted"
 
@@ -222,19 +222,19 @@ class Model:
                 one.days.clear()
 
     def check_looked(self, looked: Probe) -> None:
-        """No run is started for what has landed from newer answers."""
+        """No run is started for what has landed from newer responses."""
         newer = [day for day in looked.days if day in self.landed and self.landed[day].asked_at > looked.requested_at]
         wasted = looked.should_run and looked.days and len(newer) == len(looked.days)
-        assert not wasted, f"a run is started for {looked.window}, which has landed from newer answers"
+        assert not wasted, f"a run is started for {looked.window}, which has landed from newer responses"
 
     def raw_answers_are_removed(self) -> None:
-        """No raw answer is kept any more."""
+        """No raw response is kept any more."""
         self.engine.remove_raw()
         self.raw_removed_at = self.now
         self.accepted.clear()
 
     def forget(self, days: Collection[date]) -> None:
-        """It is not certain any more which answers to `days` are of use."""
+        """It is not certain any more which responses to `days` are of use."""
         for one in self.accepted.values():
             one.days -= set(days)
 
@@ -259,7 +259,7 @@ class Model:
             return
         assert content is not None, f"{day} has no file"
         rows = self.engine.rows(content)
-        assert len(rows) == 1, f"{day} is no complete answer: {rows}"
+        assert len(rows) == 1, f"{day} is not a complete answer: {rows}"
         if hashlib.sha256(content).hexdigest() != facts.sha256:
             assert day in self.uncommitted, f"the file of {day} is not the one that the ledger names"
             return
@@ -276,11 +276,11 @@ class Model:
     def _check_row(self, day: date, row: Row, facts: Landed, before: Landed | None) -> None:
         named = [one for one in self.world.answers.values() if one.sha256 == facts.raw_sha256]
         assert named, f"{day}: the provider has never sent {facts.raw_sha256}"
-        assert named[0].rows[day] == (row,), f"{day} has other rows than the answer that the ledger names"
+        assert named[0].rows[day] == (row,), f"{day} has other rows than the response that the ledger names"
         account, version = row
         whose, known = self.rows.get(day, row)
         assert account == whose, f"{day} of the {whose} was replaced by that of the {account}"
-        assert version >= known, f"{day}: an older answer has replaced a newer one"
+        assert version >= known, f"{day}: an older response has replaced a newer one"
         if before is not None:
             assert facts.asked_at >= before.asked_at, f"{day} looks older than it is: {facts.asked_at}"
         until = self.world.right_until(row, day)
@@ -288,5 +288,5 @@ class Model:
 
 
 def job_of(answer: Answer) -> str:
-    """The job that requested an answer."""
+    """The job that requested a response."""
     return answer.request.correlation_id.rpartition(".")[0]

@@ -17,7 +17,7 @@ from reporting_dags_tests.jobs.states.steps import Steps
 
 FIRST, SECOND = "first account", "second account"
 DAYS = [NOON.date() - number * ONE_DAY for number in (3, 2, 1)]
-"""The newest days; the oldest of them is the first to fall out of a short reach."""
+"""The latest days; the oldest of them is the first to fall out of a short reach."""
 QUOTA = Quota(bucket="queries", per_day=10_000)
 LATE = timedelta(hours=2)
 SERVES = timedelta(hours=6)
@@ -112,7 +112,7 @@ class World:
         return (row, row) if day in self.broken else (row,)
 
     def right_until(self, row: Row, day: date) -> datetime | None:
-        """When the version of a row was replaced by the next one; None if it is the newest."""
+        """When the version of a row was replaced by the next one; None if it is the latest."""
         account, version = row
         begins = self.begins[account, day]
         return begins[version + 1] if version + 1 < len(begins) else None
