@@ -204,7 +204,7 @@ def _home() -> Path:
     home = os.environ.get("DAGSTER_HOME", "")
     if not home or not Path(home).is_dir():
         raise SettingError(
-            f"DAGSTER_HOME is {'no folder' if home else 'not set'}",
+            f"DAGSTER_HOME is {'not a folder' if home else 'not set'}",
             advice="Set it to the instance whose ledger is meant.",
         )
     return Path(home)

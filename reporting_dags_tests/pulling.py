@@ -3,9 +3,10 @@
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
-from reporting_dags.jobs.ledger.database import Database
+from reporting_dags.jobs.ledger.database import Database, open_database
 from reporting_dags.jobs.ledger.ledger import Ledger
 from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.jobs.pulling.pull import pull
@@ -42,6 +43,16 @@ def bench_in(
 def brought(context: PullContext, report: Report, days: Collection[date]) -> dict[date, DayResult]:
     """How each of `days` ended."""
     return {result.day: result for result in pull(context, report, days)}
+
+
+def in_its_own_home(shared: PullContext, tmp_path: Path) -> PullContext:
+    """A context with a ledger and stores of its own, for one example of a property test.
+
+    Each example begins at the same time and requests something else; on a shared ledger one would meet what another one
+    landed later, and the quota that all of them spent.
+    """
+    home = Path(mkdtemp(dir=tmp_path))
+    return bench_in(home, shared.provider, open_database(None, home, lock_seconds=2), shared.clock)
 
 
 def landed(context: PullContext, report: Report, days: Collection[date]) -> dict[date, DayResult]:

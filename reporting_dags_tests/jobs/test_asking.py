@@ -62,7 +62,7 @@ def test_an_intent_that_is_taken_up_is_looked_for_and_found(finding: Stage) -> N
     assert driven.job.submitted_at == driven.job.requested_at == NOON, (
         "as old as the intent: when it arrived is not known"
     )
-    assert finding.lines[0] == f"found {EVENT.key} {DAY} again, which was requested: request found"
+    assert finding.lines[0] == f"found the submitted job of {EVENT.key} {DAY}: request found"
     assert finding.provider.when("poll") == [300, 304]
 
 

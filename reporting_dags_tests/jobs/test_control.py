@@ -82,10 +82,10 @@ LATER = NOON + timedelta(hours=1)
     ("landed", "control", "told"),
     [
         ({"USD": "10.00"}, {"USD": "10.0049"}, None),
-        ({"USD": "10.00"}, {"USD": "10.005"}, "10.00 USD of publisher_revenue, the control says 10.00"),
-        ({"USD": "10.00"}, {"USD": "12"}, "10.00 USD of publisher_revenue, the control says 12.00"),
-        ({"USD": "10.00", "CNY": "3"}, {"USD": "10"}, "3.00 CNY of publisher_revenue, the control says 0.00"),
-        ({"USD": "10.00"}, {"USD": "10", "CNY": "3"}, "0.00 CNY of publisher_revenue, the control says 3.00"),
+        ({"USD": "10.00"}, {"USD": "10.005"}, "10.00 USD of publisher_revenue, the control total is 10.00"),
+        ({"USD": "10.00"}, {"USD": "12"}, "10.00 USD of publisher_revenue, the control total is 12.00"),
+        ({"USD": "10.00", "CNY": "3"}, {"USD": "10"}, "3.00 CNY of publisher_revenue, the control total is 0.00"),
+        ({"USD": "10.00"}, {"USD": "10", "CNY": "3"}, "0.00 CNY of publisher_revenue, the control total is 3.00"),
     ],
 )
 def test_amounts_are_the_same_to_the_cent(landed: dict[str, str], control: dict[str, str], told: str | None) -> None:
@@ -96,7 +96,7 @@ def test_amounts_are_the_same_to_the_cent(landed: dict[str, str], control: dict[
 def test_rows_are_counted_exactly_and_a_day_that_one_side_lacks_is_no_difference() -> None:
     counted = replace(facts(DAY, rows=1), totals={"rows": "6"})
     assert [str(one) for one in differences({DAY: facts(DAY)}, {DAY: counted}, {})] == [
-        f"{DAY} landed 5 rows, the control says 6"
+        f"{DAY} landed 5 rows, the control total is 6"
     ]
     assert differences({DAY: facts(DAY, rows=6)}, {DAY: counted}, {}) == []
     assert differences({DAYS[1]: facts(DAYS[1])}, {DAY: counted}, {}) == []
@@ -114,7 +114,7 @@ def test_a_control_is_newer_than_the_day_only_if_it_was_asked_for_later() -> Non
 def test_what_differs_still_after_two_landings_more_differs_for_good(tries: int, lasts: bool) -> None:
     (one,) = differences({DAY: facts(DAY, {"USD": "1"})}, {DAY: facts(DAY, {"USD": "2"}, asked=LATER)}, {DAY: tries})
     assert one.is_lasting is lasts
-    assert ("also after 2 landings more" in str(one)) is lasts
+    assert ("also after 2 more landings" in str(one)) is lasts
 
 
 def landing(hour: int, amount: str = "", fingerprint: str = "f") -> MaterializationRecord:

@@ -44,7 +44,7 @@ def test_a_job_is_submitted_polled_and_downloaded_once_and_its_answer_is_kept(st
     assert list(stage.context.scratch.glob("answer-*")) == []
     assert stage.lines == [
         f"requested {EVENT.key} {DAY}: request r-1",
-        f"{EVENT.key} {DAY}: {len(CONTENT)} bytes of raw response are kept",
+        f"{EVENT.key} {DAY}: {len(CONTENT)} bytes of raw response are stored",
     ]
     assert stage.open()
 
@@ -56,7 +56,7 @@ def test_a_job_is_looked_at_ever_less_often_and_a_last_time_when_its_time_is_up(
     assert isinstance(driven.error, NotReady)
     assert driven.error.line == (
         f"{EVENT.key} {DAY}: still counting after 0:01:00 (request r-1). "
-        "The job stays open; the next run of these days goes on with it."
+        "The job stays open; the next run of these days continues it."
     )
     assert (driven.waited, stage.open()) == (timedelta(seconds=60), True)
     assert stage.lines[1:] == [f"{EVENT.key} {DAY}: still counting"] * 8
@@ -196,7 +196,7 @@ def test_a_file_that_turns_out_empty_is_no_answer(stage: Stage) -> None:
     stage.provider.downloads = [b""]
     driven = stage.one()
     assert isinstance(driven.error, Partial)
-    assert driven.error.message == f"the file of {EVENT.key} {DAY} turned out empty"
+    assert driven.error.message == f"the file of {EVENT.key} {DAY} is empty"
     assert list(stage.context.raw.sizes("")) == []
 
 
@@ -206,7 +206,7 @@ def test_an_address_that_no_longer_serves_costs_one_submit_more_and_no_second(st
     assert (driven.error, driven.job.resends) == (None, 1)
     assert stage.provider.when("submit") == [0, 4]
     assert stage.provider.when("poll") == [0, 4, 4, 8], "as often as at first"
-    assert f"{EVENT.key} {DAY}: its download address no longer serves; asking once more" in stage.lines
+    assert f"{EVENT.key} {DAY}: its download address expired; requesting it once more" in stage.lines
     stage.provider.polls = [Expired("gone")]
     gone = stage.one(stage.claim([DAY.replace(day=11)]))
     assert (str(gone.error), gone.job.resends, len(stage.provider.when("submit"))) == ("gone", 1, 4)
@@ -219,7 +219,7 @@ def test_a_job_that_stays_pending_for_too_long_is_sent_again_once(stage: Stage) 
     assert stage.provider.when("submit") == [0, 29]
     assert stage.provider.when("poll") == [0, 4, 10, 19, 29, 29, 33, 39, 48, 58, 60]
     assert (driven.job.resends, driven.error and driven.error.outcome) == (1, Outcome.NOT_READY)
-    assert f"{EVENT.key} {DAY}: still counting after 0:00:29; asking once more" in stage.lines
+    assert f"{EVENT.key} {DAY}: still counting after 0:00:29; requesting it once more" in stage.lines
 
 
 def test_a_job_of_a_day_that_went_out_of_reach_is_not_sent_again(stage: Stage) -> None:
@@ -270,7 +270,7 @@ def test_a_kept_answer_that_was_harmed_is_asked_for_again(
     driven = stage.one([job])
     assert (driven.error, driven.job.resends, driven.job.raw_sha256) == (None, 1, DIGEST)
     assert [call for call, *_ in stage.provider.calls] == ["submit", "poll", "download"]
-    assert stage.lines[0] == f"{EVENT.key} {DAY}: its raw response is gone or was altered; asking once more"
+    assert stage.lines[0] == f"{EVENT.key} {DAY}: its raw response is gone or was altered; requesting it once more"
 
 
 @pytest.mark.parametrize(("days", "kept_share"), [([19], 9), ([10], 10)], ids=["the latest day", "a day of old"])

@@ -192,7 +192,7 @@ def test_an_answer_that_was_cut_is_asked_for_in_halves_and_their_days_land(stage
     assert [(day, result.outcome) for day, result in results.items()] == [(DAY, Outcome.DATA), (other, Outcome.DATA)]
     asked = [request for what, request, _ in stage.provider.calls if what == "submit"]
     assert asked == [f"{DAY}...{other}", f"{DAY}", f"{other}"]
-    assert "too many rows. Asking again in smaller pieces" in stage.lines
+    assert "too many rows. It is requested again in smaller windows." in stage.lines
 
 
 def test_a_part_that_was_cut_is_asked_for_in_pieces_beside_the_part_that_was_not(parted: Stage) -> None:
@@ -279,5 +279,5 @@ def test_days_that_another_run_holds_to_the_end_are_not_ready_each_by_name(stage
     for result in results.values():
         assert result.outcome is Outcome.NOT_READY
         assert result.error is not None
-        assert result.error.message == f"run run-0 is still bringing {EVENT.key} {DAY}...{days[1]} home"
+        assert result.error.message == f"run run-0 still holds {EVENT.key} {DAY}...{days[1]}"
     assert stage.provider.calls == []

@@ -131,7 +131,7 @@ def test_an_address_serves_until_its_hour_and_a_kept_answer_longer() -> None:
     soon, now = Handle(expires_at=NOW + timedelta(seconds=1)), Handle(expires_at=NOW)
     assert days_of(judged([left(1, 1, 1, handle=soon)], [1])) == {"1-1-1": [1]}
     verdict = judged([left(1, 1, 1, handle=now)], [1])
-    assert [reason for _, reason in verdict.close] == ["its download address served until 2026-11-20 13:00 UTC"]
+    assert [reason for _, reason in verdict.close] == ["its download address expired on 2026-11-20 13:00 UTC"]
     kept = left(1, 1, 1, handle=now, state=JobState.DOWNLOADED)
     assert days_of(judged([kept], [1])) == {"1-1-1": [1]}
 
@@ -159,7 +159,7 @@ def test_the_parts_of_a_window_are_as_old_as_the_oldest_and_go_together() -> Non
     verdict = judged(parts, [1], parts=("x",))
     assert days_of(verdict) == {"1-2-3": [1]}
     assert [(job.id, reason) for job, reason in verdict.close] == [
-        ("1-2-7", "another account, query or part is wanted now")
+        ("1-2-7", "another account, query or shard is requested now")
     ]
 
 

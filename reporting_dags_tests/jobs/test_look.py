@@ -27,5 +27,5 @@ def test_a_job_that_never_becomes_ready_is_waited_for_for_a_day_and_no_longer(
     for moment, worth in ((asked + MAX_AGE, False), (asked + MAX_AGE + timedelta.resolution, True)):
         (seen,) = probe(context, OFFER_PERFORMANCE, moment)
         assert seen.should_run is worth, seen.message
-        assert ("serves no longer" in seen.message) is worth
+        assert ("has expired" in seen.message) is worth
     assert timedelta(hours=24) == MAX_AGE

@@ -109,7 +109,7 @@ def test_a_run_looks_again_until_its_days_are_free_and_says_so_once(
     patient = replace(context, log=lines.append, clock=clock)
     assert wait_for_lease(patient, EVENT, lambda: answers.pop(0)) is CLAIM
     assert clock.slept == [looks] * 3
-    assert lines == ["run run-0 is bringing dt_offer_wall/event 2026-11-01...2026-11-02 home: waiting for it"]
+    assert lines == ["run run-0 holds dt_offer_wall/event 2026-11-01...2026-11-02: waiting for it"]
 
 
 def test_days_that_are_free_are_not_waited_for(context: PullContext) -> None:
@@ -125,7 +125,7 @@ def test_a_run_waits_as_long_as_for_a_job_and_no_longer(context: PullContext) ->
         asked.append(clock.at)
         return BUSY
 
-    told = "^run run-0 is still bringing dt_offer_wall/event 2026-11-01...2026-11-02 home. Run again when it has ended."
+    told = "^run run-0 still holds dt_offer_wall/event 2026-11-01...2026-11-02. Run again when it has ended."
     with pytest.raises(NotReady, match=told):
         wait_for_lease(replace(context, clock=clock), EVENT, claim)
     assert asked[-1] == NOON + context.provider.policy.timeout, "it may have ended at the last moment"

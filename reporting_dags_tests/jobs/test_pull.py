@@ -237,7 +237,7 @@ def test_one_bad_day_fails_alone_and_once_mended_needs_one_query(sandbox: Sandbo
     [
         ({"do": "drop_column", "column": "Country"}, "Country"),
         ({"do": "rename_column", "column": "Country", "to": "Land"}, "Country"),
-        ({"do": "duplicate_header"}, "twice"),
+        ({"do": "duplicate_header"}, "is duplicated"),
         ({"do": "wrong_day", "day": DAYS[1], "to": "2026-12-24"}, "2026-12-24"),
         ({"do": "open_quote", "day": DAYS[1]}, ""),
         ({"do": "short_row", "day": DAYS[1]}, ""),
@@ -306,7 +306,7 @@ def test_a_second_run_waits_for_the_first_and_then_asks_for_itself(sandbox: Sand
 
     second = list(pull(make_context("second", tell), EVENT, DAYS))
     assert all(result.outcome.publishes for result in second)
-    assert any("run first is bringing dt_offer_wall/event 2026-11-01...2026-11-05 home" in line for line in told)
+    assert any("run first holds dt_offer_wall/event 2026-11-01...2026-11-05" in line for line in told)
     assert submits(sandbox) == 2
 
 
@@ -319,7 +319,7 @@ def test_a_run_that_never_ends_is_not_waited_for_for_ever(
     results = list(pull(make_context("second"), EVENT, DAYS[:1]))
     assert set(outcomes(results).values()) == {Outcome.NOT_READY}
     assert results[0].error is not None
-    assert "run first is still bringing" in results[0].error.line
+    assert "run first still holds" in results[0].error.line
     list(first)
 
 

@@ -126,7 +126,7 @@ def test_a_day_whose_raw_answer_is_not_kept_says_so_and_stays_as_it_is(
     result = replayed(context, REVENUE, days)[days[0]]
     assert result.outcome is Outcome.EXPIRED
     assert result.error is not None
-    assert "not kept any more" in result.error.line
+    assert "no longer stored" in result.error.line
     check_truth(context, sandbox, REVENUE, days)
     assert calls(sandbox) == made
     assert context.ledger.jobs.in_flight_days(REVENUE.key) == set(), "nothing is left for a later run to request"

@@ -156,7 +156,7 @@ def test_totals_that_differ_are_listed_with_both_amounts() -> None:
     control[DAYS[1]] = replace(control[DAYS[1]], money={"publisher_revenue": {"USD": "10.01"}})
     check = told(landed(DAYS), control=control)["control_totals"]
     assert not check.passed
-    assert f"{DAYS[1]} landed 10.00 USD of publisher_revenue, the control says 10.01" in check.detail
+    assert f"{DAYS[1]} landed 10.00 USD of publisher_revenue, the control total is 10.01" in check.detail
     assert check.facts["days_compared"] == len(DAYS)
     assert check.detail.endswith(f"--partition {DAYS[1]}")
 
@@ -168,8 +168,8 @@ def test_totals_that_differ_for_good_stay_red_and_no_command_is_said_to_mend_the
     check = told(landed_after, control=control, tries={DAYS[1]: 2})["control_totals"]
     assert not check.passed
     assert check.detail == (
-        f"{DAYS[1]} landed 10.00 USD of publisher_revenue, the control says 11.00, also after 2 landings more. "
-        "What differs still after two landings more is not requested again until its total changes"
+        f"{DAYS[1]} landed 10.00 USD of publisher_revenue, the control total is 11.00, also after 2 more landings. "
+        "After two further mismatches a day is not requested again until its control total changes"
     )
 
 

@@ -130,7 +130,7 @@ def test_an_export_that_says_it_was_cut_never_lands_although_its_rows_are_as_man
     sandbox.faults.add("integr8.export", do="truncate", rows=1_000_000, times=None)
     line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.DENIED)
     assert "renewed on 2026-11-21 at 00:00 UTC" in line
-    assert "10 answers with this day" in line, "the cause, and not only that the quota is spent"
+    assert "10 responses with this day" in line, "the cause, and not only that the quota is spent"
     assert lies_there(context.data, CONVERSIONS)
     assert len(spans(sandbox, status=None)) == 10
     assert len(set(spans(sandbox))) == 10, "nothing that was cut is requested twice"

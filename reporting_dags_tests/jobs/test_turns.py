@@ -145,6 +145,6 @@ def test_days_that_are_left_out_are_told_as_ranges_whatever_their_number() -> No
     ranges = [f"{TODAY - first * ONE_DAY}...{TODAY - last * ONE_DAY}" for first, last in ((600, 51), (20, 11))]
     assert skipped([*missing, *again], [], failures=failed, now=NOW) == [
         f"{ranges[0]}: missing, failed once: paused until 2026-11-20 16:50 UTC to 2026-11-20 17:50 UTC",
-        f"{ranges[1]}: due again: the turn of the sensor",
+        f"{ranges[1]}: restatement due; left to the sensor",
     ]
     assert skipped(again, again, failures={}, now=NOW) == []

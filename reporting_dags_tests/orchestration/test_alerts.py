@@ -319,7 +319,7 @@ def test_runs_that_failed_while_a_tick_had_no_time_left_are_sent_by_the_next(
     with monkeypatch.context() as patched:
         patched.setattr(alerts, "_BUDGET_SECONDS", 0.0)
         said, cursor = alert(place, cursor)
-    assert said == f"{NOTHING}; no time was left in this tick: the next one goes on"
+    assert said == f"{NOTHING}; no time was left in this tick: the next tick continues"
     assert alert(place, cursor)[0] == ONE
 
 

@@ -200,7 +200,7 @@ def test_a_total_that_differs_for_good_is_told_for_good_and_its_day_is_not_asked
     (check,) = [one for one in events if (one.asset_key, one.check_name) == (key_of(CLICKS), "control_totals")]
     assert not check.passed
     assert f"{NEWEST} landed" in str(check.description)
-    assert "also after 2 landings more" in str(check.description)
+    assert "also after 2 more landings" in str(check.description)
 
 
 @pytest.mark.rule("UL2", "DT5")
@@ -217,7 +217,7 @@ def test_a_file_that_is_the_same_as_before_by_its_tag_is_not_downloaded_and_one_
     deployed.now.shift(timedelta(minutes=2))
     told = deployed.sensor()
     assert told.requests == []
-    assert f"{NEWEST}: the response is the one that has landed already" in str(told.skipped)
+    assert f"{NEWEST}: the response is the one that has already landed" in str(told.skipped)
     assert deployed.until_quiet() == []
     live.settings.change("dt", user_level_restate_days=5)
     deployed.now.move_to(NOW + 3 * ONE_DAY)

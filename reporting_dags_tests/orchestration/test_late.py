@@ -223,7 +223,7 @@ def test_a_day_that_the_schedule_has_left_is_the_sensors_when_its_turn_has_passe
     now.shift(timedelta(minutes=6))
     told = sensor_tick(there)
     assert performance(told) == [NEWEST.isoformat()]
-    assert told.requests[0].tags["reporting/why"] == f"{NEWEST}: due again at the age of 1 day"
+    assert told.requests[0].tags["reporting/why"] == f"{NEWEST}: restatement due at the age of 1 day"
     assert all(result.success for result in performed(there, told))
     kept(there, live)
 

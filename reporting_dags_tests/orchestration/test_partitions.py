@@ -96,8 +96,8 @@ CALENDARS = [
 ]
 
 
-@pytest.mark.parametrize("upstream", CALENDARS, ids=lambda calendar: str(calendar.published_after))
-@pytest.mark.parametrize("downstream", CALENDARS, ids=lambda calendar: str(calendar.published_after))
+@pytest.mark.parametrize("upstream", CALENDARS, ids=lambda calendar: str(calendar.publish_delay))
+@pytest.mark.parametrize("downstream", CALENDARS, ids=lambda calendar: str(calendar.publish_delay))
 def test_partitions_of_the_same_day_correspond_whenever_they_are_published(
     upstream: Calendar, downstream: Calendar
 ) -> None:

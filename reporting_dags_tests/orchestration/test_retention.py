@@ -51,7 +51,7 @@ def test_the_resource_s_own_field_wins(place: Place, monkeypatch: pytest.MonkeyP
     assert keep_of(place.instance, StorageResource(raw_days="7")) == timedelta(days=7)
 
 
-@pytest.mark.parametrize("text", ["", " ", "0", "1", "-3", "2.5", "ten", "٣", "36501", "9" * 5000, "forever"])
+@pytest.mark.parametrize("text", ["", " ", "0", "1", "-3", "2.5", "ten", "٣", "36501", "9" * 5000, "for ever"])
 def test_what_is_no_time_is_refused_in_one_line_that_names_the_variable(
     place: Place, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:

@@ -132,7 +132,7 @@ def test_when_nothing_is_due_the_tick_says_so(
         assert place.run(newest, key=dg.AssetKey(["dt_offer_wall", report])).success
     told = schedule_tick(place, noon_after(newest))
     assert told.requests == []
-    assert "whole" in str(told.skipped)
+    assert "complete" in str(told.skipped)
 
 
 def test_reports_of_another_time_zone_have_a_schedule_of_their_own() -> None:

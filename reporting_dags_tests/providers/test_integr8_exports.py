@@ -247,7 +247,7 @@ def test_an_export_is_asked_about_at_growing_intervals(
 def test_no_state_but_completed_is_success(sandbox: Sandbox, context: PullContext, state: str) -> None:
     fault = sandbox.faults.add("integr8.status", do="state", status=state, times=None)
     line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.NOT_READY)
-    assert "the next run of these days goes on with it" in line
+    assert "the next run of these days continues it" in line
     assert not context.data.exists(CONVERSIONS.file(DAY))
     sandbox.faults.remove(fault)
     assert outcome_of(context) is Outcome.DATA
@@ -652,7 +652,7 @@ def test_no_line_of_the_log_holds_a_secret(sandbox: Sandbox, bench_of: BenchOf) 
     [
         ({"do": "drop_column", "column": "payout"}, "payout"),
         ({"do": "rename_column", "column": "country", "to": "Land"}, "country"),
-        ({"do": "duplicate_header"}, "twice"),
+        ({"do": "duplicate_header"}, "is duplicated"),
         ({"do": "duplicate_header", "column": "payout"}, "payout"),
         ({"do": "wrong_day", "day": DAY, "to": "2026-12-24T00:00:00Z"}, "2026-12-24"),
         ({"do": "bad_value", "column": "conversion_time", "value": "yesterday"}, "yesterday"),

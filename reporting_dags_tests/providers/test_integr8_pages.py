@@ -435,7 +435,7 @@ def test_a_run_over_midnight_keeps_the_snapshot_to_itself_until_it_ends(
     context.provider.policy = replace(context.provider.policy, timeout=timedelta(seconds=3))
     (result,) = ended(context, OFFERS, [SNAPSHOT]).values()
     assert result.error is not None
-    assert result.error.line.startswith("run run-0 is still bringing integr8/offers the snapshot home")
+    assert result.error.line.startswith("run run-0 still holds integr8/offers the snapshot")
     context.ledger.liveness.release(owner)
     (result,) = ended(context, OFFERS, [SNAPSHOT]).values()
     assert result.landed is not None

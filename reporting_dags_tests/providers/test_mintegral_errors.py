@@ -88,10 +88,10 @@ def nothing_counted(quota: Quota) -> None:
 @pytest.mark.parametrize(
     ("fault", "outcome", "says"),
     [
-        ({"do": "html"}, Outcome.FAILED, "no JSON object with a code. Check MINTEGRAL_BASE_URL"),
-        ({"do": "empty"}, Outcome.FAILED, "no JSON object with a code"),
-        ({"do": "status", "status": 200, "body": '{"code": "a lot"}'}, Outcome.FAILED, "no JSON object with a code"),
-        ({"do": "status", "status": 200, "body": f'{{"code": {"9" * 5000}}}'}, Outcome.FAILED, "no JSON object"),
+        ({"do": "html"}, Outcome.FAILED, "not a JSON object with a code. Check MINTEGRAL_BASE_URL"),
+        ({"do": "empty"}, Outcome.FAILED, "not a JSON object with a code"),
+        ({"do": "status", "status": 200, "body": '{"code": "a lot"}'}, Outcome.FAILED, "not a JSON object with a code"),
+        ({"do": "status", "status": 200, "body": f'{{"code": {"9" * 5000}}}'}, Outcome.FAILED, "not a JSON object"),
         ({"do": "status", "status": 403, "body": "no"}, Outcome.DENIED, "answered 403"),
         ({"do": "status", "status": 503}, Outcome.FAILED, "with 503"),
         ({"do": "status", "status": 429}, Outcome.DENIED, "with 429"),
@@ -140,7 +140,7 @@ def test_a_file_may_come_packed_or_slowly(sandbox: Sandbox, bench_of: BenchOf, f
     ("fault", "outcome", "says"),
     [
         ({"do": "html"}, Outcome.PARTIAL, "neither a report nor an error with a code. Check MINTEGRAL_BASE_URL"),
-        ({"do": "empty"}, Outcome.PARTIAL, "turned out empty"),
+        ({"do": "empty"}, Outcome.PARTIAL, "is empty"),
         ({"do": "cut_close"}, Outcome.PARTIAL, "no length"),
         ({"do": "status", "status": 503}, Outcome.FAILED, "with 503"),
         ({"do": "status", "status": 404, "body": "{}"}, Outcome.FAILED, "answered the download with 404"),

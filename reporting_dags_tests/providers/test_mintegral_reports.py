@@ -1,8 +1,8 @@
 """Mintegral's reports: what may be declared, what is sent for it, and that what lands is the truth."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs
 
@@ -25,7 +25,15 @@ from reporting_dags.sandbox.mintegral.question import Question
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.providers.test_mintegral import ASK, DAY, DAYS, FETCH, codes, secrets_of
-from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed, line_of, refused_after_landing
+from reporting_dags_tests.pulling import (
+    BenchOf,
+    brought,
+    check_truth,
+    in_its_own_home,
+    landed,
+    line_of,
+    refused_after_landing,
+)
 from reporting_dags_tests.truth import kept_rows, landed_rows
 
 ALL_WITHOUT_PUBLISHERS = tuple(name for name in DIMENSIONS if name not in {"Sub", "Package"})
@@ -210,7 +218,7 @@ def exactly(over: int, under: int) -> Decimal:
         ({"do": "repeat_header"}, "which is not a day"),
         ({"do": "bad_value", "column": "Impression", "value": "1.5"}, "such as '1.5'"),
         ({"do": "bad_value", "column": "Spend", "value": "1,5"}, "such as '1,5'"),
-        ({"do": "bad_value", "column": "Currency", "value": "dollars"}, "no currency code"),
+        ({"do": "bad_value", "column": "Currency", "value": "dollars"}, "not a currency code"),
         ({"do": "open_quote"}, "column 'Spend'"),
         ({"do": "latin1"}, "UTF-8"),
         ({"do": "nul"}, "NUL"),
@@ -261,6 +269,7 @@ def test_a_new_column_and_a_byte_order_mark_do_not_break_the_day(sandbox: Sandbo
 def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox: Sandbox,
     bench_of: BenchOf,
+    tmp_path: Path,
     report: Report,
     ages: set[int],
     newer: int,
@@ -269,8 +278,7 @@ def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox.reset()
     sandbox.settings.change("mintegral", **switches)
     days = [NOON.date() - timedelta(days=age) for age in ages]
-    # Each example declares the report again, on one data root.
-    context = replace(bench_of("mintegral"), allow_data_loss=True)
+    context = in_its_own_home(bench_of("mintegral"), tmp_path)
     landed(context, report, days)
     check_truth(context, sandbox, report, days)
     sandbox.clock.advance(newer * 86400)

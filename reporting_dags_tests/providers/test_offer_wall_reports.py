@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -24,7 +25,15 @@ from reporting_dags.sandbox.digital_turbine.provider import DigitalTurbine
 from reporting_dags.sandbox.digital_turbine.question import Question
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON
-from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed, line_of, refused_after_landing
+from reporting_dags_tests.pulling import (
+    BenchOf,
+    brought,
+    check_truth,
+    in_its_own_home,
+    landed,
+    line_of,
+    refused_after_landing,
+)
 from reporting_dags_tests.truth import kept_rows, landed_rows
 
 DAY = date(2026, 11, 18)
@@ -189,7 +198,7 @@ def test_the_login_sends_the_keys_as_json_and_the_token_goes_as_a_bearer(sandbox
         ('{"accessToken": "a\\r\\nb", "tokenType": "bearer"}', "without an accessToken"),
         ('{"accessToken": 7, "tokenType": "bearer"}', "without an accessToken"),
         ('{"access_token": "abcdefghijk", "tokenType": "bearer"}', "without an accessToken"),
-        ('{"accessToken": "abcdefghijk", "tokenType": "mac"}', "no bearer"),
+        ('{"accessToken": "abcdefghijk", "tokenType": "mac"}', "not a bearer"),
         ("[]", "without an accessToken"),
         ("<html>", "without an accessToken"),
     ],
@@ -287,6 +296,7 @@ def test_a_query_that_is_refused_is_not_asked_again_and_leaves_what_was_there(
 def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox: Sandbox,
     bench_of: BenchOf,
+    tmp_path: Path,
     report: Report,
     ages: set[int],
     newer: int,
@@ -295,7 +305,7 @@ def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox.reset()
     sandbox.settings.change("dt", **switches)
     days = [NOON.date() - timedelta(days=age) for age in ages]
-    context = bench_of("dt_offer_wall")
+    context = in_its_own_home(bench_of("dt_offer_wall"), tmp_path)
     landed(context, report, days)
     check_truth(context, sandbox, report, days)
     sandbox.clock.advance(newer * 86400)

@@ -543,7 +543,7 @@ REFUSED = [
     Mishap(status(503), Outcome.FAILED, "answered POST /reports/generate with 503. Run the day again later", 4),
     Mishap({"do": "redirect", "to": "http://127.0.0.1:9/login"}, Outcome.FAILED, "with a redirect (302), which is not"),
     Mishap({"do": "html"}, Outcome.FAILED, "answered with a web page in place of JSON. Check ORANGECLICK_BASE_URL"),
-    Mishap({"do": "empty"}, Outcome.PARTIAL, "turned out empty. Run the day again later", 3),
+    Mishap({"do": "empty"}, Outcome.PARTIAL, "is empty. Run the day again later", 3),
     # Twice a try: a call may have arrived whose response was lost.
     Mishap({"do": "reset"}, Outcome.FAILED, "OrangeClickMedia at 127.0.0.1 did not answer", 2),
     Mishap({"do": "cut"}, Outcome.PARTIAL, "broke off (the response broke off). Run the day again later", 3),

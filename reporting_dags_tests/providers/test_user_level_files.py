@@ -7,7 +7,6 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, cast
 
 import pyarrow.parquet as pq
@@ -15,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.jobs.ledger.database import open_database
 from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.privacy import PersonalData, Privacy
@@ -26,7 +24,15 @@ from reporting_dags.sandbox.digital_turbine.user_level import ZEROS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.providers.test_user_level import DAY, secrets_of
-from reporting_dags_tests.pulling import BenchOf, bench_in, brought, check_truth, landed, line_of, refused_after_landing
+from reporting_dags_tests.pulling import (
+    BenchOf,
+    brought,
+    check_truth,
+    in_its_own_home,
+    landed,
+    line_of,
+    refused_after_landing,
+)
 from reporting_dags_tests.truth import kept_rows, landed_rows
 
 MASKED_IDS = {"", "null", ZEROS, ZEROS.replace("-", ""), "NULL", "None", "Unknown", "n/a"}
@@ -177,9 +183,7 @@ def test_whatever_is_asked_lands_as_the_truth_has_it(
     sandbox.reset()
     off = tuple(app for app in APPS if app not in apps)
     sandbox.settings.change("dt", user_level_disabled_apps=off, **switches)
-    # Each example begins at the same time again, and requests other apps: it has a home of its own.
-    shared, home = bench_of("dt_user_level", app_ids=",".join(apps)), Path(mkdtemp(dir=tmp_path))
-    context = bench_in(home, shared.provider, open_database(None, home, lock_seconds=2), shared.clock)
+    context = in_its_own_home(bench_of("dt_user_level", app_ids=",".join(apps)), tmp_path)
 
     def check(days: list[date]) -> None:
         landed(context, REVENUE, days)

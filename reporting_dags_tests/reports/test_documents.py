@@ -19,7 +19,7 @@ def test_the_data_dictionary_is_what_the_declarations_say_now() -> None:
 
 @pytest.mark.parametrize("report", [*all_reports(), NETWORK], ids=lambda report: report.key)
 def test_every_column_says_what_it_means_and_every_figure_its_unit(report: object) -> None:
-    for column in report.kept:  # type: ignore[attr-defined]
+    for column in report.stored_columns:  # type: ignore[attr-defined]
         assert column.meaning
         if column.kind in {"measure", "ratio"} and column.name not in UNITLESS:
             assert column.unit, column.name

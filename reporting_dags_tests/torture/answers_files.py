@@ -49,7 +49,7 @@ def cases() -> Iterator[Case]:
 def _texts() -> Iterator[Case]:
     for target in _TEXTS:
         for fault, do, says in (
-            ("duplicate header column", "duplicate_header", "twice"),
+            ("duplicate header column", "duplicate_header", "is duplicated"),
             ("header row repeated", "repeat_header", ""),
             ("latin-1", "latin1", "UTF-8"),
             ("NUL", "nul", "NUL"),

@@ -150,7 +150,7 @@ def stopped_writers() -> Iterator[Row]:
                 stale.wake()
                 both = [stale.told(), patient.told()]
             lines = ended["lines"]
-            troubles = [] if len(lines) == 1 and "is still bringing" in lines[0] else [f"the hasty one said {ended}"]
+            troubles = [] if len(lines) == 1 and "still holds" in lines[0] else [f"the hasty one said {ended}"]
             troubles += early + [f"said: {each}" for each in both if each["lines"]]
             yield _stale_row(f"writer stopped on SQLite, {where}", "others waited or ended", place, troubles)
 

@@ -101,7 +101,7 @@ def _ready(url: str, process: Process) -> str:
 
 
 def answers(url: str) -> dict[str, bytes]:
-    """The response to each query, whole; an answer with errors raises AssertionError, as it would hide what it lacks."""
+    """Return the complete response to each query; a response with errors raises AssertionError."""
     found = {name: _asked(url, query) for name, query in QUERIES.items()}
     keys = requests.post(f"{url}/graphql", json={"query": _KEYS}, timeout=60).json()
     for run in keys["data"]["runsOrError"]["results"]:

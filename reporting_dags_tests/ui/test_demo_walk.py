@@ -94,7 +94,8 @@ def assert_green(page: Page, dagster: Deployment) -> None:
     for report in (*all_reports(), NETWORK):
         if report.partitioned:
             stats = dagster.partitions(report.key)
-            assert stats["numMaterialized"] == stats["numPartitions"] == DAYS, report.key
+            # A report whose latest day is published earlier than another's has one day more.
+            assert stats["numMaterialized"] == stats["numPartitions"] >= DAYS, report.key
         assert set(dagster.checks(report.key).values()) == {"SUCCEEDED"}, report.key
     show_groups(page)
     groups = page.locator("foreignObject")

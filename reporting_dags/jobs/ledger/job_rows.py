@@ -80,7 +80,7 @@ def job_of(row: sa.Row[Any]) -> Job:
 
 
 def take_lease(connection: sa.Connection, job: Job) -> None:
-    """Raise `LostClaim` unless the run that knows `job` so still holds it; then it does until the transaction ends."""
+    """Raise `LeaseLost` unless the run that knows `job` so still holds it; then it does until the transaction ends."""
     table = tables.jobs
     row = connection.execute(sa.select(table.c.fence, table.c.state, table.c.run).where(table.c.id == job.id)).first()
     if row is None or row.fence != job.fencing_token or row.state == JobState.CLOSED:

@@ -60,11 +60,11 @@ class Leases:
         can_find_lost_jobs: bool = False,
         is_usable: IsUsable = always_usable,
     ) -> Lease | LeaseHeld:
-        """Hold `days` for a run: jobs left behind that serve some of them, and intents for the fewest windows besides.
+        """Hold `days` for a run: continue open jobs that serve them, and plan the fewest windows for the rest.
 
         Returns:
-            The jobs to finish, in groups with the days to land from each, or `Busy` when a live run holds one of the
-            days; then nothing is held.
+            The jobs to finish, in groups with the days to land from each; or `LeaseHeld` when a live run holds one of
+            the days, and then nothing is held.
         """
 
         def work(connection: sa.Connection) -> Lease | LeaseHeld:
@@ -144,10 +144,10 @@ class Leases:
         """Hold `days` for a run that lands them again from the jobs of `ids`, which they landed from.
 
         Returns:
-            As `claim`; no job where the ledger knows one of `ids` no longer, or the provider is requested one again.
+            As `acquire`; no job where the ledger knows one of `ids` no longer, or the provider is requested one again.
 
         Raises:
-            LostClaim: one of the days has landed from other jobs since.
+            LeaseLost: one of the days has landed from other jobs since.
             Expired: they do not answer all that is requested now.
         """
 

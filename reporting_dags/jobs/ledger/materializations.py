@@ -73,7 +73,7 @@ class Materializations:
             publish: puts the file in place.
 
         Raises:
-            LostClaim: another run holds one of the jobs.
+            LeaseLost: another run holds one of the jobs.
             ReplacementRefused: the stored partition is from a newer response; it stays.
         """
         report = jobs[0].report
@@ -105,7 +105,7 @@ class Materializations:
             now: the present moment.
 
         Raises:
-            LostClaim: a run has taken one of them up.
+            LeaseLost: a run has taken one of them up.
         """
         report, day = jobs[0].report, jobs[0].request.window.first
 

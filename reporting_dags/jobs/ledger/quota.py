@@ -31,7 +31,7 @@ class Quotas:
 
         Raises:
             Denied: none is left, with the time at which the quota is renewed.
-            LostClaim: another run holds the job.
+            LeaseLost: another run holds the job.
         """
 
         def work(connection: sa.Connection) -> None:

@@ -1,6 +1,6 @@
-"""Control totals: what a second, coarser query says that the days come to, held against what has landed.
+"""Control totals: the totals of a second, coarser query, compared with the landed days.
 
-A control tells the money of a day, or counts its rows, in a measure that is called `ROWS`.
+A control report returns the money of a day, or its number of rows in a measure named `ROWS`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,17 +14,17 @@ from reporting_dags.model.decimals import distance
 from reporting_dags.model.report import ROWS, Report
 
 HALF_CENT = Decimal("0.005")
-"""Amounts that are nearer to each other are the same to the cent."""
+"""Amounts with a smaller difference are equal to the cent."""
 CONTROL_DAYS = 30
-"""How far back a control looks where one question carries so many days: it costs the same."""
+"""How many days a control query covers, where one query may cover so many: it costs the same."""
 _AFTER = timedelta(hours=1)
-"""From a day's publication until the control is requested: the day has landed by then, if nothing is amiss."""
+"""From a day's publication until the control is requested: normally the day has landed by then."""
 _WITHOUT = timedelta(hours=6)
-"""After so long the control is requested whether the day has landed or not."""
+"""After this time the control is requested even if the day has not landed."""
 _TRIES = 2
-"""How often a day is requested again on account of one total: what differs then differs for good."""
+"""How often a day is requested again because of one total; a difference that stays is final."""
 _SEEN = timedelta(days=2)
-"""A control that is requested once a day has looked at a day within so long before its last look, or does no more."""
+"""A day whose control total is older than this, compared with the newest, is no longer covered by the control."""
 
 Facts = Mapping[date, MaterializationRecord]
 Money = Mapping[str, Mapping[str, Decimal]]
@@ -32,15 +32,15 @@ Money = Mapping[str, Mapping[str, Decimal]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A day whose total is another than what landed.
+    """A day whose control total differs from what landed.
 
     Attributes:
-        day: which.
-        landed: what it comes to.
-        control: what the control says.
-        newer: whether the control was requested after the day was.
-        attempts: how often the day has landed otherwise since the control first said so.
-        is_recent: whether the control has looked at the day lately, and so may look at it again.
+        day: the partition.
+        landed: the landed amount.
+        control: the control total.
+        newer: whether the control was requested after the day.
+        attempts: how often the day landed with a difference since the control first returned this total.
+        is_recent: whether the control still covers the day.
     """
 
     day: date
@@ -52,16 +52,16 @@ class Difference:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether asking again has not helped, and would spend quota for nothing."""
+        """Whether requesting the day again did not help, and would waste quota."""
         return self.attempts >= _TRIES
 
     def __str__(self) -> str:
-        message = f"{self.day} landed {self.landed}, the control says {self.control}"
-        return f"{message}, also after {_TRIES} landings more" if self.is_lasting else message
+        message = f"{self.day} landed {self.landed}, the control total is {self.control}"
+        return f"{message}, also after {_TRIES} more landings" if self.is_lasting else message
 
 
 def differences(landed: Facts, control: Facts, tries: Mapping[date, int]) -> list[Difference]:
-    """The days of both whose money differs by a cent or more, or whose rows do, oldest first."""
+    """Return the days whose money differs by a cent or more, or whose rows differ, oldest first."""
     results: list[Difference] = []
     last = max((facts.requested_at for facts in control.values()), default=None)
     for day in sorted(set(landed) & set(control)):
@@ -79,20 +79,25 @@ def differences(landed: Facts, control: Facts, tries: Mapping[date, int]) -> lis
 def failed_attempts(
     control: Facts, controls: Sequence[MaterializationRecord], landings: Sequence[MaterializationRecord]
 ) -> dict[date, int]:
-    """How often each day of `control` has landed otherwise since it first said what it says; histories oldest first.
+    """Return how often each day landed with a difference since the control first returned its total.
 
-    A landing that begins to differ, after one that agreed, is what there is to repair, and not without success.
+    The first landing that differs after one that agreed is the fault itself, not an attempt to repair it.
+
+    Args:
+        control: the control totals of each day.
+        controls: earlier control totals, oldest first.
+        landings: earlier materializations, oldest first.
     """
     results: dict[date, int] = {}
     for day, other in control.items():
         since: MaterializationRecord | None = None
         for record in (item for item in controls if item.day == day):
-            since = record if since is None or not _says_the_same(since, record) else since
-        results[day] = _in_vain(other, since, [item for item in landings if item.day == day])
+            since = record if since is None or not _same_total(since, record) else since
+        results[day] = _failed_since(other, since, [item for item in landings if item.day == day])
     return results
 
 
-def _in_vain(
+def _failed_since(
     control: MaterializationRecord, since: MaterializationRecord | None, landings: Sequence[MaterializationRecord]
 ) -> int:
     requested: set[datetime] = set()
@@ -105,14 +110,14 @@ def _in_vain(
     return len(requested)
 
 
-def _says_the_same(one: MaterializationRecord, other: MaterializationRecord) -> bool:
+def _same_total(one: MaterializationRecord, other: MaterializationRecord) -> bool:
     if not other.money:
         return one.data_version == other.data_version
     return all(distance(before, after) < HALF_CENT for _, before, after in _amounts(one.money_sums, other.money_sums))
 
 
 def _differing(money: Money, rows: int, control: MaterializationRecord) -> Iterator[tuple[str, str]]:
-    """Each amount that differs, as it landed and as the control has it."""
+    """Yield each amount that differs: as it landed, and as the control has it."""
     for name, item, other in _amounts(money, control.money_sums):
         if distance(item, other) >= HALF_CENT:
             yield f"{item:.2f} {name}", f"{other:.2f}"
@@ -122,7 +127,7 @@ def _differing(money: Money, rows: int, control: MaterializationRecord) -> Itera
 
 
 def _amounts(landed: Money, control: Money) -> Iterator[tuple[str, Decimal, Decimal]]:
-    """The money that a control tells: which, as it landed, and as the control has it; by column and currency."""
+    """Yield the amounts by column and currency: name, landed amount, control total."""
     for column, sums in control.items():
         own = landed.get(column, {})
         for currency in sorted({*sums, *own}):
@@ -130,15 +135,15 @@ def _amounts(landed: Money, control: Money) -> Iterator[tuple[str, Decimal, Deci
 
 
 def days_compared(landed: Facts, control: Facts) -> int:
-    """How many days there are of both."""
+    """Return the number of days that have both."""
     return len(set(landed) & set(control))
 
 
 def control_window(report: Report, landed: Facts, control: Facts, now: datetime) -> Window | None:
-    """The days whose totals are to be requested now, in one query; None when it is not time.
+    """Return the days whose control totals should be requested now, in one query; None if it is not time.
 
-    Once a day, when the latest day is published and has landed; further back than the report is declared to be
-    restated, so that a declared window that is too short is noticed.
+    Requested once a day, when the latest day has landed; further back than the declared restatement ages, so that
+    ages that are too short are noticed.
     """
     calendar = report.calendar
     newest = calendar.latest_available(now)

@@ -1,4 +1,4 @@
-"""Which days a report should be requested now, and why: what is missing, bought, failed before, or to be restated."""
+"""Due partitions: which days of a report should be requested now, and why."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,21 @@ class DueReason(StrEnum):
 
     MISSING = "missing"
     IN_FLIGHT = "requested, not landed"
-    RESTATED = "due again"
+    RESTATED = "restatement due"
     CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuePartition:
-    """A day that is due: why, in which words, since when, and when it expires at the provider, if ever."""
+    """A day that is due.
+
+    Attributes:
+        day: the partition.
+        reason: why it is due.
+        message: the same as a text for users.
+        since: when it became due.
+        expires_at: when the provider stops serving it; None if it never does.
+    """
 
     day: date
     reason: DueReason
@@ -39,14 +47,14 @@ class DuePartition:
 
     @property
     def cause(self) -> str:
-        """What days that are told of together have in common: amounts differ from day to day."""
+        """The key by which days are grouped in messages: of changed days the reason, because amounts differ by day."""
         return self.reason if self.reason is DueReason.CHANGED else self.message
 
 
-def describe_due(found: Iterable[DuePartition]) -> list[str]:
-    """Return why days are due, one text for each cause; days as ranges, however many there are."""
+def describe_due(due: Iterable[DuePartition]) -> list[str]:
+    """Return why days are due, one text for each cause, with the days as ranges."""
     groups: dict[str, list[DuePartition]] = {}
-    for item in found:
+    for item in due:
         groups.setdefault(item.cause, []).append(item)
     texts: list[str] = []
     for group in groups.values():
@@ -56,31 +64,36 @@ def describe_due(found: Iterable[DuePartition]) -> list[str]:
 
 
 def max_window_days(report: Report, known: ReportState) -> int:
-    """The most days that one query is worth covering: fewer once the provider has cut a response."""
+    """Return the most days that one query should cover: fewer after the provider truncated a response."""
     return effective_window_days(report.window_days, known.truncated)
 
 
 def due_partitions(
     report: Report, known: ReportState, *, since: date, sizes: Mapping[str, int] | None, now: datetime
 ) -> list[DuePartition]:
-    """The due days of `report` from `since` on, oldest first.
+    """Return the due days of `report` from `since` on, oldest first.
 
-    A day counts as missing when the ledger has not landed it, when its file at the data root is gone or of another
-    size, or when it landed under another declaration of which the one now covers all; as bought, when a response to it
-    was requested whose landing was never finished. A day that covers more than is requested now is not due: a new
-    answer could not replace it. `sizes` are the bytes of each file at the data root; without them the files are taken
-    to be there.
+    A day is missing if the ledger has no record of it, if its file is gone or of another size, or if it landed under
+    another declaration that the current one covers completely. It is in flight if it was requested and did not land. A
+    day that covers more than the current declaration is not due: a new response could not replace it.
+
+    Args:
+        report: the report, with its settings.
+        known: what the ledger knows of it.
+        since: the first day.
+        sizes: bytes of each file at the data root, by key; None if all files are assumed to be there.
+        now: the present moment.
     """
     calendar = report.calendar
     oldest = calendar.earliest_available(now)
     first, last = max(since, oldest) if report.partitioned else oldest, calendar.latest_available(now)
-    # A stored response that the declaration can read by now needs no provider.
+    # A stored response that the current declaration can read needs no call.
     days = [day for day in known.replayable if since <= day < oldest]
     days += Window(first, last).days if first <= last else []
     differing = differences(known.landed, known.control, known.control_attempts)
     changed = {item.day: item for item in differing if item.newer and not item.is_lasting}
     results: list[DuePartition] = []
-    # Worked out from every column: once for all days.
+    # The hash of all columns: computed once for all days.
     version = report.version
     wider = wider_partitions(report, known)
     for day in sorted(days):
@@ -99,7 +112,7 @@ def due_partitions(
             why, message, out = DueReason.CHANGED, f"changed: {changed[day]}", known.control[day].requested_at
         elif calendar.is_due(day, asked_at, now):
             age = calendar.restatement_age(day, asked_at, now) if asked_at is not None else None
-            # A snapshot is not a day that changed: the one of today is missing.
+            # A snapshot has no restatement: the one of today is missing.
             why, message = (
                 (DueReason.RESTATED, _at_age(age))
                 if age is not None
@@ -115,7 +128,7 @@ def due_partitions(
 
 
 def wider_partitions(report: Report, known: ReportState) -> dict[date, str]:
-    """The landed days that cover more than is requested now, each with what a new response would lose."""
+    """Return the landed days that cover more than the current declaration, and what a new response would lose."""
     version, scope = report.version, report.scope(report.requested_shards)
     lost: dict[str, str] = {}
     results: dict[date, str] = {}
@@ -130,7 +143,7 @@ def wider_partitions(report: Report, known: ReportState) -> dict[date, str]:
 
 
 def included_for_free(report: Report, known: ReportState, days: Collection[date]) -> list[date]:
-    """The days between `days` that have landed, may still change, and come with the same queries: they cost nothing."""
+    """Return landed days that may still change and that the queries for `days` include anyway, at no cost."""
     between = [
         day for window in plan_windows(days, max_window_days(report, known)) for day in window.days if day not in days
     ]
@@ -140,12 +153,12 @@ def included_for_free(report: Report, known: ReportState, days: Collection[date]
 
 
 def paused_until(failures: Mapping[date, Sequence[Failure]], day: date, now: datetime) -> datetime | None:
-    """Until when a day that failed is not requested, so that what fails for good spends little; None if it may be.
+    """Return until when a day that failed is not requested again; None if it can be requested now.
 
-    A denial by a quota waits for its renewal and no longer, and makes no later pause longer.
+    The pause doubles with each failure, up to 23 hours. A denial by a quota ends with its renewal and is not counted.
 
     Args:
-        failures: of each day, since it last landed.
+        failures: the failures of each day since it last landed.
         day: the day.
         now: the present moment.
     """
@@ -163,7 +176,7 @@ def paused_until(failures: Mapping[date, Sequence[Failure]], day: date, now: dat
 def _missing(
     report: Report, version: str, facts: MaterializationRecord | None, sizes: Mapping[str, int] | None, day: date
 ) -> str:
-    """Why a day counts as missing; empty if it is there."""
+    """Return why a day counts as missing; empty if it does not."""
     if facts is None:
         return "missing"
     if facts.code_version != version:
@@ -175,9 +188,9 @@ def _missing(
 
 
 def _is_stored(report: Report, facts: MaterializationRecord, sizes: Mapping[str, int] | None) -> bool:
-    """Whether the file of a landed day is there with the size that it landed with."""
+    """Return whether the file of a landed day exists with the recorded size."""
     return sizes is None or sizes.get(report.file(facts.day)) == facts.size
 
 
 def _at_age(age: int) -> str:
-    return f"due again at the age of {age} day{'s' * (age != 1)}"
+    return f"restatement due at the age of {age} day{'s' * (age != 1)}"

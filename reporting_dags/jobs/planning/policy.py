@@ -1,8 +1,8 @@
 """Who requests which days: the schedule or the late-data sensor, never both.
 
-The schedule requests what is missing, from the time when the latest day is published. Days that are due again ride
-along where they fit into the same query, which then costs nothing more. The sensor pulls what was requested and was not
-ready; and it requests the days that are due again and that the schedule has left, once its turn has passed.
+The schedule requests missing days, beginning when the latest day is published. It includes days due for restatement
+where the same query covers them at no cost. The sensor lands what was not ready, and requests the other days due for
+restatement one hour after they became due.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ from reporting_dags.jobs.records import Failure
 from reporting_dags.model.days import Window
 
 SCHEDULE_PRIORITY = timedelta(hours=1)
-"""How long, from the moment when it is due again, a day is the schedule's alone."""
+"""How long after a restatement becomes due only the schedule may request the day."""
 
 _RESTATEMENT = (DueReason.RESTATED, DueReason.CHANGED)
 
@@ -24,14 +24,14 @@ Failures = Mapping[date, Sequence[Failure]]
 def for_schedule(
     due: Sequence[DuePartition], *, max_days: int, failures: Failures, now: datetime, sensor_off: bool = False
 ) -> list[DuePartition]:
-    """The days that the schedule requests.
+    """Return the days that the schedule requests.
 
     Args:
-        due: of the report.
+        due: the due days of the report.
         max_days: the most days that one query covers.
-        failures: of each day, since it last landed.
+        failures: the failures of each day since it last landed.
         now: the present moment.
-        sensor_off: whether the sensor is off: then the schedule requests all that is due.
+        sensor_off: whether the sensor is off; then the schedule requests all due days.
     """
     if sensor_off:
         return list(due)
@@ -63,12 +63,12 @@ def skipped(
     for (_, times), group in groups.items():
         (days,) = describe_due(item for item, _ in group)
         pauses = [until for _, until in group if until is not None]
-        messages.append(f"{days}{_paused_text(times, pauses) if pauses else ': the turn of the sensor'}")
+        messages.append(f"{days}{_paused_text(times, pauses) if pauses else '; left to the sensor'}")
     return messages
 
 
 def _paused_text(times: int, pauses: Sequence[datetime]) -> str:
-    """How often days have failed, and until when they are left alone."""
+    """Return how often days have failed, and until when they are paused."""
     first, last = f"{min(pauses):%Y-%m-%d %H:%M} UTC", f"{max(pauses):%Y-%m-%d %H:%M} UTC"
     until = first if first == last else f"{first} to {last}"
     return f", failed {f'{times} times' if times > 1 else 'once'}: paused until {until}"
@@ -77,12 +77,12 @@ def _paused_text(times: int, pauses: Sequence[datetime]) -> str:
 def for_sensor(
     due: Sequence[DuePartition], *, open_windows: Collection[Window], failures: Failures, now: datetime
 ) -> list[DuePartition]:
-    """The days that the sensor requests again.
+    """Return the days that the sensor requests again.
 
     Args:
-        due: of the report.
-        open_windows: windows of open jobs, which land by themselves.
-        failures: of each day, since it last landed.
+        due: the due days of the report.
+        open_windows: windows of open jobs, which need no new request.
+        failures: the failures of each day since it last landed.
         now: the present moment.
     """
     return [

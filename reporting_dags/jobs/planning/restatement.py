@@ -1,4 +1,4 @@
-"""How a report settles: how much of a day's final money, or rows, was known at which age; from the ledger's history."""
+"""Restatement curves: how complete a report is by the age of a day, from the history of materializations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ _SHARE_DECIMALS = 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestatementCurve:
-    """How a report settles.
+    """How complete a report is by the age of a day.
 
     Attributes:
-        report: which.
+        report: key of the report.
         days: how many days landed more than once.
         known_share: age in days → the median share of the latest amount that was known then.
-        last_change: the oldest age at which a day was seen to have changed; None if none ever was.
-        late: days that had changed after the last age at which the report declares to be restated.
+        last_change: the oldest age in days at which a change was seen; None if there was none.
+        late: days that changed after the last declared restatement age.
     """
 
     report: str
@@ -34,7 +34,7 @@ class RestatementCurve:
 
 
 def restatement_curve(report: Report, history: Sequence[MaterializationRecord]) -> RestatementCurve:
-    """Work it out from the materializations of `report`, in any order."""
+    """Return the curve of `report`, from its materializations in any order."""
     by_day: dict[date, list[MaterializationRecord]] = {}
     for landing in sorted(history, key=lambda one: one.requested_at):
         by_day.setdefault(landing.day, []).append(landing)

@@ -1,9 +1,9 @@
-"""What jobs that earlier runs left open are worth to a run that requests days. Decided here, done by the ledger.
+"""Which open jobs of earlier runs a new run continues. Decided here, carried out by the ledger.
 
-A response is bought for certain days. It serves the days that it was bought for and that have not ended yet; and when
-it is taken up for one of them, it serves every asked day in its window, as long as nothing newer has landed there. A
-day that has ended is never served by it alone: running a day again calls the provider again. Only where its stored
-answer was refused, or landed with none since another part of the day was refused, is it tried again, without a call.
+A job was requested for certain days. It serves those of them that have not ended; once it is continued for one of
+them, it serves every requested day in its window where nothing newer has landed. It never serves a day that has ended:
+running a day again calls the provider again. The exception is a stored response that was refused, or that did not land
+because another shard of the day was refused: it is landed again without a call.
 """
 
 from collections import defaultdict
@@ -15,24 +15,24 @@ from reporting_dags.jobs.records import Job, JobState, LeaseRequest
 from reporting_dags.model.days import Window
 
 MAX_AGE = timedelta(hours=24)
-"""A job that was requested longer ago than this, and whose response is not stored, is not continued."""
+"""An older job whose response is not stored is not continued."""
 
 ORPHANED = "its run ended before the provider's response to it was saved"
-"""Of a job that may have been paid for and cannot be found again."""
+"""Why a job is closed that the provider may have counted and that cannot be found again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenJob:
-    """A job that a run can continue: an open one, or a closed one whose response is stored and did not land.
+    """A job that a run can continue: an open job, or a closed one whose stored response did not land.
 
     Attributes:
-        job: which; one whose response is stored is `DOWNLOADED`.
-        account: whose.
-        query_hash: of its query.
+        job: the job; `DOWNLOADED` if its response is stored.
+        account: the account that submitted it.
+        query_hash: hash of its query.
         remaining_days: days that it was requested for, and that have not landed from it.
         run: the live run that holds it, if one does.
-        refused_parser_hash: the form of the report by which its response was refused; None if it was not.
-        closed: whether it is a closed one.
+        refused_parser_hash: `Report.parser_hash` under which its response was refused; None if it was not refused.
+        closed: whether the job is closed.
     """
 
     job: Job
@@ -45,11 +45,11 @@ class OpenJob:
 
 
 IsUsable = Callable[[OpenJob, date], bool]
-"""Whether a stored response is still as good for a day as a new one, by the report's declaration and calendar."""
+"""Whether a stored response is still as good for a day as a new one."""
 
 
 def always_usable(_job: OpenJob, _day: date) -> bool:
-    """Every stored response serves."""
+    """Return True: every stored response is usable."""
     return True
 
 
@@ -62,19 +62,19 @@ class ResumedGroup:
 
     @property
     def window(self) -> Window:
-        """The days that every one of the jobs requests."""
+        """The days that each of the jobs requests."""
         return self.jobs[0].job.request.window
 
 
 @dataclass(slots=True)
 class Resolution:
-    """Which open jobs to close.
+    """What to do with open jobs.
 
     Attributes:
-        close: jobs that are of no use, and why.
-        superseded: jobs of which no day is left to land.
-        resume: jobs to continue, and for which days.
-        submit: days that are left to request.
+        close: jobs to close, and why.
+        superseded: jobs to close because newer responses landed on all of their days.
+        resume: jobs to continue, and the days that they land.
+        submit: days that need a new request.
     """
 
     close: list[tuple[Job, str]] = field(default_factory=list[tuple[Job, str]])
@@ -84,7 +84,7 @@ class Resolution:
 
 
 def group_by_window(open_jobs: Sequence[OpenJob]) -> list[list[OpenJob]]:
-    """Open jobs that belong together: of one window, at most one a part; of several for a part the latest first."""
+    """Group open jobs of the same window: at most one for each shard in a group, the latest ones first."""
     groups: defaultdict[Window, list[list[OpenJob]]] = defaultdict(list)
     for open_job in sorted(open_jobs, key=lambda one: one.job.requested_at, reverse=True):
         groups_of_window = groups[open_job.job.request.window]
@@ -110,16 +110,16 @@ def resolve(
     can_find_lost_jobs: bool = False,
     is_usable: IsUsable = always_usable,
 ) -> Resolution:
-    """Decide on every open job that touches an asked day; each asked day ends up in one resumed group, or in `ask`.
+    """Decide on every open job that covers a requested day; each day ends in one resumed group, or in `submit`.
 
     Args:
         open_jobs: open jobs of the report, in any order.
-        requested: the days that the run wants.
-        who: the run.
-        shards: the parts in which it wants a window.
-        landed: when the response that is stored was requested, by day.
+        requested: the requested days.
+        who: the requesting run.
+        shards: the shards that the run would request for a window.
+        landed: when the stored response of each day was requested.
         now: the present moment.
-        can_find_lost_jobs: whether the provider can be requested a job whose handle was not saved.
+        can_find_lost_jobs: whether the provider can find a job whose handle was not saved.
         is_usable: whether a stored response is still as good for a day as a new one.
     """
     verdict = Resolution(submit=set(requested))
@@ -138,7 +138,7 @@ def resolve(
         window, requested_at = group[0].job.request.window, _asked_at(group)
         left = frozenset[date]().union(*(open_job.remaining_days for open_job in group))
         current = {day for day in window.days if day not in landed or landed[day] <= requested_at}
-        # Intents buy nothing that is certain: a window is not requested whole for the sake of some of its days.
+        # An intent may never have reached the provider: it is continued only if all of its days are needed.
         intents = all(open_job.job.state is JobState.INTENDED for open_job in group)
         if intents and not verdict.submit & current >= set(window.days):
             verdict.close += [(open_job.job, ORPHANED) for open_job in group]
@@ -151,7 +151,7 @@ def resolve(
 
 
 def is_superseded(group: Sequence[OpenJob], landed: Mapping[date, datetime]) -> bool:
-    """Whether every day that is left to land from `group` has landed from a newer response, by `landed`, since."""
+    """Return whether newer responses landed on every remaining day of `group`."""
     left = {day for open_job in group for day in open_job.remaining_days}
     return all(day in landed and landed[day] > _asked_at(group) for day in left)
 
@@ -175,7 +175,7 @@ def _unusable_reason(
         or open_job.query_hash != who.query_hash
         or job.request.shard not in parts(job.request.window)
     ):
-        return "another account, query or part is wanted now"
+        return "another account, query or shard is requested now"
     if job.state is JobState.INTENDED and not can_find_lost_jobs:
         return ORPHANED
     requested = job.submitted_at or job.intended_at
@@ -186,5 +186,5 @@ def _unusable_reason(
         return f"requested on {requested:%Y-%m-%d %H:%M} UTC and never landed"
     expires = job.handle.expires_at
     if job.state is JobState.SUBMITTED and expires is not None and expires <= now:
-        return f"its download address served until {expires:%Y-%m-%d %H:%M} UTC"
+        return f"its download address expired on {expires:%Y-%m-%d %H:%M} UTC"
     return ""

@@ -1,4 +1,4 @@
-"""Which days may be requested, and the fewest requests that cover them."""
+"""Query windows: which days can be requested, and the fewest requests that cover them."""
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime, timedelta
@@ -9,10 +9,10 @@ from reporting_dags.providers.api import Request
 
 
 def plan_windows(days: Iterable[date], max_days: int) -> list[Window]:
-    """The fewest windows of at most `max_days` days that cover `days`, oldest first.
+    """Return the fewest windows of at most `max_days` days that cover `days`, oldest first.
 
-    A window may span days that no one requested, when that saves a query; it never begins or ends on one. Taking the
-    oldest uncovered day and reaching as far as allowed is the least possible, because some window must hold that day.
+    A window may include days that were not requested, where that saves a query; it never begins or ends on one. Each
+    window begins on the oldest day that is not covered yet, which gives the fewest windows.
     """
     windows: list[Window] = []
     first: date | None = None
@@ -31,9 +31,9 @@ def plan_windows(days: Iterable[date], max_days: int) -> list[Window]:
 
 
 def effective_window_days(window_days: int, truncated: Collection[Request]) -> int:
-    """The most days that a window should cover: half of those of which a response was cut for their sheer number.
+    """Return the most days that a window should cover: half of the days of the smallest truncated window.
 
-    Where half of a cut window was cut as well, one day of it may have been too much; that says nothing of other days.
+    If half of a truncated window was truncated too, a single large day may be the cause: it does not count.
     """
     for request in truncated:
         days = len(request.window)
@@ -45,12 +45,14 @@ def effective_window_days(window_days: int, truncated: Collection[Request]) -> i
 def split_known_too_large(
     request: Request, truncated: Collection[Request], split: Callable[[Request], tuple[Request, ...]]
 ) -> list[Request]:
-    """`request`, or smaller ones in its place where the provider is known to cut the response to it, or to less."""
+    """Return `request`, or smaller requests in its place if the provider truncated its response, or a smaller one."""
     if not any(_covers(request, other) for other in truncated):
         return [request]
     smaller = split(request)
     return (
-        [part for half in smaller for part in split_known_too_large(half, truncated, split)] if smaller else [request]
+        [part for request in smaller for part in split_known_too_large(request, truncated, split)]
+        if smaller
+        else [request]
     )
 
 
@@ -60,7 +62,7 @@ def _covers(request: Request, other: Request) -> bool:
 
 
 def availability_error(calendar: Calendar, day: date, now: datetime) -> ReportingError | None:
-    """Why `day` cannot be requested now, without asking; None when it can. The line leaves the day to its reader."""
+    """Return why `day` cannot be requested now; None if it can. The message does not repeat the day."""
     if calendar.first_day is not None and day < calendar.first_day:
         return Expired(
             f"before the provider's first day, {calendar.first_day}",
@@ -70,7 +72,7 @@ def availability_error(calendar: Calendar, day: date, now: datetime) -> Reportin
     if day < oldest:
         return Expired(
             f"older than the provider's retention (earliest available: {oldest})",
-            advice="It cannot be requested any more; a partition that has landed stays as it is.",
+            advice="It can no longer be requested; a partition that has landed stays as it is.",
         )
     published = calendar.published_at(day)
     if published > now:

@@ -1,4 +1,4 @@
-"""The context: what pulling a report works with."""
+"""The context of a pull: client, ledger, stores and clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from reporting_dags.providers.api import Provider
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullContext:
-    """What pulling a report works with.
+    """Everything that a pull needs.
 
     Attributes:
         provider: the client of the provider's API.
-        ledger: where jobs are remembered.
-        data: where days are published.
-        raw: where the provider's raw responses are kept.
-        scratch: a private local folder for files on their way.
-        clock: tells the time and waits.
-        run: the Dagster run on whose behalf this works.
-        waits: whether it stays until what was requested is ready; else that stays open for a later run.
+        ledger: the database of jobs and materializations.
+        data: the store of the Parquet files.
+        raw: the store of raw responses.
+        scratch: a private local folder for downloads.
+        clock: the time, and sleeping.
+        run: id of the Dagster run.
+        waits: whether to poll until a report is ready; if not, its job stays open for a later run.
         allow_data_loss: whether a partition may be replaced by one that covers less, or of another account.
-        log: takes one line on each step.
+        log: receives one line for each step.
     """
 
     provider: Provider
@@ -40,5 +40,5 @@ class PullContext:
 
     @property
     def account(self) -> str:
-        """Whose jobs, quotas and partitions these are."""
+        """The account of the credentials: jobs, quotas and partitions belong to it."""
         return self.ledger.accounts.of(self.provider.account)

@@ -1,8 +1,8 @@
-"""Driving claimed jobs until their raw responses are safe: submit, look again at growing intervals, resend, download.
+"""Run leased jobs until their raw responses are stored: submit, poll at growing intervals, resend, download.
 
-One thread looks at all of a run's open jobs in turn, since waiting is all that they do. A job ends in one of two ways:
-its raw response is in the raw store, or an error says why not. After an error that leaves the job worth continuing
-(still pending, broken off) it stays open in the ledger, and the next run goes on with it.
+One thread polls all open jobs of a run, because they mostly wait. A job ends with its raw response in the raw store, or
+with an error. A job that can be continued after the error (still pending, download interrupted) stays open in the
+ledger, and the next run continues it.
 """
 
 from collections import deque
@@ -35,14 +35,17 @@ from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable
 _DOWNLOADS = 3
 _GROWTH = 1.5
 _NETWORK_FAILURE = timedelta(seconds=90)
-"""How long a host that has never answered in this run is polled for a job: a short network failure is outlasted."""
+"""How long a job is polled on an unreachable host before it is given up, so that short network failures pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """A job that has come as far as this run takes it, having `waited` so long for the provider to make it.
+    """How a job ended in this run; without an error its raw response is stored.
 
-    Without an error its raw response is kept.
+    Attributes:
+        job: the job as it is now.
+        error: why it did not end; None if it did.
+        waited: the time spent waiting for the provider to make the report.
     """
 
     job: Job
@@ -61,7 +64,7 @@ class _InFlight:
 
 
 class JobRunner:
-    """Drives the jobs of one report."""
+    """Runs the jobs of one report."""
 
     def __init__(self, context: PullContext, report: Report, *, asks: bool = True) -> None:
         self._context = context
@@ -71,7 +74,7 @@ class JobRunner:
         self._asking = Submitter(context, report)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[JobOutcome]:
-        """Every job of `jobs` once, as it ends; at most `in_flight` of them are open at the provider at a time."""
+        """Run `jobs` and yield each one as it ends; at most `JobPolicy.in_flight` of them are open at a time."""
         waiting = deque(jobs)
         flights: list[_InFlight] = []
         while waiting or flights:
@@ -89,7 +92,7 @@ class JobRunner:
         return _InFlight(job, now + self._policy.timeout, self._policy.first_poll, now)
 
     def _step(self, flight: _InFlight) -> JobOutcome | None:
-        """Take the flight one step on; None while it is still under way."""
+        """Advance a job by one step; return its outcome, or None while it goes on."""
         try:
             if self._advance(flight):
                 return self._driven(flight, None)
@@ -97,13 +100,13 @@ class JobRunner:
             raise
         except (NotReady, Partial, Unavailable) as error:
             if flight.job.state is JobState.INTENDED and flight.job.fencing_token == 1 and not _may_have_arrived(error):
-                # Nothing was bought: its days are planned again, with whatever else is wanted then.
+                # The provider counted nothing: the days are planned again by the next run.
                 self._close(flight.job, error)
             pending = not self._context.waits and isinstance(error, NotReady) and flight.job.state is JobState.SUBMITTED
             return self._driven(flight, _deferred(error) if pending else error)
         except ReportingError as error:
             if isinstance(error, Denied) and flight.job.state is JobState.SUBMITTED:
-                # What was bought is there still when the credentials are fixed.
+                # The job is still there when the credentials are fixed.
                 return self._driven(flight, error)
             self._close(flight.job, error)
             return self._driven(flight, error)
@@ -117,7 +120,7 @@ class JobRunner:
         return JobOutcome(flight.job, error, flight.waited)
 
     def _advance(self, flight: _InFlight) -> bool:
-        """Submit, look at or download the flight's job; True once its raw response is kept."""
+        """Submit, poll or download the job; return True once its raw response is stored."""
         if flight.job.state is JobState.DOWNLOADED:
             if raw_response(self._context, self._report, flight.job):
                 return True
@@ -135,7 +138,7 @@ class JobRunner:
         except Expired:
             if flight.job.resends:
                 raise
-            self._resend(flight, "its download address no longer serves")
+            self._resend(flight, "its download address expired")
             return False
 
     def _submit(self, flight: _InFlight) -> None:
@@ -167,11 +170,11 @@ class JobRunner:
             ahead=context.provider.clock_skew,
             tag=state.tag,
         )
-        context.log(f"{job.report} {job.request}: {size} bytes of raw response are kept")
+        context.log(f"{job.report} {job.request}: {size} bytes of raw response are stored")
         return True
 
     def _is_given_up(self, flight: _InFlight, error: Unavailable) -> bool:
-        """Whether a host has been unreachable for too long. The job stays open for the next run."""
+        """Return whether the host has been unreachable for too long; the job then stays open for the next run."""
         now = self._context.clock.now()
         if not error.unreachable:
             flight.unreachable_since = None
@@ -191,7 +194,7 @@ class JobRunner:
             raise NotReady(
                 f"{job.report} {job.request}: {state.reason} {after}",
                 request_id=job.handle.id,
-                advice="The job stays open; the next run of these days goes on with it.",
+                advice="The job stays open; the next run of these days continues it.",
             )
         self._context.log(f"{job.report} {job.request}: {state.reason}")
         flight.poll_at = min(now + flight.interval, max(flight.deadline, now))
@@ -202,12 +205,12 @@ class JobRunner:
         if not self._asks:
             message = f"{flight.job.report} {flight.job.request}: {why}"
             raise Expired(message, advice="Materialize the day without replay, which calls the provider.")
-        self._context.log(f"{flight.job.report} {flight.job.request}: {why}; asking once more")
+        self._context.log(f"{flight.job.report} {flight.job.request}: {why}; requesting it once more")
         flight.job = self._context.ledger.jobs.record_resend(flight.job)
         flight.poll_at = self._context.clock.now()
 
     def _download(self, job: Job) -> tuple[str, int]:
-        """The sha256 and size of the raw response, which is in the raw store when this returns."""
+        """Download the response into the raw store; return its SHA-256 in hex and its bytes."""
         context = self._context
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_breaks_off),
@@ -226,31 +229,35 @@ class JobRunner:
                     spool.write(chunk)
             raw = spool.finish()
             if not raw.size:
-                raise Partial(f"the file of {job.report} {job.request} turned out empty", advice=RETRY_LATER)
+                raise Partial(f"the file of {job.report} {job.request} is empty", advice=RETRY_LATER)
             context.raw.put(raw.path, raw_key(job.report, raw.sha256, self._report.format.suffix))
         return raw.sha256, raw.size
 
 
 def _deferred(error: ReportingError) -> Deferred:
-    return Deferred(error.message, advice="It stays open, and is landed when it is ready.", request_id=error.request_id)
+    return Deferred(
+        error.message,
+        advice="The job stays open; the late-data sensor lands it when it is ready.",
+        request_id=error.request_id,
+    )
 
 
 def _may_have_arrived(error: ReportingError) -> bool:
-    """Whether a submit that ended so may have been accepted."""
+    """Return whether a submit that ended with `error` may have been accepted."""
     return not isinstance(error, Unavailable) or error.ambiguous
 
 
 def _breaks_off(error: BaseException) -> bool:
-    """Whether a download is worth another try: what broke off, not what was tried often enough before it began."""
+    """Return whether to retry a download: if it was interrupted, not if its retries are exhausted."""
     return isinstance(error, Partial) or (isinstance(error, Unavailable) and not error.exhausted)
 
 
 def raw_response(context: PullContext, report: Report, job: Job) -> bool:
-    """Whether the raw response that an earlier run kept of `job` is there, and is what it was."""
+    """Return whether the raw response of `job` is stored, unchanged."""
     return is_stored(context.raw, context.scratch, report, job)
 
 
 def is_stored(raw: Store, scratch: Path, report: Report, job: Job) -> bool:
-    """Whether the raw response of `job` is in the store `raw`, with the bytes that were received."""
+    """Return whether the raw response of `job` is in the store `raw`, with the bytes that were received."""
     key = raw_key(job.report, job.raw_sha256, report.format.suffix)
     return raw.exists(key) and sha256_of(raw.fetch(key, scratch)) == job.raw_sha256

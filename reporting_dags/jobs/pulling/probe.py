@@ -1,4 +1,4 @@
-"""A look at the jobs that earlier runs left open: cheap, without waiting, and without taking them up."""
+"""Probe open jobs of earlier runs: poll each once, without waiting and without taking its lease."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Provider, Ready
 from reporting_dags.providers.http.errors import Unavailable
 
-_LONGEST_PAUSE = 60
-"""Minutes."""
+_MAX_PAUSE = 60
+"""Minutes between two runs for a job that does not land."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What is known of the open jobs of one window.
+    """The state of the open jobs of one window.
 
     Attributes:
-        window: what they request.
-        days: those that they were bought for and that have not ended.
-        requested_at: when the first of them was requested.
-        should_run: whether a run is worth starting for them: they are ready, or cannot become so.
-        message: how far they are, in words.
-        run_key_part: names them as far as they have come; another one after a run has taken them up.
+        window: the requested days.
+        days: the days that have not ended.
+        requested_at: when the first of the jobs was submitted.
+        should_run: whether to launch a run: the jobs are ready, or will never be.
+        message: the state as a text for users.
+        run_key_part: part of a run key; it changes after a run has taken the jobs.
     """
 
     window: Window
@@ -42,10 +42,10 @@ class Probe:
 def probe(
     context: PullContext, report: Report, now: datetime, *, out_of_time: Callable[[], bool] = lambda: False
 ) -> Iterator[Probe]:
-    """Ask how far each open job of `report` is; one window at a time, latest first, until time is `out_of_time`.
+    """Poll each open job of `report`, window by window, latest first, until `out_of_time` returns True.
 
-    A job whose response is the one that its day landed from already, by the provider's own tag, is closed here; so is
-    one of which no day is left to land.
+    A job is closed here if its response is the one that has landed already, by the provider's tag, or if newer
+    responses landed on all of its days.
     """
     for window in context.ledger.leases.close_superseded(report.key, now):
         context.log(f"{report.key} {window}: closed, {SUPERSEDED}")
@@ -68,23 +68,23 @@ def probe(
 def _state(
     context: PullContext, report: Report, group: Sequence[OpenJob], now: datetime, spent: Callable[[], bool]
 ) -> tuple[bool, str]:
-    """Whether a run is worth starting for the jobs of a window, and why (not)."""
+    """Return whether to launch a run for the jobs of a window, and why."""
     for open_job in group:
         if open_job.run is not None:
-            return False, f"run {open_job.run} is at work on it"
+            return False, f"run {open_job.run} holds it"
     for open_job in group:
         job = open_job.job
         if open_job.account != context.account or open_job.query_hash != report.query_hash:
-            return True, "another account or query is wanted now"
+            return True, "another account or query is requested now"
         requested = job.submitted_at or job.intended_at
         expires = job.handle.expires_at
         stored = job.state is JobState.DOWNLOADED
         if not stored and (now - requested > MAX_AGE or (expires is not None and expires <= now)):
-            return True, f"what was requested on {requested:%Y-%m-%d at %H:%M} UTC serves no longer"
+            return True, f"the request of {requested:%Y-%m-%d %H:%M} UTC has expired"
     again_at = max(_again_at(open_job.job) for open_job in group)
     if now < again_at:
         tries = max(open_job.job.fencing_token for open_job in group) - 1
-        return False, f"{tries} runs could not land it: the next one is at {again_at:%H:%M} UTC"
+        return False, f"{tries} runs failed; next attempt at {again_at:%H:%M} UTC"
     return _ready(context, report, group, now, spent)
 
 
@@ -94,7 +94,7 @@ def _ready(
     tags: dict[str, str] = {}
     for open_job in group:
         if spent():
-            return False, "there was no time left to look at it"
+            return False, "not polled: the time of the tick is over"
         state = _pending(context.provider, report, open_job, now)
         if isinstance(state, _JobStatus):
             return not state.waiting, state.text
@@ -104,26 +104,26 @@ def _ready(
     if len(window) == 1 and all(tags.values()):
         size = context.data.size(report.file(window.first))
         if context.ledger.materializations.close_if_unchanged(jobs, tags, version=report.version, size=size, now=now):
-            return False, "the response is the one that has landed already"
+            return False, "the response is the one that has already landed"
     return True, "it is ready"
 
 
 def _again_at(job: Job) -> datetime:
-    """From when on a run is worth starting: each that came to nothing makes the pause longer, up to an hour."""
-    minutes = sum(min(2**n, _LONGEST_PAUSE) for n in range(job.fencing_token - 1))
+    """Return from when on to launch a run: the pause doubles with each failed run, up to an hour."""
+    minutes = sum(min(2**n, _MAX_PAUSE) for n in range(job.fencing_token - 1))
     return (job.submitted_at or job.intended_at) + timedelta(minutes=minutes)
 
 
 @dataclass(frozen=True, slots=True)
 class _JobStatus:
-    """That a job is not ready, whether it is still to be waited for, and why."""
+    """The status of a job that is not ready: whether to wait for it, and why."""
 
     waiting: bool
     text: str
 
 
 def _pending(provider: Provider, report: Report, open_job: OpenJob, now: datetime) -> Ready | _JobStatus:
-    """How far a job is."""
+    """Poll a job once."""
     job = open_job.job
     if job.state is not JobState.SUBMITTED:
         return Ready()
@@ -132,7 +132,7 @@ def _pending(provider: Provider, report: Report, open_job: OpenJob, now: datetim
     except (Partial, Unavailable, Denied) as error:
         return _JobStatus(waiting=True, text=error.line)
     except ReportingError as error:
-        # A run meets the same, and notes it where it belongs.
+        # A run gets the same error and records it.
         return _JobStatus(waiting=False, text=error.line)
     if isinstance(state, Ready):
         return state

@@ -1,7 +1,7 @@
-"""Bringing days home: the one way that every report takes, whatever its provider.
+"""Pull the days of a report: the same steps for every provider.
 
-Judge the days, claim them in the ledger, drive their jobs until the raw responses are kept, land the days, close the
-jobs. Everything that can be continued after a crash is: the ledger says how far each job had come.
+Check which days can be requested, take their lease in the ledger, run the jobs until the raw responses are stored, land
+the days, close the jobs. The ledger records each step, so that the next run continues after a crash.
 """
 
 import functools
@@ -40,13 +40,13 @@ from reporting_dags.model.report import Report
 
 
 def pull(context: PullContext, report: Report, days: Collection[date]) -> Iterator[DayResult]:
-    """Bring `days` of `report` home; yields each day once, as soon as it has ended.
+    """Pull `days` of `report`; yield each day once, as soon as it has ended.
 
     Raises:
-        StorageError: the ledger or a store cannot be used; what was bought stays for the next run.
-        LostClaim: another run took over.
+        StorageError: the ledger or a store cannot be used; open jobs stay open for the next run.
+        LeaseLost: another run took over.
     """
-    # A response that was requested before its day became too old lands all the same.
+    # A job that was requested before its day expired can still land.
     requested = context.ledger.jobs.in_flight_days(report.key) | context.ledger.jobs.replayable_days(
         report.key, report.query_hash
     )
@@ -56,7 +56,7 @@ def pull(context: PullContext, report: Report, days: Collection[date]) -> Iterat
     required = [day for day in required if day not in refused]
     if not required:
         return
-    # Before anything is requested: a response that may not land would waste quota. An open job ends as it lands.
+    # Checked before a request: a response that must not land would waste quota. Open jobs are checked when they land.
     new = [day for day in required if day not in requested]
     origin = Origin(account=context.account, scope=report.scope(context.provider.shards(report)))
     kept = refused_replacements(context, report, new, origin)
@@ -70,14 +70,14 @@ def pull(context: PullContext, report: Report, days: Collection[date]) -> Iterat
 
 
 def _refused(context: PullContext, report: Report, days: Collection[date]) -> dict[date, DayResult]:
-    """The end of each of `days` that cannot be requested now."""
+    """Return the results of the days that cannot be requested now."""
     now = context.clock.now()
     errors = {day: availability_error(report.calendar, day, now) for day in days}
     return {day: DayResult(day=day, error=error) for day, error in errors.items() if error is not None}
 
 
 def _until_ended(context: PullContext, report: Report, days: list[date], who: LeaseRequest) -> Iterator[DayResult]:
-    """Pull `days`; those that have to be planned once more are, until each has ended."""
+    """Pull `days`; plan the truncated and expired ones again until each day has ended."""
     while days:
         try:
             claim = wait_for_lease(context, report, functools.partial(acquire_lease, context, report, days, who))
@@ -99,13 +99,13 @@ def _until_ended(context: PullContext, report: Report, days: list[date], who: Le
 
 
 class WindowTruncated(Truncated):
-    """The response was cut, and smaller requests can be made in its place."""
+    """The response was truncated, and smaller requests are possible."""
 
 
 def acquire_lease(
     context: PullContext, report: Report, days: list[date], who: LeaseRequest, serves: IsUsable | None = None
 ) -> Lease | LeaseHeld:
-    """Hold `days` for a run; stored responses count as `serves` says, which is as the report's calendar has it."""
+    """Take the lease of `days`; `serves` decides which stored responses are used, by default by the calendar."""
     now = context.clock.now()
     return context.ledger.leases.acquire(
         who,
@@ -120,7 +120,7 @@ def acquire_lease(
 
 
 def _serves(report: Report, now: datetime) -> IsUsable:
-    """Whether a stored response is as good for a day as a new one: none is to be had, or this one is not outdated."""
+    """Return the rule for stored responses: use one if the day expired at the provider, or no restatement is due."""
     calendar, form, oldest = report.calendar, report.parser_hash, report.calendar.earliest_available(now)
 
     def serves(open_job: OpenJob, day: date) -> bool:
@@ -135,7 +135,7 @@ def _serves(report: Report, now: datetime) -> IsUsable:
 
 
 def pull_windows(context: PullContext, report: Report, claim: Lease, *, asks: bool = True) -> Iterator[DayResult]:
-    """Drive the jobs of a claim, and land each group of them as soon as the response of every part is kept."""
+    """Run the jobs of a lease, and land each group as soon as the responses of all its shards are stored."""
     groups = {job.id: number for number, group in enumerate(claim.groups) for job in group.jobs}
     ended: list[list[JobOutcome]] = [[] for _ in claim.groups]
     for driven in JobRunner(context, report, asks=asks).run(claim.jobs):
@@ -154,7 +154,7 @@ def _end_window(
     if failed is not None and failed.error is not None:
         error = failed.error
         if isinstance(error, Truncated) and context.provider.split_request(report, failed.job.request):
-            error = WindowTruncated(error.message, advice="Asking again in smaller pieces")
+            error = WindowTruncated(error.message, advice="It is requested again in smaller windows.")
         yield from (DayResult(day=day, error=error, provenance=evidence) for day in days)
         return
     jobs = [driven.job for driven in parts]
@@ -173,7 +173,7 @@ def _end_window(
     try:
         for result in _land(context, report, window, list(left), jobs, evidence) if left else ():
             left.remove(result.day)
-            # A day whose newer version stays has not failed.
+            # A day that keeps its newer version has not failed.
             if result.error is not None and not isinstance(result.error, ReplacementRefused):
                 bad = bad or result.error.line
                 failures.append(result.day)
@@ -198,13 +198,13 @@ def _at_fault(
     """Return the ids of the jobs whose responses were refused; those of the others can still land."""
     if failure.shard is None or len(jobs) == 1:
         return {job.id for job in jobs}
-    # The first that cannot be read ended the landing: the others have yet to be read.
+    # The landing ended at the first unreadable response: the others were not read yet.
     refused = unreadable(report, _parts(context, report, jobs), window=window, days=days)
     return {jobs[number].id for number in refused | {failure.shard}}
 
 
 def _parts(context: PullContext, report: Report, jobs: list[Job]) -> list[RawFile]:
-    """The stored responses of `jobs`, ready to be read."""
+    """Return the stored responses of `jobs`, as local files."""
     return [
         RawFile(
             path=context.raw.fetch(raw_key(report.key, job.raw_sha256, report.format.suffix), context.scratch),
@@ -216,7 +216,7 @@ def _parts(context: PullContext, report: Report, jobs: list[Job]) -> list[RawFil
 
 
 def _early(report: Report, days: list[date], jobs: list[Job]) -> dict[date, NotReady]:
-    """The days that were not out by the provider's clock when they were requested: what was answered is not whole."""
+    """Return the days that were not published yet, by the provider's clock, when they were requested."""
     ahead = max(job.clock_skew for job in jobs)
     newest = report.calendar.latest_available(_asked_at(jobs))
     error = NotReady(
@@ -227,7 +227,7 @@ def _early(report: Report, days: list[date], jobs: list[Job]) -> dict[date, NotR
 
 
 def _origin(report: Report, jobs: Sequence[Job]) -> Origin:
-    """Whose the days are that land from `jobs`, and what they cover."""
+    """Return the account and scope of the days that land from `jobs`."""
     return Origin(account=jobs[0].account, scope=report.scope({job.request.shard for job in jobs}))
 
 
@@ -275,7 +275,7 @@ def _land(
             continue
         message = replace(evidence, restatement=restatements.get(result.day))
         yield DayResult(day=result.day, landed=result, checks=result.checks, provenance=message)
-        # Whoever takes the results has recorded this one when it comes back for the next.
+        # The caller has recorded this result when it requests the next one.
         recorded.append(result.day)
 
 
@@ -295,15 +295,15 @@ def _evidence(context: PullContext, window: Window, parts: list[JobOutcome]) -> 
 
 
 def _restatement(context: PullContext, report: Report, landed: LandedDay, known: MaterializationRecord) -> Restatement:
-    """What the version that is stored is to the new one; what is the same as a whole needs no reading."""
+    """Compare the stored version with the new one; equal data versions are not read."""
     rows, earned = RowDiff(), dict[str, Decimal]()
     if known.data_version != landed.data_version:
         try:
             rows = diff_rows(report, report.file(landed.day), context.data, landed.path)
             earned = dict(weights(report, landed.day, context.data))
         except StorageError as error:
-            # A file that was harmed is replaced by a whole one, not kept for want of a comparison.
-            context.log(f"{report.key} {ranges([landed.day])} is not compared with the version before: {error.line}")
+            # A damaged file is replaced even though it cannot be compared.
+            context.log(f"{report.key} {ranges([landed.day])} is not compared with the previous version: {error.line}")
             rows, earned = None, {}
     return Restatement(known.requested_at, known.money_sums, rows, earned)
 

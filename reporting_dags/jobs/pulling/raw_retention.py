@@ -1,4 +1,4 @@
-"""How long the providers' raw responses are kept."""
+"""Retention of raw responses."""
 
 from datetime import timedelta
 
@@ -7,13 +7,13 @@ from reporting_dags.model.errors import SettingError
 from reporting_dags.model.report import Report
 
 DEFAULT_DAYS = 90
-# A landing that broke off goes on from its raw response for a day.
+# An interrupted landing continues from its raw response for one day.
 _LEAST_DAYS = 2
 _MOST_DAYS = 36500
 
 
 def raw_retention(text: str, variable: str) -> timedelta | None:
-    """What a user wrote as the time to keep raw responses: a number of days; None for `forever`.
+    """Return the retention that a setting names, a number of days; None for `forever`.
 
     Raises:
         SettingError: it is neither, or too short; names `variable`.
@@ -29,7 +29,7 @@ def raw_retention(text: str, variable: str) -> timedelta | None:
 
 
 def delete_expired_raw(context: PullContext, report: Report, keep: timedelta | None) -> int:
-    """Remove the raw responses of `report` that were kept for longer than `keep`; says how many.
+    """Remove the raw responses of `report` that are older than `keep`; return how many.
 
     Raises:
         StorageError: the raw store refuses.

@@ -1,7 +1,7 @@
-"""Which stored partitions a response may replace: those of the same account of which it covers all.
+"""Which stored partitions a response may replace: those of the same account that it covers completely.
 
-A setting or a declaration that requests less than before must not erase what has landed. What the ledger notes of a
-day, or what its file says of itself where another home has landed it, is compared with what is requested now.
+A setting or declaration that requests less than before must not erase landed data. The ledger's record of a day, or the
+metadata of its file if another instance landed it, is compared with what is requested now.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,7 +17,7 @@ from reporting_dags.model.report import Report
 def refused_replacements(
     context: PullContext, report: Report, days: Collection[date], new: Origin
 ) -> dict[date, ReplacementRefused]:
-    """The days of `days` whose stored partition may not be replaced by a `new` answer, each with the reason.
+    """Return the days whose stored partition a `new` response must not replace, each with the reason.
 
     Raises:
         StorageError: the data root or the ledger cannot be read.
@@ -37,12 +37,12 @@ def refused_replacements(
 def stored_origin(
     context: PullContext, report: Report, facts: MaterializationRecord | None, sizes: Mapping[str, int], day: date
 ) -> Origin | None:
-    """What is known of the stored partition of `day`; None where there is none, or nothing is known of it.
+    """Return account and scope of the stored partition of `day`; None if there is none, or they are unknown.
 
     Args:
-        context: with the ledger and the data root.
-        report: whose day it is.
-        facts: what the ledger has of the day.
+        context: the context, with ledger and data root.
+        report: the report.
+        facts: the ledger's record of the day.
         sizes: bytes of the files of the report.
         day: the partition.
     """
@@ -55,7 +55,7 @@ def stored_origin(
 
 
 def refusal(context: PullContext, stored: Origin, new: Origin) -> ReplacementRefused | None:
-    """Why a `new` answer may not replace what is `stored`; None if it may."""
+    """Return why a `new` response must not replace the `stored` partition; None if it may."""
     other, ours = (context.ledger.accounts.of(account) for account in (stored.account, new.account))
     if other and other != ours:
         return ReplacementRefused(

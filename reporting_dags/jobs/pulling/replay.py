@@ -1,4 +1,4 @@
-"""Landing days again from the raw responses that they landed from: the provider is not asked, and no quota is spent."""
+"""Replay: land days again from their stored raw responses, without a call to the provider."""
 
 import functools
 from collections import defaultdict
@@ -19,13 +19,13 @@ from reporting_dags.model.report import Report
 
 
 def replay(context: PullContext, report: Report, days: Collection[date]) -> Iterator[DayResult]:
-    """Land `days` of `report` again, as it is declared and set now; yields each day once.
+    """Land `days` of `report` again under the current declaration and settings; yield each day once.
 
-    A day is as fresh as its response: a replay does not make it newer, and a response that landed since is not undone.
+    A replay does not make a day newer, and it does not undo a newer response.
 
     Raises:
         StorageError: the ledger or a store cannot be used.
-        LostClaim: another run took over.
+        LeaseLost: another run took over.
     """
     landed, kept = (
         context.ledger.materializations.days(report.key),
@@ -45,7 +45,7 @@ def replay(context: PullContext, report: Report, days: Collection[date]) -> Iter
 
 
 def _refused_before(context: PullContext, report: Report, days: list[date], who: LeaseRequest) -> Iterator[DayResult]:
-    """Land days that never have, from stored responses that were refused."""
+    """Land days that have never landed, from stored responses that were refused."""
     if not days:
         return
     claim_kept = functools.partial(acquire_lease, context, report, days, who, always_usable)
@@ -73,9 +73,9 @@ def _again(
     if not _whole(context, report, claim):
         for job in claim.jobs:
             context.ledger.jobs.close_days(
-                job, days, Outcome.EXPIRED, "its raw response is not kept any more", context.clock.now()
+                job, days, Outcome.EXPIRED, "its raw response is no longer stored", context.clock.now()
             )
-        yield from _refused(days, "landed from a response that is not kept any more")
+        yield from _refused(days, "landed from a response that is no longer stored")
         return
     for result in pull_windows(context, report, claim, asks=False):
         yield replace(result, provenance=replace(result.provenance, replayed=True))

@@ -1,4 +1,4 @@
-"""How a day has ended, and how its response was got."""
+"""The result of pulling one day, and its provenance."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from reporting_dags.model.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Restatement:
-    """What a day was before it landed again: when it was requested, its money, what earned, and how its rows differ."""
+    """The previous version of a day: when it was requested, its money, its entities, and how its rows differ."""
 
     requested_at: datetime
     money: Mapping[str, Mapping[str, Decimal]]
@@ -25,18 +25,18 @@ class Restatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """How a day's answer was got; empty for a day that was never requested.
+    """Where the rows of a day come from; empty for a day that was not requested.
 
     Attributes:
         window: the days that were requested together.
         request_ids: the provider's ids of the requests.
-        raw_sha256: of the raw responses, which the raw store keeps.
-        raw_bytes: of them together.
-        calls_spent: on the window, as the provider counts.
-        calls_left: today, by kind, where the provider sets a quota.
-        waited: for the provider to make the report; not for its response to arrive.
-        replayed: the raw responses were kept ones; the provider was not asked.
-        restatement: of the version before, where the day had landed under the same declaration.
+        raw_sha256: SHA-256 in hex of each raw response in the raw store.
+        raw_bytes: bytes of all raw responses.
+        calls_spent: calls of the window, as the provider counts them.
+        calls_left: calls left today, by quota.
+        waited: time until the provider had made the report, without the download.
+        replayed: whether stored raw responses were used, without a call.
+        restatement: the previous version, if the day had landed under the same declaration.
     """
 
     window: Window | None = None
@@ -52,7 +52,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayResult:
-    """The end of one day: what landed, or why nothing did. One of `landed` and `error` is set."""
+    """The result of one day: what landed, or why nothing did. Either `landed` or `error` is set."""
 
     day: date
     provenance: Provenance = field(default_factory=Provenance)

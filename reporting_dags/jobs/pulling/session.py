@@ -1,4 +1,4 @@
-"""A run at work: an owner that others see, with a folder of its own, who waits for those that hold its days."""
+"""The session of one run: its liveness lock, its private folder, and the wait for leases of other runs."""
 
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -11,12 +11,12 @@ from reporting_dags.landing.storage.paths import temporary_folder
 from reporting_dags.model.errors import Deferred, NotReady, StorageError
 from reporting_dags.model.report import Report
 
-_LONGEST_BUSY_LOOK = 2.0
+_MAX_POLL_SECONDS = 2.0
 
 
 @contextmanager
 def run_session(context: PullContext, report: Report) -> Generator[tuple[PullContext, LeaseRequest]]:
-    """Be an owner; the context has a scratch folder of this owner's own.
+    """Open the session of a run: hold a liveness lock and a private scratch folder until the block ends.
 
     Raises:
         StorageError: the ledger or the folder cannot be used.
@@ -34,7 +34,7 @@ def run_session(context: PullContext, report: Report) -> Generator[tuple[PullCon
             )
             yield replace(context, scratch=scratch), who
     finally:
-        # Jobs that are still open need no word: an owner that has left is as good as dead, and the next run takes up.
+        # Open jobs need no cleanup: without a live owner the next run continues them.
         context.ledger.liveness.release(owner)
 
 
@@ -53,24 +53,24 @@ def _scratch_folder(context: PullContext) -> Generator[Path]:
 
 
 def wait_for_lease(context: PullContext, report: Report, claim: Callable[[], Lease | LeaseHeld]) -> Lease:
-    """What `claim` gets once no other live run holds one of its days.
+    """Call `claim` until no other live run holds one of its days, and return the lease.
 
     Raises:
-        NotReady: another run still held one after the time that a run waits for a job.
+        NotReady: another run still holds a day after the provider's job timeout.
     """
     policy = context.provider.policy
     deadline = context.clock.now() + policy.timeout
-    message = False
+    is_logged = False
     while True:
         result = claim()
         if not isinstance(result, LeaseHeld):
             return result
         if not context.waits or context.clock.now() >= deadline:
             raise (NotReady if context.waits else Deferred)(
-                f"run {result.run} is still bringing {report.key} {result.window} home",
+                f"run {result.run} still holds {report.key} {result.window}",
                 advice="Run again when it has ended.",
             )
-        if not message:
-            context.log(f"run {result.run} is bringing {report.key} {result.window} home: waiting for it")
-            message = True
-        context.clock.sleep(min(policy.first_poll.total_seconds(), _LONGEST_BUSY_LOOK))
+        if not is_logged:
+            context.log(f"run {result.run} holds {report.key} {result.window}: waiting for it")
+            is_logged = True
+        context.clock.sleep(min(policy.first_poll.total_seconds(), _MAX_POLL_SECONDS))

@@ -1,4 +1,4 @@
-"""Asking a provider: once for each job where that can be helped, and within the day's quota."""
+"""Submit jobs: once each, within the day's quota, and never again while the first submit may have succeeded."""
 
 from datetime import datetime, timedelta
 
@@ -12,9 +12,9 @@ from reporting_dags.providers.api import Handle, Meter, Quota
 from reporting_dags.providers.http.errors import Unavailable
 
 _PROBES = 3
-"""How often, at growing intervals, a job is looked for whose submit got no response."""
+"""How often, at growing intervals, to search for a job whose submit got no response."""
 _PATIENCE = timedelta(hours=1)
-"""How long nothing is bought while it cannot be told whether it was bought already."""
+"""How long to wait before a second submit while it is unknown whether the first one succeeded."""
 
 
 class WindowExpired(Expired):
@@ -22,30 +22,30 @@ class WindowExpired(Expired):
 
 
 class Submitter:
-    """Requests one report."""
+    """Submits the jobs of one report."""
 
     def __init__(self, context: PullContext, report: Report) -> None:
         self._context = context
         self._report = report
 
     def submit(self, job: Job) -> Job:
-        """Submit an intended job, and save its handle; one that may have been submitted already is looked for first.
+        """Submit an intended job and save its handle; first search for a job that may have been submitted already.
 
         Raises:
-            ReportingError: it was not accepted; `Unavailable` where that is not known.
+            ReportingError: the job was not accepted; `Unavailable` if that is unknown.
         """
         if job.fencing_token > 1 and (handle := self._found(job)) is not None:
-            # An earlier run had requested it when it ended, without a word in the ledger.
+            # An earlier run submitted it and ended before it saved the handle.
             return self._saved(job, handle)
         try:
-            return self._asked(job)
+            return self._submitted(job)
         except Unavailable as error:
             if not error.ambiguous or not self._context.provider.policy.can_find_lost_jobs:
                 raise
-            return self._asked_or_found(job, error)
+            return self._find_or_resubmit(job, error)
 
-    def _asked_or_found(self, job: Job, lost: Unavailable) -> Job:
-        """Look for what the call whose response was `lost` came to; ask once more if that is nothing."""
+    def _find_or_resubmit(self, job: Job, lost: Unavailable) -> Job:
+        """Search for the job of a submit whose response was `lost`; submit again if there is none."""
         pause = self._context.provider.policy.first_poll.total_seconds()
         for look in range(_PROBES):
             self._context.clock.sleep(pause * 3**look)
@@ -58,18 +58,18 @@ class Submitter:
         if lost.exhausted or lost.retry_after is not None:
             raise lost
         try:
-            return self._asked(job)
+            return self._submitted(job)
         except (Denied, Unavailable):
-            # The first may have been bought all the same: the job stays open, and the next run looks again.
+            # The first submit may have succeeded: the job stays open, and the next run searches again.
             raise lost from None
 
     def _saved(self, job: Job, handle: Handle) -> Job:
-        self._context.log(f"found {job.report} {job.request} again, which was requested: request {handle.id}")
+        self._context.log(f"found the submitted job of {job.report} {job.request}: request {handle.id}")
         return self._context.ledger.jobs.record_submitted(
             job, handle, job.intended_at, self._context.provider.clock_skew
         )
 
-    def _asked(self, job: Job) -> Job:
+    def _submitted(self, job: Job) -> Job:
         refused = availability_error(self._report.calendar, job.request.window.first, self._context.clock.now())
         if isinstance(refused, Expired):
             raise WindowExpired(refused.message, advice=refused.advice)
@@ -88,7 +88,7 @@ class Submitter:
         )
 
     def _found(self, job: Job) -> Handle | None:
-        """A job that the provider accepted, and whose handle did not arrive or was not saved."""
+        """Return the handle of a job that the provider accepted and whose handle was lost; None if there is none."""
         if not self._context.provider.policy.can_find_lost_jobs:
             return None
         try:
@@ -96,11 +96,11 @@ class Submitter:
         except Unavailable:
             if self._context.clock.now() - job.intended_at < _PATIENCE:
                 raise
-            # A day is worth more than the call that may be spent twice.
+            # Losing the day is worse than spending a call twice.
             return None
 
     def has_quota(self, job: Job) -> bool:
-        """Whether a call is left to ask once more: what was bought is not given up for a call that is refused."""
+        """Return whether the quota allows another call; without one an open job is not given up."""
         context, now = self._context, self._context.clock.now()
         for quota in context.provider.quotas:
             left = context.ledger.quotas.left(quota, context.account, now)
@@ -109,11 +109,11 @@ class Submitter:
         return True
 
     def _newest(self, job: Job, now: datetime) -> bool:
-        """Whether `job` requests the latest day that is published before the quotas are renewed."""
+        """Return whether `job` requests the latest day that is published before the quotas renew."""
         return self._report.calendar.latest_available(renews_at(now) - timedelta.resolution) in job.request.window
 
     def meter(self, job: Job) -> Meter:
-        """What counts the calls that `job` costs, and refuses the one that is not left."""
+        """Return the meter that counts the calls of `job` and denies those beyond the quota."""
         context = self._context
 
         def spend(quota: Quota) -> None:

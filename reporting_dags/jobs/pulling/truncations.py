@@ -1,4 +1,4 @@
-"""Responses that the provider truncated, in the line of a day for which no smaller request is left today."""
+"""Truncated responses, named in the error of a day whose quota they used up."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,9 +11,9 @@ from reporting_dags.model.errors import Denied
 
 
 def with_truncations(context: PullContext, who: LeaseRequest, result: DayResult) -> DayResult:
-    """`result`; of a day that is denied, its line also says which of the day's responses were truncated today.
+    """Return `result`; the error of a denied day also names the responses that were truncated today.
 
-    A quota that was spent on responses that were truncated again and again is not the whole cause.
+    Otherwise the quota would look like the only cause.
     """
     error = result.error
     if not isinstance(error, Denied):
@@ -26,7 +26,7 @@ def with_truncations(context: PullContext, who: LeaseRequest, result: DayResult)
         return result
     # Each was requested because a larger one had been truncated: the latest is the smallest.
     smallest = min(reversed(results), key=lambda request: len(request.window))
-    count = "a response" if len(results) == 1 else f"{len(results)} answers"
+    count = "a response" if len(results) == 1 else f"{len(results)} responses"
     text = f"today the provider truncated {count} with this day, the smallest of {context.provider.describe(smallest)}"
     message = f"{error.message}; {text}"
     error = type(error)(message, advice=error.advice, request_id=error.request_id, retry_at=error.retry_at)
