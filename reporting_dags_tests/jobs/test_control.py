@@ -192,10 +192,19 @@ def test_a_control_reaches_a_month_back_and_past_the_restatement_where_one_quest
 
 def test_a_control_is_asked_for_once_a_day_when_the_newest_day_has_landed() -> None:
     hour = timedelta(hours=1)
-    assert control_window(EVENT, LANDED, {}, OUT + hour - timedelta.resolution) is None
     before = {DAY: facts(DAY, asked=OUT - hour)}
+    assert control_window(EVENT, LANDED, before, OUT + hour - timedelta.resolution) is None
     assert control_window(EVENT, LANDED, before, OUT + hour) is not None
     assert control_window(EVENT, LANDED, {DAY: facts(DAY, asked=OUT + hour)}, OUT + 20 * hour) is None
     late = {day: LANDED[day] for day in LANDED if day != NEWEST}
     assert control_window(EVENT, late, {}, OUT + 6 * hour - timedelta.resolution) is None
     assert control_window(EVENT, late, {}, OUT + 6 * hour) == Window(NEWEST - 29 * ONE_DAY, NEWEST)
+
+
+def test_a_report_without_any_total_does_not_wait_for_the_hour_after_a_publication() -> None:
+    soon = OUT + timedelta(minutes=5)
+    last = NEWEST - ONE_DAY
+    assert control_window(EVENT, LANDED, {}, soon) == Window(last - 29 * ONE_DAY, last)
+    asked = {DAY: facts(DAY, asked=soon)}
+    assert control_window(EVENT, LANDED, asked, soon + timedelta(minutes=30)) is None, "once for that day"
+    assert control_window(EVENT, LANDED, asked, OUT + timedelta(hours=1)) is not None, "and once for the latest"

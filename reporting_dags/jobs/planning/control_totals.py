@@ -146,10 +146,11 @@ def control_window(report: Report, landed: Facts, control: Facts, now: datetime)
     ages that are too short are noticed.
     """
     calendar = report.calendar
-    newest = calendar.latest_available(now)
+    # In the hour after a publication the day before is the latest: a report without totals does not wait for the next.
+    newest = calendar.latest_available(now - _AFTER)
     out = calendar.published_at(newest)
     last = max((facts.requested_at for facts in control.values()), default=None)
-    if now < out + _AFTER or (last is not None and last >= out + _AFTER):
+    if last is not None and last >= out + _AFTER:
         return None
     if newest not in landed and now < out + _WITHOUT:
         return None
