@@ -246,7 +246,7 @@ def confirmed(context: PullContext, clock: SandboxClock, wanted: date) -> None:
     brought(replace(context, waits=False), REVENUE, [wanted])
     for _ in range(8):
         looked = list(probe(context, REVENUE, clock.now()))
-        if not looked or "landed already" in looked[0].message:
+        if not looked or "already landed" in looked[0].message:
             break
         clock.sleep(300)
     assert context.ledger.materializations.days(REVENUE.key)[wanted].confirmed_at == clock.now()

@@ -129,7 +129,7 @@ def test_what_is_built_from_several_reports_exists_when_the_first_of_them_does()
     [
         (["--partition", "{early}"], 1, "{early} not ready: not published yet: the provider publishes it on"),
         (["--partition", "2019-07-01"], 1, "2019-07-01 expired: older than the provider's retention"),
-        (["--partition-range", "{latest}...{early}"], 0, "left out {early}, not published yet"),
+        (["--partition-range", "{newest}...{early}"], 0, "left out {early}, not published yet"),
     ],
     ids=["not published", "too old", "range"],
 )

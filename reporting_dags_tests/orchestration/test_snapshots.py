@@ -93,7 +93,7 @@ def test_the_day_that_stands_for_a_snapshot_is_shown_to_nobody(
     (place.data / OFFERS.file(now.date())).write_bytes(b"harmed")
     live.faults.add("integr8.data", do="bad_value", source="offers", column="name", value="Another", times=1)
     runs.append(place.snapshot(KEY))
-    assert "is not compared with the version before" in readable(place, runs[-1])
+    assert "is not compared with the previous version" in readable(place, runs[-1])
     live.faults.add("integr8.data", do="header_only", source="offers", times=1, after=1)
     runs.append(place.snapshot(KEY))
     turn_on(place, "integr8")
