@@ -194,6 +194,12 @@ def performance(told: Told) -> list[str]:
     return told.asked("dt_offer_wall/performance")
 
 
+def request_control_totals(place: Place, now: time_machine.Traveller) -> None:
+    """The sensor requests the day's control totals, so that its next ticks submit what is due by age alone."""
+    now.shift(2 * HOUR)
+    assert performance(sensor_tick(place)) == []
+
+
 def kept(place: Place, sandbox: Sandbox) -> None:
     """What is stored is what the provider says now."""
     assert landed_rows(place.store, PERFORMANCE, NEWEST) == expected_rows(sandbox, PERFORMANCE, NEWEST)
@@ -204,6 +210,7 @@ def test_a_day_that_is_due_again_rides_along_with_the_schedule_and_the_sensor_le
     live: Sandbox, there: Place, now: time_machine.Traveller
 ) -> None:
     scheduled(there)
+    request_control_totals(there, now)
     now.move_to(OUT + timedelta(days=1) - timedelta(minutes=4))
     assert performance(sensor_tick(there)) == [], "it has been due again for a minute: the schedule comes first"
     now.move_to(OUT + timedelta(days=1))
@@ -218,6 +225,7 @@ def test_a_day_that_the_schedule_has_left_is_the_sensors_when_its_turn_has_passe
     live: Sandbox, there: Place, now: time_machine.Traveller
 ) -> None:
     scheduled(there)
+    request_control_totals(there, now)
     now.move_to(OUT + timedelta(days=1) + timedelta(minutes=50))
     assert performance(sensor_tick(there)) == []
     now.shift(timedelta(minutes=6))
