@@ -1,7 +1,7 @@
-"""Accounts: which credentials are keys of the same account of a provider.
+"""Accounts: which credentials belong to the same account of a provider.
 
-No API tells whose credentials are. So each fingerprint is an account of its own, until a person says that it is of new
-keys of an account that is known.
+No API reports whose credentials it got. Each fingerprint of credentials is an account of its own, until a user declares
+that it is of new keys of a known account.
 """
 
 from datetime import datetime
@@ -14,14 +14,14 @@ from reporting_dags.model.errors import SettingError
 
 
 class Accounts:
-    """The accounts that fingerprints of credentials belong to, in one database."""
+    """The accounts to which fingerprints of credentials belong, in one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[str, str] = {}
 
     def of(self, fingerprint: str) -> str:
-        """The account of credentials: that of the first keys, where a person has said so, else their own."""
+        """Return the account of a fingerprint: that of the first keys, if a user declared it, otherwise its own."""
         if fingerprint not in self._known:
             table = tables.accounts
             query = sa.select(table.c.account).where(table.c.fingerprint == fingerprint)
@@ -30,7 +30,7 @@ class Accounts:
         return self._known[fingerprint]
 
     def join(self, report: str, fingerprint: str, now: datetime) -> str:
-        """Note that `fingerprint` is of new keys of the account that has landed days of `report`; returns the account.
+        """Record that `fingerprint` is of new keys of the account that landed days of `report`; return the account.
 
         Raises:
             SettingError: no other account has landed a day of the report, or several have.

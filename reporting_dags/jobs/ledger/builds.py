@@ -1,4 +1,4 @@
-"""Days that are built from others: what each depends on besides the versions of its sources, and which failed."""
+"""Builds of derived partitions: what each depends on besides its sources, and which builds failed."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from reporting_dags.jobs.ledger.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A build of a day, and what it took from the history of an entity list.
+    """A build of a partition.
 
     Attributes:
-        history: the latest id of that history.
-        unknown: the day's entities whose currency was never known.
-        number: of the builds of the day, as `begin_build` gave it.
-        broken_off: whether a later build began and was not noted.
+        history: the latest id of the entity history that was used.
+        unknown: entities of the day whose currency was never known.
+        number: number of the build, as `begin_build` returned it.
+        broken_off: whether a later build began and was not recorded.
     """
 
     history: int
@@ -29,11 +29,11 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class BuildFailure:
-    """A build of a day that failed.
+    """A build that failed.
 
     Attributes:
-        sources: a digest of the sources as they were.
-        cause: what happened, one line; without what to do, which may change by the day.
+        sources: a hash of the sources at that time.
+        cause: what happened, in one line, without the fix, which can change from day to day.
         failed_at: when it failed.
     """
 
@@ -43,13 +43,13 @@ class BuildFailure:
 
 
 class Builds:
-    """Built days, in one database."""
+    """The builds of derived partitions, in one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def builds(self, report: str) -> dict[date, Build]:
-        """What each built day of `report` depends on; an earlier release noted nothing."""
+        """Return what each built day of `report` depends on; earlier releases recorded nothing."""
         table = tables.builds
         query = sa.select(table).where(table.c.report == report)
         rows = self._database.read(lambda connection: connection.execute(query).all())
@@ -59,7 +59,7 @@ class Builds:
         }
 
     def begin_build(self, report: str, day: date) -> int:
-        """Note that a build of a day begins; returns its number. Only the latest build can be noted in the end."""
+        """Record that a build of a day begins, and return its number. Only the latest build can be recorded as done."""
         table = tables.builds
         same = (table.c.report == report) & (table.c.day == day)
 
@@ -73,7 +73,7 @@ class Builds:
         return self._database.write(work, report)
 
     def landed_sources(self, reports: Sequence[str], days: Collection[date]) -> dict[date, list[tuple[str, ...]]]:
-        """Report, data version and time of landing of everything that has landed of `reports` on `days`, in order."""
+        """Return report, data version and landing time of everything that landed of `reports` on `days`, in order."""
         table = tables.days
         own = table.c.report.in_(reports) & table.c.day.between(min(days), max(days))
         query = sa.select(table.c.day, table.c.report, table.c.fingerprint, table.c.landed_at).where(own)
@@ -85,10 +85,10 @@ class Builds:
         return {day: sorted(sources) for day, sources in results.items()}
 
     def build_failed(self, report: str, day: date, failure: BuildFailure) -> Sequence[BuildFailure]:
-        """Note that a day could not be built.
+        """Record that a day could not be built.
 
         Returns:
-            The earlier failures with the same sources, oldest first; those with other sources are forgotten.
+            The earlier failures with the same sources, oldest first; those with other sources are deleted.
         """
         table = tables.build_failures
         own = (table.c.report == report) & (table.c.day == day)
@@ -104,7 +104,7 @@ class Builds:
         return self._database.write(work, report)
 
     def build_failures(self, report: str) -> dict[date, list[BuildFailure]]:
-        """The failures of each day of `report` that has not been built since, oldest first."""
+        """Return the failures of each day of `report` that has not been built since, oldest first."""
         table = tables.build_failures
         columns = (table.c.day, table.c.sources, table.c.cause, table.c.failed_at)
         query = sa.select(*columns).where(table.c.report == report).order_by(table.c.id)
@@ -116,13 +116,13 @@ class Builds:
 
 
 def last_begun(connection: sa.Connection, report: str, day: date) -> int:
-    """The number of the latest build of a day that began, within a transaction; 0 if none did."""
+    """Return the number of the latest build of a day that began, within a transaction; 0 if there is none."""
     table = tables.builds
     return connection.scalar(sa.select(table.c.begun).where(table.c.report == report, table.c.day == day)) or 0
 
 
 def note_build(connection: sa.Connection, report: str, day: date, build: Build) -> None:
-    """Note what a built day depends on, within a transaction; its failures are forgotten."""
+    """Record what a built day depends on, within a transaction, and delete its failures."""
     table = tables.builds
     numbers = {"begun": build.number, "noted": build.number}
     values = {"history": build.history, "unknown": sorted(build.unknown), **numbers}

@@ -1,4 +1,4 @@
-"""Rows of the ledger's table of jobs, within a transaction: read as jobs, held, ended."""
+"""Rows of the table of jobs, within a transaction: read, lease, close."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
@@ -17,7 +17,7 @@ SUPERSEDED = "no day is left to land from it"
 
 
 def open_rows(connection: sa.Connection, report: str) -> Sequence[sa.Row[Any]]:
-    """The jobs of a report that are not closed, oldest window first."""
+    """Return the open jobs of a report, oldest window first."""
     table = tables.jobs
     query = sa.select(table).where(table.c.report == report, table.c.state != JobState.CLOSED)
     return connection.execute(query.order_by(table.c.first_day, table.c.intended_at)).all()
@@ -39,7 +39,7 @@ def replayable_rows(connection: sa.Connection, report: str, **of: str) -> Sequen
 
 
 def truncated_requests(connection: sa.Connection, report: str, **of: str) -> set[Request]:
-    """Requests to which the provider is known to have cut its response; `of` an account and a query, or of any."""
+    """Return the requests whose responses the provider truncated; `of` filters by column, such as account."""
     table = tables.jobs
     query = sa.select(table.c.first_day, table.c.last_day, table.c.part).where(
         table.c.report == report, table.c.outcome == Outcome.TRUNCATED.value
@@ -50,17 +50,17 @@ def truncated_requests(connection: sa.Connection, report: str, **of: str) -> set
 
 
 def window_of(row: sa.Row[Any]) -> Window:
-    """The days that a job requests."""
+    """Return the days that a job requests."""
     return Window(row.first_day, row.last_day)
 
 
 def correlation_id_of(job: str, resends: int) -> str:
-    """By which what a job requests is found again at the provider; another one when it is requested once more."""
+    """Return the id by which a lost job is found at the provider; each resend has another one."""
     return f"{job}.{resends}"
 
 
 def job_of(row: sa.Row[Any]) -> Job:
-    """A row as a job."""
+    """Return the job of a row."""
     return Job(
         id=row.id,
         report=row.report,
@@ -80,7 +80,7 @@ def job_of(row: sa.Row[Any]) -> Job:
 
 
 def take_lease(connection: sa.Connection, job: Job) -> None:
-    """Raise `LeaseLost` unless the run that knows `job` so still holds it; then it does until the transaction ends."""
+    """Lock the job's row until the transaction ends; raise `LeaseLost` if another run holds the job."""
     table = tables.jobs
     row = connection.execute(sa.select(table.c.fence, table.c.state, table.c.run).where(table.c.id == job.id)).first()
     if row is None or row.fence != job.fencing_token or row.state == JobState.CLOSED:
@@ -92,13 +92,13 @@ def take_lease(connection: sa.Connection, job: Job) -> None:
 
 
 def update(connection: sa.Connection, job: Job, **values: object) -> None:
-    """Change the row of a job that is held."""
+    """Change the row of a job whose lease is held."""
     take_lease(connection, job)
     connection.execute(tables.jobs.update().where(tables.jobs.c.id == job.id).values(values))
 
 
 def end_days(connection: sa.Connection, job: Job, ended: Collection[date]) -> set[date]:
-    """Take `ended` from what a held job was bought for; returns what is left."""
+    """Remove `ended` from the days of a leased job; return the remaining ones."""
     column = tables.jobs.c.days_left
     left = days_of(connection.scalar(sa.select(column).where(tables.jobs.c.id == job.id)) or "") - set(ended)
     update(connection, job, days_left=text_of(left))
@@ -114,10 +114,9 @@ def close(
     *,
     retry_at: datetime | None = None,
 ) -> None:
-    """End a job, unless it was taken over; its signed address is forgotten.
+    """Close a job, unless another run took it, and delete its signed address.
 
-    The days for which it was requested and that have not ended count as failed. `retry_at` is when a retry is known to
-    be right.
+    The days that it was requested for and that have not ended count as failed. `retry_at` is when a retry makes sense.
     """
     table = tables.jobs
     own = (table.c.id == job.id) & (table.c.fence == job.fencing_token)
@@ -135,23 +134,23 @@ def close(
 
 
 def reopen(connection: sa.Connection, job: Job, **values: object) -> None:
-    """Open a job again whose response is stored."""
+    """Reopen a job whose response is stored."""
     again = {"state": JobState.DOWNLOADED, "closed_at": None, "outcome": None, "cause": None, "retry_at": None}
     connection.execute(tables.jobs.update().where(tables.jobs.c.id == job.id).values(again | values))
 
 
 def close_unused(connection: sa.Connection, job: Job, cause: str, now: datetime) -> None:
-    """End a job that no run continues. Its days have not failed: they are requested again, or have landed."""
+    """Close a job that no run continues. Its days have not failed: they are requested again, or have landed."""
     own = (tables.jobs.c.id == job.id) & (tables.jobs.c.fence == job.fencing_token)
     connection.execute(tables.jobs.update().where(own).values(days_left=""))
     close(connection, job, Outcome.EXPIRED, cause, now)
 
 
 def text_of(days: Collection[date]) -> str:
-    """Days as a column keeps them."""
+    """Return days as the text of a column."""
     return " ".join(sorted(day.isoformat() for day in days))
 
 
 def days_of(text: str) -> set[date]:
-    """Days from a column."""
+    """Return the days of a column's text."""
     return {date.fromisoformat(day) for day in text.split()}

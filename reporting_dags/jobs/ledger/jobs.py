@@ -1,7 +1,7 @@
-"""What became of each job: every step is recorded before the next one, so that a killed run costs at most one job.
+"""Jobs: each step of a job is recorded before the next one, so that a killed run costs at most one call.
 
-An intent is written before a job is submitted and its handle after it. The next run that needs one of its days
-continues the job; each time a run takes it, its fencing token grows, and a run with an older token can write nothing.
+An intent is written before a job is submitted, and its handle after it. The next run that needs one of its days
+continues the job. Each run that takes a job increments its fencing token; a run with an older token can write nothing.
 """
 
 from collections.abc import Collection, Mapping
@@ -40,7 +40,7 @@ class Jobs:
         self._database = database
 
     def record_submitted(self, job: Job, handle: Handle, now: datetime, ahead: timedelta = timedelta()) -> Job:
-        """Save the handle of a job that the provider has accepted."""
+        """Save the handle of a job that the provider accepted."""
         self._update(
             job,
             state=JobState.SUBMITTED,
@@ -53,7 +53,7 @@ class Jobs:
         return replace(job, state=JobState.SUBMITTED, submitted_at=now, clock_skew=ahead, handle=handle)
 
     def record_resend(self, job: Job) -> Job:
-        """Write the intent to submit a job again; its old handle is forgotten."""
+        """Write the intent to submit a job again; its old handle is deleted."""
         self._update(job, state=JobState.INTENDED, url=None, expires_at=None, resends=job.resends + 1)
         resends = job.resends + 1
         request = replace(job.request, correlation_id=correlation_id_of(job.id, resends))
@@ -70,7 +70,7 @@ class Jobs:
         ahead: timedelta = timedelta(),
         tag: str = "",
     ) -> Job:
-        """Save where the raw response is kept. The signed address is of no more use and is forgotten."""
+        """Record where the raw response is stored, and delete the signed address."""
         # What has no handle was requested now, or before by another run: the worse of both clocks counts.
         ahead = job.clock_skew if job.handle.id or job.handle.url else max(job.clock_skew, ahead)
         facts: dict[str, object] = {"raw_sha256": raw_sha256, "raw_bytes": raw_bytes, "expected_rows": expected_rows}
@@ -87,7 +87,7 @@ class Jobs:
         )
 
     def close(self, job: Job, outcome: Outcome, cause: str, now: datetime, *, retry_at: datetime | None = None) -> None:
-        """End a job: landed, or given up, until `retry_at` where that is known. The signed address is forgotten."""
+        """Close a job and delete its signed address; `retry_at` is when a retry of its days makes sense."""
         self._database.write(
             lambda connection: close(connection, job, outcome, cause, now, retry_at=retry_at), job.report
         )
@@ -102,9 +102,10 @@ class Jobs:
         failed: Collection[date] = (),
         refused_form: str | None = None,
     ) -> None:
-        """Note that `ended` have ended; the job closes unless it was bought for other days too.
+        """Record that days have ended; the job is closed unless it was requested for other days too.
 
-        A closed job keeps which of its days have `failed`, and by which form of the report its response was refused.
+        A closed job keeps which of its days have `failed`, and the `Report.parser_hash` under which its response was
+        refused.
         """
 
         def work(connection: sa.Connection) -> None:
@@ -115,11 +116,11 @@ class Jobs:
         self._database.write(work, job.report)
 
     def in_flight_days(self, report: str) -> set[date]:
-        """Days for which a response was bought whose landing was never finished."""
+        """Return the days that were requested and neither landed nor failed."""
         return self._database.read(lambda connection: in_flight_days(connection, report))
 
     def truncated_requests(self, who: LeaseRequest, since: datetime) -> list[Request]:
-        """The requests of `who` whose answers the provider truncated since then, oldest first."""
+        """Return the requests of `who` whose responses the provider truncated since `since`, oldest first."""
         table = tables.jobs
         query = (
             sa.select(table.c.first_day, table.c.last_day, table.c.part)
@@ -136,7 +137,7 @@ class Jobs:
         return [Request(Window(first, last), part) for first, last, part in rows]
 
     def replayable_days(self, report: str, query_hash: str) -> set[date]:
-        """Days whose response to this query is stored and was refused, or was not landed since another part failed."""
+        """Return days whose stored response to this query did not land: it, or another shard's, was refused."""
 
         def work(connection: sa.Connection) -> set[date]:
             landed = materialized_days(connection, report)
@@ -158,7 +159,7 @@ def in_flight_days(connection: sa.Connection, report: str) -> set[date]:
 def replayable_days(
     connection: sa.Connection, report: str, landed: Mapping[date, MaterializationRecord], *, fingerprint: str, form: str
 ) -> set[date]:
-    """Days of refused responses that are stored and were requested after what landed, and not refused by `form`."""
+    """Return days whose refused response is stored, is newer than what landed, and was not refused by `form`."""
     results: set[date] = set()
     refused: set[date] = set()
     for row in replayable_rows(connection, report, fingerprint=fingerprint):

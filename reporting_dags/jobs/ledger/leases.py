@@ -1,4 +1,4 @@
-"""Who holds which days: a run claims them with the jobs that pull them, and no other live run has them then."""
+"""Leases: which run holds which days. No two live runs hold the same day of a report."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -42,7 +42,7 @@ _REQUESTED_AGAIN = (JobState.INTENDED, JobState.SUBMITTED)
 
 
 class Leases:
-    """The claims of runs, in one database."""
+    """The leases of runs on days, in one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -104,21 +104,21 @@ class Leases:
         return self._database.write(work, who.report)
 
     def open_jobs(self, report: str) -> list[OpenJob]:
-        """The open jobs of a report, oldest window first."""
+        """Return the open jobs of a report, oldest window first."""
         rows = self._database.read(lambda connection: open_rows(connection, report))
         return [replace(_open_job(row), run=self._live_run(row)) for row in rows]
 
     def by_id(self, report: str, ids: Collection[str]) -> dict[str, OpenJob]:
-        """The jobs of a report that have these ids, as far as the ledger knows them; closed ones as `DOWNLOADED`."""
+        """Return the jobs with these ids that the ledger still has; closed ones as `DOWNLOADED`."""
         table = tables.jobs
         query = sa.select(table).where(table.c.report == report, table.c.id.in_(ids))
         rows = self._database.read(lambda connection: connection.execute(query).all()) if ids else []
         return {row.id: _open_job(row) for row in rows}
 
     def close_superseded(self, report: str, now: datetime) -> list[Window]:
-        """Close the open jobs of which no day is left to land, unless a live run holds them; returns their windows.
+        """Close open jobs whose days have all landed from newer responses; return their windows.
 
-        Such jobs are left by a kill: of a run whose days have landed from a newer response since, or of a replay.
+        Such jobs remain when a run is killed, and after a killed replay.
         """
 
         def work(connection: sa.Connection) -> list[Window]:
@@ -141,14 +141,15 @@ class Leases:
     def reopen(
         self, who: LeaseRequest, ids: Sequence[str], days: Collection[date], *, parts: Collection[str]
     ) -> Lease | LeaseHeld:
-        """Hold `days` for a run that lands them again from the jobs of `ids`, which they landed from.
+        """Hold `days` for a run that lands them again from the jobs of `ids`, from which they landed.
 
         Returns:
-            As `acquire`; no job where the ledger knows one of `ids` no longer, or the provider is requested one again.
+            As `acquire`; a lease without jobs if the ledger no longer has one of `ids`, or one of them was submitted
+            again.
 
         Raises:
             LeaseLost: one of the days has landed from other jobs since.
-            Expired: they do not answer all that is requested now.
+            Expired: the jobs do not cover everything that is requested now.
         """
 
         def work(connection: sa.Connection) -> Lease | LeaseHeld:
@@ -201,7 +202,7 @@ def _open_job(row: sa.Row[Any]) -> OpenJob:
 
 
 def _claim(groups: Collection[JobGroup]) -> Lease:
-    """The claim with groups in the order of their windows, and the jobs of each in the order of their parts."""
+    """Return the lease, with groups ordered by window and the jobs of each by shard."""
     ordered = [
         replace(group, jobs=tuple(sorted(group.jobs, key=lambda job: job.request.shard)))
         for group in sorted(groups, key=lambda group: group.window)
@@ -212,7 +213,7 @@ def _claim(groups: Collection[JobGroup]) -> Lease:
 def _resumed(
     connection: sa.Connection, who: LeaseRequest, resumed: ResumedGroup, parts: Collection[str], now: datetime
 ) -> JobGroup:
-    """Take over open jobs, with intents for the parts that none of them requests."""
+    """Take open jobs, and write intents for the shards that none of them requests."""
     jobs: list[Job] = []
     for item in resumed.jobs:
         if item.closed:
@@ -227,7 +228,7 @@ def _resumed(
 def _planned(
     connection: sa.Connection, who: LeaseRequest, requests: Sequence[Request], days: Collection[date], now: datetime
 ) -> list[JobGroup]:
-    """Intents for `requests`, a group for each of their windows that has one of `days`."""
+    """Write intents for `requests`: one group for each of their windows that has one of `days`."""
     windows: dict[Window, list[Request]] = {}
     for request in requests:
         windows.setdefault(request.window, []).append(request)

@@ -1,7 +1,7 @@
-"""Who is at work: each run is an owner, and is alive as long as it holds a lock that dies with its process.
+"""Liveness: a run is alive as long as it holds a lock that the system releases when its process ends.
 
-A lock needs no clock and no heartbeat: a killed run is known to be gone at once, and a run that is merely slow is never
-taken for dead. On SQLite the lock is a file beside the ledger, on PostgreSQL an advisory lock of one connection.
+A lock needs no clock and no heartbeat: a killed run is detected at once, and a slow run is never mistaken for a dead
+one. On SQLite the lock is a file beside the ledger; on PostgreSQL it is an advisory lock of one connection.
 """
 
 import contextlib
@@ -23,38 +23,38 @@ from reporting_dags.model.errors import SettingError, StorageError
 
 
 class Liveness(Protocol):
-    """Gives out ownership and tells who still has it."""
+    """Issues owner ids and reports which of them are alive."""
 
     def acquire(self) -> str:
-        """Begin to be an owner; returns its id."""
+        """Take the lock of a new owner, and return its id."""
         ...
 
     def release(self, owner: str) -> None:
-        """Stop being `owner`."""
+        """Release the lock of `owner`."""
         ...
 
     def is_alive(self, owner: str) -> bool:
-        """Whether some process is still `owner`."""
+        """Return whether a process holds the lock of `owner`."""
         ...
 
     def renew(self) -> None:
-        """Be again the owners that a lost connection has unmade."""
+        """Take locks again that a lost connection released."""
         ...
 
     def close(self) -> None:
-        """Stop being every owner."""
+        """Release all locks."""
         ...
 
 
 class FileLiveness:
-    """Owners on one machine: an exclusive lock on a file each. A folder that refuses is a StorageError."""
+    """Owners on one machine: an exclusive lock on a file each. An unwritable folder is a StorageError."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: dict[str, filelock.BaseFileLock] = {}
 
     def acquire(self) -> str:
-        """Begin to be an owner; returns its id."""
+        """Take the lock of a new owner, and return its id."""
         owner = uuid4().hex
         with self._guard():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ class FileLiveness:
         return owner
 
     def release(self, owner: str) -> None:
-        """Stop being `owner`; where the file cannot be removed, letting go is enough."""
+        """Release the lock of `owner`; a lock file that cannot be removed may stay."""
         lock = self._held.pop(owner, None)
         if lock is not None:
             with contextlib.suppress(OSError):
@@ -76,7 +76,7 @@ class FileLiveness:
             lock.release()
 
     def is_alive(self, owner: str) -> bool:
-        """Whether some process still holds the owner's lock."""
+        """Return whether a process holds the lock of `owner`."""
         if owner in self._held:
             return True
         path = self._path(owner)
@@ -93,10 +93,10 @@ class FileLiveness:
         return False
 
     def renew(self) -> None:
-        """Nothing to do: the lock of a file is lost with its process alone."""
+        """Do nothing: a file lock is lost only with its process."""
 
     def close(self) -> None:
-        """Stop being every owner."""
+        """Release all locks."""
         for owner in list(self._held):
             self.release(owner)
 
@@ -117,7 +117,7 @@ class FileLiveness:
 
 
 class PostgresLiveness:
-    """Owners on any machine: a session's advisory lock each, which the server drops with the connection."""
+    """Owners on any machine: an advisory lock of a session each, which the server releases with the connection."""
 
     def __init__(self, engine: sa.Engine, variable: str) -> None:
         self._engine = engine
@@ -126,14 +126,14 @@ class PostgresLiveness:
         self._guard = threading.Lock()
 
     def acquire(self) -> str:
-        """Begin to be an owner; returns its id."""
+        """Take the lock of a new owner, and return its id."""
         owner = uuid4().hex
         with self._guard:
             self._held[owner] = self._locked(owner)
         return owner
 
     def release(self, owner: str) -> None:
-        """Stop being `owner`; a connection that is lost already has let go."""
+        """Release the lock of `owner`; a lost connection has released it already."""
         with self._guard:
             session = self._held.pop(owner, None)
             # Renewing locks again what is held, and the server counts.
@@ -141,7 +141,7 @@ class PostgresLiveness:
                 session.connection.close()
 
     def is_alive(self, owner: str) -> bool:
-        """Whether some session still holds the owner's lock."""
+        """Return whether a session holds the lock of `owner`."""
         number = lock_number(owner)
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             free = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))))
@@ -150,9 +150,9 @@ class PostgresLiveness:
         return not free
 
     def renew(self) -> None:
-        """Lock again what a lost connection has let go, so that a run is not taken for dead after a server's restart.
+        """Take locks again that a lost connection released, so that a restart of the server does not end a run.
 
-        Whoever took its jobs over in the meantime has raised their fence: they are lost to this owner all the same.
+        A run that took the jobs meanwhile has incremented their fencing tokens, so they stay lost to this owner.
         """
         with self._guard:
             for owner, session in self._held.items():
@@ -163,15 +163,15 @@ class PostgresLiveness:
                     raise pooled(self._variable)
 
     def close(self) -> None:
-        """Stop being every owner: a connection that went back to its pool would keep the lock."""
+        """Release all locks: a connection that returns to its pool would keep them."""
         for owner in list(self._held):
             self.release(owner)
 
     def _locked(self, owner: str) -> "_Session":
-        """A session that holds the owner's lock, or will when the server has seen that an earlier one is gone.
+        """Return a session that holds the owner's lock, once the server has noticed that an earlier session is gone.
 
         Raises:
-            SettingError: another connection gets the lock, too: a pooler gives both the same session.
+            SettingError: another connection gets the lock too, because a pooler gives both the same session.
         """
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
@@ -187,14 +187,14 @@ class PostgresLiveness:
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """A connection, and the server's process behind it."""
+    """A connection, and the id of the server process behind it."""
 
     connection: sa.Connection
     process: int
 
 
 def _answer(connection: sa.Connection, query: sa.Select[Any]) -> sa.Row[Any] | None:
-    """What the server answers; a connection that is lost is closed."""
+    """Return the result of a query; close a lost connection."""
     if connection.closed:
         return None
     try:
@@ -212,5 +212,5 @@ def _lock_and_process(owner: str) -> sa.Select[tuple[bool, int]]:
 
 
 def lock_number(name: str) -> int:
-    """A 64-bit signed number for an advisory lock called `name`."""
+    """Return the 64-bit signed number of the advisory lock named `name`."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

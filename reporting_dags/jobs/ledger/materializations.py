@@ -1,4 +1,4 @@
-"""The days that have landed: what the ledger keeps of each, by report."""
+"""Materializations: the landed partitions of each report, and their history."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -21,21 +21,21 @@ from reporting_dags.model.scope import Scope
 
 
 class _Outdated(Exception):
-    """What was built is not what would be built now."""
+    """The sources have changed since the partition was built."""
 
 
 class Materializations:
-    """Landed days, in one database."""
+    """The landed partitions, in one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def days(self, report: str) -> dict[date, MaterializationRecord]:
-        """Every landed day of a report."""
+        """Return every landed day of a report."""
         return self._database.read(lambda connection: materialized_days(connection, report))
 
     def history(self, report: str, days: Collection[date] | None = None) -> list[MaterializationRecord]:
-        """Every landing of a report, or of `days` of it, under a declaration under which it lies now, oldest first."""
+        """Return every materialization under a current code version, of a report or of `days`, oldest first."""
         table = tables.landings
         query = sa.select(table).where(table.c.report == report).order_by(table.c.landed_at, table.c.id)
         if days is not None:
@@ -60,16 +60,16 @@ class Materializations:
     def record_landed(
         self, jobs: Sequence[Job], facts: MaterializationRecord, *, recorded: Collection[date], publish: Put
     ) -> None:
-        """Publish a partition and note it, as long as this run holds all of `jobs`.
+        """Publish a partition and record it, as long as this run holds all of `jobs`.
 
-        No lock is held during the upload. Whether the jobs are still held is checked between reading the state of the
-        stored file and replacing it: for a run that was suspended and lost its jobs, either this check fails or the
-        stored file has changed. It is checked again when the partition is noted.
+        No lock is held during the upload. The lease is checked after the state of the stored file was read and before
+        the file is replaced: if a suspended run lost its jobs meanwhile, either this check fails or the stored file has
+        changed. The lease is checked again when the partition is recorded.
 
         Args:
-            jobs: that the partition lands from.
-            facts: what is noted of it.
-            recorded: earlier days of the jobs of which Dagster knows by now.
+            jobs: the jobs from which the partition lands.
+            facts: the record of the partition.
+            recorded: earlier days of the jobs that are in Dagster's event log by now.
             publish: puts the file in place.
 
         Raises:
@@ -95,17 +95,20 @@ class Materializations:
     def close_if_unchanged(
         self, jobs: Sequence[Job], tags: Mapping[str, str], *, version: str, size: int | None, now: datetime
     ) -> bool:
-        """Note that newer responses to a day are those that it landed from, and close them, if they are.
+        """Close jobs whose responses are the ones that a day landed from, and record that the day was confirmed.
 
         Args:
-            jobs: of all parts of one day, as they are known.
-            tags: of their responses, by part.
-            version: of the declaration as it is now: a day of another one has to land again.
-            size: of the day's file as it is stored; None if it is gone.
+            jobs: the jobs of all shards of one day.
+            tags: the provider's tags of their responses, by shard.
+            version: the current code version; a day of another one has to land again.
+            size: bytes of the stored file; None if it is gone.
             now: the present moment.
 
+        Returns:
+            Whether the responses are the same, and the jobs are closed.
+
         Raises:
-            LeaseLost: a run has taken one of them up.
+            LeaseLost: a run has taken one of the jobs.
         """
         report, day = jobs[0].report, jobs[0].request.window.first
 
@@ -130,7 +133,7 @@ class Materializations:
         return self._database.write(work, report)
 
     def fill_scope(self, report: str, version: str, scope: Scope) -> None:
-        """Note `scope` for the days of an earlier release that landed under the declaration as it is now."""
+        """Record `scope` for days of an earlier release that landed under the current declaration."""
         table = tables.days
 
         def work(connection: sa.Connection) -> None:
@@ -140,7 +143,7 @@ class Materializations:
         self._database.write(work, report)
 
     def versions(self, reports: Sequence[str], *, since: date, until: date = date.max) -> dict[date, dict[str, str]]:
-        """The data version of each landed day of `reports`: day → report → version."""
+        """Return the data version of each landed day of `reports`: day → report → version."""
         return self._database.read(lambda connection: _versions(connection, reports, since, until))
 
     def record_build(
@@ -152,18 +155,18 @@ class Materializations:
         publish: Put,
         build: Build | None = None,
     ) -> bool:
-        """Publish a partition that was built from others, and note it.
+        """Publish a partition that was built from others, and record it.
 
         Args:
-            report: that was built.
-            facts: what is noted of the partition.
+            report: key of the derived report.
+            facts: the record of the partition.
             sources: report → data version that was read.
             publish: puts the file in place.
             build: what the partition depends on besides its sources.
 
         Returns:
-            Whether it was noted: not if a source has landed since it was read, or another run builds the same
-            partition. Then it is still due, whatever file is in place.
+            Whether it was recorded: not if a source has landed since it was read, or another run builds the same
+            partition. Then the partition is still due, whatever file is in place.
         """
 
         def permitted(connection: sa.Connection) -> None:
@@ -186,7 +189,7 @@ class Materializations:
         return True
 
     def record(self, connection: sa.Connection, report: str, facts: MaterializationRecord) -> None:
-        """Note a day that is at the data root now, within a transaction."""
+        """Record a day whose file is published, within a transaction."""
         table = tables.days
         values = {
             "jobs": " ".join(facts.jobs),
@@ -241,7 +244,7 @@ def _versions(
 def materialized_days(
     connection: sa.Connection, report: str, day: date | None = None
 ) -> dict[date, MaterializationRecord]:
-    """Every landed day of a report, or the one `day` if it has landed."""
+    """Return every landed day of a report, or only `day`, within a transaction."""
     table = tables.days
     query = sa.select(table).where(table.c.report == report)
     if day is not None:
@@ -272,7 +275,7 @@ def materialized_days(
 
 
 def note_scope(connection: sa.Connection, scope: Scope | None) -> str | None:
-    """The id of a scope, which is kept once however many days have it."""
+    """Return the id of a scope, which is stored once for all days that have it."""
     if scope is None:
         return None
     table = tables.scopes

@@ -1,4 +1,4 @@
-"""The calls that providers count: every one is a row, and those of a UTC day are held to the provider's quota."""
+"""Quotas: each call that a provider counts is a row; the calls of a UTC day are limited by the provider's quota."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ from reporting_dags.providers.api import Quota
 
 
 class Quotas:
-    """The counted calls, in one database; whatever processes share it share its quotas."""
+    """The counted calls, in one database; all processes that share it share the quotas."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -23,14 +23,14 @@ class Quotas:
         """Count one call for `job`.
 
         Args:
-            job: on whose behalf; must still be held.
-            quota: of what kind.
-            account: whose.
-            clock: tells the time under the lock: a call that had to wait for it goes out later than it came.
-            newest: whether the job requests the latest day: then the share that is kept for it is open too.
+            job: the job, whose lease must be held.
+            quota: the quota that counts the call.
+            account: the account of the credentials.
+            clock: read under the lock, because a call that waited for the lock is sent later.
+            newest: whether the job requests the latest day, which may use the reserved calls.
 
         Raises:
-            Denied: none is left, with the time at which the quota is renewed.
+            Denied: no call is left; the error names the time of the renewal.
             LeaseLost: another run holds the job.
         """
 
@@ -53,13 +53,13 @@ class Quotas:
         self._database.write(work, job.report, f"quota {quota.bucket} {account}")
 
     def take_back(self, job: Job, since: datetime) -> None:
-        """Forget the calls for `job` that were counted from `since` on, and that never reached the provider."""
+        """Delete the calls of `job` since `since` that never reached the provider."""
         table = tables.calls
         query = table.delete().where(table.c.job == job.id, table.c.at >= since)
         self._database.write(lambda connection: connection.execute(query), job.report)
 
     def left(self, quota: Quota, account: str, now: datetime) -> tuple[int, int] | None:
-        """How many calls are left today, and how many of them are kept for the latest day; None without a limit."""
+        """Return the calls left today and how many of them are reserved for the latest day; None without a limit."""
         if quota.per_day is None:
             return None
         others, newest_ones = self._database.read(lambda connection: _spent(connection, quota, account, now))
@@ -67,7 +67,7 @@ class Quotas:
         return left, min(left, max(0, quota.reserved - newest_ones))
 
     def count(self, *, job: str | None = None, report: str | None = None) -> int:
-        """Calls counted so far, of one job or of one report."""
+        """Return the number of calls counted so far, of one job or of one report."""
         table = tables.calls
         query = sa.select(sa.func.count()).select_from(table)
         if job is not None:
@@ -79,7 +79,7 @@ class Quotas:
 
 
 def renews_at(now: datetime) -> datetime:
-    """When the quotas of `now`'s day are renewed: the next midnight of UTC."""
+    """Return when the quotas renew: the next midnight of UTC."""
     return _midnight(now) + timedelta(days=1)
 
 
@@ -88,7 +88,7 @@ def _midnight(now: datetime) -> datetime:
 
 
 def _spent(connection: sa.Connection, quota: Quota, account: str, now: datetime) -> tuple[int, int]:
-    """Today's calls for days of old, and those for the latest day."""
+    """Return today's calls for older days, and those for the latest day."""
     table = tables.calls
     own = (table.c.api == quota.bucket) & (table.c.account == account) & (table.c.at >= _midnight(now))
     query = sa.select(table.c.newest, sa.func.count()).where(own).group_by(table.c.newest)

@@ -1,7 +1,6 @@
-"""Rates that a provider allows in any minute, kept across processes and machines: the ledger's database counts.
+"""Rate limits: the calls of the last minute are rows of the database, so that all processes and machines share a limit.
 
-The calls of the last minute are rows of a table, so that a rate holds for whoever shares the database, on whatever
-clock a simulation moves; a call that does not fit yet learns how long to wait, and asks again.
+A call that exceeds the limit waits and tries again. The clock is a parameter, so that simulations can move it.
 """
 
 from datetime import timedelta
@@ -26,7 +25,7 @@ class RateLimits:
         database.create(tables.metadata)
 
     def take(self, rate: Rate, clock: Clock) -> timedelta:
-        """Count a call if it fits; else how long until one may."""
+        """Count a call if the limit allows it; otherwise return how long to wait."""
         table = tables.rates
         own = (table.c.api == rate.bucket) & (table.c.account == rate.account)
         horizon = _MINUTE + _MARGIN
@@ -46,7 +45,7 @@ class RateLimits:
         return self._database.write(work, f"rate {rate.bucket} {rate.account}")
 
     def pace(self, clock: Clock) -> Pace:
-        """What a provider's client calls before each call."""
+        """Return the function that a client calls before each call."""
 
         def wait(rate: Rate) -> None:
             while delay := self.take(rate, clock):
