@@ -1,4 +1,4 @@
-"""The nouns of the ledger: a job and how far it has come, who claims days, and what is kept of a landed day."""
+"""The value types that planning, ledger and pulling share: jobs, leases, materializations, the state of a report."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One row of the ledger, as the run that holds it sees it; `account` is whose response it brings."""
+    """A job at the provider, as the run that holds its lease sees it; `account` is the account that submitted it."""
 
     id: str
     report: str
@@ -43,18 +43,18 @@ class Job:
 
     @property
     def requested_at(self) -> datetime:
-        """When the provider was asked, by its own clock: this machine's was `ahead` of it then."""
+        """When the job was submitted, by the provider's clock: this machine's clock was `clock_skew` ahead of it."""
         return (self.submitted_at or self.intended_at) - self.clock_skew
 
 
 @dataclass(frozen=True, slots=True)
 class JobGroup:
-    """Jobs that together answer one window, one for each part, and the requested days that land from them.
+    """Jobs that together cover one window, one for each shard, and the requested days that land from them.
 
     Attributes:
         window: the days that every job of the group requests.
-        jobs: one a part.
-        days: which of the requested days land from this group; never empty.
+        jobs: one job for each shard.
+        days: the requested days that land from this group; never empty.
     """
 
     window: Window
@@ -66,7 +66,7 @@ class JobGroup:
 class Lease:
     """What a run holds: every requested day is in exactly one group.
 
-    Two groups may have the same window: one that an earlier run left open, and one that is planned for other days.
+    Two groups can have the same window: one of an earlier run, and one that is planned for other days.
     """
 
     groups: tuple[JobGroup, ...]
@@ -79,7 +79,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class LeaseHeld:
-    """Another run that is alive is bringing one of the days home."""
+    """Another live run holds one of the days."""
 
     window: Window
     run: str
@@ -89,27 +89,27 @@ class LeaseHeld:
 class MaterializationRecord:
     """One materialization of a partition: the latest one, or an earlier one of its history.
 
-    Of an earlier one the ledger keeps no more than its rows, money, versions and times.
+    Of an earlier one the ledger keeps only rows, money, versions and times.
 
     Attributes:
         day: the partition.
-        jobs: ids of those that it landed from; none of a day that was built from others.
-        code_version: of the declaration, or of the sources, that it landed under.
+        jobs: ids of the jobs that it landed from; empty for a day that was built from others.
+        code_version: version of the declaration, or of the sources, that it landed under.
         outcome: `DATA` or `EMPTY`.
-        rows: in the file.
-        size: of the file, in bytes.
-        sha256: of the file's bytes.
-        fingerprint: the data version.
-        raw_sha256: of the raw responses, with commas between.
+        rows: rows of the file.
+        size: bytes of the file.
+        sha256: SHA-256 of the file's bytes, in hex.
+        data_version: hash of the file's rows.
+        raw_sha256: SHA-256 of the raw responses, separated by commas.
         money: column → currency → exact sum, as text.
-        requested_at: when the provider was asked, the earliest of its jobs.
-        landed_at: when it was put in place.
-        confirmed_at: when the provider last named the same content, without a download; None if never.
-        account: whose it is, by a fingerprint of the credentials; "" where that is not known.
-        scope: what it covers; None where that is not known.
+        requested_at: when the earliest of its jobs was submitted, by the provider's clock.
+        landed_at: when the file was published.
+        confirmed_at: when the provider last reported unchanged content without a download; None if never.
+        account: fingerprint of the account's credentials; "" if unknown.
+        scope: what the partition covers; None if unknown.
         totals: column → exact sum of every measure, as text.
-        entities: of a list, the currency of each entity by its id, None where it has none; None for a report by day.
-        row_diff: how its rows differ from the version before, where there was one of the same declaration.
+        entities: of a list, the currency of each entity by id, None if it has none; None for a daily report.
+        row_diff: how its rows differ from the previous version of the same declaration; None if there was none.
     """
 
     day: date
@@ -133,7 +133,7 @@ class MaterializationRecord:
 
     @property
     def money_sums(self) -> dict[str, dict[str, Decimal]]:
-        """Sums by column and currency."""
+        """Exact sums by column and currency."""
         return {
             column: {currency: Decimal(text) for currency, text in sums.items()} for column, sums in self.money.items()
         }
@@ -144,8 +144,8 @@ class Failure:
     """A run that ended without landing a day.
 
     Attributes:
-        at: when.
-        retry_at: when a retry is known to be right, such as the renewal of a quota; None where that is not known.
+        at: when it ended.
+        retry_at: when a retry makes sense, such as the renewal of a quota; None if unknown.
     """
 
     at: datetime
@@ -154,17 +154,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportState:
-    """What the ledger knows of a report, at one moment.
+    """What the ledger knows of a report at one moment.
 
     Attributes:
-        landed: every day that has landed.
-        in_flight: days for which a response was requested whose landing was never finished.
-        failures: runs for each day that lately ended without landing it, since the day last landed or was confirmed.
-        control: the totals that the report's control last told, by day; empty where it has none.
-        control_attempts: how often each day that differs from its control total landed since the control first gave it.
-        truncated: requests to which the provider is known to have cut its response, whoever asked.
-        replayable: days whose refused response is stored and can be landed again without a call, because the
-            declaration has changed.
+        landed: every landed day.
+        in_flight: days that were requested and neither landed nor failed.
+        failures: recent failures of each day since it last landed or was confirmed.
+        control: the latest control totals by day; empty if the report has no control.
+        control_attempts: how often each day that differs from its control total landed since the control first returned
+            it.
+        truncated: requests whose responses the provider truncated.
+        replayable: days whose refused response is stored and can be landed without a call, because the declaration has
+            changed.
     """
 
     landed: Mapping[date, MaterializationRecord]
@@ -178,15 +179,15 @@ class ReportState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRequest:
-    """Who requests days: a report of an account, on behalf of a run.
+    """Who requests a lease: a report of an account, on behalf of a run.
 
     Attributes:
         report: key of the report.
-        account: whose credentials it has.
-        query_hash: of its query.
-        owner: the lock that dies with the run's process.
-        run: the Dagster run.
-        parser_hash: hash of what decides whether a response can be read; see `Report.form`.
+        account: account of the credentials.
+        query_hash: hash of the report's query.
+        owner: id of the liveness lock of the run's process.
+        run: id of the Dagster run.
+        parser_hash: see `Report.parser_hash`.
     """
 
     report: str

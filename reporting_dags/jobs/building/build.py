@@ -1,7 +1,7 @@
-"""Building a day of `network/daily` from what has landed, and knowing which days are to be built (again).
+"""Build days of `network/daily` from landed partitions, and find the days that must be built.
 
-The ledger notes from which versions of its sources a day was built. A day is due when they are others now, whoever
-landed them and however close together; so nothing depends on having seen an event.
+The ledger records from which versions of its sources a day was built. A day is due when the sources have other versions
+now, so nothing depends on seeing an event.
 """
 
 import functools
@@ -40,12 +40,12 @@ _PAUSE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CombinedReport:
-    """What is built, and from what.
+    """A dataset that is built from several reports.
 
     Attributes:
-        report: the table that is built.
-        sources: what each source gives to it.
-        currencies: the list that knows the `currency` of entities by `id`; None if there is none.
+        report: the report that is built.
+        sources: the reports that it is built from, and how.
+        currencies: the entity list that has the `currency` of entities by `id`; None if there is none.
     """
 
     report: Report
@@ -59,10 +59,10 @@ class BuiltDay:
 
     Attributes:
         day: the partition.
-        rows: in the file.
-        data_version: the data version.
-        versions: the data version of each source that it holds.
-        no_currency: entity → figure → money whose currency nothing has ever told; amounts of 0 left out.
+        rows: rows of the file.
+        data_version: hash of its rows.
+        versions: data version of each source, by report key.
+        no_currency: entity → figure → money whose currency was never known; amounts of 0 are left out.
     """
 
     day: date
@@ -73,7 +73,7 @@ class BuiltDay:
 
 
 def due_builds(combination: CombinedReport, *, since: date, ledger: Ledger) -> list[date]:
-    """The days from `since` on whose sources or currencies are others than those they were built from, oldest first."""
+    """Return the days from `since` on whose sources or currencies have changed since they were built, oldest first."""
     landed = ledger.materializations.versions([source.report.key for source in combination.sources], since=since)
     built = ledger.materializations.days(combination.report.key)
     builds = ledger.builds.builds(combination.report.key)
@@ -93,7 +93,7 @@ def due_builds(combination: CombinedReport, *, since: date, ledger: Ledger) -> l
 
 
 def _periods_since(combination: CombinedReport, builds: Iterable[Build], ledger: Ledger) -> list[EntityPeriod]:
-    """What the list of currencies has told since the oldest of `builds`."""
+    """Return the changes of the currency list since the oldest of `builds`."""
     oldest = min((build.history for build in builds), default=None)
     if combination.currencies is None or oldest is None:
         return []
@@ -102,7 +102,7 @@ def _periods_since(combination: CombinedReport, builds: Iterable[Build], ledger:
 
 
 def _other_currencies(combination: CombinedReport, day: date, build: Build, message: Sequence[EntityPeriod]) -> bool:
-    """Whether what was told since may give another currency to the day: of an entity without one, or at that time."""
+    """Return whether later changes of the list can give the day another currency."""
     calendars = {source.report.calendar for source in combination.sources if source.currency_is_of_entity}
     ends = [calendar.begins_at(day + ONE_DAY) for calendar in calendars]
     return any(
@@ -112,12 +112,12 @@ def _other_currencies(combination: CombinedReport, day: date, build: Build, mess
 
 
 def build(combination: CombinedReport, day: date, *, ledger: Ledger, data: Store, clock: Clock) -> BuiltDay:
-    """Build one day from the sources that have landed, and put it in place.
+    """Build one day from the sources that have landed, and publish it.
 
     Raises:
-        NotReady: none has landed, or the sources do not come to rest.
-        DataError: a source cannot be read, or is not what the ledger noted of it.
-        StorageError: the store or the ledger refuses.
+        NotReady: no source has landed, or the sources keep changing.
+        DataError: a source cannot be read, or differs from its record in the ledger.
+        StorageError: the store or the ledger cannot be used.
     """
     keys = [source.report.key for source in combination.sources]
     trouble: DataError | NotReady = NotReady(f"the sources of {day} change faster than they can be read")
@@ -157,14 +157,14 @@ def build(combination: CombinedReport, day: date, *, ledger: Ledger, data: Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBuild:
-    """What a stored day turned out to hold.
+    """What a stored day contains.
 
     Attributes:
-        rows: in the file.
-        sources: keys of the sources that it holds.
-        wrong: how it differs from what the ledger notes of it and of its sources, a line each.
-        no_currency: as of `Built`.
-        readable: whether it has the rows and columns of a built day; of one that has not, `wrong` alone is known.
+        rows: rows of the file.
+        sources: keys of the sources that it contains.
+        wrong: how it differs from the ledger's records of it and of its sources, one line each.
+        no_currency: as in `BuiltDay`.
+        readable: whether it has the rows and columns of a built day; if not, only `wrong` is known.
     """
 
     rows: int
@@ -175,10 +175,10 @@ class StoredBuild:
 
 
 def stored_build(combination: CombinedReport, day: date, *, ledger: Ledger, data: Store) -> StoredBuild:
-    """Read a stored day, and compare it with its own row in the ledger and with those of its sources.
+    """Read a stored day, and compare it with its record in the ledger and with those of its sources.
 
     Raises:
-        StorageError: the store or the ledger refuses.
+        StorageError: the store or the ledger cannot be used.
     """
     facts = ledger.materializations.days(combination.report.key)[day]
     batches: list[pa.RecordBatch] = []
@@ -231,7 +231,7 @@ def _table(
 
 
 def _landing_again(reports: Sequence[Report], day: date, clock: Clock) -> str:
-    """What makes a day possible again whose sources `reports` cannot be used as they are."""
+    """Return the fix for a day whose sources `reports` cannot be used as they are."""
     oldest = max(report.calendar.earliest_available(clock.now()) for report in reports)
     keys = ", ".join(report.key for report in reports)
     fix = f"Fix: materialize {keys} {day} again, with replay: true from the kept raw response"
@@ -247,14 +247,14 @@ def _currencies(combination: CombinedReport, ledger: Ledger, data: Store) -> Kno
 
 
 def _unknown(combination: CombinedReport, table: pa.Table) -> list[str]:
-    """The entities of `table` whose currency a list would have to tell, and none has."""
+    """Return the entities of `table` whose currency only a list can give, and no list has."""
     keys = [source.report.key for source in combination.sources if source.currency_is_of_entity]
     other = pc.field("source_asset").isin(keys) & pc.field("currency").is_null()
     return sorted({entity for entity in table.filter(other).column("entity").to_pylist() if entity})
 
 
 def _without_currency(table: pa.Table) -> dict[str, dict[str, Decimal]]:
-    """Entity → figure → money in no known currency, the largest first."""
+    """Return entity → figure → money in no known currency, the largest first."""
     results: dict[str, dict[str, Decimal]] = {}
     figures = [field.name for field in table.schema if pa.types.is_decimal(field.type)]
     for row in table.filter(pc.field("currency").is_null()).select(["entity", *figures]).to_pylist():
@@ -278,7 +278,7 @@ def _version(combination: CombinedReport, versions: Mapping[str, str]) -> str:
 
 
 def _wrong(combination: CombinedReport, table: pa.Table, day: date, ledger: Ledger) -> dict[str, list[str]]:
-    """Source → money that is another than the ledger noted when it landed; rejected rows' money does not count."""
+    """Return source → money that differs from the ledger's record; money of rejected rows does not count."""
     wrong: dict[str, list[str]] = {}
     for source in combination.sources:
         facts = ledger.materializations.days(source.report.key).get(day)

@@ -1,8 +1,7 @@
-"""Days that could not be built: noted in the ledger, and tried again after pauses that grow.
+"""Builds that failed: recorded in the ledger, and retried after pauses that grow.
 
-What fails a day, such as a source with a damaged file, fails it at the next attempt too. So a failure holds until a
-source of the day lands again or a declaration changes; without that the day is tried again after
-the same pauses as a failed day of a report.
+What fails a build, such as a damaged file of a source, fails the next attempt too. So a failed day is retried when one
+of its sources lands again or a declaration changes, and otherwise after the same pauses as a failed day of a report.
 """
 
 import hashlib
@@ -24,9 +23,9 @@ class FailedBuild:
 
     Attributes:
         day: the partition.
-        error: why.
-        next_attempt: when it is tried again.
-        is_new: whether it has not failed for this cause with these sources before.
+        error: the error.
+        next_attempt: when it is retried.
+        is_new: whether it has not failed before for this cause with these sources.
     """
 
     day: date
@@ -36,13 +35,13 @@ class FailedBuild:
 
     @property
     def line(self) -> str:
-        """Outcome, cause, what to do, and when it is tried again."""
+        """Outcome, cause, fix and next attempt, in one line."""
         return f"{self.error.outcome}: {self.error.line.removesuffix('.')}. Next attempt: {self.next_attempt}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostponedBuild:
-    """A day that is left alone for a while: how often it failed, why, and until when."""
+    """A build that is postponed: how often it failed, why, and until when."""
 
     day: date
     times: int
@@ -58,10 +57,10 @@ class PostponedBuild:
 def record_failed_build(
     combination: CombinedReport, day: date, error: ReportingError, *, ledger: Ledger, now: datetime
 ) -> FailedBuild:
-    """Note that a day could not be built; a day without any source is none to try again.
+    """Record that a day could not be built; a day without any source is not retried.
 
     Raises:
-        StorageError: the ledger refuses.
+        StorageError: the ledger cannot be used.
     """
     if not ledger.builds.landed_sources(_keys(combination), [day])[day]:
         return FailedBuild(day=day, error=error, next_attempt="when one of its sources lands", is_new=True)
@@ -76,7 +75,7 @@ def record_failed_build(
 def postponed_builds(
     combination: CombinedReport, days: Collection[date], *, ledger: Ledger, now: datetime
 ) -> dict[date, PostponedBuild]:
-    """Those of `days` that failed with the sources that they have now, and are left alone for a while."""
+    """Return those of `days` that failed with their current sources and are postponed."""
     failures = ledger.builds.build_failures(combination.report.key)
     suspects = [day for day in days if day in failures]
     sources = _sources(combination, suspects, ledger) if suspects else {}
@@ -90,14 +89,14 @@ def postponed_builds(
 
 
 def builds_to_attempt(combination: CombinedReport, days: Collection[date], *, ledger: Ledger) -> str:
-    """A name of what would be built of `days`: another as soon as something has changed that they are built from."""
+    """Return a key of what would be built of `days`; it changes with everything that they are built from."""
     builds = ledger.builds.builds(combination.report.key)
     sources = _sources(combination, days, ledger)
     return _digest([(sources[day], builds[day].history if day in builds else 0) for day in sorted(days)])[:16]
 
 
 def _sources(combination: CombinedReport, days: Collection[date], ledger: Ledger) -> dict[date, str]:
-    """A digest of each day's sources: which have landed, in which version, when, and how they are declared."""
+    """Return a hash of each day's sources: which have landed, in which version, when, and how they are declared."""
     declared = [combination.report.version, *(source.report.version for source in combination.sources)]
     landed = ledger.builds.landed_sources(_keys(combination), days)
     return {day: _digest([declared, landed[day]]) for day in days}

@@ -44,11 +44,11 @@ def repairs(
     """Return how each of the `damaged` days is repaired.
 
     Args:
-        report: as it is declared and set now.
-        damaged: what the ledger has of each of the days.
+        report: the report, with the current declaration and settings.
+        damaged: the ledger's record of each of the days.
         built: whether the report is built from others.
-        ledger: with the jobs that the days landed from.
-        raw: with the raw responses.
+        ledger: the ledger, with the jobs that the days landed from.
+        raw: the store of raw responses.
         scratch: a private local folder.
         now: the present moment.
 
@@ -66,7 +66,7 @@ def repairs(
 def _replayable(
     report: Report, damaged: Mapping[date, MaterializationRecord], ledger: Ledger, raw: Store, scratch: Path
 ) -> set[date]:
-    """The days whose raw responses are stored, complete, and the response to what is requested now: see `replay`."""
+    """Return the days whose raw responses are stored, complete, and cover what is requested now."""
     jobs = ledger.leases.by_id(report.key, {job for facts in damaged.values() for job in facts.jobs})
     requested = report.query_hash
     complete: dict[str, bool] = {}
@@ -114,7 +114,7 @@ def _command(report: Report, window: Window) -> str:
 
 
 def listed(texts: Iterable[str], noun: str) -> str:
-    """Return the first of `texts` with commas between, and how many more there are."""
+    """Return the first of `texts` separated by commas, and how many more there are."""
     return ", ".join(_first(list(texts), noun))
 
 

@@ -32,14 +32,14 @@ _UNDECLARED = object()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What is wrong with several partitions or files alike, or worth knowing of them.
+    """Something wrong with partitions or files, or worth knowing about them.
 
     Attributes:
-        report: key of the report whose dataset it is in.
-        days: the partitions; none for files that are no partition.
+        report: key of the report of the dataset.
+        days: the partitions; empty for files that are not partitions.
         message: one line.
-        damage: whether something is not whole.
-        fix: what to do about it, a line each; none where nothing is wrong, or where the message says it.
+        damage: whether data is damaged or missing.
+        fix: what to do, one line each; empty if nothing is wrong, or if the message says it.
     """
 
     report: str
@@ -50,13 +50,13 @@ class Finding:
 
     @property
     def subject(self) -> str:
-        """Report and ranges of days."""
+        """The report and ranges of days."""
         return f"{self.report} {listed(map(str, contiguous_ranges(self.days)), 'ranges')}" if self.days else self.report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedReport:
-    """One report: how many landed days and rows were read, how many of the days are whole, and what was found."""
+    """The result for one report: days and rows that were read, how many days are intact, and the findings."""
 
     report: str
     days: int
@@ -72,11 +72,11 @@ class VerifiedReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locations:
-    """Where landed days are, and when they are verified.
+    """Where landed days are stored, and when they are verified.
 
     Attributes:
-        ledger: what was noted.
-        data: the data root.
+        ledger: the ledger.
+        data: the store of the Parquet files.
         raw: the store of raw responses.
         scratch: a private local folder.
         now: the present moment, by which a day can still be requested or not.
@@ -92,15 +92,15 @@ class Locations:
 def verify(
     reports: Iterable[Report], *, window: Window, built: Collection[str] = (), places: Locations
 ) -> Iterator[VerifiedReport]:
-    """Read back every landed day of `reports` and compare it with its row in the ledger.
+    """Read every landed day of `reports` back and compare it with its record in the ledger.
 
     Nothing is locked while a file is read. A run may replace the day meanwhile: what looks damaged is read again until
-    the ledger's row is the same before and after.
+    the ledger's record is the same before and after.
 
     Args:
-        reports: what to read, in this order.
-        window: the days to read; a snapshot is of no day, and always read.
-        built: keys of those that are built from others: the ledger's version of their days tells of the sources.
+        reports: the reports to verify, in this order.
+        window: the days to verify; a snapshot has no day and is always verified.
+        built: keys of the reports that are built from others: their code version is that of their sources.
         places: ledger and stores.
 
     Raises:
@@ -146,15 +146,15 @@ def _damage(
     is_shared: bool,
     places: Locations,
 ) -> Iterator[Finding]:
-    """Yield damaged partitions, those together that are damaged and repaired alike.
+    """Yield findings of damaged partitions, grouped by damage and repair.
 
     Args:
         report: the report.
-        damaged: what the ledger knows of the partitions, and what was read.
+        damaged: the ledger's records of the partitions, and what was read.
         built: whether the report is built from others.
-        is_shared: whether another instance has landed partitions of the same dataset. It may have replaced these too:
-            no advice may overwrite them.
-        places: where all of it is.
+        is_shared: whether another instance landed partitions of the same dataset. It may have replaced these too, so no
+            advice may overwrite them.
+        places: ledger and stores.
     """
     others: defaultdict[str, list[date]] = defaultdict(list)
     ours: dict[date, MaterializationRecord] = {}
@@ -192,7 +192,7 @@ def _repairs(
 
 
 def _other_account(report: Report, facts: MaterializationRecord, places: Locations) -> str:
-    """The account of another instance that has replaced a partition; "" if none has."""
+    """Return the account of another instance that replaced a partition; "" if there is none."""
     origin = _origin(places.data, report.file(facts.day))
     if origin is None or not (origin.account and facts.account):
         return ""
@@ -201,14 +201,14 @@ def _other_account(report: Report, facts: MaterializationRecord, places: Locatio
 
 
 def _message(kind: str, readings: Mapping[date, Reading]) -> str:
-    """What is wrong with days that are damaged alike, with the differences of the first of them."""
+    """Return what is wrong with days that are damaged in the same way, with the differences of the first of them."""
     texts = {"; ".join(reading.differences) for reading in readings.values()}
     first, text = next(iter(readings)), "; ".join(next(iter(readings.values())).differences)
     return text if len(texts) == 1 else f"{kind} ({first}: {text})"
 
 
 def forgotten(reports: Sequence[Report], *, ledger: Ledger, data: Store) -> list[Report]:
-    """Reports that no declaration names any more, and of which days are at the data root; without their columns."""
+    """Return reports that are no longer declared and whose days are still at the data root, without their columns."""
     declared = {report.key for report in reports}
     folders = {"/".join(key.split("/")[:2]) for key in data.sizes("") if key.count("/") > 1}
     results: list[Report] = []
@@ -236,7 +236,7 @@ def _undeclared(key: str, *, partitioned: bool) -> Report:
 def _settled(
     report: Report, facts: MaterializationRecord, ledger: Ledger, data: Store
 ) -> tuple[MaterializationRecord, Reading]:
-    """A reading of the day, and the ledger's row that held all the time that it took."""
+    """Read a day until its record in the ledger is the same before and after; return both."""
     suspect: Reading | None = None
     while True:
         reading = read_back(report, facts.day, facts, data)
@@ -251,14 +251,14 @@ def _settled(
 def _unknown_files(
     report: Report, keys: Sequence[str], window: Window, data: Store, *, alone: bool
 ) -> Iterator[Finding]:
-    """The files that a reader of the dataset would take for a part of it, and that the ledger does not know.
+    """Yield findings of files that readers of the dataset would include and that the ledger does not know.
 
     Args:
-        report: whose dataset it is.
-        keys: of the files.
-        window: the days to report.
-        data: the data root.
-        alone: whether the dataset has no partition that the ledger knows.
+        report: the report of the dataset.
+        keys: keys of the files.
+        window: the days to verify.
+        data: the store of the Parquet files.
+        alone: whether the ledger knows no partition of the dataset.
     """
     folder = f"{data.url}/{report.key}"
     others: dict[date, str] = {}
@@ -290,7 +290,7 @@ def _unknown_files(
 
 
 def _account(report: Report, key: str, data: Store) -> str | None:
-    """The account of which this project has landed a file; "" if the file does not say, None if it is of others."""
+    """Return the account that landed a file; "" if the file does not say, None if it is not a file of this project."""
     origin = _origin(data, key)
     if origin is not None:
         return origin.account

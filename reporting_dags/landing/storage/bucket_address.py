@@ -1,7 +1,7 @@
-"""The address of a bucket: `s3://[key:secret@]bucket/prefix?region=…` or `gs://bucket/prefix?…`.
+"""Addresses of buckets: `s3://[key:secret@]bucket/prefix?region=…` or `gs://bucket/prefix?…`.
 
-The parameters are named as in pyarrow's addresses. Credentials that the address does not hold are found where the
-vendor's tools find them: environment variables, profiles, and the role of the machine.
+Parameters have the names of pyarrow's addresses. Credentials that are not in the address are found as the vendor's
+tools find them: environment variables, profiles, the role of the machine.
 """
 
 from collections.abc import Mapping

@@ -54,8 +54,8 @@ class ObjectStore:
     def put(self, source: Path, key: str, precondition: Callable[[], None] | None = None) -> None:
         """Upload `source` as `key`.
 
-        With a precondition the upload is one conditional request: the bucket refuses it if the object is another than
-        the one that was there when the precondition held, however late the request arrives.
+        With a precondition the upload is one conditional request: the bucket refuses it if the object has changed since
+        the precondition was checked, however late the request arrives.
         """
         with self._guard("written"):
             if precondition is None:
@@ -85,23 +85,23 @@ class ObjectStore:
         )
 
     def exists(self, key: str) -> bool:
-        """Whether there is an object under `key`."""
+        """Return whether there is an object under `key`."""
         return self.size(key) is not None
 
     def size(self, key: str) -> int | None:
-        """Bytes under `key`; None if there is no object."""
+        """Return the bytes under `key`; None if there is no object."""
         with self._guard("read"):
             stored = self._head(key)
             return None if stored is None else stored["size"]
 
     def open(self, key: str) -> pa.NativeFile:
-        """The object under `key`, for random access."""
+        """Open the object under `key` for random access."""
         with self._guard("read"):
             stored = obstore.head(self._bucket, checked_key(key))
             return pa.PythonFile(_ObjectFile(self._bucket, stored), mode="r")
 
     def fetch(self, key: str, into: Path) -> Path:
-        """A copy of the object in `into`, under its own name; a copy already there is replaced."""
+        """Copy the object into the folder `into`, under its own name; replace an existing copy."""
         target = into / checked_key(key).rpartition("/")[2]
         partial = target.with_name(f"{target.name}.part")
         with self._guard("read"):
@@ -117,7 +117,7 @@ class ObjectStore:
         return target
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        """Bytes of every object below `prefix`."""
+        """Return the bytes of every object below `prefix`."""
         with self._guard("read"):
             folder = f"{checked_key(prefix)}/" if prefix else None
             pages = obstore.list(self._bucket, folder)
@@ -141,7 +141,7 @@ class ObjectStore:
         return len(old)
 
     def staging(self) -> Path:
-        """A folder under `scratch`, mode 0700."""
+        """Return a folder under `scratch`, mode 0700."""
         path = self._scratch / "staging"
         try:
             self._scratch.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ class ObjectStore:
         return path
 
     def error(self, verb: str, error: BaseException) -> StorageError:
-        """The error to raise when the scratch folder refuses."""
+        """Return the error to raise when the scratch folder cannot be used."""
         return storage_error("scratch folder", str(self._scratch), verb, error)
 
     def _head(self, key: str) -> "ObjectMeta | None":
@@ -169,7 +169,7 @@ class ObjectStore:
 
 
 def _instead_of(stored: "ObjectMeta | None") -> "PutMode":
-    """The mode of an upload that replaces `stored` and nothing else."""
+    """Return the upload mode that replaces `stored` and nothing else."""
     if stored is None:
         return "create"
     update: UpdateVersion = {}
@@ -181,7 +181,7 @@ def _instead_of(stored: "ObjectMeta | None") -> "PutMode":
 
 
 class _ObjectFile(io.RawIOBase):
-    """An object as a file. Each read is one request for just those bytes, and fails if the object was replaced."""
+    """An object as a file. Each read is one request for these bytes, and fails if the object was replaced."""
 
     def __init__(self, bucket: Bucket, stored: "ObjectMeta") -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What storage complains of, as one line that a user can act on."""
+"""Errors of storage, as one line that a user can act on."""
 
 import errno
 import os
@@ -26,14 +26,15 @@ _CLOUD_REASONS = (
 
 
 def storage_error(label: str, place: str, verb: str, error: BaseException, variable: str = "") -> StorageError:
-    """A `StorageError` such as "data root /x cannot be written: permission denied. Set REPORTING_DATA_URL …".
+    """Return a `StorageError` such as "data root /x cannot be written: permission denied. Set REPORTING_DATA_URL …".
 
     Args:
-        label: what the place is to the user: "data root".
+        label: name of the place for users: "data root".
         place: path or address, without credentials or query.
         verb: what was being done, as a participle: "written".
-        error: what the system or the object store raised. Its own text is not repeated: it may hold an address.
-        variable: the environment variable that names the place, where there is one.
+        error: the error of the system or the object store. Its own text is not repeated, because it may contain an
+            address.
+        variable: the environment variable that names the place, if there is one.
     """
     advice = f"Set {variable} to a place that can be {verb}" if variable else ""
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:

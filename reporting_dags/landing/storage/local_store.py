@@ -21,7 +21,7 @@ _TRIES = 5
 
 
 class LocalStore:
-    """A folder. A file is flushed to disk, then renamed into its place: a reader has the old one or the new one."""
+    """A folder. A file is flushed to disk and then renamed: a reader sees the old file or the new one."""
 
     def __init__(self, root: Path, *, private: bool, label: str, variable: str) -> None:
         self._root = root
@@ -35,10 +35,10 @@ class LocalStore:
         return str(self._root)
 
     def put(self, source: Path, key: str, precondition: Callable[[], None] | None = None) -> None:
-        """Rename `source` to `key`, durably: file, folder and every new folder above it are flushed.
+        """Rename `source` to `key`, durably: the file, its folder and every new folder above it are flushed.
 
-        With a precondition the rename happens only if `key` is what it was when the precondition held; a lock on the
-        folder keeps other processes of this machine out between that comparison and the rename.
+        With a precondition the rename happens only if `key` has not changed since the precondition was checked; a lock
+        on the folder excludes other processes of this machine between this comparison and the rename.
         """
         target = self._root / checked_key(key)
         with self._guard("written"):
@@ -79,30 +79,30 @@ class LocalStore:
         )
 
     def exists(self, key: str) -> bool:
-        """Whether there is a file under `key`."""
+        """Return whether there is a file under `key`."""
         with self._guard("read"):
             return (self._root / checked_key(key)).is_file()
 
     def size(self, key: str) -> int | None:
-        """Bytes under `key`; None if there is no file."""
+        """Return the bytes under `key`; None if there is no file."""
         path = self._root / checked_key(key)
         with self._guard("read"):
             return path.stat().st_size if path.is_file() else None
 
     def open(self, key: str) -> pa.NativeFile:
-        """The file under `key`, for random access."""
+        """Open the file under `key` for random access."""
         with self._guard("read"):
             return pa.OSFile(str(self._root / checked_key(key)), mode="rb")
 
     def fetch(self, key: str, into: Path) -> Path:  # noqa: ARG002
-        """The stored file itself."""
+        """Return the stored file itself."""
         path = self._root / checked_key(key)
         with self._guard("read"):
             path.stat()
         return path
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        """Bytes of every file below the folder `prefix`; links to folders are not followed."""
+        """Return the bytes of every file below the folder `prefix`; links to folders are not followed."""
         results: dict[str, int] = {}
         top = self._root / checked_key(prefix) if prefix else self._root
 
@@ -135,7 +135,7 @@ class LocalStore:
         return removed
 
     def staging(self) -> Path:
-        """`<root>/.staging`, mode 0700."""
+        """Return `<root>/.staging`, mode 0700."""
         path = self._root / ".staging"
         with self._guard("written"):
             self._folder(self._root)
@@ -143,7 +143,7 @@ class LocalStore:
         return path
 
     def error(self, verb: str, error: BaseException) -> StorageError:
-        """The error to raise when the folder refuses."""
+        """Return the error to raise when the folder cannot be used."""
         return storage_error(self._label, str(self._root), verb, error, self._variable)
 
     @contextlib.contextmanager
@@ -173,7 +173,7 @@ class LocalStore:
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
-    """What tells a file from the one that replaced it; None where there is none."""
+    """Return what distinguishes a file from one that replaced it; None if there is no file."""
     try:
         status = path.stat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Where a published file is from: account and scope, in the file's own metadata, so that every home sees them."""
+"""The origin of a published file: account and scope, in the file's own metadata, readable by every instance."""
 
 import json
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ _SCOPE = "reporting_dags.scope"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What a partition was requested with.
+    """With what a partition was requested.
 
     Attributes:
-        account: fingerprint of the account's credentials; "" where it is not known.
-        scope: what it covers; None where that is not known.
+        account: fingerprint of the account's credentials; "" if unknown.
+        scope: what the partition covers; None if unknown.
     """
 
     account: str
@@ -28,12 +28,12 @@ class Origin:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """As key-value metadata of a Parquet file."""
+        """The origin as key-value metadata of a Parquet file."""
         return {_ACCOUNT: self.account} | ({_SCOPE: self.scope.text} if self.scope is not None else {})
 
     @classmethod
     def of(cls, metadata: dict[bytes, bytes] | None) -> Self | None:
-        """From key-value metadata of a Parquet file; None if it says nothing of this kind."""
+        """Return the origin in a Parquet file's metadata; None if there is none."""
         result = metadata or {}
         if _ACCOUNT.encode() not in result:
             return None
@@ -46,10 +46,10 @@ class Origin:
 
 
 def read_origin(store: Store, key: str) -> Origin | None:
-    """The origin of the file under `key`; None if it does not say, or is no Parquet file that can be read.
+    """Return the origin of the file under `key`; None if the file has none, or is not a readable Parquet file.
 
     Raises:
-        StorageError: the store refuses.
+        StorageError: the store cannot be read.
     """
     with store.open(key) as file:
         try:
@@ -60,7 +60,7 @@ def read_origin(store: Store, key: str) -> Origin | None:
 
 
 def without_origin(schema: pa.Schema) -> pa.Schema:
-    """The schema of a published file, but for what the file says of its origin."""
+    """Return the schema of a published file without its origin metadata."""
     if not schema.metadata:
         return schema
     kept: dict[Any, Any] = {

@@ -1,4 +1,4 @@
-"""Files and folders of this machine, and the keys under which stores hold files."""
+"""Files, folders and locks of this machine, and the keys under which stores hold files."""
 
 import contextlib
 import errno
@@ -15,26 +15,26 @@ _POLL_SECONDS = 0.02
 
 
 def checked_key(key: str) -> str:
-    """`key`, if it is a relative path that stays below its root; `ValueError` if not."""
+    """Return `key` if it is a relative path that stays below its root; raise `ValueError` if not."""
     if not re.fullmatch(r"[^/\0]+(/[^/\0]+)*", key) or {".", ".."} & set(key.split("/")):
         raise ValueError(f"{key!r} is not a key")
     return key
 
 
 def is_raw(name: str) -> bool:
-    """Whether a file is named by its content, as raw responses are; nothing else is removed for its age."""
+    """Return whether a file is named by its content, as raw responses are; no other file is removed by age."""
     return re.fullmatch(r"[0-9a-f]{64}\..+", name) is not None
 
 
 def private_folder(path: Path) -> None:
-    """Make `path`, or make it private: mode 0700."""
+    """Create `path`, or make it private: mode 0700."""
     path.mkdir(mode=0o700, exist_ok=True)
     if path.stat().st_mode & 0o077:
         path.chmod(0o700)
 
 
 def flush(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    """Wait until a file's bytes, or a folder's names, are on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -44,15 +44,15 @@ def flush(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path, *, wait: float | None = None) -> Generator[None]:
-    """A lock on the folder itself, which the system lets go when the process dies, however it dies.
+    """Hold a lock on the folder itself, which the system releases when the process ends, however it ends.
 
     Args:
-        folder: what is locked.
-        wait: for how many seconds at most another process is waited for; None: for as long as it takes.
+        folder: the folder.
+        wait: seconds to wait for another process at most; None waits as long as necessary.
 
     Raises:
-        TimeoutError: another process holds it.
-        OSError: the file system locks no folder, and `wait` is 0.
+        TimeoutError: another process holds the lock.
+        OSError: the file system cannot lock folders, and `wait` is 0.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:

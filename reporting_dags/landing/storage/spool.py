@@ -1,4 +1,4 @@
-"""A provider's response on its way to disk, byte for byte as it arrived."""
+"""Downloads: a provider's response is written to disk byte for byte as it arrives."""
 
 import contextlib
 import hashlib
@@ -14,12 +14,12 @@ from reporting_dags.landing.storage.errors import storage_error
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """A whole response as one local file.
+    """A complete response as one local file.
 
     Attributes:
-        path: the file; whoever holds this owns it.
-        sha256: of its bytes, in hex.
-        size: in bytes.
+        path: the file; the holder of this object owns it.
+        sha256: SHA-256 of its bytes, in hex.
+        size: its bytes.
     """
 
     path: Path
@@ -28,7 +28,7 @@ class RawResponse:
 
 
 class Spool:
-    """A private file (mode 0600) that takes bytes as they arrive and is gone unless `finish` was reached.
+    """A private file (mode 0600) for the bytes of a response; it is removed unless `finish` is called.
 
     Raises:
         StorageError: the folder cannot be written, or is full; the file is removed.
@@ -67,7 +67,7 @@ class Spool:
         self._size += len(chunk)
 
     def finish(self) -> RawResponse:
-        """Close the file and hand it over."""
+        """Close the file and return it."""
         try:
             self._file.close()
         except OSError as error:
@@ -87,6 +87,6 @@ class Spool:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hex."""
+    """Return the SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

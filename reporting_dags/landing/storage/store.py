@@ -1,4 +1,4 @@
-"""Where finished files live: a folder of this machine, or a bucket. A key holds the old whole file or the new one."""
+"""Stores: a local folder or a bucket. A key has the old complete file or the new one."""
 
 import re
 from collections.abc import Callable
@@ -15,66 +15,66 @@ from reporting_dags.model.errors import SettingError, StorageError
 
 
 class Store(Protocol):
-    """Whole files under keys such as `provider/report/date=2026-11-01/part-0.parquet`.
+    """Complete files under keys such as `provider/report/date=2026-11-01/part-0.parquet`.
 
-    Every method raises `StorageError`, one line, when the place refuses.
+    Every method raises `StorageError`, in one line, when the place cannot be used.
     """
 
     @property
     def url(self) -> str:
-        """The place, as it may be shown: no credentials, no query."""
+        """The place, as it may be shown: without credentials and query."""
         ...
 
     def put(self, source: Path, key: str, precondition: Callable[[], None] | None = None) -> None:
-        """Make `key` hold `source`, at once and for good; the local file is consumed.
+        """Replace `key` by `source`, atomically and durably; the local file is consumed.
 
-        Where several processes may put the same key, `precondition` raises if this one may not any more. It is called
-        after the state of the key was read; a key that another process has changed since is not overwritten, and the
-        precondition is called again. What it raises leaves file and key as they are.
+        If several processes can put the same key, `precondition` raises when this one no longer may. It is called after
+        the state of the key was read; a key that another process has changed since is not overwritten, and the
+        precondition is called again. If it raises, file and key stay as they are.
         """
         ...
 
     def exists(self, key: str) -> bool:
-        """Whether there is a file under `key`."""
+        """Return whether there is a file under `key`."""
         ...
 
     def size(self, key: str) -> int | None:
-        """Bytes under `key`; None if there is no file."""
+        """Return the bytes under `key`; None if there is no file."""
         ...
 
     def open(self, key: str) -> pa.NativeFile:
-        """The file under `key`, for random access."""
+        """Open the file under `key` for random access."""
         ...
 
     def fetch(self, key: str, into: Path) -> Path:
-        """A local file that holds `key`: the stored one itself where that is local, else a copy in folder `into`."""
+        """Return a local file with the content of `key`: the stored one if it is local, else a copy in `into`."""
         ...
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        """Bytes of every key below the folder `prefix`, by one listing; none if there is no such folder.
+        """Return the bytes of every key below the folder `prefix`, by one listing; empty if there is no such folder.
 
-        "" is the whole store:         what is hidden at its top, such as the staging folder, holds no keys.
+        "" is the whole store. Hidden folders at its top, such as the staging folder, hold no keys.
         """
         ...
 
     def remove_older(self, prefix: str, before: datetime) -> int:
-        """Remove the raw responses directly under the folder `prefix` that were last written before `before`.
+        """Remove the raw responses directly under `prefix` that were last written before `before`; return how many.
 
-        Only files that are named by their content are taken for such; says how many were removed.
+        Only files that are named by their content are removed.
         """
         ...
 
     def staging(self) -> Path:
-        """A private local folder, outside every dataset, in which files to be `put` are made."""
+        """Return a private local folder, outside every dataset, for files that are about to be `put`."""
         ...
 
     def error(self, verb: str, error: BaseException) -> StorageError:
-        """The error to raise when the staging folder refuses."""
+        """Return the error to raise when the staging folder cannot be used."""
         ...
 
 
 def raw_key(report_key: str, sha256: str, suffix: str) -> str:
-    """The key of a raw response, named by its content; `suffix` such as `.csv`."""
+    """Return the key of a raw response, named by its content; `suffix` is, for example, `.csv`."""
     return f"{report_key}/{sha256}.{suffix.lstrip('.')}"
 
 
@@ -86,17 +86,17 @@ def open_store(
     label: str = "data root",
     variable: str = "REPORTING_DATA_URL",
 ) -> Store:
-    """The store at `url`. Nothing is touched or connected to until it is used.
+    """Return the store at `url`. Nothing is accessed until it is used.
 
     Args:
         url: a local path, `file://`, `s3://bucket/prefix` or `gs://bucket/prefix`, with pyarrow's query parameters.
-        scratch: local folder in which files are made for an object store.
-        private: files of mode 0600 in folders of mode 0700.
-        label: what the place is called in messages.
-        variable: the environment variable that messages advise to set.
+        scratch: local folder for files of an object store.
+        private: whether files have mode 0600 and folders mode 0700.
+        label: name of the place in messages.
+        variable: the environment variable that messages name.
 
     Raises:
-        SettingError: `url` is of no known form.
+        SettingError: `url` has no known form.
     """
     parts = urlsplit(url)
     if len(parts.scheme) > 1 and "://" in url and parts.scheme != "file":
