@@ -107,7 +107,7 @@ def volume_check(day: date, rows: int, landed: Mapping[date, MaterializationReco
 
 
 def entities_check(report: Report, day: date, data: Store, *, earlier: Weights | None = None) -> CheckResult:
-    """Whether what earned on the day before, or in the `earlier` version of the day itself, is still there."""
+    """Check that entities that earned on the day before, or in the `earlier` version of the day, are still there."""
     now = weights(report, day, data)
     gone: dict[str, Fraction] = {}
     for before in (_weights_before(report, day, data), earlier or {}):
@@ -127,7 +127,7 @@ def entities_check(report: Report, day: date, data: Store, *, earlier: Weights |
 
 
 def list_check(report: Report, listed: Listed) -> CheckResult:
-    """Whether the latest snapshot of a list still has the entities of the one before, but for a few."""
+    """Check that the latest snapshot of a list still has nearly all entities of the previous one."""
     gone = len(listed.gone)
     share = Fraction(gone, listed.before) if gone else Fraction()
     passed = share <= _LOST_SHARE
@@ -146,14 +146,14 @@ def list_check(report: Report, listed: Listed) -> CheckResult:
 
 
 def _gone_names(names: Iterable[str]) -> dict[str, str]:
-    """Return the metadata that names what is gone, the same for every day on which the same is gone."""
+    """Return the metadata that names missing entities; it is the same for every day that misses the same ones."""
     results = sorted(names)
     more = [f"and {len(results) - _NAMED} more"] if len(results) > _NAMED else []
     return {GONE: ", ".join([*results[:_NAMED], *more])} if results else {}
 
 
 def _weights_before(report: Report, day: date, data: Store) -> Weights:
-    """Of the day before; nothing of a file that was harmed, which `verify` tells of, and which fails no other day."""
+    """Return the weights of the day before; empty if its file is damaged, which `verify` reports."""
     try:
         return weights(report, day - ONE_DAY, data)
     except StorageError:
@@ -161,7 +161,7 @@ def _weights_before(report: Report, day: date, data: Store) -> Weights:
 
 
 def hours_check(report: Report, day: date, data: Store) -> CheckResult:
-    """Whether every hour of the day, which may have 23 or 25 of them, has rows."""
+    """Check that every hour of the day, which can have 23 or 25 of them, has rows."""
     (column,) = (column.name for column in report.stored_columns if column.header == report.hour)
     try:
         with data.open(report.file(day)) as file:
@@ -183,7 +183,7 @@ def hours_check(report: Report, day: date, data: Store) -> CheckResult:
 
 
 def blocks(check: CheckResult) -> bool:
-    """Whether a failure of the check is an error, and no warning."""
+    """Return whether a failure of the check is an error rather than a warning."""
     return check.blocking and check.name not in WARNINGS
 
 
@@ -193,20 +193,20 @@ def severity(check: CheckResult) -> dg.AssetCheckSeverity:
 
 
 def day_checks(report: Report, result: DayResult, opened: OpenStorage) -> tuple[CheckResult, ...]:
-    """Return the checks of a day that has landed: what landing verified, and how the day compares with others."""
+    """Return the checks of a landed day: what landing verified, and how the day compares with other days."""
     before = result.provenance.restatement
     compared = comparisons(report, result.day, opened, earlier=before.entities if before else None)
     return (*result.checks, *compared)
 
 
 def comparisons(report: Report, day: date, opened: OpenStorage, *, earlier: Weights | None = None) -> list[CheckResult]:
-    """Return the checks that compare a stored day with others: its rows, what earns, its hours.
+    """Return the checks that compare a stored day with other days: its rows, entities and hours.
 
     Args:
         report: the report.
         day: the partition.
-        opened: where it is stored.
-        earlier: what earned in the version of the day before this one, if there was one.
+        opened: ledger and stores.
+        earlier: the weights of the previous version of the day; None if there was none.
 
     Raises:
         StorageError: the day cannot be read.

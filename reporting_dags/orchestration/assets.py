@@ -1,4 +1,4 @@
-"""One declaration becomes one asset: daily-partitioned, with its checks, and the resource of its provider."""
+"""One declaration becomes one asset: daily partitions, checks, and the resource of its provider."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -15,10 +15,10 @@ from reporting_dags.orchestration.partitions import day_partitions
 
 
 def report_asset(report: Report, start: date, first: date) -> dg.AssetsDefinition:
-    """Return the asset of `report`, whose resource is called as its provider.
+    """Return the asset of `report`; its resource has the key of its provider.
 
     Args:
-        report: its declaration.
+        report: the declaration.
         start: the first day by the settings.
         first: the first partition; see `first_partitions`.
     """

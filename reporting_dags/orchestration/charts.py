@@ -1,4 +1,4 @@
-"""Pictures for Dagster's UI: PNG in the text of a metadata entry, small enough to be stored with each event."""
+"""Charts for Dagster's UI: PNG in a metadata entry, small enough to be stored with each event."""
 
 import base64
 import io
@@ -11,13 +11,13 @@ import dagster as dg
 def line_chart(
     lines: Mapping[str, Mapping[int | date, float]], *, title: str, x: str, y: str
 ) -> dg.MarkdownMetadataValue:
-    """Return a line for each name, as a picture.
+    """Return a chart with one line for each name.
 
     Args:
-        lines: name → where → how much.
-        title: what the picture shows; also read out where pictures are not shown.
-        x: label of where, with its unit.
-        y: label of how much, with its unit.
+        lines: name → x → y.
+        title: the title, also used as alternative text.
+        x: label of the x axis, with its unit.
+        y: label of the y axis, with its unit.
     """
     # It takes a quarter of the time in which a run process starts, and few runs draw.
     from matplotlib.figure import Figure  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What a run of the checks alone does: it reads the stored partitions again, and calls no provider."""
+"""Runs that execute checks alone: they read the stored partitions again, and call no provider."""
 
 import functools
 from collections import defaultdict
@@ -24,15 +24,15 @@ from reporting_dags.orchestration.storage import OpenStorage, StorageResource, w
 
 
 def evaluate_checks(context: dg.AssetExecutionContext, report: Report, start: date) -> Iterator[dg.AssetCheckResult]:
-    """Evaluate the selected checks on the stored partitions of the run; on all of them if the run names none.
+    """Evaluate the selected checks on the stored partitions of the run, or on all of them if the run names none.
 
     Args:
-        context: of the run.
+        context: the context of the run.
         report: the report.
         start: the first day by the settings.
 
     Raises:
-        dg.Failure: stored partitions are damaged; one line names them and says what to do.
+        dg.Failure: stored partitions are damaged; one line names them and the fix.
     """
     yield from evaluate_stored(context, report, start, functools.partial(_checks, report))
 
@@ -45,17 +45,17 @@ def evaluate_stored(
     *,
     built: bool = False,
 ) -> Iterator[dg.AssetCheckResult]:
-    """Evaluate the selected checks as `evaluate` does.
+    """Evaluate the selected checks, as `evaluate_checks` does, by a function.
 
     Args:
-        context: of the run.
+        context: the context of the run.
         report: the report.
         start: the first day by the settings.
-        checks_of: evaluates the checks of a stored partition.
+        checks_of: evaluates the checks of one stored partition.
         built: whether the report is built from others.
 
     Raises:
-        dg.Failure: as `evaluate`.
+        dg.Failure: as `evaluate_checks`.
     """
     home: StorageResource = context.resources.home
     damaged: list[date] = []
@@ -85,12 +85,12 @@ def evaluate_stored(
 
 
 def _repair_advice(report: Report, damaged: Collection[date], opened: OpenStorage, *, built: bool) -> str:
-    """Return how stored partitions that are damaged are repaired, in one line, without the loss of any.
+    """Return, in one line, how damaged partitions are repaired without losing any.
 
     Args:
         report: the report.
         damaged: the partitions.
-        opened: where they are stored.
+        opened: ledger and stores.
         built: whether the report is built from others.
 
     Raises:
@@ -124,12 +124,12 @@ def _stored_days(context: dg.AssetExecutionContext, report: Report, opened: Open
 
 
 def _names_partitions(context: dg.AssetExecutionContext) -> bool:
-    """Whether a run is of partitions; one that executes checks alone may be of the asset as a whole."""
+    """Return whether the run has partitions; a run of checks alone can be of the whole asset."""
     return context.has_partition_key or context.has_partition_key_range
 
 
 def _summary(report: Report, name: str, results: Sequence[CheckResult]) -> dg.AssetCheckResult:
-    """Return the result of a check on all stored days: Dagster expects one for the run, where it has no partitions."""
+    """Return one result for all stored days, which Dagster expects of a run without partitions."""
     failed = [check for check in results if not check.passed]
     detail = f"{len(results) - len(failed)} of {len(results)} stored partitions passed"
     return dg.AssetCheckResult(
@@ -158,6 +158,6 @@ def _checks(report: Report, day: date, opened: OpenStorage) -> list[CheckResult]
 
 
 def not_evaluated(name: str, reason: str = "the stored partition cannot be read") -> CheckResult:
-    """Return the result of a check of a stored partition that could not be evaluated, which needs no alert."""
+    """Return the result of a check that could not be evaluated; it needs no alert."""
     detail = f"not evaluated: {reason}"
     return CheckResult(name=name, passed=False, blocking=False, detail=detail, facts={NEEDS_ACTION: False})

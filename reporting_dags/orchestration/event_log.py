@@ -1,4 +1,4 @@
-"""Telling Dagster how each day ended: one materialization and its check results a day, one line a failure."""
+"""Events for Dagster: one materialization and its check results for each day, and one log line for failures."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -31,7 +31,7 @@ def record_partition(
     checks: Sequence[CheckResult],
     data: Store,
 ) -> None:
-    """Log one day's materialization, if it landed, and its check results, under the day's own partition."""
+    """Log one day's materialization, if it landed, and its check results, under the day's partition."""
     if result.landed is not None:
         context.log_event(
             dg.AssetMaterialization(
@@ -46,7 +46,7 @@ def record_partition(
 
 
 def partition_of(report: Report, day: date) -> str | None:
-    """Return the key of the partition of `day`; None where the report has none."""
+    """Return the partition key of `day`; None if the report has no partitions."""
     return day.isoformat() if report.partitioned else None
 
 
@@ -87,7 +87,7 @@ def _metadata(report: Report, result: DayResult, landed: LandedDay, data: Store)
 
 
 def _restatement(before: Restatement | None, landed: LandedDay) -> dict[str, Any]:
-    """How the day differs from what was stored before."""
+    """Return metadata on how the day differs from its previous version."""
     if before is None:
         return {}
     rows = before.rows
@@ -109,7 +109,7 @@ def _unit(currency: str) -> str:
 
 
 def record_checks(context: dg.AssetExecutionContext, report: Report, day: date, checks: Sequence[CheckResult]) -> None:
-    """Log one day's results of its checks, as those of the day's latest materialization."""
+    """Log a day's check results, for the day's latest materialization."""
     if not checks:
         return
     partition = partition_of(report, day)
@@ -136,13 +136,13 @@ def record_checks(context: dg.AssetExecutionContext, report: Report, day: date, 
 
 
 def has_dependants(context: dg.AssetExecutionContext) -> bool:
-    """Whether an asset that depends on this one is materialized in the same run."""
+    """Return whether the run also materializes an asset that depends on this one."""
     graph = context.job_def.asset_layer.asset_graph
     return any(child in graph.materializable_asset_keys for child in graph.get(context.asset_key).child_keys)
 
 
 def column_schema(report: Report) -> dg.TableSchema:
-    """The dataset's columns for Dagster's UI."""
+    """Return the dataset's columns for Dagster's UI."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(column.name, type=str(column.type), description=_described(column))
@@ -157,7 +157,7 @@ def _described(column: Column) -> str:
 
 
 def warn(context: dg.AssetExecutionContext, report: Report, results: Sequence[DayResult]) -> None:
-    """One log line on the days that landed with warnings; each day's own stand in its metadata."""
+    """Log one line for the days that landed with warnings; the metadata of each day has its own."""
     warned = [(result.day, result.landed.warnings) for result in results if result.landed and result.landed.warnings]
     if warned:
         day, warnings = warned[0]

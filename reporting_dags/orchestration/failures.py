@@ -1,4 +1,4 @@
-"""How the failure of days is shown: on the page of each partition, as the end of the run, and to the alerts."""
+"""Failed days: shown on the page of each partition, as the failure of the run, and to the alerts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -35,13 +35,13 @@ def record_failures(
     errors: Mapping[date, ReportingError],
     opened: OpenStorage | None,
 ) -> None:
-    """Record why each partition failed, what to do, and when it is requested again.
+    """Record why each partition failed, the fix, and the next attempt.
 
     Args:
-        context: of the run.
+        context: the context of the run.
         report: the report.
-        errors: of each day that failed.
-        opened: where the ledger is; None if that cannot be read.
+        errors: the error of each failed day.
+        opened: ledger and stores; None if the ledger cannot be read.
 
     Raises:
         StorageError: the ledger cannot be read.
@@ -58,7 +58,7 @@ def record_failures(
 def record_failure(
     context: dg.AssetExecutionContext, report: Report, day: date, error: ReportingError, next_attempt: str
 ) -> None:
-    """Log an observation of a partition that failed: it is what the partition's page in the UI shows."""
+    """Log an observation of a failed partition, which the partition's page in the UI shows."""
     context.log_event(
         dg.AssetObservation(
             asset_key=key_of(report),
@@ -75,7 +75,7 @@ def record_failure(
 
 
 def _next_attempt(report: Report, error: ReportingError, until: datetime | None, schedule: str) -> str:
-    """Return when the day is requested again, if no one does it by hand."""
+    """Return when a schedule or sensor requests the day again."""
     if isinstance(error, Expired):
         return "none: the provider does not serve the day any more"
     if not schedule:
@@ -85,7 +85,7 @@ def _next_attempt(report: Report, error: ReportingError, until: datetime | None,
 
 
 def failure_of(report: Report, results: Sequence[DayResult]) -> dg.Failure:
-    """Return the end of a run in which days failed: one line, days of one cause together."""
+    """Return the failure of a run in which days failed: one line, with the days grouped by cause."""
     errors = {result.day: result.error for result in results if result.error is not None}
     causes: dict[str, list[date]] = {}
     for day, error in errors.items():
@@ -96,7 +96,7 @@ def failure_of(report: Report, results: Sequence[DayResult]) -> dg.Failure:
 
 
 def failure(report: Report, line: str, errors: Mapping[date, ReportingError]) -> dg.Failure:
-    """Return the end of a run, with what the alerts need to know of the days that failed."""
+    """Return the failure of a run, with what the alerts need to know of the failed days."""
     return dg.Failure(
         line,
         metadata={
@@ -109,7 +109,7 @@ def failure(report: Report, line: str, errors: Mapping[date, ReportingError]) ->
 
 
 def _cause(report: Report, error: ReportingError) -> str:
-    """Return what fails all reports that fail so: the storage, the provider, or this report alone."""
+    """Return the key of a cause that several reports can share: the storage, the provider, or this report."""
     if isinstance(error, StorageError):
         return STORAGE
     if isinstance(error, Unavailable | Denied | SettingError):

@@ -1,4 +1,4 @@
-"""Handing landed days to downstream assets, as a pandas DataFrame or a pyarrow Table by the parameter's annotation."""
+"""The IO manager: downstream assets get landed days as a pandas DataFrame or a pyarrow Table, by annotation."""
 
 import contextlib
 from collections import defaultdict
@@ -25,20 +25,21 @@ _AHEAD = 3
 
 
 class ReportsIOManager(dg.ConfigurableIOManager):
-    """Reads one day, or every day of a range, with a column `date` in front; decimals stay exact.
+    """Reads one day, or every day of a range, with the column `date` first; decimals stay exact.
 
-    A day that has not landed is an error, so that a sum over a range is never silently short. Where gaps are fine, the
-    input says so: `dg.AssetIn(metadata={"allow_missing_partitions": True})`.
+    A day that has not landed is an error, so that a sum over a range is never too small without notice. An input can
+    allow
+    gaps: `dg.AssetIn(metadata={"allow_missing_partitions": True})`.
 
-    The columns are those that are declared now. One that a file of an earlier declaration does not have is null in its
-    rows, and one that is declared no longer is left out: a warning in the run's log and an observation of the report
-    name the days and the columns. A column whose type or currency has changed is an error.
+    The columns are those of the current declaration. A column that an older file does not have is null in its rows, and
+    a column that is no longer declared is left out; a warning in the run's log and an observation of the report name
+    the days and the columns. A column whose type or currency has changed is an error.
     """
 
     home: dg.ResourceDependency[StorageResource]
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.Table:
-        """The days of the upstream report that the downstream partition maps to; of a snapshot, all there is."""
+        """Return the days of the upstream report to which the downstream partition maps; of a snapshot all rows."""
         key = "/".join(context.asset_key.path)
         report = next((report for report in (*all_reports(), NETWORK) if report.key == key), None)
         if report is None:
@@ -63,7 +64,7 @@ class ReportsIOManager(dg.ConfigurableIOManager):
         return table if requested is pa.Table else to_pandas(table)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Nothing to do for a report, whose days have landed by themselves; refuse what anything else hands over."""
+        """Do nothing for a report, whose days have landed already; refuse the output of any other asset."""
         if obj is None:
             return
         raise dg.Failure(
@@ -75,9 +76,9 @@ class ReportsIOManager(dg.ConfigurableIOManager):
 def _midnight_days(context: dg.InputContext, report: Report, days: Iterable[date]) -> list[date]:
     """Return the days that the partitions of a run read, as if the partitions of reports began at midnight.
 
-    They begin at the time of day at which days are published, so that mappings of time windows name a day too many, or
-    the wrong one. Daily partitions of the asset that reads are days too, at whatever time of day they begin, such as
-    those that it shares with a report. Other mappings are followed as they are.
+    They begin at the time of day of publication, so mappings of time windows would include a day too many, or the wrong
+    one. Daily partitions of the reading asset are days too, at whatever time of day they begin. Other mappings are
+    followed as they are.
     """
     try:
         execution = dg.AssetExecutionContext.get()
@@ -102,7 +103,7 @@ def _midnight_days(context: dg.InputContext, report: Report, days: Iterable[date
 
 
 def _note(context: dg.InputContext, key: str, earlier: Mapping[Adapted, Sequence[date]]) -> None:
-    """Log which days were read from files of an earlier declaration, and note it as an observation of the report."""
+    """Log which days were read from files of an older declaration, and record an observation of the report."""
     for how, days in earlier.items():
         listed = ranges(days)
         text = "%s %s: the files were written under an earlier declaration: %s"

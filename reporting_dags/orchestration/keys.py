@@ -1,4 +1,4 @@
-"""What a report is called in Dagster: its asset, and the op that materializes it."""
+"""The names of a report in Dagster: its asset key, and the op that materializes it."""
 
 import dagster as dg
 
@@ -6,10 +6,10 @@ from reporting_dags.model.report import Report
 
 
 def key_of(report: Report) -> dg.AssetKey:
-    """The asset of a report."""
+    """Return the asset key of a report."""
     return dg.AssetKey([report.provider, report.name])
 
 
 def op_name(report: Report) -> str:
-    """The op of a report's asset, under which its config stands."""
+    """Return the name of a report's op, under which its run config stands."""
     return f"{report.provider}__{report.name}"

@@ -1,7 +1,7 @@
-"""What a run of a report does: materialize partitions, or evaluate the checks of those that are stored.
+"""A run of a report: materialize partitions, or evaluate the checks of stored ones.
 
-Each day is recorded under its own partition the moment that it ends. So a run over a range keeps its good days when one
-is bad, and what it landed before a crash stays recorded.
+Each day is recorded under its own partition as soon as it ends. So a run over a range keeps its good days when one
+fails, and what landed before a crash stays recorded.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +34,7 @@ Strategy = Callable[[PullContext, Report, list[date]], Iterator[DayResult]]
 
 
 class ReportConfig(dg.Config):
-    """Settings of one run of a report."""
+    """The config of one run of a report."""
 
     replay: bool = Field(
         default=False,
@@ -69,13 +69,13 @@ def materialize(
     """Materialize the partitions of the run, and evaluate the checks of the report as a whole.
 
     Args:
-        context: of the run.
+        context: the context of the run.
         report: the report.
-        config: of the run.
+        config: the config of the run.
         start: the first day by the settings.
 
     Raises:
-        dg.Failure: a day failed, or all of them did; one line says why, and what to do.
+        dg.Failure: a day failed; one line says why, and the fix.
     """
     home: StorageResource = context.resources.home
     results: list[DayResult] = []
@@ -120,7 +120,7 @@ def materialize(
 
 
 def _errors(results: Iterable[DayResult]) -> dict[date, ReportingError]:
-    """Return why days failed; one that is not ready yet has not failed."""
+    """Return the errors of failed days; a day that is not ready yet has not failed."""
     errors = {result.day: result.error for result in results}
     return {day: error for day, error in errors.items() if error is not None and not isinstance(error, Deferred)}
 
@@ -161,7 +161,7 @@ def _results(
 
 
 def _published(context: dg.AssetExecutionContext, report: Report, now: datetime) -> list[date]:
-    """Return the days of the run; of several, those that are not published yet are left out."""
+    """Return the days of the run; of several days, those that are not published yet are left out."""
     days = _days(context, report)
     newest = report.calendar.latest_available(now)
     early = [day for day in days if day > newest]
@@ -174,7 +174,7 @@ def _published(context: dg.AssetExecutionContext, report: Report, now: datetime)
 
 
 def _only_due(report: Report, days: list[date], start: date, opened: OpenStorage, now: datetime) -> list[date]:
-    """Those of `days` that are due, or that an open job was bought for, and what comes along with them."""
+    """Return those of `days` that are due or in flight, and the days that the same queries include for free."""
     facts = load_report_state(report, opened.ledger, now)
     results = {
         item.day for item in due_partitions(report, facts, since=start, sizes=opened.data.sizes(report.key), now=now)

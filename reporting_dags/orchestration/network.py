@@ -1,4 +1,4 @@
-"""`network/daily`: built from the partitions of other assets as they land, rebuilt when one of them is restated."""
+"""`network/daily`: built from the partitions of other assets as they land, and again when one of them is restated."""
 
 from collections.abc import Iterator
 

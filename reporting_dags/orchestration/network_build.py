@@ -1,4 +1,4 @@
-"""What a run of `network/daily` does: build days from the partitions of other assets, or evaluate stored ones."""
+"""A run of `network/daily`: build days from the partitions of other assets, or evaluate stored ones."""
 
 import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ class NetworkDays:
 
     @property
     def calendar(self) -> Calendar:
-        """From when a day can be built: as soon as the first of the sources is published."""
+        """The calendar of the days: a day can be built as soon as the first of its sources is published."""
         return combined_calendar(source.report.calendar for source in SOURCES if source.report.key in self.sources)
 
     def expected(self, day: date, now: datetime) -> list[str]:
@@ -67,7 +67,7 @@ def network_days(firsts: Mapping[str, date], start: date, connected: Collection[
     Args:
         firsts: the first partition of each report, by its key.
         start: the first day by the settings.
-        connected: the providers that have credentials; where none has, all sources are expected.
+        connected: the providers that have credentials; if none has, all sources are expected.
     """
     keys = [source.report.key for source in SOURCES]
     expected = [source.report.key for source in SOURCES if source.report.provider in connected] or keys
@@ -76,10 +76,10 @@ def network_days(firsts: Mapping[str, date], start: date, connected: Collection[
 
 
 def build_days(context: dg.AssetExecutionContext, network: NetworkDays) -> Iterator[dg.Output[None]]:
-    """Build the partitions of the run, each recorded as it ends.
+    """Build the partitions of the run; each is recorded as it ends.
 
     Raises:
-        dg.Failure: a day failed; one line says why, and what to do.
+        dg.Failure: a day failed; one line says why, and the fix.
     """
     home: StorageResource = context.resources.home
     landed: dict[date, tuple[dg.AssetMaterialization, Sequence[CheckResult]]] = {}
@@ -119,10 +119,10 @@ def build_days(context: dg.AssetExecutionContext, network: NetworkDays) -> Itera
 
 
 def evaluate_days(context: dg.AssetExecutionContext, network: NetworkDays) -> Iterator[dg.AssetCheckResult]:
-    """Evaluate the selected checks on the stored partitions of the run; on all of them if the run names none.
+    """Evaluate the selected checks on the stored partitions of the run, or on all of them if the run names none.
 
     Raises:
-        dg.Failure: stored partitions are damaged; one line names them and says what to do.
+        dg.Failure: stored partitions are damaged; one line names them and the fix.
     """
     checks_of = functools.partial(_stored_checks, network)
     yield from evaluate_stored(context, NETWORK, network.first, checks_of, built=True)
@@ -144,7 +144,7 @@ def _stored_checks(network: NetworkDays, day: date, opened: OpenStorage) -> Iter
 
 
 def _failure(failures: Sequence[FailedBuild]) -> dg.Failure:
-    """The end of a run, days of one cause together; no alert tells of one in which nothing is new."""
+    """Return the failure of a run, with the days grouped by cause; it sends no alert if nothing in it is new."""
     causes: dict[str, list[date]] = {}
     for item in failures:
         causes.setdefault(item.line, []).append(item.day)
@@ -175,7 +175,7 @@ def _build_day(
 
 
 def _sources_landed(day: date, landed: Collection[str], network: NetworkDays) -> CheckResult:
-    """Whether every expected source has landed the day. No alert: the checks of the source alert what is missing."""
+    """Check that every expected source has landed the day. It sends no alert: the checks of the source do."""
     expected = network.expected(day, SystemClock().now())
     missing = [key for key in expected if key not in landed]
     return CheckResult(
@@ -187,7 +187,7 @@ def _sources_landed(day: date, landed: Collection[str], network: NetworkDays) ->
 
 
 def _currency_known(unknown: Mapping[str, Mapping[str, Decimal]]) -> CheckResult:
-    """Whether the day has no money without a currency; names the entities and their money where it has."""
+    """Check that no money of the day lacks a currency; name the entities and their money if some does."""
     if not unknown:
         return CheckResult(name=CURRENCY_KNOWN, passed=True, detail="the currency of all money is known")
     entities = [
@@ -207,7 +207,7 @@ def _currency_known(unknown: Mapping[str, Mapping[str, Decimal]]) -> CheckResult
 
 
 def _picture(opened: OpenStorage, newest: date) -> dg.MarkdownMetadataValue:
-    """Money by day and network, of the last days."""
+    """Return a chart of the money of the last days by network."""
     days = Window(newest - timedelta(days=_SHOWN_DAYS - 1), newest).days
     table = read_days(opened.data, NETWORK, days, allow_missing=True)
     lines: dict[str, dict[int | date, float]] = {}

@@ -1,17 +1,17 @@
-"""Which days Dagster offers as partitions of a report: those that the provider has published and still serves.
+"""Partitions: the days that the provider has published and still serves.
 
 A partition of Dagster exists as soon as its time window has ended. Here each window begins and ends at the time of day
 at which the provider publishes, so a partition exists exactly when its day is published. With windows from midnight to
-midnight, Dagster would offer days that cannot be had yet: a backfill of all missing partitions would fail on them, and
-no report would ever be complete.
+midnight, Dagster would offer days that cannot be requested yet: a backfill of all missing partitions would fail on
+them, and no report would ever be complete.
 
 The price is that a window overlaps two days of an asset whose windows begin at midnight. `same_day` maps days by name,
-and the IO manager reads the days that a mapping of time windows names if windows begin at midnight. And Dagster refuses
-a run or backfill that begins with reports of several providers.
+and the IO manager reads the days that a mapping of time windows names if windows begin at midnight. Dagster also
+refuses a run or backfill that begins with reports of several providers.
 
 Other ways cost more. With windows from midnight and `end_offset=1`, a backfill of what is missing fails on today.
 Dynamic partitions are names without time: a week or a range of days cannot be mapped to them. One time of day for all
-providers would keep days that are published from being landed for hours.
+providers would delay published days for hours.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,8 +29,8 @@ _SEASONS = (date(2026, 1, 15), date(2026, 7, 15))
 def day_partitions(calendar: Calendar, first: date) -> dg.DailyPartitionsDefinition:
     """Return the partitions of a report: the days from `first` to the latest published one.
 
-    A run may name other days. They fail in one line that says when they are published, or that they cannot be had; of a
-    day that is not a partition Dagster's commands print a stack trace.
+    A run that names another day fails in one line that says when the day is published, or that it cannot be requested.
+    Dagster's own commands would print a stack trace for it.
     """
     days, minutes = _publish_time(calendar)
     partitions = dg.DailyPartitionsDefinition(
@@ -47,7 +47,7 @@ def day_partitions(calendar: Calendar, first: date) -> dg.DailyPartitionsDefinit
 
 
 def _publish_time(calendar: Calendar) -> tuple[int, int]:
-    """Return how long after its end a day is published, as full days and the minutes beyond."""
+    """Return how long after its end a day is published, as full days and minutes."""
     days, rest = divmod(calendar.publish_delay, ONE_DAY)
     return days, rest // timedelta(minutes=1)
 
@@ -65,7 +65,7 @@ def _days_in(partition_key_range: dg.PartitionKeyRange) -> list[str]:
 
 
 def same_day(upstream: Calendar, downstream: Calendar) -> dg.PartitionMapping:
-    """Return the mapping of each partition downstream to the partition upstream of the same day, if there is one."""
+    """Return the mapping of each downstream partition to the upstream partition of the same day, if there is one."""
     if upstream.timezone != downstream.timezone:
         return dg.IdentityPartitionMapping()
     other, own = _publish_time(upstream)[1], _publish_time(downstream)[1]
@@ -80,13 +80,13 @@ def first_partitions(
 ) -> dict[str, date]:
     """Return the first partition of each report, by its key.
 
-    It is `start`, or the provider's own first day where that is later. Where the provider serves days for a limited
-    time, it is the oldest day that was ever requested or can be requested now: an older one can never be had.
+    It is `start`, or the provider's own first day if that is later. If the provider serves days for a limited time, it
+    is the oldest day that was ever requested or can be requested now: an older one can never be materialized.
 
     Args:
         reports: the reports.
         start: the first day by the settings.
-        requested: the oldest day that was ever requested, by report key; None if that is not known.
+        requested: the oldest day that was ever requested, by report key; None if unknown.
         now: the present moment.
     """
     results: dict[str, date] = {}
@@ -100,9 +100,9 @@ def first_partitions(
 
 
 def combined_calendar(calendars: Iterable[Calendar]) -> Calendar:
-    """Return the calendar of what is built from reports of these `calendars`: a day exists when the first source does.
+    """Return the calendar of a dataset that is built from reports of these `calendars`, in UTC days.
 
-    Its days are those of UTC.
+    A day exists as soon as its first source is published.
     """
     offsets = [
         calendar.published_at(day) - datetime.combine(day + ONE_DAY, time(), tzinfo=UTC)
@@ -113,6 +113,6 @@ def combined_calendar(calendars: Iterable[Calendar]) -> Calendar:
 
 
 def offered(calendar: Calendar, first: date, days: Iterable[date], now: datetime) -> list[date]:
-    """Return those of `days` that are partitions now: a request for any other loses a whole tick."""
+    """Return those of `days` that are partitions now: a run request for another day fails the whole tick."""
     newest = calendar.latest_available(now)
     return [day for day in days if first <= day <= newest]

@@ -1,4 +1,4 @@
-"""The checks of a report as a whole, as Dagster records them: at the end of each run, and by the late-data sensor."""
+"""Report checks: checks of a report as a whole, recorded at the end of each run and by the late-data sensor."""
 
 from datetime import date
 from typing import cast
@@ -16,10 +16,10 @@ from reporting_dags.orchestration.storage import OpenStorage, with_settings
 
 
 def record_report_checks(context: dg.AssetExecutionContext, report: Report, start: date, opened: OpenStorage) -> None:
-    """Evaluate the checks of `report` as a whole that the run has selected; they read the ledger alone.
+    """Evaluate the selected checks of `report` as a whole; they read only the ledger.
 
-    They are logged without a materialization: Dagster would name that of the run's partition, and show no result where
-    another partition has landed later.
+    They are logged without a materialization: with one, Dagster would show no result after another partition has
+    landed.
 
     Raises:
         StorageError: the ledger cannot be read.
@@ -35,7 +35,7 @@ def record_report_checks(context: dg.AssetExecutionContext, report: Report, star
 
 
 def report_check_event(report: Report, check: CheckResult) -> dg.AssetCheckEvaluation:
-    """A check of a report as a whole as an event of its own, without a run."""
+    """Return the result of a report check as an event without a run."""
     return dg.AssetCheckEvaluation(
         asset_key=key_of(report),
         check_name=check.name,
@@ -47,5 +47,5 @@ def report_check_event(report: Report, check: CheckResult) -> dg.AssetCheckEvalu
 
 
 def _metadata(check: CheckResult) -> dict[str, int | float | str]:
-    """Return what is shown of a result; one that did not pass always tells whether a person has to do something."""
+    """Return the metadata of a result; if it has not passed, it says whether a person must act."""
     return {**({} if check.passed else {NEEDS_ACTION: True}), **check.facts}

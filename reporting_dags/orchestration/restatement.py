@@ -1,4 +1,4 @@
-"""`network/settling`: how each report settles with age, as a picture and a table in the UI, once a day."""
+"""`network/settling`: how complete each report is by the age of a day, as a chart and a table in the UI, once a day."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date

@@ -44,7 +44,7 @@ def running_schedule(instance: dg.DagsterInstance, provider: str) -> str:
 
 
 def awaits_first_tick(instance: dg.DagsterInstance, provider: str) -> bool:
-    """Whether a schedule of `provider` is on, and has not ticked since it was turned on."""
+    """Return whether a schedule of `provider` is on and has not ticked since it was turned on."""
     return any(
         state.name.startswith(f"{provider}{DAILY}")
         and state.is_running
@@ -59,9 +59,9 @@ def awaits_first_tick(instance: dg.DagsterInstance, provider: str) -> bool:
 
 
 def without_account(resource: ProviderResource, home: StorageResource, reports: Sequence[Report]) -> str:
-    """Return why nothing is requested of a provider that has no account; empty if it has one, or ever had.
+    """Return why nothing is requested of a provider without an account; empty if it has one, or ever had one.
 
-    Settings that were lost are a failure, which is not hidden: where something was requested before, runs go on.
+    Lost settings are a failure, which must be visible: if something was requested before, runs go on.
 
     Args:
         resource: the provider's resource.

@@ -1,4 +1,4 @@
-"""Where reports land to: the ledger, the data root and the raw store, as one Dagster resource."""
+"""The storage of the project as one Dagster resource: the ledger, the data root and the raw store."""
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ TICK_LOCK_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStorage:
-    """The opened places of one run; `keep_raw` is how long raw responses are kept, None forever."""
+    """Ledger and stores of one run; `keep_raw` is the retention of raw responses, None if they are kept forever."""
 
     ledger: Ledger
     rates: RateLimits
@@ -56,7 +56,7 @@ class OpenStorage:
         waits: bool = True,
         allow_data_loss: bool = False,
     ) -> PullContext:
-        """What pulling a report works with here; the rest is as of `Bench`."""
+        """Return the context of a pull with this storage; for the arguments see `PullContext`."""
         return PullContext(
             provider=provider,
             ledger=self.ledger,
@@ -138,7 +138,7 @@ class StorageResource(dg.ConfigurableResource[Any]):
     def first_requested(self, since: date = date.min) -> Mapping[str, date] | None:
         """Return the oldest day that was ever requested, by report key; None if the ledger cannot be read now.
 
-        Requests of days before `since` alone do not count. Creates, upgrades and locks nothing.
+        Requests of days before `since` do not count. Creates, upgrades and locks nothing.
         """
         try:
             folder = optional(self.folder, "DAGSTER_HOME")
@@ -157,17 +157,17 @@ class StorageResource(dg.ConfigurableResource[Any]):
         return missing_ledger(address, folder, variable=variable)
 
     def _ledger_address(self) -> tuple[str | None, str]:
-        """Return the address of the ledger on PostgreSQL, None if it is on none, and the variable that holds it."""
+        """Return the PostgreSQL address of the ledger, None for SQLite, and the variable that holds it."""
         variable = "REPORTING_LEDGER_URL" if optional(None, "REPORTING_LEDGER_URL") else "DAGSTER_POSTGRES_URL"
         return optional(self.postgres_url, variable), variable
 
     def _raw_days(self) -> str:
-        """As the user wrote it; blank counts as written here, since it might be meant as none or as forever."""
+        """Return the setting as it is written; blank is not unset here, because it could mean none or forever."""
         result = self.raw_days if self.raw_days is not None else dg.EnvVar("REPORTING_RAW_DAYS").get_value()
         return str(DEFAULT_DAYS) if result is None else result.strip()
 
     def open_data(self, scratch: Path) -> Store:
-        """The data root alone."""
+        """Open only the data root."""
         return open_store(
             setting(self.data_url, "REPORTING_DATA_URL", default=str(PROJECT / "data")),
             scratch=scratch,
@@ -177,10 +177,10 @@ class StorageResource(dg.ConfigurableResource[Any]):
 
 
 def with_settings(report: Report) -> Report:
-    """`report` as the environment has it: the policy for personal data, and what is asked besides the declaration.
+    """Return `report` with the settings of the environment: privacy, and the variable that names such things as apps.
 
     Raises:
-        SettingError: naming the variable that is malformed.
+        SettingError: a variable is malformed; the error names it.
     """
     text = setting(None, "REPORTING_PERSONAL_DATA", default=PersonalData.HASH).lower()
     try:
@@ -194,7 +194,7 @@ def with_settings(report: Report) -> Report:
 
 
 def start_date() -> date:
-    """First partition of every report; raises `SettingError` when REPORTING_START_DATE is not a date."""
+    """Return the first partition of every report; raise `SettingError` if REPORTING_START_DATE is not a date."""
     text = setting(None, "REPORTING_START_DATE", default=DEFAULT_START)
     try:
         return date.fromisoformat(text)
