@@ -34,7 +34,7 @@ def definitions() -> dg.Definitions:
         warnings.filterwarnings("ignore", category=category)
     start = start_date()
     firsts = first_partitions(_daily(), start, StorageResource().first_requested(start), SystemClock().now())
-    connected = frozenset(name for name, resource in _resources().items() if resource.is_connected)
+    connected = frozenset(name for name, resource in _resources().items() if resource.is_configured)
     providers = tuple(provider.key for provider in all_providers())
     return _loaded(providers, start, frozenset(firsts.items()), connected)
 

@@ -1,4 +1,4 @@
-"""Time, as something that can be handed in: tests and simulated months run on a clock of their own."""
+"""The clock of the project, as a parameter: tests and simulations pass a clock of their own."""
 
 import time
 from datetime import UTC, datetime
@@ -6,25 +6,25 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the project asks of time."""
+    """The time functions that the project uses."""
 
     def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """Return the current time, timezone-aware, in UTC."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Return after `seconds` seconds of this clock."""
+        """Wait for `seconds` seconds of this clock."""
         ...
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The system time."""
 
     def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """Return the current time, timezone-aware, in UTC."""
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
-        """Sleep for `seconds` real seconds; none or less returns at once."""
+        """Sleep for `seconds` seconds; return at once if `seconds` is 0 or negative."""
         if seconds > 0:
             time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""One column of a report: the provider's header, the Arrow type it is kept in, and what it means."""
+"""One column of a report: the provider's header, the Arrow type in which it is stored, and its meaning."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,14 +10,15 @@ import pyarrow as pa
 from reporting_dags.model.privacy import Personal
 
 MONEY = pa.decimal128(38, 18)
-"""Money and ratios are exact decimals: providers print doubles such as 0.036300000000000006."""
-MOMENT = pa.timestamp("us", "UTC")
+"""The type of money and ratios: exact decimals, because providers send values such as 0.036300000000000006."""
+TIMESTAMP = pa.timestamp("us", "UTC")
+"""The type of times."""
 MIXED = "XXX"
-"""Currency of a money column whose rows are in currencies that the response does not tell (ISO 4217: no currency)."""
+"""Currency of a money column whose rows have several currencies that the response does not name (ISO 4217: none)."""
 
 
 class Kind(StrEnum):
-    """What a column is for; decides how it may be summed, checked and compared."""
+    """The role of a column: decides whether it can be summed, and how it is checked and compared."""
 
     DAY = "day"
     IDENTITY = "identity"
@@ -29,10 +30,10 @@ class Kind(StrEnum):
 
 
 class TimeForm(StrEnum):
-    """How a provider writes a time. Digits do not say which form they are: a column declares it."""
+    """The format of a time column. Digits are ambiguous, so each column declares its formats."""
 
     TEXT = "ISO text"
-    """`2026-11-01T05:06:07Z`, `2026-11-01 05:06:07+02:00`; without an offset in the report's time zone."""
+    """`2026-11-01T05:06:07Z` or `2026-11-01 05:06:07+02:00`; a time without an offset is in the report's time zone."""
     UNIX_SECONDS = "Unix seconds"
     UNIX_MILLISECONDS = "Unix milliseconds"
     HOUR = "YYYYMMDDHH"
@@ -41,7 +42,7 @@ class TimeForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RatioOf:
-    """How a ratio follows from sums: `scale` times `over` by `under`, both headers of the same report."""
+    """The formula of a ratio over sums: `scale * sum(over) / sum(under)`; both are headers of the same report."""
 
     over: str
     under: str
@@ -53,27 +54,27 @@ class Column:
     """A declared column.
 
     Attributes:
-        header: the provider's own name of it, as in the file's first line.
-        kind: what it is for.
-        type: the Arrow type it is kept in.
+        header: the provider's name of the column, as in the header line of the file.
+        kind: the role of the column.
+        type: the Arrow type in which it is stored.
         meaning: one line for the data dictionary.
-        unit: of the values: "USD", "impressions", "%"; empty for identities.
-        currency: ISO 4217 code, when every value of the column is in one currency. Money needs this or `currency_from`.
-        currency_from: header of the column that holds each row's currency.
-        currencies: the codes that may stand there; any where none is named.
-        aliases: other headers under which the provider may send it.
-        personal: why it is personal data, if it is.
-        optional: whether the response may lack it; it is null then.
-        documented: whether the provider's document names it. One that it does not name may be known by another name:
-            where it is empty in every row of a day, that is a warning.
-        ratio_of: how a ratio is worked out again from sums.
-        flags: of a flag: the header of a column, and the texts of it for which the flag is true.
-        masks: of a flag: whether it is also true for words that stand for no value, such as null, and for zeros.
-        forms: of a time: how the provider writes it. Values of another form are refused.
-        day_tolerance: of a time that tells the hour or event of its row: how far it may lie outside of the row's day.
-            None of a time that may lie anywhere.
-        additive: of a measure: whether the values of rows can be added up. Users are counted once in each row.
-        catch_all: whether it takes, as one JSON object of texts, every column of the response that is not declared.
+        unit: unit of the values: "USD", "impressions", "%"; empty for identities.
+        currency: ISO 4217 code, if all values have one currency. A money column needs this or `currency_from`.
+        currency_from: header of the column that holds the currency of each row.
+        currencies: the codes that are allowed in that column; empty allows any code.
+        aliases: other headers that the provider may use for the column.
+        personal: why the column is personal data; None if it is not.
+        optional: whether the response may omit the column; its values are null then.
+        documented: whether the provider's documentation names the column. If not, its header may be wrong: a day in
+            which all of its values are empty gives a warning.
+        ratio_of: for a ratio: the formula that computes it from sums.
+        flags: for a flag: the header of the source column, and the texts for which the flag is true.
+        masks: for a flag: whether it is also true for placeholder words, such as null, and for zeros.
+        forms: for a time: the formats that the provider uses. Values in another format are refused.
+        day_tolerance: for the time of a row's hour or event: how far it may be outside the row's day. None: any
+            distance is allowed.
+        additive: for a measure: whether values of several rows can be summed. Counts of unique users cannot.
+        catch_all: whether the column holds all undeclared columns of the response, as one JSON object of texts.
     """
 
     header: str
@@ -93,24 +94,24 @@ class Column:
     masks: bool = False
     forms: tuple[TimeForm, ...] = (TimeForm.TEXT,)
     day_tolerance: timedelta | None = None
-    # Not in the text of a column: whether responses can be read does not depend on it.
+    # Not part of the repr: it does not decide whether a response can be parsed.
     additive: bool = field(default=True, repr=False)
     catch_all: bool = False
 
     @property
     def name(self) -> str:
-        """The column's name in Parquet: the provider's header in snake_case."""
+        """The column name in Parquet files: the provider's header in snake_case."""
         return snake_case(self.header)
 
 
 def snake_case(header: str) -> str:
-    """`DT Publisher App ID` → `dt_publisher_app_id`; `extra_params.keys` → `extra_params_keys`."""
+    """Return `header` in snake_case: `DT Publisher App ID` → `dt_publisher_app_id`, `extra.keys` → `extra_keys`."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", header)
     return re.sub(r"[^0-9a-zA-Z]+", "_", spaced).strip("_").lower()
 
 
 def day(header: str, *, aliases: tuple[str, ...] = ()) -> Column:
-    """The provider's day column: it becomes the partition and is not repeated in the file."""
+    """Declare the day column: it becomes the partition and is not stored in the file."""
     return Column(header=header, kind=Kind.DAY, type=pa.date32(), meaning="Day of the report", aliases=aliases)
 
 
@@ -122,7 +123,7 @@ def identity(
     personal: Personal | None = None,
     optional: bool = False,
 ) -> Column:
-    """A text that says what a row is about. Ids are text too: leading zeros and 64-bit values survive."""
+    """Declare a text column that identifies a row. Ids are texts too, so that leading zeros and long ids are kept."""
     return Column(
         header=header,
         kind=Kind.IDENTITY,
@@ -135,29 +136,29 @@ def identity(
 
 
 def integer(header: str, meaning: str, *, unit: str = "", aliases: tuple[str, ...] = ()) -> Column:
-    """A 64-bit integer that says what a row is about, or holds a code; not to be summed."""
+    """Declare a 64-bit integer that identifies a row or is a code; it is never summed."""
     return Column(header=header, kind=Kind.IDENTITY, type=pa.int64(), meaning=meaning, unit=unit, aliases=aliases)
 
 
 def boolean(header: str, meaning: str) -> Column:
-    """True or false, as the provider sends it."""
+    """Declare a boolean column of the response."""
     return Column(header=header, kind=Kind.FLAG, type=pa.bool_(), meaning=meaning)
 
 
 def flag(header: str, meaning: str, *, of: str, texts: tuple[str, ...], masks: bool = False) -> Column:
-    """A column of our own: whether the column `of` holds one of `texts`, compared without case and dashes.
+    """Declare a derived flag: true if the column `of` holds one of `texts`, compared without case and dashes.
 
     Args:
-        header: of the flag; its name follows from it.
+        header: header of the flag, from which its column name is made.
         meaning: one line for the data dictionary.
         of: header of the column that is compared.
-        texts: for which the flag is true.
-        masks: whether null, none, unknown, n/a and zeros make it true as well.
+        texts: the texts for which the flag is true.
+        masks: whether the flag is also true for null, none, unknown, n/a and zeros.
     """
     return Column(header=header, kind=Kind.FLAG, type=pa.bool_(), meaning=meaning, flags=(of, texts), masks=masks)
 
 
-def moment(
+def timestamp(
     header: str,
     meaning: str,
     *,
@@ -165,20 +166,20 @@ def moment(
     forms: tuple[TimeForm, ...] = (TimeForm.TEXT,),
     day_tolerance: timedelta | None = None,
 ) -> Column:
-    """A moment, kept in UTC to the microsecond.
+    """Declare a time column, stored in UTC with microseconds.
 
     Args:
         header: the provider's name of the column.
         meaning: one line for the data dictionary.
-        aliases: other headers under which the provider may send it.
-        forms: how the provider writes it; text by default.
-        day_tolerance: of a time that tells the hour or event of its row: how far it may lie outside of the row's day,
-            `timedelta()` for not at all. None: it may lie anywhere.
+        aliases: other headers that the provider may use for the column.
+        forms: the formats that the provider uses; ISO text by default.
+        day_tolerance: for the time of a row's hour or event: how far it may be outside the row's day; `timedelta()`
+            requires a time within the day. None allows any time.
     """
     return Column(
         header=header,
         kind=Kind.TIME,
-        type=MOMENT,
+        type=TIMESTAMP,
         meaning=meaning,
         aliases=aliases,
         forms=forms,
@@ -187,17 +188,17 @@ def moment(
 
 
 def number(header: str, meaning: str, *, unit: str = "") -> Column:
-    """A decimal number that is neither money nor a quotient, such as a score."""
+    """Declare a decimal number that is neither money nor a ratio, such as a score."""
     return Column(header=header, kind=Kind.MEASURE, type=MONEY, meaning=meaning, unit=unit)
 
 
 def catch_all(header: str, meaning: str) -> Column:
-    """Every column that is not declared, as one JSON object of texts: what a provider adds is kept."""
+    """Declare a column that holds all undeclared columns of the response, as one JSON object of texts."""
     return Column(header=header, kind=Kind.IDENTITY, type=pa.string(), meaning=meaning, catch_all=True)
 
 
 def measure(header: str, meaning: str, *, unit: str, aliases: tuple[str, ...] = (), additive: bool = True) -> Column:
-    """A count: a 64-bit integer that may be missing; `additive` as of `Column`."""
+    """Declare a count: a nullable 64-bit integer. For `additive` see `Column`."""
     return Column(
         header=header,
         kind=Kind.MEASURE,
@@ -218,7 +219,7 @@ def money(
     currencies: tuple[str, ...] = (),
     aliases: tuple[str, ...] = (),
 ) -> Column:
-    """An amount, exact to 18 decimals, in one `currency` or in the one of `currencies` that each row names."""
+    """Declare an amount with 18 decimals, in `currency` or in the currency that each row names in `currency_from`."""
     return Column(
         header=header,
         kind=Kind.MONEY,
@@ -235,7 +236,7 @@ def money(
 def ratio(
     header: str, meaning: str, *, unit: str, ratio_of: RatioOf | None = None, aliases: tuple[str, ...] = ()
 ) -> Column:
-    """A quotient that the provider worked out: kept as sent, never to be summed or averaged."""
+    """Declare a ratio that the provider computed: stored as sent, never summed or averaged."""
     return Column(
         header=header,
         kind=Kind.RATIO,

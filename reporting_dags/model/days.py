@@ -1,4 +1,4 @@
-"""Days, contiguous_ranges of days, and when a provider has them."""
+"""Days, ranges of days, and when a provider serves them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from dateutil.tz import datetime_exists
 
 ONE_DAY = timedelta(days=1)
 SNAPSHOT = date(1970, 1, 1)
-"""The one day of a report that is not kept by day: two runs of it are about the same thing, whenever they are."""
+"""The day that stands for a snapshot report, which has no partitions: all of its runs have this one day."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """An unbroken stretch of days, both ends included."""
+    """A range of consecutive days; both ends are included."""
 
     first: date
     last: date
@@ -42,7 +42,7 @@ class Window:
 
 
 def contiguous_ranges(days: Iterable[date]) -> list[Window]:
-    """The unbroken contiguous_ranges that `days` form, oldest first."""
+    """Return `days` as ranges of consecutive days, oldest first."""
     results: list[Window] = []
     for day in sorted(set(days)):
         if results and results[-1].last + ONE_DAY == day:
@@ -53,11 +53,11 @@ def contiguous_ranges(days: Iterable[date]) -> list[Window]:
 
 
 def ranges(days: Iterable[date], *, most: int | None = None) -> str:
-    """Return `days` as text, in ranges: `2026-11-01...2026-11-03, 2026-11-05`; "the snapshot" for its one day.
+    """Return `days` as text, in ranges: `2026-11-01...2026-11-03, 2026-11-05`; "the snapshot" for `SNAPSHOT`.
 
     Args:
-        days: in any order.
-        most: how many ranges are listed; of the others the number is. None lists all.
+        days: days in any order.
+        most: maximum number of ranges in the text; the number of further ranges is appended. None lists all.
     """
     result = contiguous_ranges(days)
     more = f" and {len(result) - most} more" if most is not None and len(result) > most else ""
@@ -65,10 +65,10 @@ def ranges(days: Iterable[date], *, most: int | None = None) -> str:
 
 
 def days_in(text: str) -> set[date]:
-    """Return the days of a text that `ranges` wrote; none of an empty text.
+    """Return the days of a text that `ranges` made; an empty set for an empty text.
 
     Raises:
-        ValueError: it is no such text.
+        ValueError: the text is not in that format.
     """
     days: set[date] = set()
     for part in filter(None, text.split(", ")):
@@ -82,16 +82,16 @@ def days_in(text: str) -> set[date]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """When a provider has the days of a report, and for how long.
+    """When a provider publishes the days of a report, and how long it keeps them.
 
     Attributes:
-        timezone: IANA name of the zone in which the report's days begin and end.
-        publish_delay: from midnight at the end of a day until the provider publishes it, by the clock of the report's
-            time zone; whole minutes.
-        restated_at: ages in days, counted from publication, at which a day is worth pulling again; empty if never.
-        first_day: the provider's own first day, where it has one.
-        retention_days: how many days back the provider serves, where it counts in days.
-        retention_months: how many months back the provider serves, where it counts in months.
+        timezone: IANA name of the time zone in which the report's days begin and end.
+        publish_delay: time from the end of a day until the provider publishes it, as local time in the report's time
+            zone; in full minutes.
+        restated_at: ages in days after publication at which a day is pulled again; empty if it is never restated.
+        first_day: the first day that the provider has; None if there is no such limit.
+        retention_days: number of days for which the provider keeps data; None if it does not count in days.
+        retention_months: number of months for which the provider keeps data; None if it does not count in months.
     """
 
     timezone: str = "UTC"
@@ -102,37 +102,37 @@ class Calendar:
     retention_months: int | None = None
 
     def today(self, now: datetime) -> date:
-        """The current day in the report's time zone."""
+        """Return the current day in the report's time zone."""
         return now.astimezone(ZoneInfo(self.timezone)).date()
 
     def published_at(self, day: date) -> datetime:
-        """Return when the provider publishes `day`, in UTC: at the same time of day in the report's zone all year."""
+        """Return when the provider publishes `day`, in UTC: the same local time in the report's time zone all year."""
         midnight = datetime.combine(day + ONE_DAY, time(), tzinfo=ZoneInfo(self.timezone))
-        # Python adds to the local time. One that clocks show twice is the second, as Dagster has it in its partitions;
-        # one that they skip is the time at which they go on.
+        # Python adds to the local time. At the end of daylight saving time, a local time that occurs twice means the
+        # second one, as in Dagster's partitions; at its start, a skipped time means the first one after the gap.
         local = (midnight + self.publish_delay).replace(fold=1)
         while not datetime_exists(local):
             local += timedelta(minutes=1)
         return local.astimezone(UTC)
 
     def begins_at(self, day: date) -> datetime:
-        """The moment, in UTC, at which `day` begins in the report's time zone."""
+        """Return the time, in UTC, at which `day` begins in the report's time zone."""
         return datetime.combine(day, time(), tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)
 
     def hours(self, window: Window) -> int:
-        """Hours of `window` in the report's time zone: days on which clocks change have 23 or 25."""
+        """Return the number of hours in `window`: days on which daylight saving time changes have 23 or 25."""
         length = self.begins_at(window.last + ONE_DAY) - self.begins_at(window.first)
         return round(length / timedelta(hours=1))
 
     def latest_available(self, now: datetime) -> date:
-        """The latest day whose data is published."""
+        """Return the latest day that the provider has published."""
         day = self.today(now)
         while self.published_at(day) > now:
             day -= ONE_DAY
         return day
 
     def earliest_available(self, now: datetime) -> date:
-        """The oldest day that the provider still serves."""
+        """Return the oldest day that the provider still serves."""
         today = self.today(now)
         bounds = [self.first_day or date.min]
         if self.retention_days is not None:
@@ -142,7 +142,7 @@ class Calendar:
         return max(bounds)
 
     def expires_at(self, day: date) -> datetime | None:
-        """When `day` expires at the provider, in UTC; None if it never does."""
+        """Return when `day` expires at the provider, in UTC; None if it never does."""
         ends: list[date] = []
         if self.retention_days is not None:
             ends.append(day + timedelta(days=self.retention_days))
@@ -153,39 +153,39 @@ class Calendar:
             ends.append(last)
         return self.begins_at(min(ends) + ONE_DAY) if ends else None
 
-    def restatement_age(self, day: date, asked_at: datetime, now: datetime) -> int | None:
-        """The oldest age, in days, that `day` has reached since it was requested and at which it restates."""
-        out = self.published_at(day)
-        reached = [age for age in self.restated_at if asked_at < out + timedelta(days=age) <= now]
+    def restatement_age(self, day: date, requested_at: datetime, now: datetime) -> int | None:
+        """Return the highest restatement age, in days, that `day` has reached since `requested_at`; None if none."""
+        published = self.published_at(day)
+        reached = [age for age in self.restated_at if requested_at < published + timedelta(days=age) <= now]
         return max(reached, default=None)
 
-    def is_final(self, day: date, asked_at: datetime) -> bool:
-        """Whether `day` was requested when it had reached the last age at which it restates."""
-        return asked_at >= self.published_at(day) + timedelta(days=max(self.restated_at, default=0))
+    def is_final(self, day: date, requested_at: datetime) -> bool:
+        """Return whether `day` was requested after its last restatement."""
+        return requested_at >= self.published_at(day) + timedelta(days=max(self.restated_at, default=0))
 
-    def is_due(self, day: date, asked_at: datetime | None, now: datetime) -> bool:
-        """Whether `day` is worth requesting: served and missing, or requested before an age at which it restates."""
+    def is_due(self, day: date, requested_at: datetime | None, now: datetime) -> bool:
+        """Return whether to request `day`: it is available, and it is missing or restated since `requested_at`."""
         if not self.earliest_available(now) <= day <= self.latest_available(now):
             return False
-        return asked_at is None or self.restatement_age(day, asked_at, now) is not None
+        return requested_at is None or self.restatement_age(day, requested_at, now) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotCalendar(Calendar):
-    """Of a report that is not kept by day: its one day is always there, and due again on every new day."""
+    """The calendar of a snapshot report: its only day is always available, and due once on each calendar day."""
 
     def published_at(self, day: date) -> datetime:
-        """The beginning of its one day."""
+        """Return the start of `day`: a snapshot has no publish delay."""
         return self.begins_at(day)
 
     def latest_available(self, now: datetime) -> date:  # noqa: ARG002
-        """Its one day."""
+        """Return `SNAPSHOT`."""
         return SNAPSHOT
 
     def earliest_available(self, now: datetime) -> date:  # noqa: ARG002
-        """Its one day."""
+        """Return `SNAPSHOT`."""
         return SNAPSHOT
 
-    def is_due(self, day: date, asked_at: datetime | None, now: datetime) -> bool:
-        """Whether none has been taken yet today."""
-        return day == SNAPSHOT and (asked_at is None or self.today(asked_at) < self.today(now))
+    def is_due(self, day: date, requested_at: datetime | None, now: datetime) -> bool:
+        """Return whether no snapshot has been requested yet today."""
+        return day == SNAPSHOT and (requested_at is None or self.today(requested_at) < self.today(now))

@@ -1,7 +1,7 @@
 """Exact arithmetic on decimals.
 
-Python's default context rounds every result to 28 significant digits without notice, sums and `abs` and `normalize`
-included. Nothing in the package computes with it: amounts are added, compared and shown through this module.
+Python's default context rounds every result to 28 significant digits without a warning, also in sums, `abs` and
+`normalize`. This package does not use it: amounts are added, compared and formatted by this module.
 """
 
 import decimal
@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 _DIGITS = 200
-"""More than any sum has: 38 digits a value, and 20 for as many rows as 64 bits count."""
+"""More digits than any sum has: 38 for a value, and 20 for the number of rows, a 64-bit integer."""
 _ROUNDING = decimal.Context(
     prec=_DIGITS,
     rounding=decimal.ROUND_HALF_EVEN,
@@ -23,7 +23,7 @@ _EXACT.traps[decimal.Inexact] = True
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """The exact sum of `amounts`; 0 of none.
+    """Return the exact sum of `amounts`; 0 if there are none.
 
     Raises:
         ArithmeticError: the sum has more than 200 digits.
@@ -35,7 +35,7 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def difference(amount: Decimal, other: Decimal) -> Decimal:
-    """`amount` less `other`, exact.
+    """Return `amount - other`, exact.
 
     Raises:
         ArithmeticError: the result has more than 200 digits.
@@ -44,7 +44,7 @@ def difference(amount: Decimal, other: Decimal) -> Decimal:
 
 
 def distance(amount: Decimal, other: Decimal) -> Decimal:
-    """The exact absolute difference of two amounts.
+    """Return the exact absolute difference of two amounts.
 
     Raises:
         ArithmeticError: the result has more than 200 digits.
@@ -52,17 +52,17 @@ def distance(amount: Decimal, other: Decimal) -> Decimal:
     return difference(amount, other).copy_abs()
 
 
-def divide(over: Decimal | int, under: Decimal | int, *, decimals: int, scale: int = 1) -> Decimal:
-    """`scale` times `over` by `under`, rounded half to even at `decimals` digits after the point, and nowhere before.
+def divide(numerator: Decimal | int, denominator: Decimal | int, *, decimals: int, scale: int = 1) -> Decimal:
+    """Return `scale * numerator / denominator`, rounded once, half to even, to `decimals` decimal places.
 
     Raises:
-        ZeroDivisionError: `under` is 0.
+        ZeroDivisionError: `denominator` is 0.
     """
-    return from_units(round(Fraction(over) * scale / Fraction(under) * 10**decimals), decimals)
+    return from_units(round(Fraction(numerator) * scale / Fraction(denominator) * 10**decimals), decimals)
 
 
 def rounded(amount: Decimal, decimals: int) -> Decimal:
-    """`amount` rounded half to even at `decimals` digits after the point.
+    """Return `amount` rounded half to even to `decimals` decimal places.
 
     Raises:
         ArithmeticError: the result has more than 200 digits.
@@ -70,19 +70,19 @@ def rounded(amount: Decimal, decimals: int) -> Decimal:
     return amount.quantize(Decimal((0, (1,), -decimals)), context=_ROUNDING)
 
 
-def is_negligible(near: Decimal, exact: Decimal, decimals: int) -> bool:
-    """Whether `near`, which is `exact` rounded at `decimals` digits, differs from it by at most 1e-9 of its value."""
-    if near == exact or exact.adjusted() >= 9 - decimals:
+def is_negligible(stored: Decimal, exact: Decimal, decimals: int) -> bool:
+    """Return whether `stored`, which is `exact` rounded to `decimals` places, differs by at most 1e-9 of its value."""
+    if stored == exact or exact.adjusted() >= 9 - decimals:
         return True
-    # What is rounded to zero need not be computed, however small it is.
-    return bool(near) and abs(Fraction(near) - Fraction(exact)) <= abs(Fraction(exact)) / 10**9
+    # A value that is rounded to zero needs no computation: the difference is the value itself.
+    return bool(stored) and abs(Fraction(stored) - Fraction(exact)) <= abs(Fraction(exact)) / 10**9
 
 
 def from_units(units: int, decimals: int) -> Decimal:
-    """The amount that is `units` of its last digit, with `decimals` digits after the point."""
+    """Return `units / 10**decimals`, exact, with `decimals` decimal places."""
     return Decimal((int(units < 0), tuple(int(digit) for digit in str(abs(units))), -decimals))
 
 
 def plain(amount: Decimal) -> str:
-    """All digits of `amount`, without exponent and trailing zeros."""
+    """Return all digits of `amount` as text, without an exponent and without trailing zeros."""
     return f"{amount.normalize(_EXACT):f}"

@@ -1,8 +1,8 @@
-"""What can go wrong, in the words in which a user reads it.
+"""Errors, with messages for the user.
 
-Every error that may end a day carries three things: the outcome that the day ends in, one line on what happened, and
-one line on what to do. They are raised where the fact is known and never hold a secret: a message is built from names,
-dates, codes and hosts, not from requests or addresses.
+Every error that can end the pull of a day has three parts: the outcome of the day, one line that says what happened,
+and one line that says what to do. An error never holds a secret: its message is made of names, dates, codes and hosts,
+not of requests or URLs.
 """
 
 import re
@@ -15,21 +15,21 @@ _BREAK = re.compile(r" *[^\S ]\s*")
 
 
 def _one_line(text: str) -> str:
-    """`text` without line breaks and tabs. Blanks stay as they are: they may be those of a quoted value."""
+    """Return `text` without line breaks and tabs. Spaces stay as they are: they may belong to a quoted value."""
     return _BREAK.sub(" ", text).strip()
 
 
 class ReportingError(Exception):
-    """An error with an outcome for the day that met it.
+    """An error with the outcome of the day that it ends.
 
     Args:
         message: what happened, one line.
-        advice: what the user can do about it, one line; may be empty.
-        request_id: the provider's id of the request, for its support desk, where there is one.
-        retry_at: when a retry is known to be right, such as the renewal of a quota; None where that is not known.
+        advice: what the user can do, one line; may be empty.
+        request_id: the provider's id of the request, for its support; empty if there is none.
+        retry_at: the earliest time at which a retry can succeed, such as the renewal of a quota; None if unknown.
 
     Attributes:
-        shard: which file of a response is at fault, counted from 0; None where that is not known.
+        shard: index of the file of the response that caused the error, from 0; None if unknown.
     """
 
     outcome: Outcome = Outcome.FAILED
@@ -44,82 +44,82 @@ class ReportingError(Exception):
         self.shard: int | None = None
         super().__init__(self.line)
 
-    def about(self, subject: str) -> Self:
-        """The same error, saying what it is about."""
+    def with_subject(self, subject: str) -> Self:
+        """Return a copy of the error whose message begins with `subject`."""
         return type(self)(
             f"{subject}: {self.message}", advice=self.advice, request_id=self.request_id, retry_at=self.retry_at
         )
 
     @property
     def line(self) -> str:
-        """The whole error as one line: what happened, the provider's request id, what to do."""
+        """The complete error in one line: what happened, the provider's request id, what to do."""
         line = self.message
         if self.request_id:
             line += f" (request {self.request_id})"
         if self.advice:
-            # Words of a provider may end in a stop of their own.
+            # A message of the provider may end with a period.
             line = f"{line.removesuffix('.')}. {self.advice}"
         return line
 
 
 class DeclarationError(ReportingError):
-    """A report is declared wrongly; names the file, the report and the field. Raised while definitions load."""
+    """A declaration is invalid; names the file, the report and the field. Raised while definitions load."""
 
 
 class SettingError(ReportingError):
-    """A setting is missing or malformed; names the variable."""
+    """A setting is missing or invalid; names the variable."""
 
     outcome = Outcome.DENIED
 
 
 class NotReady(ReportingError):
-    """The provider does not have the day yet; asking later is right."""
+    """The provider does not have the day yet; a later run retries."""
 
     outcome = Outcome.NOT_READY
 
 
 class Deferred(NotReady):
-    """The provider is at work on the day, and what was requested stays open; the run that asked has not waited."""
+    """The provider is still processing the job, and the run does not wait; the job stays open for a later run."""
 
 
 class Partial(ReportingError):
-    """What arrived is not the whole response, and can be shown not to be."""
+    """The response is provably incomplete."""
 
     outcome = Outcome.PARTIAL
 
 
 class Truncated(ReportingError):
-    """The provider itself says that it cut the response."""
+    """The provider reports that it truncated the response."""
 
     outcome = Outcome.TRUNCATED
 
 
 class Expired(ReportingError):
-    """The job, its download address or the day itself is past the provider's reach."""
+    """The job, its download URL or the day itself has expired at the provider."""
 
     outcome = Outcome.EXPIRED
 
 
 class Denied(ReportingError):
-    """Credentials, permissions or quota: nothing changes until a person or the clock changes it."""
+    """Credentials, permissions or a quota forbid the request: an immediate retry does not help."""
 
     outcome = Outcome.DENIED
 
 
 class Failed(ReportingError):
-    """The provider refused or garbled the request or the response."""
+    """The provider refused the request, or its response cannot be used."""
 
     outcome = Outcome.FAILED
 
 
 class DataError(ReportingError):
-    """The response arrived whole but is not what the report declares: a column, a value, a day, a grain."""
+    """The response is complete but does not match the declaration: its columns, values, days or grain."""
 
     outcome = Outcome.FAILED
 
 
 class ReplacementRefused(ReportingError):
-    """The stored partition stays: the response that was to replace it is older, or does not cover what it covers."""
+    """The stored partition is kept: the new response is older than the stored one, or covers less."""
 
 
 class StorageError(ReportingError):
@@ -127,4 +127,4 @@ class StorageError(ReportingError):
 
 
 class LeaseLost(ReportingError):
-    """Another run has taken this job over; what this one holds must not be written."""
+    """Another run has taken over the lease; this run must not write anything."""

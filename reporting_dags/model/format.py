@@ -1,17 +1,17 @@
-"""How providers write rows: what the decoder must know of a response's bytes."""
+"""The formats of responses, as the decoder needs them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelimitedText:
-    """Rows as lines of text under a header.
+    """Rows are lines of text below a header line.
 
     Attributes:
-        delimiter: between fields.
-        quoted: whether a field may stand in double quotes (RFC 4180).
-        multiline: whether a quoted field may hold a line break. Where it may not, rows are counted by lines.
-        ignored: headers that may stand in the file and are not news when they do.
+        delimiter: the character between fields.
+        quoted: whether fields can be in double quotes (RFC 4180).
+        multiline: whether a quoted field can contain a line break. If not, rows are counted by lines.
+        ignored: undeclared headers that cause no warning about new columns.
     """
 
     delimiter: str = ","
@@ -21,19 +21,19 @@ class DelimitedText:
 
     @property
     def suffix(self) -> str:
-        """Ending of the raw response's file name."""
+        """The file name extension of the raw response."""
         return ".tsv" if self.delimiter == "\t" else ".csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonRows:
-    """Rows as objects in an array of a JSON document, or of several documents one after another: pages.
+    """Rows are objects in an array of a JSON document, or of several concatenated documents (pages).
 
     Attributes:
         rows: dotted path of the array: `data`, `data.data`.
-        count: dotted path of the number of rows that the provider says there are; of all rows, or of each page's own.
-        sparse: whether a row may leave out keys that have no value.
-        ignored: keys that may stand in a row and are not news when they do.
+        count: dotted path of the provider's row count, which counts all rows or those of each page; empty if none.
+        sparse: whether a row may omit keys that have no value.
+        ignored: undeclared keys that cause no warning about new columns.
     """
 
     rows: str
@@ -43,7 +43,7 @@ class JsonRows:
 
     @property
     def suffix(self) -> str:
-        """Ending of the raw response's file name."""
+        """The file name extension of the raw response."""
         return ".json"
 
 

@@ -1,10 +1,10 @@
-"""How a day can end."""
+"""The outcomes of the pull of a day."""
 
 from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The end of one day of one report. Only two of them publish a partition; the others leave what was there."""
+    """The outcome of one day of one report. Two outcomes publish a partition; the others keep the stored one."""
 
     DATA = "data"
     EMPTY = "confirmed empty"
@@ -17,5 +17,5 @@ class Outcome(StrEnum):
 
     @property
     def publishes(self) -> bool:
-        """Whether a partition with this outcome is written."""
+        """Whether a partition is written."""
         return self in {Outcome.DATA, Outcome.EMPTY}

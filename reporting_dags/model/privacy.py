@@ -1,4 +1,4 @@
-"""What becomes of personal data: one policy for every report, chosen by REPORTING_PERSONAL_DATA."""
+"""The handling of personal data: one policy for all reports, set by REPORTING_PERSONAL_DATA."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ class Personal(StrEnum):
     FINGERPRINT = "fingerprint"
 
 
-_TELLING = {
+_PATTERNS = {
     Personal.EMAIL: re.compile(r"e-?mail", re.IGNORECASE),
     Personal.ADDRESS: re.compile(r"(^|[^a-z])ip([^a-z]|$)|ip.?address", re.IGNORECASE),
     Personal.DEVICE: re.compile(
@@ -31,12 +31,12 @@ _TELLING = {
 
 
 def looks_personal(header: str) -> Personal | None:
-    """Why a column that no one declared holds personal data, as far as its name tells."""
-    return next((why for why, telling in _TELLING.items() if telling.search(header)), None)
+    """Return the kind of personal data that the name of an undeclared column suggests; None if it suggests none."""
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(header)), None)
 
 
 class PersonalData(StrEnum):
-    """What happens to the values of a personal column."""
+    """The handling of the values of personal columns."""
 
     HASH = "hash"
     KEEP = "keep"
@@ -45,11 +45,11 @@ class PersonalData(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """The policy in force.
+    """The policy for personal data.
 
     Attributes:
         mode: `hash` (SHA-256 in lower-case hex, HMAC-SHA-256 with a key), `keep`, or `drop` (null; the column stays).
-        key: secret of the HMAC, from REPORTING_HASH_KEY.
+        key: secret key of the HMAC, from REPORTING_HASH_KEY.
     """
 
     mode: PersonalData = PersonalData.HASH
@@ -57,19 +57,19 @@ class Privacy:
 
     @property
     def version(self) -> str:
-        """Tells policies apart, keys included, without telling the key."""
-        message = hmac.new(self.key.encode(), b"reporting_dags", hashlib.sha256).hexdigest()[:12] if self.key else ""
-        return f"{self.mode}{message}"
+        """An identifier of the policy. It differs for each key, but does not reveal the key."""
+        key_id = hmac.new(self.key.encode(), b"reporting_dags", hashlib.sha256).hexdigest()[:12] if self.key else ""
+        return f"{self.mode}{key_id}"
 
-    def hashed(self, text: str, why: Personal) -> str:
-        """The hash of one value. E-mail addresses are first trimmed and lower-cased, as matching expects.
+    def hashed(self, text: str, kind: Personal) -> str:
+        """Return the hash of one value. E-mail addresses are trimmed and lower-cased first, as ad platforms expect.
 
-        One that is SHA-256 in hex already stays as it is, so that it meets those that are hashed here; with a key it is
-        hashed once more, as it would not meet them anyway.
+        An e-mail value that already is a SHA-256 in hex is kept, so that it equals the hashes that are made here. With
+        a key it is hashed again, because it could not equal them.
         """
-        if not self.key and why is Personal.EMAIL and _SHA256.fullmatch(text):
+        if not self.key and kind is Personal.EMAIL and _SHA256.fullmatch(text):
             return text
-        plain = text.strip().lower() if why is Personal.EMAIL else text
+        plain = text.strip().lower() if kind is Personal.EMAIL else text
         if self.key:
             return hmac.new(self.key.encode(), plain.encode(), hashlib.sha256).hexdigest()
         return hashlib.sha256(plain.encode()).hexdigest()

@@ -1,8 +1,7 @@
-"""What a partition covers: what was requested for it, so that two answers can be compared without their rows.
+"""The scope of a partition: what was requested for it, so that two responses can be compared without their rows.
 
-A partition may be replaced by a response that covers at least as much. One that covers less (an app, a column or a
-value of a filter is no longer requested), or something else (another time zone or source), would lose what only the
-stored one has.
+A response may replace a partition if it covers at least as much. A response that covers less (an app, a column or a
+filter value is no longer requested) or something else (another time zone or source) would lose stored data.
 """
 
 import hashlib
@@ -16,11 +15,11 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryScope:
-    """What a provider's query selects.
+    """The rows that a query selects.
 
     Attributes:
-        fixed: name → value of what makes another value incomparable, such as the source or the currency.
-        filters: name → the values that rows may have. A name that is missing does not restrict rows.
+        fixed: name → value of settings that must be equal for a comparison, such as the source or the currency.
+        filters: name → the values that rows can have. A name that is missing does not restrict rows.
     """
 
     fixed: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -29,27 +28,27 @@ class QueryScope:
 
 @runtime_checkable
 class ScopedQuery(Protocol):
-    """A query that says what it selects. One that does not is comparable with an equal one alone."""
+    """A query that reports its scope. Any other query is comparable only with an equal one."""
 
     def scope(self) -> QueryScope:
-        """What it selects, but for columns and dates."""
+        """Return what the query selects, without columns and dates."""
         ...
 
 
 def query_scope(query: object) -> QueryScope:
-    """What `query` selects."""
+    """Return the scope of `query`; its `repr` if it does not report one."""
     return query.scope() if isinstance(query, ScopedQuery) else QueryScope(fixed={"query": repr(query)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a partition covers.
+    """The scope of a partition.
 
     Attributes:
-        fixed: as of `QueryScope`.
-        filters: as of `QueryScope`.
+        fixed: see `QueryScope`.
+        filters: see `QueryScope`.
         columns: names of the stored columns.
-        parts: what a window is requested for in parts, such as app ids; none where one request covers it.
+        parts: the shards for which a window is requested, such as app ids; empty if one request covers it.
     """
 
     fixed: Mapping[str, str]
@@ -58,37 +57,37 @@ class Scope:
     parts: frozenset[str]
 
     def lost_in(self, other: Self) -> str:
-        """What this scope covers and `other` does not, as a phrase for a message; "" if `other` covers all of it."""
-        results = [
+        """Return what this scope covers and `other` does not, for a message; "" if `other` covers everything."""
+        missing = [
             f"{name} {self.fixed.get(name, 'unset')} is {other.fixed.get(name, 'unset')} now"
             for name in sorted({*self.fixed, *other.fixed})
             if self.fixed.get(name) != other.fixed.get(name)
         ]
-        results += _missing("column", self.columns - other.columns)
-        results += _missing("app or part", self.parts - other.parts)
+        missing += _missing("column", self.columns - other.columns)
+        missing += _missing("app or part", self.parts - other.parts)
         for name, values in sorted(other.filters.items()):
             if name not in self.filters:
-                results.append(f"all rows, not only those filtered by {name}")
+                missing.append(f"all rows, not only those filtered by {name}")
             else:
-                results += _missing(f"rows of {name}", self.filters[name] - values)
-        return "; ".join(results)
+                missing += _missing(f"rows of {name}", self.filters[name] - values)
+        return "; ".join(missing)
 
     def covers(self, other: Self) -> bool:
-        """Whether a partition of this scope holds all that one of `other` would."""
+        """Return whether this scope covers everything that `other` covers."""
         return not other.lost_in(self)
 
     @property
     def id(self) -> str:
-        """Equal for equal scopes."""
+        """A hash of the scope."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
     def text(self) -> str:
-        """As JSON with sorted keys."""
+        """The scope as JSON text with sorted keys."""
         return json.dumps(self.as_json(), sort_keys=True)
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the scope as JSON values."""
         return {
             "fixed": dict(self.fixed),
             "filters": {name: sorted(values) for name, values in self.filters.items()},
@@ -97,17 +96,17 @@ class Scope:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """From `as_json`.
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return the scope that `as_json` wrote.
 
         Raises:
-            KeyError, TypeError, AttributeError: it is not of that form.
+            KeyError, TypeError, AttributeError: `value` is not in that format.
         """
         return cls(
-            fixed=dict(found["fixed"]),
-            filters={name: frozenset(values) for name, values in found["filters"].items()},
-            columns=frozenset(found["columns"]),
-            parts=frozenset(found["parts"]),
+            fixed=dict(value["fixed"]),
+            filters={name: frozenset(values) for name, values in value["filters"].items()},
+            columns=frozenset(value["columns"]),
+            parts=frozenset(value["parts"]),
         )
 
 

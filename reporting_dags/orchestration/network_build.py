@@ -12,7 +12,7 @@ from reporting_dags.jobs.building.build import BuiltDay, CombinedReport, build, 
 from reporting_dags.jobs.building.retries import FailedBuild, record_failed_build
 from reporting_dags.jobs.planning.report_health import NEEDS_ACTION
 from reporting_dags.landing.checks.partition import CheckResult
-from reporting_dags.landing.compute.group_sums import sums_by
+from reporting_dags.landing.compute.group_sums import sum_by_group
 from reporting_dags.landing.reading.partitions import DATE, read_days
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import Calendar, Window, ranges
@@ -212,7 +212,7 @@ def _picture(opened: OpenStorage, newest: date) -> dg.MarkdownMetadataValue:
     table = read_days(opened.data, NETWORK, days, allow_missing=True)
     lines: dict[str, dict[int | date, float]] = {}
     for figure in ("earnings", "spend"):
-        for row in sums_by(table, [DATE, "network", "currency"], [figure]).to_pylist():
+        for row in sum_by_group(table, [DATE, "network", "currency"], [figure]).to_pylist():
             if row[figure]:
                 name = f"{row['network']}, {figure} in {row['currency'] or 'unknown currency'}"
                 lines.setdefault(name, {})[row[DATE]] = float(row[figure])

@@ -23,8 +23,8 @@ from reporting_dags.model.errors import ReportingError, SettingError, StorageErr
 from reporting_dags.model.privacy import PersonalData, Privacy
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Provider
-from reporting_dags.providers.resource import secret
-from reporting_dags.providers.settings import optional, setting
+from reporting_dags.providers.resource import secret_field
+from reporting_dags.providers.settings import read_optional_setting, read_setting
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_START = "2026-06-01"
@@ -89,7 +89,7 @@ class StorageResource(dg.ConfigurableResource[Any]):
         description="Retention of raw responses in days, for example 90, at least 2; or `forever`. Older ones are "
         f"removed at the end of a run of their report. Unset: REPORTING_RAW_DAYS, else {DEFAULT_DAYS}.",
     )
-    postgres_url: str | None = secret(
+    postgres_url: str | None = secret_field(
         "PostgreSQL address of the job ledger, for example postgresql://user:password@host/database; the server's own, "
         "not a pooler's. Unset: REPORTING_LEDGER_URL, else DAGSTER_POSTGRES_URL, else SQLite in DAGSTER_HOME."
     )
@@ -106,7 +106,7 @@ class StorageResource(dg.ConfigurableResource[Any]):
             StorageError, SettingError: naming the place or the variable that is wrong.
         """
         keep_raw = raw_retention(self._raw_days(), "REPORTING_RAW_DAYS")
-        folder = Path(optional(self.folder, "DAGSTER_HOME") or instance.root_directory)
+        folder = Path(read_optional_setting(self.folder, "DAGSTER_HOME") or instance.root_directory)
         scratch = folder / "reporting_spool"
         try:
             scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ class StorageResource(dg.ConfigurableResource[Any]):
                 rates=RateLimits(database),
                 data=self.open_data(scratch),
                 raw=open_store(
-                    setting(self.raw_url, "REPORTING_RAW_URL", default=str(folder / "raw")),
+                    read_setting(self.raw_url, "REPORTING_RAW_URL", default=str(folder / "raw")),
                     scratch=scratch,
                     private=True,
                     label="raw store",
@@ -141,7 +141,7 @@ class StorageResource(dg.ConfigurableResource[Any]):
         Requests of days before `since` do not count. Creates, upgrades and locks nothing.
         """
         try:
-            folder = optional(self.folder, "DAGSTER_HOME")
+            folder = read_optional_setting(self.folder, "DAGSTER_HOME")
             address, variable = self._ledger_address()
             return first_requested(address, Path(folder) if folder else None, variable=variable, since=since)
         except ReportingError:
@@ -158,8 +158,10 @@ class StorageResource(dg.ConfigurableResource[Any]):
 
     def _ledger_address(self) -> tuple[str | None, str]:
         """Return the PostgreSQL address of the ledger, None for SQLite, and the variable that holds it."""
-        variable = "REPORTING_LEDGER_URL" if optional(None, "REPORTING_LEDGER_URL") else "DAGSTER_POSTGRES_URL"
-        return optional(self.postgres_url, variable), variable
+        variable = (
+            "REPORTING_LEDGER_URL" if read_optional_setting(None, "REPORTING_LEDGER_URL") else "DAGSTER_POSTGRES_URL"
+        )
+        return read_optional_setting(self.postgres_url, variable), variable
 
     def _raw_days(self) -> str:
         """Return the setting as it is written; blank is not unset here, because it could mean none or forever."""
@@ -169,7 +171,7 @@ class StorageResource(dg.ConfigurableResource[Any]):
     def open_data(self, scratch: Path) -> Store:
         """Open only the data root."""
         return open_store(
-            setting(self.data_url, "REPORTING_DATA_URL", default=str(PROJECT / "data")),
+            read_setting(self.data_url, "REPORTING_DATA_URL", default=str(PROJECT / "data")),
             scratch=scratch,
             label="data root",
             variable="REPORTING_DATA_URL",
@@ -182,20 +184,22 @@ def with_settings(report: Report) -> Report:
     Raises:
         SettingError: a variable is malformed; the error names it.
     """
-    text = setting(None, "REPORTING_PERSONAL_DATA", default=PersonalData.HASH).lower()
+    text = read_setting(None, "REPORTING_PERSONAL_DATA", default=PersonalData.HASH).lower()
     try:
         mode = PersonalData(text)
     except ValueError:
         choices = ", ".join(PersonalData)
         raise SettingError(f"REPORTING_PERSONAL_DATA is {text!r}", advice=f"Give one of {choices}.") from None
-    requested = optional(None, report.variable) or "" if report.variable else ""
+    requested = read_optional_setting(None, report.variable) or "" if report.variable else ""
     names = ",".join(sorted({name.strip() for name in requested.split(",")}))
-    return replace(report, privacy=Privacy(mode, optional(None, "REPORTING_HASH_KEY") or ""), variable_value=names)
+    return replace(
+        report, privacy=Privacy(mode, read_optional_setting(None, "REPORTING_HASH_KEY") or ""), variable_value=names
+    )
 
 
 def start_date() -> date:
     """Return the first partition of every report; raise `SettingError` if REPORTING_START_DATE is not a date."""
-    text = setting(None, "REPORTING_START_DATE", default=DEFAULT_START)
+    text = read_setting(None, "REPORTING_START_DATE", default=DEFAULT_START)
     try:
         return date.fromisoformat(text)
     except ValueError:

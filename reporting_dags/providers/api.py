@@ -1,8 +1,8 @@
-"""What every provider offers to the job engine: submit, poll and download, as three small steps.
+"""The interface of every provider: submit, poll and download.
 
-The same three serve all five APIs. Submit, poll, download is their natural form. A provider that responses at once has
-a submit that costs nothing and is ready at the first poll; one that finds a job again by its parameters needs no
-handle; one that is asked once an app and a day names those apps as the `parts` of a window.
+The same three steps fit all APIs. If a provider responds at once, its submit does nothing and the first poll is ready.
+If it identifies a job by its parameters, it needs no handle. If it needs one request for each app, the apps are the
+shards of a window.
 """
 
 from abc import ABC, abstractmethod
@@ -17,12 +17,13 @@ from reporting_dags.model.report import Report
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one job requests.
+    """The request of one job.
 
     Attributes:
-        window: the days.
-        shard: where a provider wants a window in pieces, one of them.
-        correlation_id: of the job. It is not part of the query, but a provider may encode it there to find a lost job.
+        window: the days that are requested.
+        shard: the part of the window that is requested, such as an app id; empty if it is the complete window.
+        correlation_id: an identifier of the job. It does not change the result, but a provider may encode it in the
+            query to find a lost job.
     """
 
     window: Window
@@ -35,12 +36,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
-    """What a provider gave for a job: enough to request it again after a crash.
+    """The provider's reference to a job, with which it can be polled and downloaded after a crash.
 
     Attributes:
-        id: the provider's id of the request, shown to users and to its support.
-        url: a signed address, where there is one: a secret.
-        expires_at: when the handle stops working, where that is known.
+        id: the provider's id of the request, for messages and for the provider's support; empty if there is none.
+        url: the signed download URL, which is a secret; None if there is none.
+        expires_at: time at which the handle expires; None if unknown.
     """
 
     id: str = ""
@@ -50,7 +51,7 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The provider is still at work."""
+    """The provider has not completed the report yet."""
 
     reason: str = "the provider is still preparing the report"
 
@@ -60,23 +61,23 @@ class Ready:
     """The response can be downloaded.
 
     Attributes:
-        expected_rows: how many rows it has, where the provider says so.
-        tag: which names its content, where the provider tells one: the same tag means the same bytes.
+        expected_rows: number of rows in the response according to the provider; None if it does not say.
+        content_tag: identifier of the content; the same tag means the same bytes. Empty if unknown.
     """
 
     expected_rows: int | None = None
-    tag: str = ""
+    content_tag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """A kind of call that is counted.
+    """A kind of counted call, and how many of them are allowed.
 
     Attributes:
-        bucket: what the calls are called.
-        per_day: how many an account may make in a UTC day; None for any number.
-        reserved: the last so many of them are for requests that reach the latest day, so that a backfill leaves today's
-            schedule its share.
+        bucket: name under which the calls are counted.
+        per_day: maximum number of calls for each account and UTC day; None for no limit.
+        reserved: how many of these calls only requests that include the latest day may use, so that a backfill leaves
+            some for the schedule.
     """
 
     bucket: str
@@ -85,12 +86,18 @@ class Quota:
 
 
 Meter = Callable[[Quota], None]
-"""Called before each call that is counted; records it, and raises `Denied` when none of its kind is left today."""
+"""Called before each counted call; records the call, and raises `Denied` if the quota of the day is used up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """How many calls a provider allows an account in any minute."""
+    """A rate limit.
+
+    Attributes:
+        bucket: name under which the calls are counted.
+        account: the account to which the limit applies; see `Provider.account`.
+        per_minute: maximum number of calls in any 60 seconds.
+    """
 
     bucket: str
     account: str
@@ -98,39 +105,40 @@ class Rate:
 
 
 Pace = Callable[[Rate], None]
-"""Called before each call under a rate; waits until it fits, whichever processes make the others."""
+"""Called before each call with a rate limit; waits until the limit allows it, over all processes."""
 
 
 def no_pacing(rate: Rate) -> None:
-    """The pace of a client on its own: none."""
+    """Do not wait. The default of a client that shares no rate limit with other processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPolicy:
-    """How a provider's jobs are waited for.
+    """How the jobs of a provider are polled.
 
     Attributes:
-        first_poll: until the first question; later ones come at growing intervals up to `longest_poll`.
-        timeout: how long a run waits for one job before its days end not ready.
-        resend_after: how long a job may stay pending before it is sent again, once; None if never.
-        in_flight: most jobs of one run that are open at once.
-        can_find_lost_jobs: whether a job whose handle was lost can be found again.
+        first_poll: time before the first poll; later intervals grow.
+        max_poll_interval: longest interval between two polls.
+        timeout: maximum time that a run polls one job; after that its days end as not ready.
+        resubmit_after: time after which a pending job is submitted once more; None for never.
+        max_open_jobs: maximum number of jobs of one run that are open at the same time.
+        can_find_lost_jobs: whether a job can be found at the provider although its handle was lost.
     """
 
     first_poll: timedelta
-    longest_poll: timedelta
+    max_poll_interval: timedelta
     timeout: timedelta
-    resend_after: timedelta | None = None
-    in_flight: int = 1
+    resubmit_after: timedelta | None = None
+    max_open_jobs: int = 1
     can_find_lost_jobs: bool = False
 
 
 class Provider(ABC):
-    """One provider's reporting API, as an account sees it.
+    """The reporting API of one provider for one account.
 
     Attributes:
-        account: a short fingerprint of the credentials' public part: whose jobs and quota these are. Not a secret.
-        policy: how its jobs are waited for.
+        account: a short hash of the credentials, which identifies the owner of jobs and quotas. Not a secret.
+        policy: how the jobs of the provider are polled.
     """
 
     account: str
@@ -138,25 +146,25 @@ class Provider(ABC):
 
     @property
     def quotas(self) -> tuple[Quota, ...]:
-        """The kinds of its calls of which a day has only so many."""
+        """The daily quotas of the provider."""
         return ()
 
     @property
     def rates(self) -> tuple[Rate, ...]:
-        """The rate limits of its calls."""
+        """The rate limits of the provider."""
         return ()
 
     @property
     def clock_skew(self) -> timedelta:
-        """How far this machine's clock is ahead of the provider's, as far as its responses tell."""
+        """How far this machine's clock is ahead of the provider's, according to its responses; 0 if it is not ahead."""
         return timedelta()
 
     def shards(self, report: Report) -> tuple[str, ...]:
-        """The parts in which a window is asked; `("",)` where one request covers it."""
+        """Return the shards in which a window is requested; `("",)` if one request covers it."""
         return ("",)
 
     def split_request(self, report: Report, request: Request) -> tuple[Request, ...]:
-        """Smaller requests that together request the same, for a response that was cut; none if there are none."""
+        """Split a request whose response was truncated into smaller requests; return () if it cannot be split."""
         days = request.window.days
         if len(days) == 1:
             return ()
@@ -167,45 +175,61 @@ class Provider(ABC):
         )
 
     def describe(self, request: Request) -> str:
-        """The days, and the hours of them, that a request requests, for a message."""
+        """Return the days, and for a part of a day its times, as a text for messages."""
         return str(request)
 
     def literal_columns(self, request: Request) -> Mapping[str, str]:
-        """Values by header that the response to a request need not hold itself."""
+        """Return the values of columns that the response may lack, by header; each is the same for all rows."""
         return {}
 
     def expected_echo(self, report: Report, request: Request) -> Mapping[str, str]:
-        """What the response must say of itself, by its place in the document."""
+        """Return the values that a JSON response must repeat, by their path in the document."""
         return {}
 
     def find_lost_job(self, report: Report, request: Request) -> Handle | None:
-        """The job with the mark of `request`, if the provider has accepted one; None where that is not certain.
+        """Return the job with the correlation id of `request` at the provider; None if there is none.
+
+        Also None if the job cannot be identified with certainty.
 
         Raises:
-            Unavailable: it cannot be told now.
+            Unavailable: the provider cannot be queried now.
         """
         return None
 
     @abstractmethod
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """Request the report; returns what finds the job again. Raises `ReportingError`."""
+        """Request the report and return the handle of the job.
+
+        Args:
+            report: the report.
+            request: the days, and the shard, to request.
+            meter: called before each counted call.
+
+        Raises:
+            ReportingError: the provider refuses the request, or cannot be reached.
+        """
 
     @abstractmethod
     def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
-        """Return how far the job is; raise `Expired` for an expired handle, `Truncated` for a cut response."""
+        """Return the state of the job.
+
+        Raises:
+            Expired: the handle has expired.
+            Truncated: the provider has truncated the response.
+        """
 
     @abstractmethod
     def download(
         self, report: Report, request: Request, handle: Handle, meter: Meter
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """The bytes of the response as they arrive.
+        """Open the response; the context manager returns its bytes as they arrive.
 
         Raises:
-            Partial: they broke off.
-            NotReady: the response is not there yet after all.
-            Expired: it is there no longer.
+            Partial: the response ended early.
+            NotReady: the response is not available yet, although the last poll was ready.
+            Expired: the response is not available any more.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""

@@ -1,7 +1,7 @@
-"""Settings that users give as environment variables, read when a run needs them and never at import.
+"""Settings that users set as environment variables. They are read when a run needs them, never at import.
 
-A resource's own field wins. An unset variable is read through Dagster's `EnvVar`, late, because a field that is bound
-to an unset variable stops Dagster before the run exists, with a stack trace in place of one line.
+A value in a field of the resource takes precedence. Variables are read late, through Dagster's `EnvVar`: a field that
+is bound to an unset variable would stop Dagster before the run exists, with a stack trace instead of a one-line error.
 """
 
 import dagster as dg
@@ -12,20 +12,27 @@ from reporting_dags.providers.http.connection import origin
 _MAX_SECONDS = 365 * 86400
 
 
-def base_url(value: str | None, variable: str, *, default: str) -> str:
-    """An http(s) address; raises `SettingError` naming the variable, and never showing a password in it."""
-    result = setting(value, variable, default=default)
+def read_base_url(value: str | None, variable: str, *, default: str) -> str:
+    """Return an http(s) base URL: `value`, else the environment variable, else `default`.
+
+    Raises:
+        SettingError: the URL is invalid; names the variable. The URL is not shown, since it may contain a password.
+    """
+    result = read_setting(value, variable, default=default)
     try:
         origin(result)
     except ValueError:
-        raise SettingError(f"{variable} is not a plain http(s) address", advice=f"Usual is {default}.") from None
+        raise SettingError(
+            f"{variable} is not an http(s) URL without credentials",
+            advice=f"Fix: correct it; the default is {default}.",
+        ) from None
     return result
 
 
-def optional(value: str | None, variable: str) -> str | None:
-    """Return `value`, else what the environment variable holds, else None; blanks count as unset.
+def read_optional_setting(value: str | None, variable: str) -> str | None:
+    """Return `value`, else the value of the environment variable, else None; a blank value counts as unset.
 
-    A value that is a mask counts as unset, too: saved launchpad configurations of earlier releases hold such values.
+    A `value` that is a mask counts as unset too: saved launchpad configurations of earlier releases hold such values.
 
     Raises:
         SettingError: the variable holds a mask.
@@ -34,7 +41,7 @@ def optional(value: str | None, variable: str) -> str | None:
         return value.strip() or None
     text = (dg.EnvVar(variable).get_value() or "").strip()
     if is_mask(text):
-        raise SettingError(f"{variable} is set to {text}, which is a mask", advice=f"Fix: set {variable} to the value.")
+        raise SettingError(f"{variable} is set to {text}, which is a mask", advice="Fix: set the actual value.")
     return text or None
 
 
@@ -43,21 +50,38 @@ def is_mask(value: str) -> bool:
     return len(value.strip()) > 2 and not value.strip().strip("*")
 
 
-def setting(value: str | None, variable: str, *, default: str | None = None, purpose: str = "") -> str:
-    """`value`, else the environment variable, else `default`; raises `SettingError` naming the variable."""
-    result = optional(value, variable) or default
+def read_setting(value: str | None, variable: str, *, default: str | None = None, purpose: str = "") -> str:
+    """Return `value`, else the value of the environment variable, else `default`.
+
+    Args:
+        value: the value in the field of the resource.
+        variable: name of the environment variable.
+        default: value to use if neither is set; None if there is no default.
+        purpose: what the setting is, for the error message; may be empty.
+
+    Raises:
+        SettingError: none of them is set; names the variable.
+    """
+    result = read_optional_setting(value, variable) or default
     if result is None:
-        raise SettingError(f"{variable} is not set{f': {purpose}' if purpose else ''}", advice=f"Set {variable}.")
+        raise SettingError(f"{variable} is not set{f': {purpose}' if purpose else ''}", advice=f"Fix: set {variable}.")
     return result
 
 
-def seconds(value: float | None, variable: str, *, default: float) -> float:
-    """A positive number of seconds; raises `SettingError` naming the variable."""
-    text = optional(None if value is None else str(value), variable)
+def read_seconds(value: float | None, variable: str, *, default: float) -> float:
+    """Return a positive number of seconds: `value`, else the environment variable, else `default`.
+
+    Raises:
+        SettingError: not a number, not positive, or longer than a year; names the variable.
+    """
+    text = read_optional_setting(None if value is None else str(value), variable)
     try:
         number = default if text is None else float(text)
     except ValueError:
         number = -1.0
     if not 0 < number <= _MAX_SECONDS:
-        raise SettingError(f"{variable} is {text!r}", advice="Give a number of seconds above 0, a year at most.")
+        raise SettingError(
+            f"{variable} is {text!r}, which is not a valid number of seconds",
+            advice="Fix: set a number above 0, at most one year.",
+        )
     return number

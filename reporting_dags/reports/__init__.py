@@ -1,4 +1,4 @@
-"""What is pulled: one declaration for each report, one file for each provider. The only place that a user edits.
+"""The declarations of all reports, one file for each provider. Users edit only this package.
 
 How a provider is called belongs in `providers`; how a table is written belongs in `landing`.
 """

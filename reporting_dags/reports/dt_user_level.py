@@ -1,6 +1,6 @@
-"""Digital Turbine User Level: the reports that are pulled, for every app of DT_USER_LEVEL_APP_IDS.
+"""Digital Turbine User Level: the declared reports, pulled for every app in DT_USER_LEVEL_APP_IDS.
 
-The API always answers all of its dimensions. Columns that are not declared are kept in `other_columns`; to give one a
+The API always returns all of its dimensions. Undeclared columns are stored in `other_columns`. To give one of them a
 column of its own, pass `columns=(*COLUMNS, identity("Placement ID", "…"))`.
 """
 
@@ -10,7 +10,7 @@ REVENUE = user_level_report(
     name="revenue",
     restated_at=(1, 3, 6),
     description="Revenue and impressions of each user, by app and country, for the apps that are enabled for the API. "
-    "A day can be had for ten days; users without an advertising id come aggregated, and are flagged as masked.",
+    "The provider keeps a day for ten days. Users without an advertising id are aggregated and flagged as masked.",
 )
 
 REPORTS = (REVENUE,)

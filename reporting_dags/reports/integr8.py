@@ -1,6 +1,6 @@
-"""Integr8: the logs and entity lists that are pulled. Edit, add or remove a declaration here; nothing else.
+"""Integr8: the declared logs and entity lists. To change what is pulled, edit, add or remove a declaration here.
 
-A log comes as an export, ten of which may be requested a day; with `method="table"` it comes page by page instead.
+A log is pulled as an export; the provider allows ten exports a day. With `method="table"` it is pulled page by page.
 """
 
 from reporting_dags.providers.integr8.fields import (
@@ -18,7 +18,7 @@ CLICKS = integr8_log(
     name="clicks",
     log="clicks",
     fields=CLICK_FIELDS,
-    description="Every click, with what the fraud filters made of it.",
+    description="All clicks, with the results of the fraud filters.",
 )
 
 CONVERSIONS = integr8_log(
@@ -27,14 +27,14 @@ CONVERSIONS = integr8_log(
     fields=CONVERSION_FIELDS,
     grain=("real_tx_id", "event_id"),
     restated_at=(1, 2, 3, 5, 7, 10, 14, 21, 30),
-    description="Every conversion and event. An approved one may be rejected later.",
+    description="All conversions and events. An approved conversion can be rejected later.",
 )
 
 IMPRESSIONS = integr8_log(
     name="impressions",
     log="impressions",
     fields=IMPRESSION_FIELDS,
-    description="Every impression, with what the fraud filters made of it.",
+    description="All impressions, with the results of the fraud filters.",
 )
 
 POSTBACKS = integr8_log(
@@ -42,15 +42,19 @@ POSTBACKS = integr8_log(
     log="postback-logs",
     fields=POSTBACK_FIELDS,
     grain=("id",),
-    description="Every postback to a publisher, and how it was answered.",
+    description="All postbacks to publishers, with their responses.",
 )
 
 OFFERS = integr8_list(
-    name="offers", fields=OFFER_FIELDS, description="Every offer as it is now; its currency is that of its money."
+    name="offers",
+    fields=OFFER_FIELDS,
+    description="Current state of all offers. An offer's currency applies to all of its amounts.",
 )
 
-PUBLISHERS = integr8_list(name="publishers", fields=PUBLISHER_FIELDS, description="Every publisher as it is now.")
+PUBLISHERS = integr8_list(name="publishers", fields=PUBLISHER_FIELDS, description="Current state of all publishers.")
 
-ADVERTISERS = integr8_list(name="advertisers", fields=ADVERTISER_FIELDS, description="Every advertiser as it is now.")
+ADVERTISERS = integr8_list(
+    name="advertisers", fields=ADVERTISER_FIELDS, description="Current state of all advertisers."
+)
 
 REPORTS = (CLICKS, CONVERSIONS, IMPRESSIONS, POSTBACKS, OFFERS, PUBLISHERS, ADVERTISERS)

@@ -1,6 +1,6 @@
-"""Mintegral Advanced Performance: the reports that are pulled. Edit, add or remove a declaration here; nothing else.
+"""Mintegral Advanced Performance: the declared reports. To change what is pulled, edit the declarations here.
 
-Dimensions are the provider's own names, as its `dimension_option` lists them.
+Dimensions are the values of the provider's parameter `dimension_option`.
 """
 
 from reporting_dags.providers.mintegral.report import advanced_performance_report

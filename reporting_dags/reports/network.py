@@ -1,7 +1,7 @@
-"""Every network in one table by day: what each report gives to it.
+"""The asset `network/daily`: all networks in one table, and the columns that each report contributes.
 
-A report that does not know a figure leaves it null, never zero. Rows keep the currency, the time zone and the asset
-that they come from, so that sums over several of them are a choice and no accident.
+A figure that a report does not have is null, never zero. Each row keeps its currency, time zone and source asset, so
+that rows with different ones are not summed by mistake.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def _source(
     money: dict[str, str],
     excluded_rows: tuple[str, str] | None = None,
 ) -> Iterator[Source]:
-    """What the report `key` gives; nothing when it is not pulled."""
+    """Yield the source for the report `key`; nothing if no such report is declared."""
     report = _REPORTS.get(key)
     if report is not None:
         yield Source(
@@ -33,7 +33,7 @@ def _source(
 
 
 def _integr8(name: str) -> Iterator[Source]:
-    """A log of Integr8: each row counts as one; what was rejected earns and costs nothing."""
+    """Yield the source for a log of Integr8. Each row counts as 1; rejected rows have no earnings and no spend."""
     return _source(
         f"integr8/{name}",
         entity="offer_db_id",
@@ -78,9 +78,9 @@ SOURCES: tuple[Source, ...] = (
     *_integr8("conversions"),
 )
 CURRENCIES = _REPORTS.get("integr8/offers")
-"""The list that knows the `currency` of entities, by `id`, whose own reports do not tell it; None if not pulled.
+"""The entity list with the `currency` of entities by `id`, for reports without one; None if it is not declared.
 
-What it said earlier counts too: the ledger keeps a history of it."""
+Earlier currencies of an entity apply to earlier days: the ledger keeps their history."""
 
 NETWORK: Report = Report(
     provider="network",
@@ -89,22 +89,26 @@ NETWORK: Report = Report(
     columns=(
         day("date"),
         identity("network", "Provider of the source asset"),
-        identity("entity", "App, site or offer, by the network's own id"),
-        identity("country", "Country as the network writes it: a code or a name"),
-        measure("impressions", "Ads or offers shown; null where the report does not tell", unit="impressions"),
-        measure("clicks", "Clicks, whether approved or not; null where the report does not tell", unit="clicks"),
-        measure("conversions", "Conversions, whether approved or not; null where not told", unit="conversions"),
-        money(
-            "earnings", "What comes in; rejected traffic earns nothing; null where not told", currency_from="currency"
+        identity("entity", "App, site or offer, as the id that the network uses"),
+        identity("country", "Country as the network sends it: a code or a name"),
+        measure("impressions", "Ads or offers shown; null if the report does not have them", unit="impressions"),
+        measure("clicks", "Clicks, approved or not; null if the report does not have them", unit="clicks"),
+        measure(
+            "conversions", "Conversions, approved or not; null if the report does not have them", unit="conversions"
         ),
-        money("spend", "What goes out; rejected traffic costs nothing; null where not told", currency_from="currency"),
-        identity("currency", "Currency of the row's money, as known for that day; null where none was ever known"),
-        identity("report_timezone", "Time zone in which the source's day begins and ends"),
-        identity("source_asset", "Asset from which the row was summed"),
+        money(
+            "earnings",
+            "Revenue without rejected traffic; null if the report does not have it",
+            currency_from="currency",
+        ),
+        money("spend", "Cost without rejected traffic; null if the report does not have it", currency_from="currency"),
+        identity("currency", "Currency of earnings and spend on that day; null if it is not known"),
+        identity("report_timezone", "Time zone in which the days of the source begin and end"),
+        identity("source_asset", "Asset from which the row was aggregated"),
     ),
     grain=("source_asset", "entity", "country", "currency"),
     calendar=Calendar(),
     window_days=1,
-    description="Every network in one table: impressions, clicks, conversions, earnings and spend by app, site or "
-    "offer and country. A day holds the sources that have landed; a check names those that have not.",
+    description="All networks in one table: impressions, clicks, conversions, earnings and spend by app, site or "
+    "offer and country. A day holds the sources that have landed; a check names the missing ones.",
 )

@@ -1,6 +1,6 @@
-"""OrangeClickMedia: the reports that are pulled. Edit, add or remove a declaration here; nothing else.
+"""OrangeClickMedia: the declared reports. To change what is pulled, edit, add or remove a declaration here.
 
-Dimensions, metrics and filters are the provider's own names.
+Dimensions, metrics and filters are the provider's names.
 """
 
 from reporting_dags.providers.orangeclick.report import orangeclick_report

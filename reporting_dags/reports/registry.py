@@ -1,7 +1,7 @@
-"""THE list of providers: the resource that calls each network, and the reports that are pulled from it.
+"""The registry of providers: the resource class and the declared reports of each provider.
 
-Dagster's definitions, the commands, the demo, the benchmarks and the tests read this list, so that a provider is added
-in one line. A package outside this repository adds one by an entry point:
+The Dagster definitions, the commands, the demo, the benchmarks and the tests all use this registry: one line adds a
+provider. A package outside this repository adds a provider by an entry point:
 
     [project.entry-points."reporting_dags.providers"]
     acme = "reporting_dags_acme:PROVIDER"
@@ -26,11 +26,11 @@ ENTRY_POINT_GROUP = "reporting_dags.providers"
 
 @dataclass(frozen=True, slots=True)
 class RegisteredProvider:
-    """A provider: how it is called, and what is pulled from it.
+    """A provider, with its resource class and its reports.
 
     Attributes:
-        key: first part of its asset keys, and the key of its Dagster resource.
-        resource: the resource class, which makes clients from settings and variables.
+        key: first part of the asset keys, and key of the Dagster resource.
+        resource: the resource class, which creates API clients from settings and environment variables.
         reports: the declared reports.
     """
 
@@ -49,10 +49,10 @@ SHIPPED = (
 
 
 def all_providers() -> tuple[RegisteredProvider, ...]:
-    """Return the shipped providers, then those of installed packages by name.
+    """Return the shipped providers, then the providers of installed packages, sorted by name.
 
     Raises:
-        DeclarationError: two providers share a key, or two reports do; a report has another provider's key; or an
+        DeclarationError: two providers or two reports have the same key, a report belongs to another provider, or an
             installed package cannot be loaded.
     """
     providers = (*SHIPPED, *installed_providers())
@@ -70,24 +70,32 @@ def all_providers() -> tuple[RegisteredProvider, ...]:
 
 
 def all_reports() -> tuple[Report, ...]:
-    """Return the declared reports of every provider; raises as `all_providers`."""
+    """Return the declared reports of all providers.
+
+    Raises:
+        DeclarationError: see `all_providers`.
+    """
     return tuple(report for provider in all_providers() for report in provider.reports)
 
 
 @cache
 def installed_providers() -> tuple[RegisteredProvider, ...]:
-    """Return the providers of installed packages, by the name of their entry point."""
+    """Return the providers of installed packages, sorted by the name of their entry point.
+
+    Raises:
+        DeclarationError: a package cannot be loaded, or its entry point is not a `RegisteredProvider`.
+    """
     points = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
-    return tuple(_loaded(point) for point in points)
+    return tuple(_load(point) for point in points)
 
 
-def _loaded(point: EntryPoint) -> RegisteredProvider:
+def _load(point: EntryPoint) -> RegisteredProvider:
     package = point.dist.name if point.dist is not None else point.value
     try:
         provider = point.load()
     except DeclarationError:
         raise
-    # Whatever the package raises when it is imported, the reader needs its name and the reason.
+    # The import of a package can raise any error; the message names the package and the reason.
     except Exception as error:
         raise DeclarationError(
             f"provider {point.name} of {package} cannot be loaded: {type(error).__name__}: {error}. "

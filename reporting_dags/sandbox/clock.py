@@ -1,13 +1,13 @@
-"""The sandbox's own time: real time plus an offset, or frozen."""
+"""The clock of the sandbox: the real time plus an offset, or frozen."""
 
 import threading
 from datetime import UTC, datetime, timedelta
 
-NO_ZONE = "the sandbox's clock needs a time zone"
+NO_ZONE = "the time of the sandbox needs a time zone"
 
 
 class Clock:
-    """The only time that the sandbox's rules look at: today, expiry, time to fill. Safe to use from several threads."""
+    """The time for all rules of the sandbox, such as expiry. Thread-safe."""
 
     def __init__(self, at: datetime | None = None, *, frozen: bool = False) -> None:
         self._lock = threading.Lock()
@@ -18,21 +18,21 @@ class Clock:
 
     @property
     def frozen(self) -> bool:
-        """Whether time stands still."""
+        """Whether the clock is frozen."""
         return self._frozen is not None
 
     def now(self) -> datetime:
-        """The present moment in the sandbox, aware, in UTC."""
+        """Return the current sandbox time, timezone-aware, in UTC."""
         with self._lock:
             return self._now()
 
     def advance(self, seconds: float) -> datetime:
-        """Move by `seconds` (negative: back) and return the new moment; a frozen clock stays frozen."""
+        """Move the clock by `seconds`, which may be negative, and return the new time. A frozen clock stays frozen."""
         with self._lock:
             return self._move(self._now() + timedelta(seconds=seconds))
 
     def set(self, at: datetime) -> datetime:
-        """Move to `at`, which must be aware; a running clock runs on from there.
+        """Set the clock to `at`, which must be timezone-aware. A running clock continues from there.
 
         Raises:
             ValueError: `at` has no time zone.
@@ -43,7 +43,7 @@ class Clock:
             return self._move(at.astimezone(UTC))
 
     def reset(self) -> None:
-        """Go back to how the clock was made."""
+        """Restore the initial time and state."""
         at, frozen = self._start
         if at is not None and at.tzinfo is None:
             raise ValueError(NO_ZONE)
@@ -54,12 +54,12 @@ class Clock:
             self._move(moment)
 
     def freeze(self) -> None:
-        """Let time stand still at the present moment."""
+        """Freeze the clock at the current time."""
         with self._lock:
             self._frozen = self._now()
 
     def thaw(self) -> None:
-        """Let time run on from where it stands."""
+        """Let the clock run again, from its current time."""
         with self._lock:
             at, self._frozen = self._now(), None
             self._move(at)

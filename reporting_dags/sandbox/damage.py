@@ -1,4 +1,4 @@
-"""What can be wrong inside a file that arrives whole."""
+"""Damage to the data of a file that is transferred completely."""
 
 import re
 from collections import Counter
@@ -14,19 +14,19 @@ _DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)")
 
 
 def damage(table: Table, faults: Sequence[Fault]) -> None:
-    """Harm `table` as `faults` say, in their order; a fault that finds no row to harm does nothing."""
+    """Apply `faults` to `table`, in their order. A fault without a matching row does nothing."""
     for fault in faults:
         _DAMAGE[fault.do](table, fault)
 
 
-def damaged(table: Table, faults: Sequence[Fault]) -> bytes:
-    """The file that `table` becomes under `faults`."""
+def damaged_file(table: Table, faults: Sequence[Fault]) -> bytes:
+    """Return the file of `table` after `faults`."""
     damage(table, faults)
     return table.as_text()
 
 
-def _harmed(table: Table, fault: Fault) -> list[int]:
-    """Where the rows of the fault's day are; every row when it names none."""
+def _target_rows(table: Table, fault: Fault) -> list[int]:
+    """Return the indexes of the rows of the fault's day; of all rows if it has no day."""
     column = table.column(table.day)
     if fault.day is None or column is None:
         return list(range(len(table.rows)))
@@ -34,27 +34,27 @@ def _harmed(table: Table, fault: Fault) -> list[int]:
     return [n for n, row in enumerate(table.rows) if len(row) > column and row[column].startswith(day)]
 
 
-def _first(table: Table, fault: Fault) -> list[str]:
-    """The one row that the fault harms, or a throw-away when there is none."""
-    harmed = _harmed(table, fault)
-    return table.rows[harmed[0]] if harmed else [""] * len(table.header)
+def _target_row(table: Table, fault: Fault) -> list[str]:
+    """Return the row to damage; a new one that is not in the table if no row matches."""
+    targets = _target_rows(table, fault)
+    return table.rows[targets[0]] if targets else [""] * len(table.header)
 
 
 def _duplicate_row(table: Table, fault: Fault) -> None:
-    harmed = _harmed(table, fault)
-    if harmed:
-        # Far from the first: neighbours would be the easier case.
-        table.rows.append(list(table.rows[harmed[0]]))
+    targets = _target_rows(table, fault)
+    if targets:
+        # At the end of the table: adjacent duplicates would be easier to detect.
+        table.rows.append(list(table.rows[targets[0]]))
 
 
 def _wrong_day(table: Table, fault: Fault) -> None:
     column = table.column(table.day)
-    if column is not None and _harmed(table, fault):
-        row = _first(table, fault)
-        found = _DAY.match(row[column])
-        here = date(*(int(part) for part in found.groups())) if found else date.min
-        after = table.day_text(here + timedelta(days=1)) + row[column][len(table.day_text(here)) :]
-        row[column] = str(fault["to"] or after)
+    if column is not None and _target_rows(table, fault):
+        row = _target_row(table, fault)
+        match = _DAY.match(row[column])
+        day = date(*(int(part) for part in match.groups())) if match else date.min
+        next_day = table.day_text(day + timedelta(days=1)) + row[column][len(table.day_text(day)) :]
+        row[column] = str(fault["to"] or next_day)
 
 
 def _drop_column(table: Table, fault: Fault) -> None:
@@ -90,21 +90,21 @@ def _repeat_header(table: Table, _fault: Fault) -> None:
 def _bad_value(table: Table, fault: Fault) -> None:
     column = table.column(fault["column"])
     if column is not None:
-        _first(table, fault)[column] = str(fault["value"])
+        _target_row(table, fault)[column] = str(fault["value"])
 
 
 def _edit_values(table: Table, fault: Fault) -> None:
     column = table.column(fault["column"])
     if column is not None:
-        for n in _harmed(table, fault):
+        for n in _target_rows(table, fault):
             table.rows[n][column] = re.sub(fault["pattern"], fault["to"], table.rows[n][column])
 
 
 def _total_row(table: Table, fault: Fault) -> None:
-    harmed = _harmed(table, fault)
-    if not harmed:
+    targets = _target_rows(table, fault)
+    if not targets:
         return
-    first = table.rows[harmed[0]]
+    first = table.rows[targets[0]]
     total = [str(fault["text"]) if name in fault["names"] else "" for name in table.header]
     for name in (table.day, "Currency", *fault["sums"]):
         column = table.column(name)
@@ -112,7 +112,7 @@ def _total_row(table: Table, fault: Fault) -> None:
             continue
         total[column] = first[column]
         if name in fault["sums"]:
-            total[column] = _sum(table.rows[n][column] for n in harmed)
+            total[column] = _sum(table.rows[n][column] for n in targets)
     table.rows.append(total)
 
 
@@ -136,39 +136,39 @@ def _latin1(table: Table, _fault: Fault) -> None:
 def _nul(table: Table, fault: Fault) -> None:
     column = table.column(fault["column"]) if fault["column"] is not None else 1 % len(table.header)
     if column is not None:
-        row = _first(table, fault)
+        row = _target_row(table, fault)
         row[column] = f"{row[column][:2]}\0{row[column][2:]}"
 
 
 def _open_quote(table: Table, fault: Fault) -> None:
-    row = _first(table, fault)
+    row = _target_row(table, fault)
     row[-1] = QUOTE + row[-1]
 
 
 def _short_row(table: Table, fault: Fault) -> None:
-    del _first(table, fault)[-1]
+    del _target_row(table, fault)[-1]
 
 
 def _long_row(table: Table, fault: Fault) -> None:
-    _first(table, fault).append("1")
+    _target_row(table, fault).append("1")
 
 
 def _header_only(table: Table, fault: Fault) -> None:
-    _without(table, set(_harmed(table, fault)))
+    _remove_rows(table, set(_target_rows(table, fault)))
 
 
 def _lose_app(table: Table, fault: Fault) -> None:
     column = table.column(table.entity)
-    harmed = _harmed(table, fault)
-    if column is None or not harmed:
+    targets = _target_rows(table, fault)
+    if column is None or not targets:
         return
-    largest = Counter(table.rows[n][column] for n in harmed).most_common(1)[0][0]
+    largest = Counter(table.rows[n][column] for n in targets).most_common(1)[0][0]
     app = str(fault["app"]) if fault["app"] is not None else largest
-    _without(table, {n for n in harmed if table.rows[n][column] == app})
+    _remove_rows(table, {n for n in targets if table.rows[n][column] == app})
 
 
-def _without(table: Table, gone: set[int]) -> None:
-    table.rows = [row for n, row in enumerate(table.rows) if n not in gone]
+def _remove_rows(table: Table, indexes: set[int]) -> None:
+    table.rows = [row for n, row in enumerate(table.rows) if n not in indexes]
 
 
 _DAMAGE: Mapping[str, Callable[[Table, Fault], None]] = {

@@ -1,4 +1,4 @@
-"""What a provider hands to the server: its endpoints, each at a named point, and its truth."""
+"""The interface of an emulated provider: its endpoints, each with a name (point), and its correct data."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 from starlette.responses import Response
 
+from reporting_dags.sandbox.data_owner import ORDINARY
 from reporting_dags.sandbox.faults import Fault
-from reporting_dags.sandbox.owner import ORDINARY
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a request is about, as far as faults can be aimed: the report's source and the days it asks for."""
+    """The report source and the days of a request, by which faults are selected."""
 
     source: str
     first: date
@@ -22,7 +22,7 @@ class Subject:
 
 @dataclass
 class Call:
-    """One request on its way through an endpoint, read in full."""
+    """A complete request, as an endpoint handles it."""
 
     method: str
     origin: str
@@ -33,60 +33,66 @@ class Call:
     now: datetime
     fault: Fault | None = None
     facts: dict[str, str] = field(default_factory=dict[str, str])
-    """Notes for the request log, such as the id of the report that an answer carries."""
+    """Facts for the request log, such as the id of the report."""
 
     def fault_is(self, name: str) -> bool:
-        """Whether the fault that strikes this call is `name`: for those that a handler itself carries out."""
+        """Return whether the fault of this call is `name`; for faults that the handler implements."""
         return self.fault is not None and self.fault.do == name
 
 
-def nothing_known(_call: Call) -> Subject | None:
-    """The subject of a call that is about no report in particular."""
+def no_subject(_call: Call) -> Subject | None:
+    """Return no subject, for endpoints that are not about a report."""
     return None
 
 
 def any_query(_query: Sequence[tuple[str, str]]) -> bool:
-    """What an endpoint wants that has its path to itself."""
+    """Accept every query string, for endpoints that do not share their path."""
     return True
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One path: where it is, how the log and faults call it, and what answers.
+    """An endpoint of a provider.
 
-    `subject` tells what a call is about, so that faults can be aimed at a source or a day; `carries_out` names the
-    faults that the handler itself carries out, beyond those that any answer can suffer. Several endpoints can share a
-    path: the first that `wants` the request's query answers.
+    Attributes:
+        point: name of the endpoint in the log and for faults.
+        methods: allowed HTTP methods.
+        path: path of the URL, with Starlette's placeholders.
+        handler: makes the response.
+        subject: returns the report source and the days of a call; None if there are none.
+        handler_faults: names of the faults that the handler implements.
+        accepts_query: whether the endpoint handles a query string. Of several endpoints with one path, the first that
+            accepts the query string handles the request.
     """
 
     point: str
     methods: tuple[str, ...]
     path: str
     handler: Callable[[Call], Awaitable[Response]]
-    subject: Callable[[Call], Subject | None] = nothing_known
-    carries_out: frozenset[str] = frozenset()
-    wants: Callable[[Sequence[tuple[str, str]]], bool] = any_query
+    subject: Callable[[Call], Subject | None] = no_subject
+    handler_faults: frozenset[str] = frozenset()
+    accepts_query: Callable[[Sequence[tuple[str, str]]], bool] = any_query
 
 
 class Provider(Protocol):
-    """One emulated provider; `name` is its key in the settings and `data_point` where its files can be damaged."""
+    """An emulated provider; `name` is its key in the settings, `data_point` the point of faults in its files."""
 
     name: str
     data_point: str
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
-        """Every path that the provider answers."""
+        """All endpoints of the provider."""
         ...
 
     @property
     def reports(self) -> Sequence[str]:
-        """The keys of the reports that `truth` knows."""
+        """The keys of the reports that `truth` accepts."""
         ...
 
     @property
     def credentials(self) -> Mapping[str, Any]:
-        """What a client needs to be let in, by the name of the account."""
+        """The credentials by name of the account."""
         ...
 
     def variables(self, url: str, account: str) -> Mapping[str, str]:
@@ -94,11 +100,11 @@ class Provider(Protocol):
         ...
 
     def reset(self) -> None:
-        """Forget every request that has been made."""
+        """Delete all state, such as tokens, jobs and counters."""
         ...
 
     def truth(
         self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
     ) -> list[dict[str, str]]:
-        """The rows of one day that an honest answer to `account` at `at` (None: now) would hold, as printed."""
+        """Return the rows of one day in a correct response to `account` at `at` (None: now), as texts."""
         ...

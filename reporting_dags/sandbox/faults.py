@@ -1,4 +1,4 @@
-"""Faults scripted by occurrence: which answers go wrong, how, and how often."""
+"""Scripted faults: which responses go wrong, how, and how often."""
 
 import threading
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from typing import Any, Literal
 ANYWHERE = "*"
 REQUIRED = object()
 
-# What any answer can suffer, with the parameters and their defaults. `effect`: the request is carried out all the same
-# and only its answer is lost, as when a gateway fails on the way back.
-ANSWER_FAULTS: Mapping[str, Mapping[str, Any]] = {
+# Faults of any response, with their parameters and defaults. `effect`: the request takes effect and only its response
+# is replaced, as when a gateway fails after the request.
+RESPONSE_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "status": {"status": REQUIRED, "body": "", "headers": {}, "effect": False},
     "html": {"body": "<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>", "effect": False},
     "xml": {"body": '<?xml version="1.0"?><Error><Code>SlowDown</Code></Error>', "effect": False},
@@ -21,9 +21,9 @@ ANSWER_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "stall": {"seconds": 1.0, "at": "head"},
     "drip": {"pieces": 10, "pause": 0.05},
     "drip_head": {"pieces": 10, "pause": 0.05},
-    # A line in the head that is no header.
+    # The response head has a line that is not a header.
     "garbled_head": {},
-    # The same body over and over, as long as the client listens and up to so many MiB.
+    # Repeats the body, up to this many MiB.
     "endless": {"mebibytes": 64},
     "cut": {"keep": 0.5},
     "cut_chunked": {"keep": 0.5},
@@ -31,42 +31,42 @@ ANSWER_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "gzip": {},
     "gzip_cut": {"keep": 0.5},
     "gzip_corrupt": {},
-    # Packed without a header that says so: a share of the bytes, in so many members, with a text behind them.
+    # Compressed without a header: the share of the bytes to keep, the number of gzip members, and a text after them.
     "gzip_file": {"keep": None, "members": 1, "behind": ""},
     "zip_file": {},
     "utf16_file": {},
-    # The honest bytes under another `Content-Encoding` or `Content-Type`.
+    # The correct bytes with another `Content-Encoding` or `Content-Type`.
     "coding": {"coding": REQUIRED},
     "media_type": {"kind": REQUIRED},
-    # The honest text, in which what matches a pattern is something else; `count` times, or everywhere where it is 0.
+    # Replaces the matches of a regular expression in the body: `count` of them, or all if it is 0.
     "edit": {"pattern": REQUIRED, "to": REQUIRED, "count": 0},
-    # Small on the way, and so many MiB of zeros when unpacked.
+    # Decompresses to this many MiB of zeros.
     "gzip_bomb": {"mebibytes": 300},
 }
 
-# What handlers carry out themselves; an endpoint names those that it knows.
+# Faults that handlers implement; an endpoint names those that it supports.
 HANDLER_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "never": {},
     "expired": {},
     "bad_url": {"url": REQUIRED},
-    # A JSON answer with that code: to a request for generation, and in place of a file.
+    # A JSON response with this code: to a request for generation, and instead of a file.
     "code": {"code": REQUIRED, "msg": ""},
     "json_error": {"code": REQUIRED, "msg": ""},
     "incomplete": {},
-    # What an answer says of itself; None stays true.
+    # The metadata of a response; None keeps the correct value.
     "meta": {"count": None, "start_date": None, "end_date": None, "currency": None},
-    # A page of rows: it begins with the last row of the page before, has no rows, or leads to itself; its count lies.
+    # A page begins with the last row of the page before, has no rows, or has itself as next page; its count is wrong.
     "page_again": {},
     "empty_page": {},
     "cursor_loop": {},
     "count": {"count": REQUIRED},
-    # An export: what is said of how far it is; it holds the first rows alone; its total lies.
+    # An export has this status, has only the first rows, or has a wrong total.
     "state": {"status": REQUIRED, "error": ""},
     "truncate": {"rows": REQUIRED},
     "total": {"total": REQUIRED},
 }
 
-# What can be wrong in a file. None as a row's app or a column: the sandbox chooses one that is there.
+# Faults in the data of a file. If the app or the column is None, the sandbox selects one.
 DATA_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "duplicate_row": {},
     "wrong_day": {"to": None},
@@ -76,9 +76,9 @@ DATA_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "duplicate_header": {"column": None},
     "repeat_header": {},
     "bad_value": {"column": REQUIRED, "value": REQUIRED},
-    # Every value of a column, in which what matches a pattern is something else.
+    # Replaces the matches of a regular expression in all values of a column.
     "edit_values": {"column": REQUIRED, "pattern": REQUIRED, "to": REQUIRED},
-    # One row more, of the day of the first: the sums of some columns, a text in others.
+    # Adds a total row with the day of the first row, the sums of some columns and a text in others.
     "total_row": {"sums": REQUIRED, "names": (), "text": ""},
     "pad_header": {},
     "bom": {},
@@ -94,7 +94,7 @@ DATA_FAULTS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass
 class Fault:
-    """One scripted fault and how far its script has come."""
+    """A scripted fault, with the number of requests that it has seen and damaged."""
 
     number: int
     point: str
@@ -112,27 +112,27 @@ class Fault:
 
     @property
     def effect(self) -> bool:
-        """Whether the request is carried out although its answer is lost."""
+        """Whether the request takes effect although its response is lost."""
         return bool(self.parameters.get("effect", True))
 
-    def aims_at(self, source: str | None, first: date | None, last: date | None) -> bool:
-        """Whether a request for `source` from `first` to `last` (None: about no report) is meant."""
+    def applies_to(self, source: str | None, first: date | None, last: date | None) -> bool:
+        """Return whether the fault applies to a request for `source` from `first` to `last` (None: no report)."""
         if self.source is not None and self.source != source:
             return False
         return self.day is None or (first is not None and last is not None and first <= self.day <= last)
 
-    def occurs(self) -> bool:
-        """Count one more request that this is meant for; whether the script says that it goes wrong."""
+    def count_request(self) -> bool:
+        """Count a request to which the fault applies, and return whether the fault occurs."""
         self.seen += 1
         return self.seen > self.after and (self.times is None or self.struck < self.times)
 
     def as_json(self) -> dict[str, Any]:
-        """The fault as JSON can carry it."""
+        """Return the fault as JSON values."""
         return {**self.__dict__, "day": None if self.day is None else self.day.isoformat()}
 
 
 class Faults:
-    """The faults scripted now. Safe to use from several threads."""
+    """The current scripted faults. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -141,8 +141,8 @@ class Faults:
         self._faults: list[Fault] = []
         self._last = 0
 
-    def learn(self, points: Mapping[str, frozenset[str]], data_point: str) -> None:
-        """Know a provider's endpoints, each with what its handler carries out, and the point of its files."""
+    def register(self, points: Mapping[str, frozenset[str]], data_point: str) -> None:
+        """Register the endpoints of a provider, each with the faults of its handler, and the point of its files."""
         self._points.update(points)
         self._data_points.add(data_point)
 
@@ -151,89 +151,93 @@ class Faults:
         point: str,
         *,
         do: str,
-        times: int | Literal["usual"] | None = "usual",
+        times: int | Literal["default"] | None = "default",
         after: int = 0,
         source: str | None = None,
         day: str | date | None = None,
         **parameters: Any,
     ) -> int:
-        """Script a fault; returns its number, for `remove`.
+        """Add a fault and return its number, for `remove`.
 
-        Every fault counts the requests that it is meant for, from the moment it is added: the first `after` of them
-        pass, then `times` go wrong. Where several faults fall on one request the first added strikes, and the others
-        keep their turn. Faults in a file all strike together.
+        A fault counts the requests to which it applies, from the time it is added: the first `after` of them succeed,
+        the next `times` fail. If several faults apply to one request, only the first added occurs, and the others do
+        not count the request as failed. All faults of a file occur together.
 
         Args:
-            point: Where: an endpoint's point, a provider's data point, or `*` for every endpoint.
-            do: What: a name of ANSWER_FAULTS, of HANDLER_FAULTS where the endpoint carries it out, or of DATA_FAULTS.
-            times: How many times; None means until removed. Usual: once for an answer, until removed for a file.
-            after: How many requests pass unharmed first.
-            source: Only requests for this source of reports.
-            day: Only requests whose days include this one; in a file, also the day whose rows are harmed.
-            parameters: What the fault itself needs.
+            point: the point of an endpoint, the data point of a provider, or `*` for all endpoints.
+            do: the name of the fault: of RESPONSE_FAULTS, DATA_FAULTS, or HANDLER_FAULTS if the endpoint supports it.
+            times: how often it occurs; None for always. By default once in a response, and always in a file.
+            after: number of requests that succeed first.
+            source: only for requests of this report source.
+            day: only for requests that include this day; in a file, only its rows are damaged.
+            parameters: the parameters of the fault.
 
         Raises:
-            ValueError: No such point or fault there, or a parameter is missing or unknown.
+            ValueError: the point or the fault does not exist, or a parameter is missing or unknown.
         """
-        known = self._known(point, do)
+        known = self._parameters_of(point, do)
         if unknown := sorted(set(parameters) - set(known)):
-            raise ValueError(f"{do} takes no {', '.join(unknown)}; it takes: {', '.join(known) or 'nothing'}")
+            raise ValueError(
+                f"{do} has no parameter {', '.join(unknown)}; its parameters: {', '.join(known) or 'none'}"
+            )
         filled = {**known, **parameters}
         if missing := sorted(name for name, value in filled.items() if value is REQUIRED):
             raise ValueError(f"{do} needs {', '.join(missing)}")
-        if times == "usual":
+        if times == "default":
             times = None if do in DATA_FAULTS else 1
         with self._lock:
             self._last += 1
-            aimed = date.fromisoformat(day) if isinstance(day, str) else day
-            self._faults.append(Fault(self._last, point, do, filled, times, after, source, aimed))
+            of_day = date.fromisoformat(day) if isinstance(day, str) else day
+            self._faults.append(Fault(self._last, point, do, filled, times, after, source, of_day))
             return self._last
 
     def remove(self, number: int) -> None:
-        """Take one fault back; one that is not there is passed over."""
+        """Remove a fault; ignored if it does not exist."""
         with self._lock:
             self._faults = [fault for fault in self._faults if fault.number != number]
 
     def clear(self) -> None:
-        """Take every fault back."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
     def scripted(self) -> list[Fault]:
-        """Every fault added and not taken back, those that have run out included."""
+        """Return all faults that are not removed, also those that occur no more."""
         with self._lock:
             return list(self._faults)
 
-    def strike(self, point: str, source: str | None, first: date | None, last: date | None) -> Fault | None:
-        """The fault that this request to `point` suffers, if any."""
+    def next_fault(self, point: str, source: str | None, first: date | None, last: date | None) -> Fault | None:
+        """Return the fault that occurs in this request to `point`, if any, and count the request."""
         due = self._due((point, ANYWHERE), source, first, last, most=1)
         return due[0] if due else None
 
-    def damage(self, point: str, source: str, first: date, last: date) -> list[Fault]:
-        """Every fault that the file made now suffers, in the order they were added."""
+    def file_faults(self, point: str, source: str, first: date, last: date) -> list[Fault]:
+        """Return the faults that occur in a new file, in the order in which they were added."""
         return self._due((point,), source, first, last, most=None)
 
     def _due(
         self, points: tuple[str, ...], source: str | None, first: date | None, last: date | None, *, most: int | None
     ) -> list[Fault]:
         with self._lock:
-            meant = [fault for fault in self._faults if fault.point in points and fault.aims_at(source, first, last)]
-            due = [fault for fault in meant if fault.occurs()][:most]
+            matches = [
+                fault for fault in self._faults if fault.point in points and fault.applies_to(source, first, last)
+            ]
+            due = [fault for fault in matches if fault.count_request()][:most]
             for fault in due:
                 fault.struck += 1
             return due
 
-    def _known(self, point: str, do: str) -> Mapping[str, Any]:
+    def _parameters_of(self, point: str, do: str) -> Mapping[str, Any]:
         if point in self._data_points:
-            found = DATA_FAULTS.get(do)
+            parameters = DATA_FAULTS.get(do)
         elif point == ANYWHERE:
-            found = ANSWER_FAULTS.get(do)
+            parameters = RESPONSE_FAULTS.get(do)
         elif point in self._points:
-            here = {name: needs for name, needs in HANDLER_FAULTS.items() if name in self._points[point]}
-            found = {**ANSWER_FAULTS, **here}.get(do)
+            supported = {name: known for name, known in HANDLER_FAULTS.items() if name in self._points[point]}
+            parameters = {**RESPONSE_FAULTS, **supported}.get(do)
         else:
-            places = ", ".join((*sorted(self._points), *sorted(self._data_points), ANYWHERE))
-            raise ValueError(f"no point {point!r}; there are: {places}")
-        if found is None:
-            raise ValueError(f"{do!r} cannot happen at {point}")
-        return found
+            points = ", ".join((*sorted(self._points), *sorted(self._data_points), ANYWHERE))
+            raise ValueError(f"unknown point {point!r}; known points: {points}")
+        if parameters is None:
+            raise ValueError(f"{do!r} is not a fault of {point}")
+        return parameters

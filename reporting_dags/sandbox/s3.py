@@ -1,4 +1,4 @@
-"""A bucket behind signed URLs: signatures, expiry and XML errors as S3 documents them (F for every provider here)."""
+"""Signed URLs of a bucket, with signatures, expiry and XML errors as in the documentation of S3 (F)."""
 
 import base64
 import hashlib
@@ -23,15 +23,18 @@ STAMP = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs and checks URLs of one sandbox with a secret of its own."""
+    """Sign and check the URLs of one sandbox with its secret."""
 
     secret: bytes
 
     def sign(self, *, style: str, host: str, path: str, now: datetime, seconds: int) -> str:
-        """The query string that opens `path` on `host` to GET for `seconds`; `style` is amz, or aws2 for the older."""
+        """Return the query string that allows GET of `path` on `host` for `seconds`.
+
+        `style` is the version of the signature: amz (version 4) or aws2 (version 2).
+        """
         if style == "aws2":
             expires = str(int(now.timestamp()) + seconds)
-            signature = self._older(path, expires)
+            signature = self._signature_v2(path, expires)
             return urlencode({"AWSAccessKeyId": KEY_ID, "Expires": expires, "Signature": signature})
         stamp = now.astimezone(UTC).strftime(STAMP)
         query = [
@@ -41,10 +44,10 @@ class Signer:
             ("X-Amz-Expires", str(seconds)),
             ("X-Amz-SignedHeaders", "host"),
         ]
-        signature = self._newer("GET", host, path, query)
+        signature = self._signature_v4("GET", host, path, query)
         return urlencode([*query, ("X-Amz-Signature", signature)], quote_via=quote)
 
-    def refusal(
+    def error_response(
         self,
         *,
         method: str,
@@ -54,18 +57,18 @@ class Signer:
         authorization: str | None,
         now: datetime,
     ) -> Response | None:
-        """The XML answer to a request that may not read the file, or None if it may."""
+        """Return the XML error for a request that is not allowed to read the file; None if it is allowed."""
         named = dict(query)
         if authorization is not None:
             return error(400, "InvalidArgument", SECOND_AUTH, ArgumentName="Authorization", ArgumentValue=authorization)
         if "X-Amz-Signature" in named:
             given = named["X-Amz-Signature"]
             unsigned = [pair for pair in query if pair[0] != "X-Amz-Signature"]
-            expected = self._newer(method, host, path, unsigned)
+            expected = self._signature_v4(method, host, path, unsigned)
         elif "Signature" in named:
             given = named["Signature"]
-            # The older form says nothing of the host, and its only other parameters are checked by themselves.
-            expected = self._older(path, named.get("Expires", ""), method) if len(query) == 3 else ""
+            # Version 2 does not sign the host. Its other two parameters are part of the signature check.
+            expected = self._signature_v2(path, named.get("Expires", ""), method) if len(query) == 3 else ""
         else:
             return error(403, "AccessDenied", "Access Denied")
         if not hmac.compare_digest(given.encode(), expected.encode()):
@@ -74,10 +77,10 @@ class Signer:
                 "Check your key and signing method."
             )
             return error(403, "SignatureDoesNotMatch", message, AWSAccessKeyId=KEY_ID, SignatureProvided=given)
-        ends = _expiry(named)
-        return expired(ends, now) if now >= ends else None
+        expires_at = _expiry(named)
+        return expired(expires_at, now) if now >= expires_at else None
 
-    def _newer(self, method: str, host: str, path: str, query: Sequence[tuple[str, str]]) -> str:
+    def _signature_v4(self, method: str, host: str, path: str, query: Sequence[tuple[str, str]]) -> str:
         named = dict(query)
         stamp = named.get("X-Amz-Date", "")
         canonical = "\n".join(
@@ -91,7 +94,7 @@ class Signer:
         signed = "\n".join((ALGORITHM, stamp, scope, digest))
         return hmac.new(key, signed.encode(), hashlib.sha256).hexdigest()
 
-    def _older(self, path: str, expires: str, method: str = "GET") -> str:
+    def _signature_v2(self, path: str, expires: str, method: str = "GET") -> str:
         signed = f"{method}\n\n\n{expires}\n{path}"
         return base64.b64encode(hmac.new(self.secret, signed.encode(), hashlib.sha1).digest()).decode()
 
@@ -104,7 +107,7 @@ def _expiry(named: dict[str, str]) -> datetime:
 
 
 def error(status: int, code: str, message: str, **details: str) -> Response:
-    """An answer with S3's XML error body."""
+    """Return a response with an XML error of S3."""
     further = "".join(f"<{key}>{escape(value)}</{key}>" for key, value in details.items())
     body = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{escape(message)}</Message>'
@@ -113,12 +116,12 @@ def error(status: int, code: str, message: str, **details: str) -> Response:
     return Response(body, status, media_type="application/xml")
 
 
-def expired(ends: datetime, now: datetime) -> Response:
-    """The 403 of a URL whose time has passed."""
-    times = {"Expires": ends.strftime("%Y-%m-%dT%H:%M:%SZ"), "ServerTime": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+def expired(expires_at: datetime, now: datetime) -> Response:
+    """Return the 403 response for an expired URL."""
+    times = {"Expires": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"), "ServerTime": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
     return error(403, "AccessDenied", "Request has expired", **times)
 
 
 def missing(key: str) -> Response:
-    """The 404 of an object that is not there (yet)."""
+    """Return the 404 response for an object that does not exist (yet)."""
     return error(404, "NoSuchKey", "The specified key does not exist.", Key=key)

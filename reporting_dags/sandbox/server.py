@@ -16,37 +16,37 @@ from starlette.middleware import Middleware
 
 from reporting_dags.sandbox.clock import Clock
 from reporting_dags.sandbox.control import Control, truth
-from reporting_dags.sandbox.dated import Dated
+from reporting_dags.sandbox.data_owner import ORDINARY
+from reporting_dags.sandbox.date_header import DateHeader
 from reporting_dags.sandbox.digital_turbine.provider import DigitalTurbine
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 from reporting_dags.sandbox.endpoint import Provider
-from reporting_dags.sandbox.exchange import Exchange
 from reporting_dags.sandbox.faults import Faults
 from reporting_dags.sandbox.integr8.provider import Integr8
 from reporting_dags.sandbox.integr8.settings import Integr8Settings
-from reporting_dags.sandbox.log import Log
 from reporting_dags.sandbox.mintegral.provider import Mintegral
 from reporting_dags.sandbox.mintegral.settings import MintegralSettings
 from reporting_dags.sandbox.orangeclick.provider import OrangeClick
 from reporting_dags.sandbox.orangeclick.settings import OrangeClickSettings
-from reporting_dags.sandbox.owner import ORDINARY
+from reporting_dags.sandbox.pipeline import RequestPipeline
+from reporting_dags.sandbox.provider_settings import ProviderSettings
+from reporting_dags.sandbox.request_log import RequestLog
 from reporting_dags.sandbox.settings import Settings
-from reporting_dags.sandbox.switches import Switches
-from reporting_dags.sandbox.wire import Connections
+from reporting_dags.sandbox.transport import Connections
 
 START_SECONDS = 10
 
-PROVIDERS: Mapping[str, tuple[Callable[..., Provider], Callable[[], Switches]]] = {
+PROVIDERS: Mapping[str, tuple[Callable[..., Provider], Callable[[], ProviderSettings]]] = {
     "dt": (DigitalTurbine, DtSettings),
     "mintegral": (Mintegral, MintegralSettings),
     "orangeclick": (OrangeClick, OrangeClickSettings),
     "integr8": (Integr8, Integr8Settings),
 }
-"""Every emulated provider and its switches, by name."""
+"""Every emulated provider and the class of its settings, by name."""
 
 
 class Sandbox:
-    """Everything that one sandbox is; `url` is its origin once it runs."""
+    """The complete state of a sandbox; `url` is its origin while it runs."""
 
     def __init__(
         self,
@@ -54,14 +54,14 @@ class Sandbox:
         seed: int,
         at: datetime | None = None,
         frozen: bool = False,
-        switches: Mapping[str, Switches] | None = None,
+        settings: Mapping[str, ProviderSettings] | None = None,
     ) -> None:
         self.url = ""
         self.clock = Clock(at, frozen=frozen)
-        self.log = Log()
+        self.log = RequestLog()
         self.faults = Faults()
         start = {name: kind() for name, (_, kind) in PROVIDERS.items()}
-        self.settings = Settings({**start, **(switches or {})})
+        self.settings = Settings({**start, **(settings or {})})
         self.providers: Mapping[str, Provider] = {
             name: make(
                 seed=seed, clock=self.clock, settings=functools.partial(self.settings.of, name), faults=self.faults
@@ -69,17 +69,17 @@ class Sandbox:
             for name, (make, _) in PROVIDERS.items()
         }
         for provider in self.providers.values():
-            points = {endpoint.point: endpoint.carries_out for endpoint in provider.endpoints}
-            self.faults.learn(points, provider.data_point)
+            points = {endpoint.point: endpoint.handler_faults for endpoint in provider.endpoints}
+            self.faults.register(points, provider.data_point)
         self.connections = Connections()
 
     @property
     def credentials(self) -> Mapping[str, Any]:
-        """Digital Turbine's accounts by name (ordinary, other, revoked), each with client_id and client_secret."""
+        """The accounts of Digital Turbine by name (ordinary, other, revoked), with client_id and client_secret."""
         return self.providers["dt"].credentials
 
     def reset(self) -> None:
-        """Be as at the start: clock, settings, no faults, an empty log, no token, file or query made."""
+        """Restore the initial state: clock and settings, no faults, an empty log, no tokens, files or jobs."""
         self.clock.reset()
         self.settings.reset()
         self.faults.clear()
@@ -90,17 +90,17 @@ class Sandbox:
     def truth(
         self, report: str, day: date | str, at: datetime | None = None, account: str = ORDINARY
     ) -> list[dict[str, str]]:
-        """The rows of `day` that an honest answer to the shipped `report` requested at `at` (None: now) holds, sorted.
+        """Return the sorted rows of `day` in a correct response for the shipped `report` at `at` (None: now).
 
         Raises:
-            ValueError: There is no such report or account.
+            ValueError: the report or the account does not exist.
         """
-        asked = date.fromisoformat(day) if isinstance(day, str) else day
-        return truth(self.providers, report, asked, at, account)
+        parsed_day = date.fromisoformat(day) if isinstance(day, str) else day
+        return truth(self.providers, report, parsed_day, at, account)
 
     def app(self) -> Starlette:
-        """The whole as one ASGI application."""
-        exchange = Exchange(clock=self.clock, log=self.log, faults=self.faults, connections=self.connections)
+        """Return the sandbox as an ASGI application."""
+        exchange = RequestPipeline(clock=self.clock, log=self.log, faults=self.faults, connections=self.connections)
         control = Control(
             clock=self.clock,
             log=self.log,
@@ -110,8 +110,8 @@ class Sandbox:
             reset=self.reset,
         )
         endpoints = [endpoint for provider in self.providers.values() for endpoint in provider.endpoints]
-        routes = [*control.routes(), *[exchange.route(endpoint) for endpoint in endpoints], exchange.nowhere()]
-        return Starlette(routes=routes, middleware=[Middleware(Dated, clock=self.clock)])
+        routes = [*control.routes(), *[exchange.route(endpoint) for endpoint in endpoints], exchange.not_found_route()]
+        return Starlette(routes=routes, middleware=[Middleware(DateHeader, clock=self.clock)])
 
 
 @contextlib.contextmanager
@@ -122,25 +122,25 @@ def running_sandbox(
     port: int = 0,
     at: datetime | None = None,
     frozen: bool = False,
-    **switches: Switches,
+    **settings: ProviderSettings,
 ) -> Generator[Sandbox]:
-    """A sandbox that answers on `host` until the block ends, from a thread of this process.
+    """Run a sandbox in a thread of this process until the block ends.
 
     Args:
-        seed: What its data is made from.
-        host: The address to listen on.
-        port: The port; 0 takes a free one.
-        at: The sandbox's time at the start; None is the real time.
-        frozen: Whether that time stands still.
-        switches: Switches at the start, by provider: `dt`, `mintegral`, `orangeclick`, `integr8`.
+        seed: seed of the generated data.
+        host: address to listen on.
+        port: port to listen on; 0 selects a free one.
+        at: initial time of the sandbox; None for the real time.
+        frozen: whether the clock is frozen.
+        settings: initial settings by provider: `dt`, `mintegral`, `orangeclick`, `integr8`.
 
     Raises:
-        OSError: The port is taken.
-        RuntimeError: The server does not come up.
+        OSError: the port is in use.
+        RuntimeError: the server does not start.
     """
-    sandbox = Sandbox(seed=seed, at=at, frozen=frozen, switches=switches)
+    sandbox = Sandbox(seed=seed, at=at, frozen=frozen, settings=settings)
     listener = socket.create_server((host, port))
-    # Connections inherit it. Without it each answer waits 40 ms for the client to acknowledge its head.
+    # Connections inherit this option. Without it, each response waits 40 ms for the client to acknowledge its head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sandbox.url = f"http://{host}:{listener.getsockname()[1]}"
     server = uvicorn.Server(
@@ -151,9 +151,9 @@ def running_sandbox(
             lifespan="off",
             log_config=None,
             access_log=False,
-            # The registry of connections goes by the client's real address.
+            # The registry of connections uses the real client address.
             proxy_headers=False,
-            # Answers bear the sandbox's own date.
+            # The middleware sets the date of the sandbox.
             date_header=False,
             timeout_graceful_shutdown=1,
         )

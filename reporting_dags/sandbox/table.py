@@ -1,4 +1,4 @@
-"""A file with a header and rows, before it is bytes."""
+"""A table of texts, and its conversion to a delimited text file."""
 
 import csv
 import io
@@ -6,16 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
-# Stands for a bare quote until the rest of the file has been quoted as it should be.
+# Placeholder for an unescaped quote character, which must not be escaped by the CSV writer.
 QUOTE = "\x02"
 
 
 @dataclass
 class Table:
-    """Printed cells; damage may leave rows with more or fewer cells than the header has.
+    """A header and rows of texts. After damage, rows can have more or fewer cells than the header.
 
-    `day` and `entity` are the headers of the columns that say of which day and of which app, site or offer a row is;
-    the cells of a day's rows begin with `day_text`.
+    Attributes:
+        header: names of the columns.
+        rows: cells of each row.
+        line_end: line terminator of the file.
+        encoding: encoding of the file.
+        delimiter: character between cells.
+        quoted: whether cells are quoted where needed.
+        day: name of the column with the day of a row.
+        entity: name of the column with the app, site or offer of a row.
+        day_text: formats a day as the cells of the day column begin.
     """
 
     header: list[str]
@@ -29,11 +37,11 @@ class Table:
     day_text: Callable[[date], str] = date.isoformat
 
     def column(self, name: str) -> int | None:
-        """Where the column `name` is, if it is there."""
+        """Return the index of the column `name`; None if there is no such column."""
         return self.header.index(name) if name in self.header else None
 
     def as_text(self) -> bytes:
-        """The file: a line a row; quoted where needed, or never."""
+        """Return the file as bytes."""
         if not self.quoted:
             lines = [self.delimiter.join(row) + self.line_end for row in (self.header, *self.rows)]
             return "".join(lines).replace(QUOTE, '"').encode(self.encoding, errors="replace")
@@ -44,5 +52,5 @@ class Table:
         return text.getvalue().encode(self.encoding, errors="replace").replace(QUOTE.encode(), b'"')
 
     def as_dicts(self) -> list[dict[str, str]]:
-        """The rows by column name, sorted by all their cells."""
+        """Return the sorted rows as dictionaries by column name."""
         return [dict(zip(self.header, row, strict=True)) for row in sorted(self.rows)]

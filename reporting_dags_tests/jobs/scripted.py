@@ -45,7 +45,10 @@ class Scripted(Provider):
 
     account = "ours"
     policy = JobPolicy(
-        first_poll=timedelta(seconds=4), longest_poll=timedelta(seconds=10), timeout=timedelta(seconds=60), in_flight=2
+        first_poll=timedelta(seconds=4),
+        max_poll_interval=timedelta(seconds=10),
+        timeout=timedelta(seconds=60),
+        max_open_jobs=2,
     )
 
     def __init__(self, clock: HandClock) -> None:

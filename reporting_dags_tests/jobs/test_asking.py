@@ -155,7 +155,7 @@ def test_a_submit_that_fails_for_certain_is_not_looked_for(finding: Stage) -> No
 
 
 def test_a_job_has_a_mark_of_its_own_and_another_when_it_is_sent_again(finding: Stage) -> None:
-    finding.provider.policy = replace(finding.provider.policy, resend_after=timedelta(seconds=20))
+    finding.provider.policy = replace(finding.provider.policy, resubmit_after=timedelta(seconds=20))
     finding.provider.polls = [PENDING]
     job = finding.one().job
     assert finding.provider.marks == [f"{job.id}.0", f"{job.id}.1"]

@@ -17,7 +17,7 @@ from reporting_dags.jobs.ledger import tables
 from reporting_dags.jobs.ledger.database import Database
 from reporting_dags.jobs.ledger.ledger import Ledger
 from reporting_dags.jobs.records import MaterializationRecord
-from reporting_dags.landing.compute.hashing import data_version_of
+from reporting_dags.landing.compute.hashing import compute_data_version
 from reporting_dags.landing.compute.sums import Sums
 from reporting_dags.landing.reading.combine import Source
 from reporting_dags.landing.reading.entities import Entities, entities_of
@@ -100,7 +100,7 @@ class Place:
             outcome=Outcome.DATA,
             rows=table.num_rows,
             size=1,
-            data_version=data_version_of(table),
+            data_version=compute_data_version(table),
             raw_sha256="",
             money={name: {coin: str(sum_) for coin, sum_ in by.items()} for name, by in sums.money().items()},
             requested_at=asked_at,
@@ -123,7 +123,7 @@ class Place:
         """Land a day; returns its data version."""
         table = self.write(report, at, rows)
         self.note(report, at, table, asked_at)
-        return data_version_of(table)
+        return compute_data_version(table)
 
     def offers(self, asked_at: datetime, **currencies: str | None) -> None:
         """Land a snapshot of the list of offers."""
@@ -197,7 +197,7 @@ def test_the_ledger_notes_what_was_built_and_from_what(place: Place) -> None:
     file = place.folder / "data" / NETWORK.file(DAY)
     assert (facts.outcome, facts.rows, facts.size) == (Outcome.DATA, 1, file.stat().st_size)
     assert facts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert facts.data_version == built.data_version == data_version_of(pq.read_table(file.open("rb")))
+    assert facts.data_version == built.data_version == compute_data_version(pq.read_table(file.open("rb")))
     assert facts.money_sums == {"earnings": {"USD": Decimal("0.5")}, "spend": {"USD": Decimal(0)}}
     assert (facts.requested_at, facts.landed_at, facts.raw_sha256, facts.jobs) == (NOON, NOON, offers, ())
     assert list((place.data.staging()).iterdir()) == []
@@ -268,7 +268,7 @@ def test_a_source_that_is_put_in_place_before_it_is_noted_is_waited_for(place: P
     place.land(WALL.report, [wall("a", 2, "0.5")])
     table = place.write(WALL.report, DAY, [wall("a", 2, "0.75")])
     place.clock.meanwhile = lambda: place.note(WALL.report, DAY, table)
-    assert place.build().versions == {WALL.report.key: data_version_of(table)}
+    assert place.build().versions == {WALL.report.key: compute_data_version(table)}
     assert place.clock.slept == [1]
     assert [row["earnings"] for row in place.rows()] == [Decimal("0.75")]
 

@@ -54,7 +54,7 @@ def test_a_count_that_is_of_the_page_alone_is_no_control(
     sandbox.faults.add("integr8.click_table", do="count", count=1, times=None)
     (result,) = pull(bench_of("integr8"), control_of(CLICKS), DAYS[:1])
     assert result.error is not None
-    assert "does not count" in result.error.line
+    assert "does not return the number of rows" in result.error.line
 
 
 def facts(

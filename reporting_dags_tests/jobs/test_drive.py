@@ -213,7 +213,7 @@ def test_an_address_that_no_longer_serves_costs_one_submit_more_and_no_second(st
 
 
 def test_a_job_that_stays_pending_for_too_long_is_sent_again_once(stage: Stage) -> None:
-    stage.provider.policy = replace(stage.provider.policy, resend_after=timedelta(seconds=29))
+    stage.provider.policy = replace(stage.provider.policy, resubmit_after=timedelta(seconds=29))
     stage.provider.polls = [PENDING]
     driven = stage.one()
     assert stage.provider.when("submit") == [0, 29]

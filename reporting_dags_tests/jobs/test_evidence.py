@@ -58,7 +58,7 @@ class InParts(Scripted):
 @pytest.fixture
 def parted(stage: Stage) -> Stage:
     provider = InParts(stage.clock)
-    provider.policy = replace(provider.policy, in_flight=1)
+    provider.policy = replace(provider.policy, max_open_jobs=1)
     return replace(stage, provider=provider, context=replace(stage.context, provider=provider))
 
 
@@ -267,7 +267,7 @@ def test_what_the_answer_must_say_of_itself_is_looked_for(stage: Stage, monkeypa
     monkeypatch.setattr(stage.provider, "expected_echo", claims)
     stage.provider.downloads = [answer("1")]
     stage.provider.polls = [Ready()]
-    with pytest.raises(ValueError, match="lines of text repeat nothing of what was asked"):
+    with pytest.raises(ValueError, match="delimited text cannot repeat the request"):
         ended(stage)
 
 

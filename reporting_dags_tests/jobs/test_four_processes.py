@@ -21,7 +21,7 @@ from reporting_dags.orchestration.storage import PROJECT
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, IMPRESSIONS
 from reporting_dags.reports.orangeclick import EARNINGS
 from reporting_dags.reports.registry import all_reports
-from reporting_dags.sandbox.log import Entry
+from reporting_dags.sandbox.request_log import LogEntry
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.fast_time import FastClock
 from reporting_dags_tests.processes import Process, start
@@ -105,7 +105,7 @@ def test_four_processes_on_two_machines_keep_every_limit_between_them(
     check_ledger(postgres_url, len(exports))
 
 
-def check_orangeclick(asked: list[Entry]) -> None:
+def check_orangeclick(asked: list[LogEntry]) -> None:
     assert [entry.status for entry in asked] == [200] * 2 * PROCESSES
     at = sorted(entry.at for entry in asked)
     assert all(later - first >= MINUTE for first, later in zip(at, at[REQUESTS:], strict=False))
@@ -113,7 +113,7 @@ def check_orangeclick(asked: list[Entry]) -> None:
     assert at[-1] - at[0] < 2 * MINUTE
 
 
-def check_exports(sandbox: Sandbox, exports: list[Entry], results: list[dict[str, str]]) -> None:
+def check_exports(sandbox: Sandbox, exports: list[LogEntry], results: list[dict[str, str]]) -> None:
     """Ten a UTC day but for the share of the latest day, and whoever came too late was told so without a call."""
     by_day = Counter(entry.at.date() for entry in exports)
     assert max(by_day.values()) <= EXPORTS - KEPT

@@ -31,7 +31,7 @@ class Idle:
     account: str = "ours"
     policy: JobPolicy = field(
         default_factory=lambda: JobPolicy(
-            first_poll=timedelta(seconds=5), longest_poll=timedelta(seconds=60), timeout=timedelta(seconds=60)
+            first_poll=timedelta(seconds=5), max_poll_interval=timedelta(seconds=60), timeout=timedelta(seconds=60)
         )
     )
 

@@ -166,7 +166,7 @@ def test_the_next_run_takes_up_a_job_that_was_not_ready(
     sandbox.settings.change("dt", fill_seconds=3000)
     quick = make_context()
     offer_wall.policy = offer_wall.policy.__class__(
-        first_poll=timedelta(seconds=5), longest_poll=timedelta(seconds=60), timeout=timedelta(minutes=10)
+        first_poll=timedelta(seconds=5), max_poll_interval=timedelta(seconds=60), timeout=timedelta(minutes=10)
     )
     assert set(outcomes(list(pull(quick, EVENT, DAYS))).values()) == {Outcome.NOT_READY}
     sandbox.clock.advance(2500)

@@ -15,7 +15,7 @@ from reporting_dags.model.days import ONE_DAY, Window
 from reporting_dags.model.errors import Truncated
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Request
-from reporting_dags.providers.integr8.exports import span, split_day
+from reporting_dags.providers.integr8.exports import split_day, time_range
 from reporting_dags.providers.integr8.report import integr8_log
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS
 from reporting_dags.sandbox.integr8 import fields as documented
@@ -191,7 +191,7 @@ def test_a_minute_that_is_truncated_says_so_and_that_nothing_shorter_can_be_aske
     handle = context.provider.submit(CLICKS, minute, lambda _: None)
     with pytest.raises(Truncated, match="truncated the export of 2026-11-10 12:00:00 to 2026-11-10 12:01:00") as caught:
         context.provider.poll(CLICKS, minute, handle)
-    assert caught.value.advice == "No shorter range can be requested: ask its support."
+    assert caught.value.advice == "A shorter range cannot be requested. Fix: ask its support."
 
 
 @pytest.mark.rule("IN7")
@@ -280,11 +280,11 @@ def test_halves_are_together_what_was_cut_and_none_is_below_a_minute(ways: list[
     request = Request(Window(DAY, DAY))
     for way in ways:
         halves = split_day(request)
-        first, last = span(request)
+        first, last = time_range(request)
         if not halves:
             assert last - first <= timedelta(minutes=2)
             return
-        (begin, middle), (again, end) = (span(half) for half in halves)
+        (begin, middle), (again, end) = (time_range(half) for half in halves)
         assert (begin, middle, end) == (first, again, last)
         assert middle - begin >= timedelta(seconds=30)
         request = halves[way]

@@ -3,7 +3,7 @@
 import pytest
 
 from reporting_dags.landing.writing.land import LandedDay
-from reporting_dags.model.column import boolean, day, identity, measure, moment, money
+from reporting_dags.model.column import boolean, day, identity, measure, money, timestamp
 from reporting_dags.model.errors import DataError
 from reporting_dags_tests.landing.answers import COLUMNS, FIRST, HEADER, SECOND, Bench, report, rows
 
@@ -68,7 +68,7 @@ def test_values_that_were_rounded_or_cut_are_told_by_column_and_day(
 ) -> None:
     monkeypatch.setattr("reporting_dags.landing.parsing.delimited._BLOCK_BYTES", 4096)
     monkeypatch.setattr("reporting_dags.landing.writing.split._GATHER_ROWS", 100)
-    timed = report((*COLUMNS, moment("At", "")))
+    timed = report((*COLUMNS, timestamp("At", "")))
     fine = "0.00000000001234567891"
     lines = [f"2026-11-0{n % 2 + 1},{n},US,1,{fine},1,2026-11-01T00:00:00.1234567Z" for n in range(600)]
     first, second = context.land(rows(*lines[:-2], header=f"{HEADER},At"), of=timed, days=[FIRST, SECOND])
@@ -150,10 +150,10 @@ def test_ten_currencies_are_shown(context: Bench) -> None:
 
 
 def test_what_a_value_should_have_been_is_told(context: Bench) -> None:
-    told = report((day("Date"), identity("App", ""), moment("At", ""), boolean("New", "")), grain=("App",))
+    told = report((day("Date"), identity("App", ""), timestamp("At", ""), boolean("New", "")), grain=("App",))
     (result,) = context.land(rows("2026-11-01,a,soon,maybe", header="Date,App,At,New"), of=told)
     assert result.checks[0].detail == (
-        "column 'At': 1 values are not times, such as 'soon', no time of the form ISO text; "
+        "column 'At': 1 values are not times, such as 'soon', not a time of the form ISO text; "
         "column 'New': 1 values are not true or false, such as 'maybe'"
     )
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reporting_dags.landing.parsing.decode import Decoded, Note
+from reporting_dags.landing.parsing.decode import DecodedBatch, Note
 from reporting_dags.landing.parsing.row_days import ordinal_of
 from reporting_dags.landing.writing.day_files import DayFiles
 from reporting_dags.landing.writing.split import Piece, Pieces, split
@@ -123,10 +123,10 @@ def test_grains_that_stand_twice_are_found_over_all_pieces_and_each_once(files: 
     assert files[THIRD].duplicate_keys().grains.tolist() == []
 
 
-def decoded(rows: int, day: date = FIRST) -> Decoded:
+def decoded(rows: int, day: date = FIRST) -> DecodedBatch:
     hashes = np.arange(rows, dtype=np.uint64)
     days = np.full(rows, ordinal_of(day), dtype=np.int32)
-    return Decoded(read=rows + 1, batch=batch(rows), days=days, rows=hashes, grains=hashes + 1)
+    return DecodedBatch(rows_read=rows + 1, batch=batch(rows), days=days, row_hashes=hashes, grain_hashes=hashes + 1)
 
 
 @pytest.mark.parametrize(("limit", "at"), [("_GATHER_ROWS", 20), ("_GATHER_BYTES", 2 * BYTES)])

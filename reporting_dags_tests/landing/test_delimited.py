@@ -167,5 +167,5 @@ def test_an_empty_field_takes_the_constant_and_another_value_is_refused(context:
 
 def test_lines_of_text_have_no_place_for_claims(context: Bench) -> None:
     part = replace(context.part(rows("2026-11-01,x,7", header="Date,A,B")), expected_echo={"meta.currency": "USD"})
-    with pytest.raises(ValueError, match="repeat nothing of what was asked"):
+    with pytest.raises(ValueError, match="cannot repeat the request"):
         context.land(part, of=TEXTS)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from reporting_dags.landing.parsing.flags import flagged
+from reporting_dags.landing.parsing.flags import compute_flags
 from reporting_dags.model.column import day, flag, identity
 from reporting_dags.model.privacy import Personal
 from reporting_dags.providers.digital_turbine.user_level_report import MASKED
@@ -19,7 +19,7 @@ from reporting_dags_tests.landing.answers import Bench, report, rows
     ],
 )
 def test_what_stands_for_no_id_is_masked(text: str | None) -> None:
-    assert flagged(pa.array([text, "x"], pa.string()), MASKED, masks=True).to_pylist() == [True, False]
+    assert compute_flags(pa.array([text, "x"], pa.string()), MASKED, masks=True).to_pylist() == [True, False]
 
 
 @pytest.mark.rule("UL4")
@@ -27,13 +27,13 @@ def test_what_stands_for_no_id_is_masked(text: str | None) -> None:
     "text", ["00000000-0000-0000-0000-000000000001", "0x0", "nullable", "unknown user", "anon", "nan", "o", "1" * 32]
 )
 def test_what_is_an_id_is_not_masked(text: str) -> None:
-    assert flagged(pa.array([text]), MASKED, masks=True).to_pylist() == [False]
+    assert compute_flags(pa.array([text]), MASKED, masks=True).to_pylist() == [False]
 
 
 def test_a_flag_that_is_about_something_else_is_true_for_its_own_texts_alone() -> None:
     texts = pa.array(["Test-App", "TESTAPP", "null", "", "000", "testapps"])
     expected = [True, True, False, False, False, False]
-    assert flagged(texts, ("test-app",), masks=False).to_pylist() == expected
+    assert compute_flags(texts, ("test-app",), masks=False).to_pylist() == expected
 
 
 def test_a_masked_row_lands_flagged(context: Bench) -> None:

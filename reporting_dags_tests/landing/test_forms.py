@@ -25,7 +25,7 @@ def zipped() -> bytes:
     ("answer", "told"),
     [
         (gzip.compress(TEXT, mtime=0), "gzip"),
-        (zipped(), "zip"),
+        (zipped(), "a zip file"),
         (TEXT.decode().encode("utf-16"), "UTF-16"),
         (b"\xfe\xff" + TEXT.decode().encode("utf-16-be"), "UTF-16"),
         (TEXT.decode().encode("utf-16-le"), "UTF-16 (little-endian, without a byte order mark)"),
@@ -40,5 +40,5 @@ def test_what_is_no_text_is_named(context: Bench, form: DelimitedText | JsonRows
     with pytest.raises(DataError) as refused:
         context.land(answer, of=report(format=form))
     assert refused.value.message.startswith(f"the response is {told}")
-    assert "The raw response is kept. Fix: " in refused.value.line
+    assert "The raw response is stored. Fix: " in refused.value.line
     assert not context.path().exists()

@@ -24,9 +24,9 @@ from reporting_dags.model.column import (
     flag,
     identity,
     measure,
-    moment,
     money,
     ratio,
+    timestamp,
 )
 from reporting_dags.model.errors import DataError, Partial, ReportingError
 from reporting_dags.model.format import JsonRows
@@ -153,13 +153,13 @@ def test_every_cut_is_seen(context: Bench) -> None:
         (b'{"data":{"rows":["\xff"]}}', "not UTF-8"),
         (b'{"data":{"rows":[]}}\0', "NUL byte"),
         (page(row("x", b='"1\\u00002"')), "column 'b' holds a NUL character"),
-        (page(row("x", b='"\\ud83d"')), "half a character"),
-        (page(row("x", b='"\\\\\\ud83dx"')), "half a character"),
+        (page(row("x", b='"\\ud83d"')), "an unpaired surrogate"),
+        (page(row("x", b='"\\\\\\ud83dx"')), "an unpaired surrogate"),
         (page(row("x", b='"\\ude00"')), "cannot be read exactly"),
         (page(row("x", b="1" * 5000)), "a run of 1000 digits or more"),
         (page(row("x", b="1e99999999999999999999")), "cannot be read exactly"),
-        (page(row("x", b="[" * 65 + "]" * 65)), "nested more than 64 deep"),
-        ("[" * 70, "nested more than 64 deep"),
+        (page(row("x", b="[" * 65 + "]" * 65)), "nested more than 64 levels deep"),
+        ("[" * 70, "nested more than 64 levels deep"),
         ('{"code":10000,"message":"no"}', "the response has no array 'data.rows'; it has code, message"),
         ('{"data":{"list":[],"n":1}}', "the response has no array 'data.rows'; it has list, n"),
         ('{"data":{"rows":{}}}', "the response has an empty object in place of the array 'data.rows'"),
@@ -174,7 +174,7 @@ def test_every_cut_is_seen(context: Bench) -> None:
         ('{"data":{"rows":[],"rows":[]}}', "'data.rows' is duplicated in the response"),
         (page(row("x", b="1"), "[]"), "row 2 is not an object"),
         (page(row("x", b="1")) + page("null"), "row 2 is not an object"),
-        (page(row("x", b="1"), row("y", b="1", c="1", a='"z"')), "row 2 has 'a' twice"),
+        (page(row("x", b="1"), row("y", b="1", c="1", a='"z"')), "row 2 has the key 'a' twice"),
         (page(row("x", b="1"), row("y")), "row 2 lacks 'b'"),
         (page(row("x", c="1"), row("y")), "column 'b' is missing; the response has date, a, c"),
     ],
@@ -338,7 +338,10 @@ def test_a_bare_nan_is_null_in_a_ratio_and_named_with_its_place(
     ]
     place = answer.index(f'"r":{token}') + 4
     assert landed.warnings == (
-        f"the response holds 2 bare words that are no JSON, read as texts: the first is {token} at byte {place}",
+        (
+            "the response contains 2 bare words that are not JSON and were read as texts: "
+            f"the first is {token} at byte {place}"
+        ),
         f"column 'r': 2 values such as {token!r} were read as null, since a ratio is computed from sums",
     )
 
@@ -356,12 +359,12 @@ def test_what_was_asked_must_stand_in_every_page(context: Bench) -> None:
     right = page(row("x", b="1"), meta={"currency": "USD"}, page=7)
     context.landed(context.claiming(right, **claims), of=declared())
     for other, told in (
-        (page(meta={"currency": "EUR"}, page=7), r"the response says meta.currency is 'EUR', requested 'USD'"),
-        (page(meta={"currency": "USD "}, page=7), r"the response says meta.currency is 'USD ', requested 'USD'"),
-        (page(meta={"currency": "USD"}, page=7.0), r"the response says page is '7.0', requested '7'"),
+        (page(meta={"currency": "EUR"}, page=7), r"in the response meta.currency is 'EUR', requested 'USD'"),
+        (page(meta={"currency": "USD "}, page=7), r"in the response meta.currency is 'USD ', requested 'USD'"),
+        (page(meta={"currency": "USD"}, page=7.0), r"in the response page is '7.0', requested '7'"),
         (page(meta={"currency": "x" * 500}, page=7), r"is 'x{39}…', requested 'USD'"),
-        (page(meta={"currency": ["USD"]}, page=7), r"the response does not say meta.currency, requested 'USD'"),
-        (page(page=7), r"the response does not say meta.currency, requested 'USD'"),
+        (page(meta={"currency": ["USD"]}, page=7), r"the response has no meta.currency, requested 'USD'"),
+        (page(page=7), r"the response has no meta.currency, requested 'USD'"),
     ):
         with pytest.raises(DataError, match=told):
             context.land(context.claiming(right + other, **claims), of=declared())
@@ -394,7 +397,7 @@ def test_the_rest_is_every_other_key_as_texts_in_the_order_of_the_row(context: B
 
 
 def test_events_take_their_day_from_a_moment(context: Bench) -> None:
-    columns = (moment("at", "", forms=(TimeForm.UNIX_SECONDS, TimeForm.TEXT)), identity("a", ""))
+    columns = (timestamp("at", "", forms=(TimeForm.UNIX_SECONDS, TimeForm.TEXT)), identity("a", ""))
     events = report(columns, grain=("a",), format=PLAIN, day_from="at", timezone="Asia/Tokyo")
     answer = page('{"at":1793458800,"a":"x"}', '{"at":"2026-11-01T14:59:59Z","a":"y"}')
     assert context.landed(answer, of=events).rows == 2
@@ -422,8 +425,8 @@ def test_what_would_fill_the_memory_is_refused(
     context: Bench, monkeypatch: pytest.MonkeyPatch, answer: str, told: str
 ) -> None:
     monkeypatch.setattr(json_stream, "_CHUNK_BYTES", 100)
-    monkeypatch.setattr(json_stream, "LONGEST_BYTES", 2000)
-    monkeypatch.setattr("reporting_dags.landing.parsing.json_scan.LONGEST_BYTES", 2000)
+    monkeypatch.setattr(json_stream, "MAX_VALUE_BYTES", 2000)
+    monkeypatch.setattr("reporting_dags.landing.parsing.json_scan.MAX_VALUE_BYTES", 2000)
     with pytest.raises(DataError, match=told):
         context.land(answer, of=declared())
 

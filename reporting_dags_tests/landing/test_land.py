@@ -303,7 +303,7 @@ def test_new_columns_and_an_unfinished_last_line_are_told(context: Bench) -> Non
     landed = context.landed(answer)
     assert landed.warnings == (
         "new columns, not landed: Fill, Bids",
-        "the response does not end in a line break: nothing shows that its last value is whole",
+        "the response does not end in a line break: its last value may be incomplete",
     )
 
 

@@ -87,7 +87,7 @@ def test_none_texts_hold_in_json_too(context: Bench) -> None:
     [
         (("0",), "'0' is a number"),
         (("-1.0e3",), "'-1.0e3' is a number"),
-        ((" --",), "' --' has blanks around it"),
+        ((" --",), "' --' has spaces around it"),
         ("--", "'--' is not a tuple of texts"),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_kept_grain_that_stands_twice_is_told_without_the_value(context: Bench
 def test_a_personal_constant_that_is_contradicted_is_not_shown(context: Bench) -> None:
     with pytest.raises(DataError) as refused:
         context.land(context.part(answer("abc,x"), Device="abd"), of=users())
-    assert refused.value.line == "column 'Device' holds more than what was asked"
+    assert refused.value.line == "column 'Device' holds values other than the requested one"
 
 
 def test_the_version_of_a_day_is_that_of_the_values_that_are_kept(context: Bench) -> None:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from reporting_dags.landing.reading.partitions import read_days, read_snapshot
 from reporting_dags.landing.writing.land import LandedDay, RefusedDay
-from reporting_dags.model.column import TimeForm, day, identity, moment
+from reporting_dags.model.column import TimeForm, day, identity, timestamp
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import DataError, StorageError
 from reporting_dags_tests.landing.answers import FIRST, SECOND, Bench, report, rows
 
-COLUMNS = (moment("At", "when", forms=(TimeForm.TEXT, TimeForm.UNIX_SECONDS)), identity("Id", ""))
+COLUMNS = (timestamp("At", "when", forms=(TimeForm.TEXT, TimeForm.UNIX_SECONDS)), identity("Id", ""))
 BERLIN = report(COLUMNS, grain=("Id",), day_from="At", timezone="Europe/Berlin")
 CHANGE = Window(date(2026, 10, 24), date(2026, 10, 26))
 SNAPSHOT = report((identity("Id", ""), identity("Name", "")), grain=("Id",), partitioned=False)
@@ -59,7 +59,7 @@ def test_any_moments_fall_on_the_days_that_python_says(seconds: list[int], zone:
 @pytest.mark.parametrize("text", ["", "yesterday", "1700000000000", "2026-11-31 00:00:00"])
 def test_a_moment_that_cannot_be_read_refutes_the_answer(context: Bench, text: str) -> None:
     events = report(COLUMNS, grain=("Id",), day_from="At")
-    with pytest.raises(DataError, match=f"column 'At' holds '{text}', which is no time"):
+    with pytest.raises(DataError, match=f"column 'At' holds '{text}', which is not a time"):
         context.land(rows("2026-11-01 05:00:00,a", f"{text},b", header="At,Id"), of=events)
 
 
@@ -81,12 +81,12 @@ def test_a_local_time_that_is_no_one_moment_refuses_its_own_day_alone(context: B
     assert isinstance(third, LandedDay)
     assert isinstance(second, RefusedDay)
     assert second.error.line == (
-        "column 'At': 1 values are not times, such as '2026-10-25 02:30:00', a local time that Europe/Berlin has "
-        "twice, as clocks are set back. Fix: declare the report in UTC, where every time is there once"
+        "column 'At': 1 values are not times, such as '2026-10-25 02:30:00', a local time that occurs twice "
+        "in Europe/Berlin, when clocks are set back. Fix: declare the report in UTC, where every time is there once"
     )
     spring = Window(date(2026, 3, 29), date(2026, 3, 29))
     skipped = context.refused(rows("2026-03-29 02:30:00,a", header="At,Id"), of=BERLIN, window=spring, days=spring.days)
-    assert "a local time that Europe/Berlin skips, as clocks are set forward" in skipped.error.line
+    assert "a local time that does not exist in Europe/Berlin, when clocks are set forward" in skipped.error.line
 
 
 def test_a_local_time_that_is_no_one_moment_must_lie_in_the_window_too(context: Bench) -> None:
@@ -95,7 +95,7 @@ def test_a_local_time_that_is_no_one_moment_must_lie_in_the_window_too(context: 
         context.land(rows("2026-10-25 02:30:00,b", header="At,Id"), of=BERLIN, window=window, days=window.days)
 
 
-HOURLY = (day("Date"), moment("Hour", "", forms=(TimeForm.HOUR, TimeForm.TEXT)), identity("Id", ""))
+HOURLY = (day("Date"), timestamp("Hour", "", forms=(TimeForm.HOUR, TimeForm.TEXT)), identity("Id", ""))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_an_hour_outside_of_the_day_of_its_row_refuses_that_day_alone(context: B
 
 def test_a_time_may_lie_as_far_outside_as_the_declaration_says(context: Bench) -> None:
     def landing(text: str, tolerance: timedelta | None) -> bool:
-        columns = (day("Date"), moment("At", "", day_tolerance=tolerance), identity("Id", ""))
+        columns = (day("Date"), timestamp("At", "", day_tolerance=tolerance), identity("Id", ""))
         (result,) = context.land(rows(f"2026-11-01,{text},a", header="Date,At,Id"), of=report(columns, grain=("Id",)))
         return isinstance(result, LandedDay)
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting_dags.landing.parsing.times import read_times, why_unread
-from reporting_dags.landing.parsing.values import Typed
-from reporting_dags.model.column import MOMENT, TimeForm
+from reporting_dags.landing.parsing.times import read_times, time_error
+from reporting_dags.landing.parsing.values import TypedValues
+from reporting_dags.model.column import TIMESTAMP, TimeForm
 
 TEXT, SECONDS, MILLISECONDS, HOUR = TimeForm
 NEW_YORK = "America/New_York"
@@ -26,13 +26,13 @@ ZONES = (
 )
 
 
-def read(*texts: str | None, forms: Sequence[TimeForm] = (TEXT,), zone: str = "UTC") -> Typed:
+def read(*texts: str | None, forms: Sequence[TimeForm] = (TEXT,), zone: str = "UTC") -> TypedValues:
     typed = read_times(pa.array(texts, pa.string()), forms, zone)
-    assert typed.values.type == MOMENT
+    assert typed.values.type == TIMESTAMP
     return typed
 
 
-def bad(typed: Typed) -> list[bool]:
+def bad(typed: TypedValues) -> list[bool]:
     return [False] * len(typed.values) if typed.bad is None else typed.bad.tolist()
 
 
@@ -147,15 +147,15 @@ def test_local_times_at_the_ends_of_the_calendar_are_read_or_bad() -> None:
 @pytest.mark.parametrize(
     ("text", "forms", "why"),
     [
-        ("2026-11-01 01:30:00", (TEXT,), f"a local time that {NEW_YORK} has twice, as clocks are set back"),
-        ("2027-03-14T02:30", (TEXT,), f"a local time that {NEW_YORK} skips, as clocks are set forward"),
-        ("2026110101", (HOUR,), f"a local time that {NEW_YORK} has twice, as clocks are set back"),
-        ("2026110101", (TEXT,), "no time of the form ISO text"),
-        ("2026-11-01 01:30:00", (SECONDS,), "no time of the form Unix seconds"),
-        ("yesterday", (SECONDS, TEXT), "no time of the form Unix seconds or ISO text"),
-        ("2026-11-01 01:30:00-04:99", (TEXT,), "no time of the form ISO text"),
+        ("2026-11-01 01:30:00", (TEXT,), f"a local time that occurs twice in {NEW_YORK}, when clocks are set back"),
+        ("2027-03-14T02:30", (TEXT,), f"a local time that does not exist in {NEW_YORK}, when clocks are set forward"),
+        ("2026110101", (HOUR,), f"a local time that occurs twice in {NEW_YORK}, when clocks are set back"),
+        ("2026110101", (TEXT,), "not a time of the form ISO text"),
+        ("2026-11-01 01:30:00", (SECONDS,), "not a time of the form Unix seconds"),
+        ("yesterday", (SECONDS, TEXT), "not a time of the form Unix seconds or ISO text"),
+        ("2026-11-01 01:30:00-04:99", (TEXT,), "not a time of the form ISO text"),
     ],
 )
 def test_why_a_time_cannot_be_read(text: str, forms: tuple[TimeForm, ...], why: str) -> None:
     assert bad(read(text, forms=forms, zone=NEW_YORK)) == [True]
-    assert why_unread(text, forms, NEW_YORK) == why
+    assert time_error(text, forms, NEW_YORK) == why

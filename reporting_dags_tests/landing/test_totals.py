@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from reporting_dags.landing.writing.land import LandedDay, RefusedDay
-from reporting_dags.model.column import RatioOf, day, identity, measure, moment, money, ratio
+from reporting_dags.model.column import RatioOf, day, identity, measure, money, ratio, timestamp
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import JsonRows
 from reporting_dags.model.report import Report
@@ -64,7 +64,7 @@ def test_a_total_row_for_each_currency_is_one(context: Bench) -> None:
 
 
 def test_a_total_row_for_each_hour_is_one(context: Bench) -> None:
-    hourly = report((*COLUMNS[:1], moment("Hour", ""), *COLUMNS[1:]), grain=("Hour", "App", "Country", "Currency"))
+    hourly = report((*COLUMNS[:1], timestamp("Hour", ""), *COLUMNS[1:]), grain=("Hour", "App", "Country", "Currency"))
     lines = [
         f"2026-11-01,2026-11-01 0{hour}:00:00,{app},{app},USD,{clicks},1,{clicks},1"
         for hour in (1, 2)
@@ -79,7 +79,7 @@ def test_a_total_beside_an_honest_row_that_names_nothing_is_one(context: Bench) 
 
 
 def test_a_total_among_honest_rows_that_name_nothing_is_one(context: Bench) -> None:
-    hourly = report((*COLUMNS[:1], moment("Hour", ""), *COLUMNS[1:]), grain=("Hour", "App", "Country", "Currency"))
+    hourly = report((*COLUMNS[:1], timestamp("Hour", ""), *COLUMNS[1:]), grain=("Hour", "App", "Country", "Currency"))
     lines = [
         f"2026-11-01,2026-11-01 0{hour}:00:00,{name},{name},USD,{clicks},{clicks},{clicks},1"
         for hour, name, clicks in ((1, "x", 5), (2, "x", 7), (1, "", 1), (2, "", 2), (3, "", 15))
@@ -179,7 +179,7 @@ def test_a_total_row_without_a_day_or_with_fewer_fields_is_named(context: Bench)
 
 def test_rows_of_an_event_log_without_ids_are_no_totals(context: Bench) -> None:
     log = report(
-        (moment("at", ""), identity("id", ""), identity("offer", "")), grain=("id",), day_from="at", timezone="UTC"
+        (timestamp("at", ""), identity("id", ""), identity("offer", "")), grain=("id",), day_from="at", timezone="UTC"
     )
     answer = rows(*(f"2026-11-01 0{n}:00:00,{name},x" for n, name in enumerate(("a", "b", ""))), header="at,id,offer")
     assert context.landed(answer, of=log).warnings == ()

@@ -14,10 +14,10 @@ from reporting_dags.model.column import (
     day,
     identity,
     measure,
-    moment,
     money,
     ratio,
     snake_case,
+    timestamp,
 )
 from reporting_dags.model.days import Calendar
 from reporting_dags.model.errors import DeclarationError
@@ -43,7 +43,7 @@ GOOD = (day("Date"), identity("App", "app"), money("Revenue", "earned", currency
 
 @pytest.mark.parametrize("name", ["by campaign", "by/campaign", "", "ä"])
 def test_a_name_that_dagster_would_not_take_is_refused(name: str) -> None:
-    with pytest.raises(DeclarationError, match=r"name: .* may hold letters, digits and underscores alone"):
+    with pytest.raises(DeclarationError, match=r"name: .* may contain only letters, digits and underscores"):
         Report(
             provider="p",
             name=name,
@@ -80,27 +80,27 @@ def test_a_good_declaration_is_accepted() -> None:
         (GOOD, {"timezone": 5}, "calendar.timezone: 5 is not an IANA time zone"),
         (GOOD, {"restated_at": 1}, "restated_at: 1 is not a tuple of ages in days"),
         (GOOD, {"restated_at": ("1",)}, "restated_at: ('1',) is not a tuple of ages in days"),
-        (GOOD, {"publish_delay": 6}, "publish_delay: 6 is not a length of time"),
+        (GOOD, {"publish_delay": 6}, "publish_delay: 6 is not a duration"),
         (GOOD, {"window_days": 0}, "window_days: is 0"),
-        ((*GOOD, moment("At", "", forms=())), {}, "columns: 'At': forms: () is not a tuple"),
+        ((*GOOD, timestamp("At", "", forms=())), {}, "columns: 'At': forms: () is not a tuple"),
         (
-            (*GOOD, moment("At", "", forms=cast("Any", "ISO text"))),
+            (*GOOD, timestamp("At", "", forms=cast("Any", "ISO text"))),
             {},
             "columns: 'At': forms: 'ISO text' is not a tuple",
         ),
         (
-            (*GOOD, moment("At", "", forms=cast("Any", ("epoch",)))),
+            (*GOOD, timestamp("At", "", forms=cast("Any", ("epoch",)))),
             {},
             "columns: 'At': forms: ('epoch',) is not a tuple",
         ),
         (
-            (*GOOD, moment("At", "", forms=(TimeForm.HOUR, TimeForm.UNIX_SECONDS))),
+            (*GOOD, timestamp("At", "", forms=(TimeForm.HOUR, TimeForm.UNIX_SECONDS))),
             {},
-            "columns: 'At': forms: Unix seconds and YYYYMMDDHH are both ten digits; declare the one",
+            "columns: 'At': forms: Unix seconds and YYYYMMDDHH both have ten digits. Fix: declare only the one",
         ),
-        ((*GOOD, moment("At", "", day_tolerance=cast("Any", 5))), {}, "'At': day_tolerance: 5 is not a length of time"),
+        ((*GOOD, timestamp("At", "", day_tolerance=cast("Any", 5))), {}, "'At': day_tolerance: 5 is not a duration"),
         (
-            (*GOOD, moment("At", "", day_tolerance=timedelta(-1))),
+            (*GOOD, timestamp("At", "", day_tolerance=timedelta(-1))),
             {},
             "'At': day_tolerance: datetime.timedelta(days=-1)",
         ),

@@ -10,8 +10,8 @@ from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS
 from reporting_dags.sandbox.integr8.settings import Integr8Settings
 from reporting_dags.sandbox.mintegral.settings import MintegralSettings
 from reporting_dags.sandbox.orangeclick.settings import OrangeClickSettings
+from reporting_dags.sandbox.provider_settings import ProviderSettings
 from reporting_dags.sandbox.server import Sandbox
-from reporting_dags.sandbox.switches import Switches
 
 LONGEST_LATE = 6
 """Hours."""
@@ -38,7 +38,7 @@ class Script:
     lost_domain: int = 13
 
     @property
-    def switches(self) -> dict[str, Switches]:
+    def switches(self) -> dict[str, ProviderSettings]:
         """How the sandbox begins. Reports take minutes to be made; OrangeClickMedia restates without having said so."""
         return {
             "dt": DtSettings(

@@ -37,7 +37,7 @@ def test_a_variable_that_is_not_set_is_named_in_one_line(
     monkeypatch.delenv(variable)
     line = failure_of(place.run(newest(report), key=dg.AssetKey(report.split("/"))))
     assert line.startswith(f"{report} denied: {variable} is not set")
-    assert line.endswith(f". Set {variable}.")
+    assert line.endswith(f". Fix: set {variable}.")
     assert "\n" not in line
 
 

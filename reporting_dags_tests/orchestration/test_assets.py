@@ -111,7 +111,7 @@ def test_wrong_credentials_say_where_to_look(place: Place, newest: date, monkeyp
     monkeypatch.setenv("DT_CLIENT_SECRET", "a-wrong-secret")
     line = failure_of(place.run(newest))
     assert "denied" in line
-    assert "Check DT_CLIENT_ID and DT_CLIENT_SECRET" in line
+    assert "check DT_CLIENT_ID and DT_CLIENT_SECRET" in line
     assert "a-wrong-secret" not in line
 
 

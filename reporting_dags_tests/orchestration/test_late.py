@@ -154,7 +154,7 @@ def test_a_day_whose_hours_are_not_all_in_is_waited_for(
     turn_on(there, "mintegral")
     told = schedule_tick(there, OUT, "mintegral")
     assert all(result.success for result in performed(there, told))
-    assert "does not call" in said(sensor_tick(there, "mintegral"))
+    assert "is not complete yet" in said(sensor_tick(there, "mintegral"))
     now.shift(timedelta(hours=2))
     for _ in range(3):
         performed(there, sensor_tick(there, "mintegral"))

@@ -14,8 +14,8 @@ from reporting_dags.providers.digital_turbine.offer_wall_report import Filter, o
 from reporting_dags.providers.integr8.report import integr8_log
 from reporting_dags.providers.mintegral.report import advanced_performance_report
 from reporting_dags.providers.orangeclick.report import DimensionFilter, orangeclick_report
-from reporting_dags.sandbox.digital_turbine.question import Question as OfferWallQuestion
-from reporting_dags.sandbox.mintegral.question import Question as MintegralQuestion
+from reporting_dags.sandbox.digital_turbine.report_request import ReportRequest as OfferWallQuestion
+from reporting_dags.sandbox.mintegral.report_request import ReportRequest as MintegralQuestion
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.orchestration.conftest import Place, failure_of
 

@@ -25,7 +25,7 @@ from reporting_dags.providers.api import Request
 from reporting_dags.providers.integr8.report import ExportQuery, integr8_log
 from reporting_dags.reports.integr8 import CLICKS, CONVERSIONS, IMPRESSIONS, POSTBACKS
 from reporting_dags.sandbox.integr8 import fields as documented
-from reporting_dags.sandbox.log import Entry
+from reporting_dags.sandbox.request_log import LogEntry
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON, SandboxClock
 from reporting_dags_tests.jobs.test_take_up import Killed, kill_at
@@ -98,12 +98,12 @@ def lies_there(data: Store, report: Report, day: date = DAY) -> bool:
         return bytes(file.read()) == THERE
 
 
-def orders(sandbox: Sandbox, *, status: int | None = 200) -> list[Entry]:
+def orders(sandbox: Sandbox, *, status: int | None = 200) -> list[LogEntry]:
     """The exports that were requested."""
     return sandbox.log.entries("integr8.export", status=status)
 
 
-def sent(entry: Entry) -> dict[str, str]:
+def sent(entry: LogEntry) -> dict[str, str]:
     """The parameters of a request; none of them is duplicated."""
     pairs = parse_qsl(entry.query, keep_blank_values=True, strict_parsing=True)
     assert len(dict(pairs)) == len(pairs)
@@ -296,7 +296,7 @@ def test_a_completed_export_that_does_not_count_its_rows_is_partial_and_gone_on_
 ) -> None:
     sandbox.faults.add("integr8.status", do="status", status=200, body=told)
     line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.PARTIAL)
-    assert "does not say how many rows" in line
+    assert "does not report the number of rows" in line
     assert not context.data.exists(CONVERSIONS.file(DAY))
     assert outcome_of(context) is Outcome.DATA
     assert len(orders(sandbox)) == 1
@@ -391,7 +391,7 @@ def test_every_refusal_ends_in_its_outcome_with_one_line_and_leaves_what_was_the
 
 @pytest.mark.rule("IN1")
 @pytest.mark.parametrize(
-    ("account", "says"), [("revoked", "Check INTEGR8_API_KEY"), ("limited", "ask Integr8 for the permission")]
+    ("account", "says"), [("revoked", "check INTEGR8_API_KEY"), ("limited", "lacks the permission. Fix: ask Integr8")]
 )
 def test_a_key_that_may_not_says_so_and_is_not_shown(
     sandbox: Sandbox, bench_of: BenchOf, account: str, says: str
@@ -433,7 +433,7 @@ def test_an_export_refused_with_429_is_not_repeated_on_a_guess(
 ) -> None:
     sandbox.faults.add("integr8.export", do="status", status=429, times=None)
     line = refused(sandbox, ended(context, CONVERSIONS, [DAY])[DAY], Outcome.DENIED)
-    assert "renewed at 00:00 UTC" in line
+    assert "wait until 00:00 UTC, when the quota" in line
     assert len(orders(sandbox, status=429)) == 1
     assert not any(clock.slept)
 

@@ -464,7 +464,7 @@ def test_an_export_that_is_accepted_without_an_id_is_asked_for_once_a_run(
         return replace(post(*given, **how), body=b'{"export": "x"}')
 
     monkeypatch.setattr(Integr8Session, "post", without_id)
-    assert "no id" in fails(another(), [DAY])
+    assert "without an id" in fails(another(), [DAY])
     assert len(orders(sandbox)) == 1
 
 

@@ -22,7 +22,7 @@ from reporting_dags.providers.api import Handle, Request
 from reporting_dags.providers.integr8.fields import CLICK_FIELDS, CONVERSION_FIELDS, IMPRESSION_FIELDS
 from reporting_dags.providers.integr8.report import integr8_log
 from reporting_dags.reports.integr8 import ADVERTISERS, OFFERS, PUBLISHERS
-from reporting_dags.sandbox.log import Entry
+from reporting_dags.sandbox.request_log import LogEntry
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON, SandboxClock
 from reporting_dags_tests.providers.test_integr8_exports import (
@@ -58,7 +58,7 @@ def context(bench_of: BenchOf) -> PullContext:
     return bench_of("integr8")
 
 
-def pages(sandbox: Sandbox, point: str = "integr8.click_table", *, status: int | None = 200) -> list[Entry]:
+def pages(sandbox: Sandbox, point: str = "integr8.click_table", *, status: int | None = 200) -> list[LogEntry]:
     return sandbox.log.entries(point, status=status)
 
 

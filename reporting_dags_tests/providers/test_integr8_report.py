@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from reporting_dags.jobs.pulling.context import PullContext
-from reporting_dags.model.column import MIXED, MOMENT, MONEY, Kind, identity
+from reporting_dags.model.column import MIXED, MONEY, TIMESTAMP, Kind, identity
 from reporting_dags.model.days import ONE_DAY
 from reporting_dags.model.errors import DeclarationError
 from reporting_dags.model.outcome import Outcome
@@ -75,19 +75,19 @@ def context(bench_of: BenchOf) -> PullContext:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"log": "click"}, "log: unknown 'click'; known are clicks, conversions, impressions, postback-logs"),
-        ({"method": "file"}, "method: unknown 'file'; known are export, table"),
-        ({"log": "postback-logs", "method": "table"}, "log: unknown 'postback-logs'; known are clicks, conversions"),
-        ({"fields": "request_time"}, "fields: is the text 'request_time'; write a list of names"),
-        ({"fields": ("real_tx_id", "payout")}, "fields: 'request_time' is missing"),
-        ({"log": "conversions"}, "fields: 'conversion_time' is missing"),
+        ({"log": "click"}, "log: unknown 'click'; known names: clicks, conversions, impressions, postback-logs"),
+        ({"method": "file"}, "method: unknown 'file'; known names: export, table"),
+        ({"log": "postback-logs", "method": "table"}, "log: unknown 'postback-logs'; known names: clicks, conversions"),
+        ({"fields": "request_time"}, "fields: is the text 'request_time'. Fix: write a list of names"),
+        ({"fields": ("real_tx_id", "payout")}, "fields: lacks 'request_time'"),
+        ({"log": "conversions"}, "fields: lacks 'conversion_time'"),
         ({"fields": ("request_time", "real_tx_id", "real_tx_id")}, "real_tx_id is duplicated"),
         ({"fields": ("request_time", "payout")}, "grain: 'real_tx_id' is not a column"),
         ({"grain": ("payout",)}, "grain: 'payout' is a money, not an identity"),
-        ({"filters": {"status": "Approved"}}, "filters: an export takes none; use method='table'"),
-        ({"filters": {"country": "US"}, "method": "table"}, "filters: unknown 'country'; known are status, offer_id"),
+        ({"filters": {"status": "Approved"}}, "filters: an export has no filters. Fix: use method='table'"),
+        ({"filters": {"country": "US"}, "method": "table"}, "filters: unknown 'country'; known names: status, offer"),
         ({"timezone": "CETX"}, "calendar.timezone: 'CETX' is not an IANA time zone"),
-        ({"name": "by day"}, "name: 'by day' may hold letters"),
+        ({"name": "by day"}, "name: 'by day' may contain only letters"),
     ],
 )
 @pytest.mark.rule("IN3", "IN4")
@@ -105,7 +105,7 @@ def test_a_wrong_list_fails_at_load_in_one_line() -> None:
         integr8_list(name="users", fields={"id": "t User"})
     assert (
         str(caught.value)
-        == "reports/integr8.py: integr8/users: name: unknown 'users'; known are offers, publishers, advertisers"
+        == "reports/integr8.py: integr8/users: name: unknown 'users'; known names: offers, publishers, advertisers"
     )
 
 
@@ -153,7 +153,7 @@ def test_every_field_of_a_log_is_of_its_documented_type(report: Report) -> None:
         elif column.header in NUMBERS | AMOUNTS:
             kind = MONEY
         elif column.header in TIMES:
-            kind = MOMENT
+            kind = TIMESTAMP
         assert column.type == kind, column.header
         assert (column.kind is Kind.MONEY) is (column.header in AMOUNTS)
         assert column.currency == (MIXED if column.header in AMOUNTS else None)
@@ -169,7 +169,7 @@ def test_every_field_of_an_offer_is_of_its_documented_type() -> None:
         elif column.header in {"advertiser_id", "incremental_id"}:
             kind = pa.int64()
         elif column.header in {"created_at", "updated_at"}:
-            kind = MOMENT
+            kind = TIMESTAMP
         assert column.type == kind, column.header
 
 
@@ -186,7 +186,7 @@ def test_a_field_that_the_document_does_not_name_is_given_as_a_column() -> None:
     assert report.schema.field("brand_new").type == pa.string()
     with pytest.raises(DeclarationError) as caught:
         integr8_log(name="clicks", log="clicks", fields=("request_time", "payuot"))
-    assert caught.value.line == "reports/integr8.py: integr8/clicks: fields: unknown 'payuot'; near to it are payout"
+    assert caught.value.line == "reports/integr8.py: integr8/clicks: fields: unknown 'payuot'; similar names: payout"
 
 
 def test_arrays_stay_whole_as_json_text(sandbox: Sandbox, context: PullContext) -> None:

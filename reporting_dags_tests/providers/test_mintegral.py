@@ -13,7 +13,7 @@ from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Request
 from reporting_dags.providers.mintegral.client import AdvancedPerformance, token
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE as REPORT
-from reporting_dags.sandbox.log import Entry
+from reporting_dags.sandbox.request_log import LogEntry
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock
 from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed, line_of, refused_after_landing
@@ -107,7 +107,7 @@ def test_ninety_days_are_thirteen_jobs_of_at_most_a_week(sandbox: Sandbox, bench
     check_truth(context, sandbox, REPORT, days)
 
 
-def open_at_once(entries: Sequence[Entry]) -> int:
+def open_at_once(entries: Sequence[LogEntry]) -> int:
     """The most jobs that were requested and not fetched yet."""
     most = 0
     waiting: set[str] = set()
@@ -150,7 +150,7 @@ def test_a_job_that_is_never_ready_stays_open_and_the_next_run_goes_on_with_it(
     sandbox.faults.add(ASK, do="never", times=None)
     context = bench_of("mintegral", job_timeout_seconds=600)
     line = line_of(brought(context, REPORT, [DAY])[DAY], Outcome.NOT_READY, secrets_of(sandbox))
-    assert "still making the report after 0:10:00" in line
+    assert "still creating the report after 0:10:00" in line
     assert sandbox.log.count(FETCH) == 0
     assert len(sandbox.log.entries(ASK)) < 30, "asked at growing intervals"
     sandbox.faults.clear()
@@ -194,7 +194,7 @@ def test_a_late_day_is_partial_until_the_provider_calls_it_complete(sandbox: San
     context = bench_of("mintegral")
     for day, result in brought(context, REPORT, DAYS).items():
         line = line_of(result, Outcome.PARTIAL, secrets_of(sandbox))
-        assert "does not call 2026-11-13...2026-11-19 complete yet (167 of 168 hours)" in line
+        assert "reports that 2026-11-13...2026-11-19 is not complete yet (167 of 168 hours)" in line
         assert not context.data.exists(REPORT.file(day))
     assert sandbox.log.count(FETCH) == 0, "what is not whole is not fetched"
     sandbox.clock.set(datetime(2026, 11, 20, 4, 0, tzinfo=UTC))
@@ -213,9 +213,9 @@ def test_a_late_day_is_partial_until_the_provider_calls_it_complete(sandbox: San
         ('{"hours": 24, "is_complete": false}', "24 of 24 hours"),
         ('{"hours": 24, "is_complete": null}', "24 of 24 hours"),
         ('{"hours": 24}', "24 of 24 hours"),
-        ("{}", "does not say how many hours"),
-        ("null", "does not say how many hours"),
-        ("[]", "does not say how many hours"),
+        ("{}", "number of hours unknown"),
+        ("null", "number of hours unknown"),
+        ("[]", "number of hours unknown"),
     ],
 )
 def test_a_report_that_is_not_said_to_be_whole_never_is(

@@ -53,7 +53,7 @@ def test_a_file_that_is_not_there_is_asked_for_again(sandbox: Sandbox, bench_of:
 @pytest.mark.parametrize(
     ("code", "outcome", "says"),
     [
-        (203, Outcome.EXPIRED, "does not know the report any more (code 203)"),
+        (203, Outcome.EXPIRED, "no longer knows the report (code 203)"),
         (204, Outcome.NOT_READY, "(code 204): sorry after 0:10:00"),
         (205, Outcome.NOT_READY, "(code 205): sorry after 0:10:00"),
         (10000, Outcome.DENIED, "refused (code 10000): sorry"),
@@ -88,14 +88,14 @@ def nothing_counted(quota: Quota) -> None:
 @pytest.mark.parametrize(
     ("fault", "outcome", "says"),
     [
-        ({"do": "html"}, Outcome.FAILED, "not a JSON object with a code. Check MINTEGRAL_BASE_URL"),
+        ({"do": "html"}, Outcome.FAILED, "not a JSON object with a code. Fix: check MINTEGRAL_BASE_URL"),
         ({"do": "empty"}, Outcome.FAILED, "not a JSON object with a code"),
         ({"do": "status", "status": 200, "body": '{"code": "a lot"}'}, Outcome.FAILED, "not a JSON object with a code"),
         ({"do": "status", "status": 200, "body": f'{{"code": {"9" * 5000}}}'}, Outcome.FAILED, "not a JSON object"),
-        ({"do": "status", "status": 403, "body": "no"}, Outcome.DENIED, "answered 403"),
+        ({"do": "status", "status": 403, "body": "no"}, Outcome.DENIED, "responded with 403"),
         ({"do": "status", "status": 503}, Outcome.FAILED, "with 503"),
         ({"do": "status", "status": 429}, Outcome.DENIED, "with 429"),
-        ({"do": "reset"}, Outcome.FAILED, "did not answer"),
+        ({"do": "reset"}, Outcome.FAILED, "did not respond"),
         ({"do": "redirect", "to": "http://127.0.0.1:9/"}, Outcome.FAILED, "redirect (302)"),
     ],
 )
@@ -139,11 +139,11 @@ def test_a_file_may_come_packed_or_slowly(sandbox: Sandbox, bench_of: BenchOf, f
 @pytest.mark.parametrize(
     ("fault", "outcome", "says"),
     [
-        ({"do": "html"}, Outcome.PARTIAL, "neither a report nor an error with a code. Check MINTEGRAL_BASE_URL"),
+        ({"do": "html"}, Outcome.PARTIAL, "neither a report nor an error with a code. Fix: check MINTEGRAL_BASE_URL"),
         ({"do": "empty"}, Outcome.PARTIAL, "is empty"),
         ({"do": "cut_close"}, Outcome.PARTIAL, "no length"),
         ({"do": "status", "status": 503}, Outcome.FAILED, "with 503"),
-        ({"do": "status", "status": 404, "body": "{}"}, Outcome.FAILED, "answered the download with 404"),
+        ({"do": "status", "status": 404, "body": "{}"}, Outcome.FAILED, "responded to the download with 404"),
         ({"do": "redirect", "to": "http://127.0.0.1:9/"}, Outcome.FAILED, "redirect (302)"),
     ],
 )
@@ -166,4 +166,4 @@ def test_wrong_keys_are_denied_by_name_and_never_shown(sandbox: Sandbox, bench_o
         Outcome.DENIED,
         (*secrets_of(sandbox), revoked.access_key, revoked.api_key),
     )
-    assert "access-key is invalid. Check MINTEGRAL_ACCESS_KEY and MINTEGRAL_API_KEY" in line
+    assert "access-key is invalid. Fix: check MINTEGRAL_ACCESS_KEY and MINTEGRAL_API_KEY" in line

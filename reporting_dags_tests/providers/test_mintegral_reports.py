@@ -21,7 +21,7 @@ from reporting_dags.providers.mintegral.report import (
 )
 from reporting_dags.reports.mintegral import CREATIVE_PERFORMANCE, OFFER_PERFORMANCE, OFFER_PERFORMANCE_HOURLY, REPORTS
 from reporting_dags.sandbox.mintegral.provider import Mintegral
-from reporting_dags.sandbox.mintegral.question import Question
+from reporting_dags.sandbox.mintegral.report_request import ReportRequest
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.providers.test_mintegral import ASK, DAY, DAYS, FETCH, codes, secrets_of
@@ -53,18 +53,18 @@ def provider_of(sandbox: Sandbox) -> Mintegral:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"dimensions": ("Ofer",)}, "dimensions: unknown 'Ofer'; known are Offer, Campaign"),
+        ({"dimensions": ("Ofer",)}, "dimensions: unknown 'Ofer'; known names: Offer, Campaign"),
         ({"dimensions": ("offer",)}, "dimensions: unknown 'offer'"),
         ({"dimensions": ()}, "dimensions: is empty"),
-        ({"dimensions": "Offer"}, "dimensions: is the text 'Offer'; write a list"),
+        ({"dimensions": "Offer"}, "dimensions: is the text 'Offer'. Fix: write a list"),
         ({"dimensions": ("Offer", "Offer")}, "columns: offer_id is duplicated"),
-        ({"dimensions": ("Creative", "Sub")}, "dimensions: Creative cannot be asked with Sub (MT5)"),
-        ({"dimensions": ("Package", "Creative")}, "dimensions: Creative cannot be asked with Package (MT5)"),
-        ({"dimensions": ("Endcard", "Sub")}, "dimensions: Endcard cannot be asked with Sub (MT5)"),
-        ({"dimensions": ("Offer", "Endcard", "Package")}, "dimensions: Endcard cannot be asked with Package (MT5)"),
-        ({"dimensions": ("Creative",), "granularity": "hourly"}, "granularity: Creative cannot be asked by the hour"),
-        ({"dimensions": ("Endcard",), "granularity": "hourly"}, "granularity: Endcard cannot be asked by the hour"),
-        ({"granularity": "Hourly"}, "granularity: unknown 'Hourly'; known are daily, hourly"),
+        ({"dimensions": ("Creative", "Sub")}, "dimensions: Creative cannot be combined with Sub (MT5)"),
+        ({"dimensions": ("Package", "Creative")}, "dimensions: Creative cannot be combined with Package (MT5)"),
+        ({"dimensions": ("Endcard", "Sub")}, "dimensions: Endcard cannot be combined with Sub (MT5)"),
+        ({"dimensions": ("Offer", "Endcard", "Package")}, "dimensions: Endcard cannot be combined with Package (MT5)"),
+        ({"dimensions": ("Creative",), "granularity": "hourly"}, "granularity: Creative cannot be requested by hour"),
+        ({"dimensions": ("Endcard",), "granularity": "hourly"}, "granularity: Endcard cannot be requested by hour"),
+        ({"granularity": "Hourly"}, "granularity: unknown 'Hourly'; known names: daily, hourly"),
         ({"timezone": "8"}, "timezone: '8' is not an offset in hours such as +0 or +8 (MT4)"),
         ({"timezone": "+15"}, "timezone: '+15' is not an offset"),
         ({"timezone": "-13"}, "timezone: '-13' is not an offset"),
@@ -108,7 +108,7 @@ def test_days_begin_and_end_in_the_declared_zone(sandbox: Sandbox, bench_of: Ben
     landed(context, report, [DAY])
     table = pq.read_table(context.data.open(report.file(DAY)))
     assert set(table["timestamp"].to_pylist()) == {begins + timedelta(hours=hour) for hour in range(24)}
-    rows = provider_of(sandbox).rows(Question(DAY, DAY, ("Offer", "Location"), "hourly", zone=minutes))
+    rows = provider_of(sandbox).rows(ReportRequest(DAY, DAY, ("Offer", "Location"), "hourly", zone=minutes))
     assert landed_rows(context.data, report, DAY) == kept_rows(report, rows.as_dicts())
 
 
@@ -140,7 +140,7 @@ def test_every_dimension_can_be_asked_and_lands_as_it_is(
     report = declared(dimensions=dimensions, granularity=granularity)
     context = bench_of("mintegral")
     landed(context, report, [DAY])
-    table = provider_of(sandbox).rows(Question(DAY, DAY, dimensions, granularity))
+    table = provider_of(sandbox).rows(ReportRequest(DAY, DAY, dimensions, granularity))
     assert [column.header for column in report.columns] == table.header
     assert landed_rows(context.data, report, DAY) == kept_rows(report, table.as_dicts())
 

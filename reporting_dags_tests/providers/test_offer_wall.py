@@ -17,7 +17,7 @@ from reporting_dags.providers.digital_turbine.errors import (
     InvalidToken,
     UnsupportedGrantType,
 )
-from reporting_dags.providers.digital_turbine.files import expiry
+from reporting_dags.providers.digital_turbine.files import url_expires_at
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
 from reporting_dags.providers.http.errors import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
@@ -145,7 +145,7 @@ def test_dt2_a_server_error_of_the_login_is_tried_again(sandbox: Sandbox, offer_
 def test_ow4_the_quota_of_the_day_ends_denied_with_the_time_of_reset(sandbox: Sandbox, offer_wall: OfferWall) -> None:
     for _ in range(50):
         submit(offer_wall)
-    with pytest.raises(Denied, match=r"50 queries a day is renewed at 00:00 UTC"):
+    with pytest.raises(Denied, match=r"00:00 UTC, when the quota of 50 queries a day is renewed"):
         submit(offer_wall)
     assert sandbox.log.count("dt.report") == 51, "a spent quota is not asked again"
 
@@ -179,12 +179,14 @@ def test_dt6_an_expired_address_raises_expired(offer_wall: OfferWall, clock: San
 @pytest.mark.rule("DT6")
 def test_dt6_expiry_is_read_from_either_form_of_signature() -> None:
     now = datetime(2026, 11, 1, tzinfo=UTC)
-    assert expiry(
+    assert url_expires_at(
         "https://x.amazonaws.com/f?X-Amz-Date=20261101T010203Z&X-Amz-Expires=60", submitted_at=now
     ) == datetime(2026, 11, 1, 1, 3, 3, tzinfo=UTC)
-    assert expiry("https://x/f?Expires=1570020564", submitted_at=now) == datetime(2019, 10, 2, 12, 49, 24, tzinfo=UTC)
-    assert expiry("https://x/f", submitted_at=now) == now + timedelta(hours=3)
-    assert expiry("https://x/f?Expires=soon", submitted_at=now) == now + timedelta(hours=3)
+    assert url_expires_at("https://x/f?Expires=1570020564", submitted_at=now) == datetime(
+        2019, 10, 2, 12, 49, 24, tzinfo=UTC
+    )
+    assert url_expires_at("https://x/f", submitted_at=now) == now + timedelta(hours=3)
+    assert url_expires_at("https://x/f?Expires=soon", submitted_at=now) == now + timedelta(hours=3)
 
 
 @pytest.mark.rule("DT8")

@@ -22,7 +22,7 @@ from reporting_dags.providers.digital_turbine.offer_wall_report import (
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 from reporting_dags.reports.dt_user_level import REVENUE
 from reporting_dags.sandbox.digital_turbine.provider import DigitalTurbine
-from reporting_dags.sandbox.digital_turbine.question import Question
+from reporting_dags.sandbox.digital_turbine.report_request import ReportRequest
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON
 from reporting_dags_tests.pulling import (
@@ -54,7 +54,7 @@ def rows_of(sandbox: Sandbox, report: Report) -> list[dict[str, str]]:
     """The honest answer for `DAY` to any declaration."""
     query = report.query
     filters = tuple((one.dimension, one.values) for one in query.filters)
-    question = Question(query.source, DAY, DAY, query.metrics, query.splits, filters)
+    question = ReportRequest(query.source, DAY, DAY, query.metrics, query.splits, filters)
     return cast("DigitalTurbine", sandbox.providers["dt"]).rows(question).as_dicts()
 
 
@@ -198,7 +198,7 @@ def test_the_login_sends_the_keys_as_json_and_the_token_goes_as_a_bearer(sandbox
         ('{"accessToken": "a\\r\\nb", "tokenType": "bearer"}', "without an accessToken"),
         ('{"accessToken": 7, "tokenType": "bearer"}', "without an accessToken"),
         ('{"access_token": "abcdefghijk", "tokenType": "bearer"}', "without an accessToken"),
-        ('{"accessToken": "abcdefghijk", "tokenType": "mac"}', "not a bearer"),
+        ('{"accessToken": "abcdefghijk", "tokenType": "mac"}', "of another type than bearer"),
         ("[]", "without an accessToken"),
         ("<html>", "without an accessToken"),
     ],
@@ -283,7 +283,7 @@ def test_a_query_that_is_refused_is_not_asked_again_and_leaves_what_was_there(
             "fill_seconds": st.sampled_from([0.0, 40.0]),
             "pending": st.sampled_from(["empty", "404"]),
             "signature": st.sampled_from(["amz", "aws2"]),
-            "row_order": st.sampled_from(["question", "request"]),
+            "row_order": st.sampled_from(["fixed", "request"]),
             "floats": st.sampled_from(["python", "javascript"]),
             "line_end": st.sampled_from(["\n", "\r\n"]),
             "missing_one_in": st.sampled_from([0, 5]),

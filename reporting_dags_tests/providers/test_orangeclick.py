@@ -35,7 +35,7 @@ from reporting_dags.providers.orangeclick.report import (
     orangeclick_report,
 )
 from reporting_dags.reports.orangeclick import EARNINGS
-from reporting_dags.sandbox.orangeclick import question
+from reporting_dags.sandbox.orangeclick import report_request
 from reporting_dags.sandbox.orangeclick.provider import OrangeClick
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.conftest import NOON, SandboxClock
@@ -101,7 +101,7 @@ class Declared:
         provider = cast("OrangeClick", self.sandbox.providers["orangeclick"])
         switches = self.sandbox.settings.of("orangeclick")
         body = self.report.query.body(Window(day, day))
-        return provider.rows(question.read(body, settings=switches, today=day), at).as_dicts()
+        return provider.rows(report_request.parse(body, settings=switches, today=day), at).as_dicts()
 
 
 def rows_of(sandbox: Sandbox, report: OcmReport, day: date, at: datetime | None = None) -> Counter[Row]:
@@ -266,38 +266,44 @@ def test_a_report_by_day_alone_has_one_row_a_day(sandbox: Sandbox, context: Pull
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"dimensions": ("day", "site")}, "dimensions: unknown 'site'; known are day, month, year, product, domain"),
+        ({"dimensions": ("day", "site")}, "dimensions: unknown 'site'; known names: day, month, year, product, domain"),
         ({"dimensions": ("day", "Domain")}, "dimensions: unknown 'Domain'"),
-        ({"dimensions": "day"}, "dimensions: is the text 'day'; write a list"),
-        ({"dimensions": ("domain",)}, "dimensions: 'day' is missing"),
-        ({"dimensions": ()}, "dimensions: 'day' is missing"),
+        ({"dimensions": "day"}, "dimensions: is the text 'day'. Fix: write a list"),
+        ({"dimensions": ("domain",)}, "dimensions: lacks 'day'"),
+        ({"dimensions": ()}, "dimensions: lacks 'day'"),
         ({"dimensions": ("day", "domain", "domain")}, "columns: domain is duplicated"),
-        ({"metrics": ("clicks",)}, "metrics: unknown 'clicks'; known are impressions, earnings, ecpm"),
-        ({"metrics": "ecpm"}, "metrics: is the text 'ecpm'; write a list"),
+        ({"metrics": ("clicks",)}, "metrics: unknown 'clicks'; known names: impressions, earnings, ecpm"),
+        ({"metrics": "ecpm"}, "metrics: is the text 'ecpm'. Fix: write a list"),
         ({"metrics": ()}, "metrics: is empty; a request needs at least one (OC3)"),
         ({"metrics": ("earnings", "earnings")}, "columns: earnings is duplicated"),
-        ({"currency": "GBP"}, "currency: unknown 'GBP'; known are EUR, USD"),
+        ({"currency": "GBP"}, "currency: unknown 'GBP'; known names: EUR, USD"),
         ({"currency": "usd"}, "currency: unknown 'usd'"),
         ({"currency": ""}, "currency: unknown ''"),
         ({"filter_groups": ((),)}, "filter_groups: a group has no filters (OC4)"),
-        ({"filter_groups": (DimensionFilter("domain", ("a",)),)}, "filter_groups: is a list of filters; write a list"),
+        (
+            {"filter_groups": (DimensionFilter("domain", ("a",)),)},
+            "filter_groups: is a list of filters. Fix: write a list",
+        ),
         ({"filter_groups": ((DimensionFilter("site", ("a",)),),)}, "filter_groups: unknown 'site'"),
         ({"filter_groups": ((DimensionFilter("impressions", ("1",)),),)}, "filter_groups: unknown 'impressions'"),
         (
             {"filter_groups": ((DimensionFilter("domain", ("a",), "like"),),)},
-            "unknown 'like'; known are in, nin, is_any_of",
+            "unknown 'like'; known names: in, nin, is_any_of",
         ),
         ({"filter_groups": ((DimensionFilter("domain", ()),),)}, "filter_groups: 'domain' needs a tuple of values"),
-        ({"filter_groups": ((DimensionFilter("domain", cast("Any", "a.com")),),)}, "with a comma; has 'a.com'"),
+        ({"filter_groups": ((DimensionFilter("domain", cast("Any", "a.com")),),)}, "such as ('a',); has 'a.com'"),
         ({"filter_groups": ((MetricFilter("domain", "eq", 1),),)}, "filter_groups: unknown 'domain'"),
-        ({"filter_groups": ((MetricFilter("ecpm", "gt", 1),),)}, "unknown 'gt'; known are gte, lte, eq, neq, between"),
-        ({"filter_groups": ((MetricFilter("ecpm", "between", 1),),)}, "'between' takes a second value"),
-        ({"filter_groups": ((MetricFilter("ecpm", "gte", 1, 2),),)}, "'between' takes a second value, and nothing"),
+        ({"filter_groups": ((MetricFilter("ecpm", "gt", 1),),)}, "unknown 'gt'; known names: gte, lte, eq, neq"),
+        ({"filter_groups": ((MetricFilter("ecpm", "between", 1),),)}, "a second value is required for 'between'"),
+        (
+            {"filter_groups": ((MetricFilter("ecpm", "gte", 1, 2),),)},
+            "a second value is required for 'between', and not",
+        ),
         ({"filter_groups": ((MetricFilter("ecpm", "between", 2, 1),),)}, "the lower one first; has (2, 1)"),
-        ({"filter_groups": ((MetricFilter("ecpm", "gte", cast("Any", "1")),),)}, "with numbers, the lower one first"),
+        ({"filter_groups": ((MetricFilter("ecpm", "gte", cast("Any", "1")),),)}, "with finite numbers, the lower one first"),
         ({"filter_groups": ((MetricFilter("ecpm", "gte", float("nan")),),)}, "has (nan,)"),
         ({"filter_groups": ((MetricFilter("ecpm", "gte", True),),)}, "has (True,)"),
-        ({"name": "a b"}, "name: 'a b' may hold letters, digits and underscores alone"),
+        ({"name": "a b"}, "name: 'a b' may contain only letters, digits and underscores"),
     ],
 )
 def test_a_wrong_declaration_fails_at_load_in_one_line(change: dict[str, Any], says: str) -> None:
@@ -353,7 +359,7 @@ def test_retries_keep_to_five_a_minute_too_and_are_four_a_run(
     for calls in (4, 8):
         (result,) = pull(context, EARNINGS, [DAY])
         assert result.outcome is Outcome.FAILED
-        assert "with 500. Run the day again later" in line_of(result, token)
+        assert "with 500. Fix: materialize the day again later" in line_of(result, token)
         assert sandbox.log.count(GENERATE) == result.provenance.calls_spent == calls
     assert never_more_than_five_a_minute(sandbox)
 
@@ -377,9 +383,12 @@ def test_a_429_is_waited_out_as_long_as_it_says(
 @pytest.mark.parametrize(
     ("headers", "says"),
     [
-        ({}, "with 429. The quota or rate limit is spent: run the day again later"),
-        ({"Retry-After": "soon"}, "with 429. The quota or rate limit is spent: run the day again later"),
-        ({"Retry-After": "3600"}, "with 429; it asks to wait 3600 s. The quota or rate limit is spent: run the day ag"),
+        ({}, "with 429. The quota or rate limit is spent. Fix: materialize the day again later"),
+        ({"Retry-After": "soon"}, "with 429. The quota or rate limit is spent. Fix: materialize the day again later"),
+        (
+            {"Retry-After": "3600"},
+            "with 429 and requests a wait of 3600 s. The quota or rate limit is spent. Fix: mater",
+        ),
     ],
 )
 def test_a_429_without_a_reasonable_wait_is_denied_and_not_asked_again_on_a_guess(
@@ -426,7 +435,7 @@ def test_a_token_that_is_not_accepted_is_denied_in_one_line(
     sandbox.settings.change("orangeclick", disabled_api_tokens=(token,) if which == "disabled" else ())
     (result,) = pull(bench_of("orangeclick", api_token=tokens[which]), EARNINGS, [DAY])
     assert result.outcome is Outcome.DENIED
-    says = "OrangeClickMedia refused (401): Unauthenticated. Check ORANGECLICK_API_TOKEN."
+    says = "OrangeClickMedia refused (401): Unauthenticated. Fix: check ORANGECLICK_API_TOKEN."
     assert line_of(result, tokens[which]) == says
     assert sandbox.log.count(GENERATE) == 1
 
@@ -435,8 +444,12 @@ def test_a_token_that_is_not_accepted_is_denied_in_one_line(
     ("variable", "value", "says"),
     [
         ("ORANGECLICK_API_TOKEN", "", "ORANGECLICK_API_TOKEN is not set"),
-        ("ORANGECLICK_BASE_URL", "app.example", "ORANGECLICK_BASE_URL is not a plain http(s) address"),
-        ("ORANGECLICK_BASE_URL", "https://me:hush@app.example", "ORANGECLICK_BASE_URL is not a plain http(s) address"),
+        ("ORANGECLICK_BASE_URL", "app.example", "ORANGECLICK_BASE_URL is not an http(s) URL without credentials"),
+        (
+            "ORANGECLICK_BASE_URL",
+            "https://me:hush@app.example",
+            "ORANGECLICK_BASE_URL is not an http(s) URL without credentials",
+        ),
     ],
 )
 def test_a_setting_that_is_missing_or_wrong_is_named(
@@ -480,7 +493,7 @@ def test_a_422_is_told_field_by_field(
         line = line_of(result, token)
         assert line.startswith("OrangeClickMedia refused the query (422): Validation failed; ")
         assert all(one in line for one in says)
-        assert line.endswith("Check the report's declaration: its dimensions, metrics, currency and filters.")
+        assert line.endswith("Fix: check the report's declaration: its dimensions, metrics, currency and filters.")
     assert sandbox.log.count(GENERATE, status=422) == sandbox.log.count(GENERATE) == 1
 
 
@@ -491,7 +504,7 @@ def test_a_422_is_told_field_by_field(
         ("<html>", "(422): no message"),
         ([], "(422): no message"),
         ({"errors": {"selectedDate": "too long"}}, "(422): selectedDate: too long"),
-        ({"message": "Validation failed", "errors": ["odd"]}, "(422): Validation failed; odd. Check"),
+        ({"message": "Validation failed", "errors": ["odd"]}, "(422): Validation failed; odd. Fix: check"),
         ({"message": "line one\nline two"}, "(422): line one line two"),
     ],
 )
@@ -534,22 +547,43 @@ def status(code: int, body: Any = "") -> dict[str, Any]:
 
 
 REFUSED = [
-    Mishap(status(400), Outcome.FAILED, "OrangeClickMedia answered 400: no message"),
-    Mishap(status(401), Outcome.DENIED, "OrangeClickMedia refused (401): no message. Check ORANGECLICK_API_TOKEN"),
-    Mishap(status(403, {"message": "No access."}), Outcome.DENIED, "refused (403): No access. Check ORANGECLICK_API_T"),
-    Mishap(status(404), Outcome.FAILED, "answered 404: no message. Check ORANGECLICK_BASE_URL"),
-    Mishap(status(406, {"message": "Not Acceptable"}), Outcome.FAILED, "OrangeClickMedia answered 406: Not Acceptable"),
-    Mishap(status(204), Outcome.FAILED, "OrangeClickMedia answered 204"),
-    Mishap(status(503), Outcome.FAILED, "answered POST /reports/generate with 503. Run the day again later", 4),
+    Mishap(status(400), Outcome.FAILED, "OrangeClickMedia responded with 400: no message"),
+    Mishap(status(401), Outcome.DENIED, "OrangeClickMedia refused (401): no message. Fix: check ORANGECLICK_API_TOKEN"),
+    Mishap(status(403, {"message": "No access."}), Outcome.DENIED, "refused (403): No access. Fix: check ORANGECLICK"),
+    Mishap(status(404), Outcome.FAILED, "responded with 404: no message. Fix: check ORANGECLICK_BASE_URL"),
+    Mishap(
+        status(406, {"message": "Not Acceptable"}),
+        Outcome.FAILED,
+        "OrangeClickMedia responded with 406: Not Acceptable",
+    ),
+    Mishap(status(204), Outcome.FAILED, "OrangeClickMedia responded with 204"),
+    Mishap(
+        status(503),
+        Outcome.FAILED,
+        "responded to POST /reports/generate with 503. Fix: materialize the day again later",
+        4,
+    ),
     Mishap({"do": "redirect", "to": "http://127.0.0.1:9/login"}, Outcome.FAILED, "with a redirect (302), which is not"),
-    Mishap({"do": "html"}, Outcome.FAILED, "answered with a web page in place of JSON. Check ORANGECLICK_BASE_URL"),
-    Mishap({"do": "empty"}, Outcome.PARTIAL, "is empty. Run the day again later", 3),
+    Mishap({"do": "html"}, Outcome.FAILED, "returned a web page instead of JSON. Fix: check ORANGECLICK_BASE_URL"),
+    Mishap({"do": "empty"}, Outcome.PARTIAL, "is empty. Fix: materialize the day again later", 3),
     # Twice a try: a call may have arrived whose response was lost.
-    Mishap({"do": "reset"}, Outcome.FAILED, "OrangeClickMedia at 127.0.0.1 did not answer", 2),
-    Mishap({"do": "cut"}, Outcome.PARTIAL, "broke off (the response broke off). Run the day again later", 3),
-    Mishap({"do": "cut_chunked"}, Outcome.PARTIAL, "broke off (the response broke off). Run the day again later", 3),
-    Mishap({"do": "cut_close"}, Outcome.PARTIAL, "came with no length, so nothing shows that it is whole", 3),
-    Mishap({"do": "gzip_cut"}, Outcome.PARTIAL, "(its gzip is cut short). Run the day again later", 3),
+    Mishap({"do": "reset"}, Outcome.FAILED, "OrangeClickMedia at 127.0.0.1 did not respond", 2),
+    Mishap(
+        {"do": "cut"},
+        Outcome.PARTIAL,
+        "is incomplete (the response ended early). Fix: materialize the day again later",
+        3,
+    ),
+    Mishap(
+        {"do": "cut_chunked"},
+        Outcome.PARTIAL,
+        "is incomplete (the response ended early). Fix: materialize the day again later",
+        3,
+    ),
+    Mishap({"do": "cut_close"}, Outcome.PARTIAL, "has no length, so it may be incomplete", 3),
+    Mishap(
+        {"do": "gzip_cut"}, Outcome.PARTIAL, "(its gzip data is truncated). Fix: materialize the day again later", 3
+    ),
 ]
 ECHO = [
     Mishap({"do": "meta", "count": 1}, Outcome.PARTIAL, "rows, the provider said 1"),
@@ -562,9 +596,9 @@ ECHO = [
     ),
     Mishap({"do": "meta", "end_date": "2026-11-13"}, Outcome.FAILED, "meta.end_date is '2026-11-13', requested '2026-"),
     Mishap({"do": "meta", "currency": "EUR"}, Outcome.FAILED, "meta.currency is 'EUR', requested 'USD'"),
-    Mishap(status(200, {"status": "error", "message": "no"}), Outcome.FAILED, "refused the query (200): no. Check"),
+    Mishap(status(200, {"status": "error", "message": "no"}), Outcome.FAILED, "refused the query (200): no. Fix: check"),
     Mishap(status(200, {"status": "error", "data": [], "meta": {"count": 0}}), Outcome.FAILED, "status is 'error'"),
-    Mishap(status(200, {"status": "success", "data": []}), Outcome.FAILED, "does not say meta.start_date"),
+    Mishap(status(200, {"status": "success", "data": []}), Outcome.FAILED, "the response has no meta.start_date"),
     Mishap(status(200, []), Outcome.FAILED, "has no array 'data'"),
     Mishap(status(200, "null"), Outcome.FAILED, "has no array 'data'"),
 ]
@@ -574,7 +608,7 @@ ALL_DAYS = [
     Mishap({"do": "drop_column", "column": "earnings"}, Outcome.FAILED, "column 'earnings' is missing"),
     Mishap({"do": "drop_column", "column": "day"}, Outcome.FAILED, "column 'day' is missing"),
     Mishap({"do": "rename_column", "column": "country", "to": "land"}, Outcome.FAILED, "column 'country' is missing"),
-    Mishap({"do": "duplicate_header"}, Outcome.FAILED, "has 'complete' twice"),
+    Mishap({"do": "duplicate_header"}, Outcome.FAILED, "has the key 'complete' twice"),
     Mishap({"do": "repeat_header"}, Outcome.FAILED, "column 'day' holds 'day', which is not a day"),
     Mishap({"do": "latin1"}, Outcome.FAILED, "is not UTF-8"),
     Mishap({"do": "nul"}, Outcome.FAILED, "column 'domain' holds a NUL character"),

@@ -53,7 +53,7 @@ def test_a_complete_answer_lands_however_it_is_packed_or_labeled(
 @EVERY
 @pytest.mark.parametrize(
     ("fault", "told"),
-    [({"keep": 0.5}, "its gzip is cut short"), ({"behind": "trailer"}, "its gzip is damaged")],
+    [({"keep": 0.5}, "its gzip data is truncated"), ({"behind": "trailer"}, "its gzip data is damaged")],
     ids=["cut", "trailing bytes"],
 )
 def test_gzip_without_a_header_that_is_not_complete_is_partial(
@@ -66,7 +66,7 @@ def test_gzip_without_a_header_that_is_not_complete_is_partial(
 
 
 @EVERY
-@pytest.mark.parametrize(("do", "told"), [("zip_file", "zip"), ("utf16_file", "UTF-16")])
+@pytest.mark.parametrize(("do", "told"), [("zip_file", "a zip file"), ("utf16_file", "UTF-16")])
 def test_an_answer_of_another_kind_is_named_and_kept(
     sandbox: Sandbox, bench_of: BenchOf, provider: str, do: str, told: str
 ) -> None:
@@ -86,7 +86,7 @@ def test_a_coding_that_was_not_asked_for_is_named(sandbox: Sandbox, offer_wall: 
     handle = submit(offer_wall)
     sandbox.faults.add("dt.file", do="coding", coding=coding, times=None)
     with pytest.raises(
-        Failed, match=f"is packed as '{coding.removeprefix('gzip, ')}', which was not requested"
+        Failed, match=f"has the encoding '{coding.removeprefix('gzip, ')}', which was not requested"
     ) as told:
         read(offer_wall, handle)
     assert "Fix: " in told.value.line

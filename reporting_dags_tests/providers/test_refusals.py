@@ -10,7 +10,7 @@ from reporting_dags.model.days import SNAPSHOT
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.providers.http.client import HttpClient
-from reporting_dags.providers.http.error_text import error_text, error_texts
+from reporting_dags.providers.http.error_text import body_error_message, error_message
 from reporting_dags.providers.http.redaction import Redactor
 from reporting_dags.providers.integr8.fields import CONVERSION_FIELDS
 from reporting_dags.providers.integr8.report import integr8_log
@@ -63,7 +63,7 @@ _EXPORT = ("integr8", CONVERSIONS)
 REFUSALS = [
     # Logins (DT1, DT2).
     Refusal(
-        *_OFFER_WALL, "dt.token", {"error": "invalid_client"}, Outcome.DENIED, "invalid_client. Check DT_CLIENT_ID"
+        *_OFFER_WALL, "dt.token", {"error": "invalid_client"}, Outcome.DENIED, "invalid_client. Fix: check DT_CLIENT"
     ),
     Refusal(*_USER_LEVEL, "dt.token", {"error": "invalid_request"}, Outcome.DENIED, "(200): invalid_request", 0),
     Refusal(*_OFFER_WALL, "dt.token", {"message": "Over the\nlimit"}, Outcome.FAILED, "(200): Over the limit"),
@@ -76,7 +76,7 @@ REFUSALS = [
     ),
     # Reports of Digital Turbine (DT4, OW6, UL3).
     Refusal(
-        *_OFFER_WALL, "dt.report", {"error": "invalid_query"}, Outcome.FAILED, "(200): invalid_query. Check the rep"
+        *_OFFER_WALL, "dt.report", {"error": "invalid_query"}, Outcome.FAILED, "(200): invalid_query. Fix: check th"
     ),
     Refusal(
         *_OFFER_WALL,
@@ -88,19 +88,21 @@ REFUSALS = [
     Refusal(*_OFFER_WALL, "dt.report", {"message": "Over quota"}, Outcome.FAILED, "refused (200): Over quota"),
     Refusal(*_OFFER_WALL, "dt.report", "Down for maintenance", Outcome.FAILED, "refused (200): Down for maintenance"),
     Refusal(
-        *_OFFER_WALL, "dt.report", {"error": "internal_server_error"}, Outcome.FAILED, "internal_server_error. Run"
+        *_OFFER_WALL, "dt.report", {"error": "internal_server_error"}, Outcome.FAILED, "internal_server_error. Fix"
     ),
     Refusal(*_OFFER_WALL, "dt.report", {"error": {"reason": "odd"}}, Outcome.FAILED, "refused (200): odd"),
     Refusal(*_OFFER_WALL, "dt.report", {"error": "invalid_token"}, Outcome.DENIED, "(200): invalid_token", 2),
-    Refusal(*_OFFER_WALL, "dt.report", {"id": "r-1"}, Outcome.FAILED, "but the response has no url (DT4)"),
+    Refusal(*_OFFER_WALL, "dt.report", {"id": "r-1"}, Outcome.FAILED, "responded to the query without a url (DT4)"),
     Refusal(*_USER_LEVEL, "dt.user_level", {"error": "invalid_query"}, Outcome.FAILED, "DT_USER_LEVEL_APP_IDS", 0),
     # In place of a file of Digital Turbine.
     Refusal(
-        *_OFFER_WALL, "dt.file", {"error": "report_failed"}, Outcome.FAILED, "in place of the report file: report_", 0
+        *_OFFER_WALL, "dt.file", {"error": "report_failed"}, Outcome.FAILED, "instead of the report file: report_", 0
     ),
     # Mintegral (MT2, MT3, MT8).
     Refusal(*_MINTEGRAL, "mintegral.generate", {"code": 10000, "msg": "no app"}, Outcome.DENIED, "10000): no app."),
-    Refusal(*_MINTEGRAL, "mintegral.generate", {"code": 200, "msg": "no data"}, Outcome.PARTIAL, "hours): no data", 2),
+    Refusal(
+        *_MINTEGRAL, "mintegral.generate", {"code": 200, "msg": "no data"}, Outcome.PARTIAL, "unknown): no data", 2
+    ),
     Refusal(*_MINTEGRAL, "mintegral.generate", {"message": "Sign in"}, Outcome.FAILED, "with a code: Sign in"),
     Refusal(*_MINTEGRAL, "mintegral.generate", {"code": 999, "data": {"why": "x"}}, Outcome.FAILED, "code 999: why: x"),
     Refusal(*_MINTEGRAL, "mintegral.download", {"code": 10000, "msg": "no"}, Outcome.DENIED, "10000): no."),
@@ -112,20 +114,20 @@ REFUSALS = [
         "orangeclick.generate",
         {"status": "error", "message": "Validation failed", "errors": {"dimensions.0": ["It is invalid."]}},
         Outcome.FAILED,
-        "(200): Validation failed; dimensions.0: It is invalid. Check the report's declaration",
+        "(200): Validation failed; dimensions.0: It is invalid. Fix: check the report's declaration",
     ),
     Refusal(
-        *_ORANGECLICK, "orangeclick.generate", {"message": "Unauthenticated."}, Outcome.FAILED, "Unauthenticated. Ch"
+        *_ORANGECLICK, "orangeclick.generate", {"message": "Unauthenticated."}, Outcome.FAILED, "Unauthenticated. Fi"
     ),
     Refusal(*_ORANGECLICK, "orangeclick.generate", {"status": "error"}, Outcome.FAILED, "its status is 'error'"),
     # Integr8 (IN1 to IN7).
     Refusal(*_EXPORT, "integr8.export", {"errors": ["no such field"]}, Outcome.FAILED, "(200): no such field"),
     Refusal(*_EXPORT, "integr8.export", {"error": {"message": "closed"}}, Outcome.FAILED, "(200): closed"),
-    Refusal(*_EXPORT, "integr8.export", {"message": "Over quota"}, Outcome.FAILED, "has no id (IN5): Over quota"),
-    Refusal(*_EXPORT, "integr8.status", {"message": "Not now"}, Outcome.NOT_READY, "says Not now of the export", 0),
+    Refusal(*_EXPORT, "integr8.export", {"message": "Over quota"}, Outcome.FAILED, "without an id (IN5): Over quota"),
+    Refusal(*_EXPORT, "integr8.status", {"message": "Not now"}, Outcome.NOT_READY, "reports Not now for the export", 0),
     Refusal(*_EXPORT, "integr8.signed_url", {"errors": [{"detail": "No"}]}, Outcome.FAILED, "(IN5): No", 0),
     Refusal(
-        *_EXPORT, "integr8.file", {"message": "Not found"}, Outcome.FAILED, "in place of the export's file: Not f", 0
+        *_EXPORT, "integr8.file", {"message": "Not found"}, Outcome.FAILED, "instead of the export's file: Not f", 0
     ),
     Refusal(
         "integr8", TABLE, "integr8.conversion_table", {"errors": ["no"]}, Outcome.FAILED, "conversion-table (200): no"
@@ -210,7 +212,7 @@ def test_a_token_that_mintegral_repeats_is_not_shown(sandbox: Sandbox, bench_of:
     ],
 )
 def test_words_are_found_wherever_apis_put_them_and_nowhere_else(said: object, expected: str) -> None:
-    assert error_texts(said) == expected
+    assert error_message(said) == expected
 
 
 @pytest.mark.parametrize(
@@ -226,7 +228,7 @@ def test_words_are_found_wherever_apis_put_them_and_nowhere_else(said: object, e
     ],
 )
 def test_plain_text_is_words_too_and_a_page_is_not(body: bytes, expected: str) -> None:
-    assert error_text(body) == expected
+    assert body_error_message(body) == expected
 
 
 @pytest.mark.rule("MT1")

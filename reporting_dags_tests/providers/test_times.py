@@ -18,12 +18,12 @@ from reporting_dags.providers.mintegral.report import advanced_performance_repor
 from reporting_dags.reports.integr8 import CLICKS
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE_HOURLY
 from reporting_dags.sandbox.integr8.accounts import ACCOUNTS
-from reporting_dags.sandbox.integr8.answer import LOGS
-from reporting_dags.sandbox.integr8.answer import rows as log_rows
-from reporting_dags.sandbox.integr8.asked import Span
+from reporting_dags.sandbox.integr8.logs import LOGS
+from reporting_dags.sandbox.integr8.logs import rows as log_rows
+from reporting_dags.sandbox.integr8.parameters import TimeRange
 from reporting_dags.sandbox.integr8.settings import Integr8Settings
 from reporting_dags.sandbox.mintegral.provider import Mintegral
-from reporting_dags.sandbox.mintegral.question import Question
+from reporting_dags.sandbox.mintegral.report_request import ReportRequest
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.providers.test_mintegral import DAY
 from reporting_dags_tests.pulling import BenchOf, brought, check_truth, landed, line_of, refused_after_landing
@@ -70,8 +70,8 @@ def test_an_hour_that_contradicts_its_rows_day_refuses_the_day(
     ("sent", "declared", "form", "refusal"),
     [
         ("digits", TimeForm.UNIX_SECONDS, TimeForm.HOUR, "outside of the day of its row"),
-        ("text", TimeForm.UNIX_SECONDS, TimeForm.TEXT, "no time of the form Unix seconds"),
-        ("unix", TimeForm.HOUR, TimeForm.UNIX_SECONDS, "no time of the form YYYYMMDDHH"),
+        ("text", TimeForm.UNIX_SECONDS, TimeForm.TEXT, "not a time of the form Unix seconds"),
+        ("unix", TimeForm.HOUR, TimeForm.UNIX_SECONDS, "not a time of the form YYYYMMDDHH"),
     ],
 )
 def test_hours_of_another_form_are_refused_until_the_declaration_names_it(
@@ -84,7 +84,7 @@ def test_hours_of_another_form_are_refused_until_the_declaration_names_it(
         for each in (declared, form)
     )
     provider = cast("Mintegral", sandbox.providers["mintegral"])
-    honest = provider.rows(Question(DAY, DAY, ("Offer",), "hourly", zone=480)).as_dicts()
+    honest = provider.rows(ReportRequest(DAY, DAY, ("Offer",), "hourly", zone=480)).as_dicts()
     sandbox.settings.change("mintegral", hour_form=sent)
     context = bench_of("mintegral")
     line = line_of(brought(context, before, [DAY])[DAY], Outcome.FAILED)
@@ -108,7 +108,7 @@ def truth(sandbox: Sandbox, day: date) -> list[Mapping[str, Any]]:
     zone = ZoneInfo(NEW_YORK)
     begins, ends = (datetime(one.year, one.month, one.day, tzinfo=zone) for one in (day, day + ONE_DAY))
     log = next(one for one in LOGS if one.name == "clicks")
-    span = Span(begins.astimezone(UTC), ends.astimezone(UTC), "", "")
+    span = TimeRange(begins.astimezone(UTC), ends.astimezone(UTC), "", "")
     found = log_rows(7, ACCOUNTS[0], log, span, at=sandbox.clock.now(), settings=Integr8Settings())
     return [values for _, values in found]
 
@@ -136,7 +136,7 @@ def test_a_local_time_that_comes_twice_is_refused_and_its_neighbours_land(sandbo
     results = brought(context, report, days)
     line = line_of(results[CHANGE], Outcome.FAILED)
     assert "column 'request_time'" in line
-    assert f"a local time that {NEW_YORK} has twice, as clocks are set back" in line
+    assert f"a local time that occurs twice in {NEW_YORK}, when clocks are set back" in line
     assert "Fix: " in line
     assert [results[day].outcome for day in (days[0], days[2])] == [Outcome.DATA] * 2
     sandbox.settings.change("integr8", export_times="iso", empty_day_one_in=0)
@@ -164,7 +164,7 @@ def test_digits_are_no_time_of_a_log_whose_times_are_texts(sandbox: Sandbox, ben
         grain=("real_tx_id", "event_id"),
     )
     line = line_of(refused_after_landing(sandbox, bench_of("integr8"), report, DAY, fault), Outcome.FAILED)
-    assert f"column 'click_time': 1 values are not times, such as '{value}', no time of the form ISO text" in line
+    assert f"column 'click_time': 1 values are not times, such as '{value}', not a time of the form ISO text" in line
 
 
 @pytest.mark.rule("IN11")

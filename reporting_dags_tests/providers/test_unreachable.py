@@ -95,11 +95,11 @@ def waited(clock: SandboxClock) -> float:
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        ("closed", "at 127.0.0.1 did not answer (port {port}: connection refused)"),
-        ("unknown", "at no-such-host.invalid did not answer (name not found)"),
-        ("silent", "at 127.0.0.1 did not answer (port {port}: timed out)"),
-        ("silent tls", "at 127.0.0.1 did not answer (port {port}: timeout: no connection)"),
-        ("plain", "at 127.0.0.1 did not answer (port {port}: TLS failure: "),
+        ("closed", "at 127.0.0.1 did not respond (port {port}: connection refused)"),
+        ("unknown", "at no-such-host.invalid did not respond (name not found)"),
+        ("silent", "at 127.0.0.1 did not respond (port {port}: timed out)"),
+        ("silent tls", "at 127.0.0.1 did not respond (port {port}: timeout: no connection)"),
+        ("plain", "at 127.0.0.1 did not respond (port {port}: TLS failure: "),
     ],
 )
 def test_a_host_that_never_answers_fails_in_seconds_with_its_variable(
@@ -150,7 +150,7 @@ def test_a_proxy_that_is_not_there_is_named(
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed}")
     monkeypatch.setenv("NO_PROXY", "")
     line = lines(bench_of, EVENT, days_of(EVENT), "http://reports.invalid", monkeypatch)
-    assert "did not answer (the proxy failed: connection refused)" in line
+    assert "did not respond (the proxy failed: connection refused)" in line
     assert line.endswith("Fix: check HTTP_PROXY and HTTPS_PROXY.")
     assert waited(clock) <= 2
 
@@ -206,7 +206,7 @@ def test_a_host_that_has_answered_and_goes_away_is_tried_with_patience(
     server.server_close()
     http.close()
     clock.slept.clear()
-    with pytest.raises(Unavailable, match="Run the day again later") as caught:
+    with pytest.raises(Unavailable, match="Fix: materialize the day again later") as caught:
         http.call("GET", "/")
     assert not caught.value.unreachable
     assert len(clock.slept) == 3
@@ -281,7 +281,7 @@ def test_a_download_host_that_cannot_be_reached_is_named_and_its_job_stays_open(
     logged: list[str] = []
     context = bench_of("dt_offer_wall", log=logged.append)
     line = line_of(brought(context, EVENT, [NEWEST])[NEWEST], Outcome.FAILED, ["Signature", "f.csv"])
-    told = "the file of DT Offer Wall at no-such-host.invalid did not answer (name not found)"
+    told = "the file of DT Offer Wall at no-such-host.invalid did not respond (name not found)"
     assert line == f"{told}. Fix: check that this machine can reach no-such-host.invalid."
     assert "BASE_URL" not in line
     assert any(told in text for text in logged), "the first poll says so already"
@@ -297,7 +297,7 @@ def test_the_address_of_a_file_stays_out_of_the_message(silent: socket.socket, c
     with pytest.raises(Unavailable) as caught, downloads.open(f"{base}/f.csv?X-Amz-Signature=abc"):
         pass
     words = {"closed": "connection refused", "silent": "timed out"}
-    assert caught.value.message == f"the file of some network at 127.0.0.1 did not answer ({words[kind]})"
+    assert caught.value.message == f"the file of some network at 127.0.0.1 did not respond ({words[kind]})"
     assert caught.value.unreachable
 
 

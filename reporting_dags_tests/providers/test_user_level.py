@@ -55,7 +55,7 @@ def test_apps_come_from_one_setting_and_each_counts_once(sandbox: Sandbox, bench
     context = bench_of("dt_user_level", app_ids=" 171893 ,00171893,,171893")
     landed(context, REVENUE, [DAY])
     assert sorted(asked(sandbox)) == [("2026-11-18", "00171893"), ("2026-11-18", "171893")]
-    with pytest.raises(SettingError, match="DT_USER_LEVEL_APP_IDS names no app"):
+    with pytest.raises(SettingError, match="DT_USER_LEVEL_APP_IDS contains no app id"):
         bench_of("dt_user_level", app_ids=" , ")
 
 
@@ -139,7 +139,7 @@ def test_an_app_that_is_not_enabled_fails_its_days_by_name_and_what_was_bought_i
     for day, result in brought(context, REVENUE, DAYS).items():
         line = line_of(result, outcome, secrets_of(sandbox))
         assert says in line
-        assert "Account Manager at Digital Turbine enables it: request that, or take the app out of" in line
+        assert "ask the Account Manager to enable it, or remove the app from" in line
         assert not context.data.exists(REVENUE.file(day))
     bought = asked(sandbox)
     assert sorted(bought) == [one for one in of_every_app(*DAYS) if one[1] != "205511"]
@@ -179,12 +179,12 @@ def test_an_app_taken_out_of_the_setting_is_waited_for_no_longer(sandbox: Sandbo
 @pytest.mark.parametrize(
     ("fault", "outcome", "says"),
     [
-        ({"status": 401, "body": '{"error": "invalid_token"}'}, Outcome.DENIED, "invalid_token. A fresh token was"),
-        ({"status": 400, "body": '{"error": "invalid_query"}'}, Outcome.FAILED, "invalid_query. The API is off"),
+        ({"status": 401, "body": '{"error": "invalid_token"}'}, Outcome.DENIED, "invalid_token. A new token is"),
+        ({"status": 400, "body": '{"error": "invalid_query"}'}, Outcome.FAILED, "invalid_query. Digital Turbine must enable the API for each app"),
         ({"status": 500, "body": '{"error": "internal_server_error"}'}, Outcome.FAILED, "with 500"),
         ({"status": 429}, Outcome.DENIED, "with 429"),
-        ({"status": 200, "body": '{"id": "1"}'}, Outcome.FAILED, "no url"),
-        ({"status": 200, "body": "<html>"}, Outcome.FAILED, "no url"),
+        ({"status": 200, "body": '{"id": "1"}'}, Outcome.FAILED, "without a url"),
+        ({"status": 200, "body": "<html>"}, Outcome.FAILED, "without a url"),
     ],
 )
 def test_every_refusal_fails_the_day_in_one_line_that_names_an_app(
@@ -226,10 +226,10 @@ def test_one_apps_file_that_never_fills_is_asked_for_once_more_and_no_others(
 @pytest.mark.parametrize(
     ("fault", "outcome", "says", "queries"),
     [
-        ({"do": "cut"}, Outcome.PARTIAL, "broke off", 0),
-        ({"do": "expired"}, Outcome.EXPIRED, "no longer serves", 1),
-        ({"do": "html"}, Outcome.NOT_READY, "a web page stands in place of the report file", 0),
-        ({"do": "status", "status": 410}, Outcome.FAILED, "answered 410", 0),
+        ({"do": "cut"}, Outcome.PARTIAL, "is incomplete", 0),
+        ({"do": "expired"}, Outcome.EXPIRED, "has expired", 1),
+        ({"do": "html"}, Outcome.NOT_READY, "the download URL returned a web page instead of the report file", 0),
+        ({"do": "status", "status": 410}, Outcome.FAILED, "responded with 410", 0),
     ],
 )
 def test_a_file_that_cannot_be_had_leaves_what_was_there(

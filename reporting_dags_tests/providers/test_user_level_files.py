@@ -162,7 +162,7 @@ def test_a_file_without_the_app_is_about_the_app_that_was_asked_for(sandbox: San
             "fill_polls": st.integers(0, 2),
             "pending": st.sampled_from(["empty", "404"]),
             "signature": st.sampled_from(["amz", "aws2"]),
-            "row_order": st.sampled_from(["question", "request"]),
+            "row_order": st.sampled_from(["fixed", "request"]),
             "floats": st.sampled_from(["python", "javascript"]),
             "line_end": st.sampled_from(["\n", "\r\n"]),
             "missing_one_in": st.sampled_from([0, 5]),

@@ -3,7 +3,7 @@
 import pytest
 
 from reporting_dags.model.outcome import Outcome
-from reporting_dags.providers.http.response import row_count_in
+from reporting_dags.providers.http.response import json_integer
 from reporting_dags.providers.integr8.report import integr8_log
 from reporting_dags.reports import integr8
 from reporting_dags.sandbox.server import Sandbox
@@ -18,12 +18,12 @@ DAY = NOON.date().replace(day=NOON.day - 1)
     [(12, 12), (12.0, 12), ("12", 12), ("12.00", 12), ("1.2e1", 12), (0, 0), (1e15, 10**15)],
 )
 def test_a_whole_number_is_one_in_any_notation(value: object, count: int) -> None:
-    assert row_count_in(value) == count
+    assert json_integer(value) == count
 
 
 @pytest.mark.parametrize("value", [12.5, "12.5", True, None, [], {}, "", "many", float("nan"), float("inf"), " 12"])
 def test_other_values_are_no_count(value: object) -> None:
-    assert row_count_in(value) is None
+    assert json_integer(value) is None
 
 
 @pytest.mark.rule("IN7")

@@ -63,20 +63,20 @@ def test_the_shipped_reports_are_those_of_the_contract() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"metrics": ("Publisher Revenu",)}, "metrics: unknown 'Publisher Revenu'; known are Publisher Revenue"),
+        ({"metrics": ("Publisher Revenu",)}, "metrics: unknown 'Publisher Revenu'; known names: Publisher Revenue"),
         ({"metrics": ("publisher revenue",)}, "metrics: unknown 'publisher revenue'"),
         ({"metrics": ()}, "metrics: is empty"),
-        ({"splits": ("Campaign ID",)}, "splits: 'Date' is missing"),
+        ({"splits": ("Campaign ID",)}, "splits: lacks 'Date'"),
         ({"splits": ("Date", "Region")}, "splits: unknown 'Region'"),
-        ({"source": "Event"}, "source: unknown 'Event'; known are performance, event"),
+        ({"source": "Event"}, "source: unknown 'Event'; known names: performance, event"),
         ({"filters": (Filter("Region", ("X",)),)}, "filters: unknown 'Region'"),
         ({"filters": (Filter("Country", ()),)}, "filters: 'Country' has no values to keep"),
         ({"filters": (Filter("Country", cast("Any", "GERMANY")),)}, "filters: 'Country' has the text 'GERMANY'"),
-        ({"splits": "Date"}, "splits: is the text 'Date'; write a list"),
+        ({"splits": "Date"}, "splits: is the text 'Date'. Fix: write a list"),
         ({"metrics": "Publisher Revenue"}, "metrics: is the text"),
         (
             {"splits": ("Date", *(identity(f"D{n}", "d") for n in range(6)))},
-            "splits: has 6 dimensions beside Date; a query takes 5 (OW4)",
+            "splits: has 6 dimensions besides Date; the maximum is 5 (OW4)",
         ),
     ],
 )

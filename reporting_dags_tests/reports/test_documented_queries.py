@@ -49,7 +49,7 @@ def _formulas() -> list[Formula]:
     found: list[Formula] = []
     for section in re.split(r"^## ", DOCUMENTS[PROJECT / "docs" / "datasets.md"], flags=re.MULTILINE)[1:]:
         report = REPORTS.get(section.partition("\n")[0])
-        for column, text in re.findall(r"^\| `(\w+)` .*Of sums: (.*) \| `", section, re.MULTILINE):
+        for column, text in re.findall(r"^\| `(\w+)` .*From sums: (.*) \| `", section, re.MULTILINE):
             assert report is not None
             found.append(Formula(report=report, column=column, text=text.replace("`", "")))
     return found

@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from reporting_dags.sandbox.digital_turbine.catalogue import FOUND_DIMENSIONS, FOUND_METRICS
+from reporting_dags.sandbox.digital_turbine.catalog import UNDOCUMENTED_DIMENSIONS, UNDOCUMENTED_METRICS
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.sandbox.client import METRICS, NOW, SPLITS, Client, get, in_order, query, rows
 
@@ -125,8 +125,10 @@ def test_ow7_before_noon_yesterday_is_partial_or_not_there(sandbox: Sandbox) -> 
 
 
 def test_ow3_every_known_metric_and_dimension_is_served(client: Client) -> None:
-    every = client.read(splits=[*SPLITS, *FOUND_DIMENSIONS], metrics=[*METRICS, *FOUND_METRICS], start=DAY, end=DAY)
-    assert set(every[0]) == {*SPLITS, *FOUND_DIMENSIONS, *METRICS, *FOUND_METRICS}
+    every = client.read(
+        splits=[*SPLITS, *UNDOCUMENTED_DIMENSIONS], metrics=[*METRICS, *UNDOCUMENTED_METRICS], start=DAY, end=DAY
+    )
+    assert set(every[0]) == {*SPLITS, *UNDOCUMENTED_DIMENSIONS, *METRICS, *UNDOCUMENTED_METRICS}
     assert "Shop\nfirst order" in {row["Campaign Name"] for row in every}
     assert len(every) > len(client.sandbox.truth(EVENT, DAY))
 

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from reporting_dags.sandbox.integr8 import fields
-from reporting_dags.sandbox.integr8.values import printed
+from reporting_dags.sandbox.integr8.values import cell_text
 from reporting_dags.sandbox.server import Sandbox
 
 RANGE = {"start_time": "2026-11-12 00:00:00", "end_time": "2026-11-13 00:00:00"}
@@ -82,7 +82,7 @@ def in_order(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def as_printed(objects: list[dict[str, Any]]) -> list[dict[str, str]]:
-    return in_order([{name: printed(value) for name, value in one.items()} for one in objects])
+    return in_order([{name: cell_text(value) for name, value in one.items()} for one in objects])
 
 
 def message(answer: requests.Response) -> tuple[int, str]:

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from reporting_dags.sandbox.mintegral.accounts import token
-from reporting_dags.sandbox.mintegral.question import DIMENSIONS
+from reporting_dags.sandbox.mintegral.report_request import DIMENSIONS
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.sandbox.client import NOW
 from reporting_dags_tests.sandbox.mintegral_client import DAY, Client, parameters

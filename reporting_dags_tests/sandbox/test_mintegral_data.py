@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reporting_dags.sandbox.mintegral.provider import Mintegral
-from reporting_dags.sandbox.mintegral.question import DIMENSIONS, HOURLY, Question
+from reporting_dags.sandbox.mintegral.report_request import DIMENSIONS, HOURLY, ReportRequest
 from reporting_dags.sandbox.mintegral.settings import MintegralSettings
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.sandbox.client import NOW
@@ -125,8 +125,8 @@ def _metrics() -> list[str]:
 def test_mt5_hours_add_up_to_their_day_exactly(sandbox: Sandbox, zone: int) -> None:
     names = ("Offer", "AdType", "Location")
     day = date(2026, 11, 12)
-    daily = provider(sandbox).rows(Question(day, day, names, zone=zone)).as_dicts()
-    hourly = provider(sandbox).rows(Question(day, day, names, HOURLY, zone)).as_dicts()
+    daily = provider(sandbox).rows(ReportRequest(day, day, names, zone=zone)).as_dicts()
+    hourly = provider(sandbox).rows(ReportRequest(day, day, names, HOURLY, zone)).as_dicts()
     keys = ("Date", "Offer Id", "Offer Uuid", "Offer Name", "Ad Type", "Location")
     assert sums(hourly, *keys) == sums(daily, *keys)
     assert len(hourly) > len(daily)

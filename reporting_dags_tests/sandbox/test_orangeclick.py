@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from reporting_dags.sandbox.orangeclick.question import months_after
+from reporting_dags.sandbox.orangeclick.report_request import months_after
 from reporting_dags.sandbox.orangeclick.settings import OrangeClickSettings
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.sandbox.orangeclick_client import OrangeClient, dimension, group, metric, question

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from reporting_dags.sandbox.orangeclick.catalogue import DIMENSIONS as EVERY_DIMENSION
+from reporting_dags.sandbox.orangeclick.catalog import DIMENSIONS as EVERY_DIMENSION
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
 from reporting_dags_tests.sandbox.client import NOW
 from reporting_dags_tests.sandbox.orangeclick_client import (

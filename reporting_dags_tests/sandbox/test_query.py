@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import requests
 
-from reporting_dags.sandbox.digital_turbine.question import KEYS, months_before
+from reporting_dags.sandbox.digital_turbine.report_request import KEYS, months_before
 from reporting_dags_tests.sandbox.client import METRICS, REPORT, Client, error, query
 
 REFUSED = (400, "invalid_query")

@@ -150,7 +150,7 @@ def _keys() -> Iterator[Case]:
                 script=[{"point": point, "do": "status", "times": None, **script}],
             )
         endless = {"point": point, "do": "endless", "mebibytes": 20, "times": None}
-        yield Case(fault="login without an end", target=target, ends="failed", script=[endless], says="short response")
+        yield Case(fault="login without an end", target=target, ends="failed", script=[endless], says="more than 8388608 bytes; expected fewer")
         for what, do in (("body", "drip"), ("head", "drip_head")):
             script = {"point": point, "do": do, "pieces": 20, "pause": 0.05, "times": None}
             yield Case(
@@ -160,7 +160,7 @@ def _keys() -> Iterator[Case]:
                 script=[script],
                 settings={"answer_seconds": 0.3},
                 running=True,
-                says="not whole after",
+                says="not complete after",
             )
     yield Case(
         fault="bearer is refused between two queries",

@@ -16,7 +16,7 @@ from reporting_dags.providers.orangeclick.resource import OrangeClickResource
 from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports import dt_offer_wall, dt_user_level, integr8, mintegral, orangeclick
 from reporting_dags.sandbox.digital_turbine.user_level import USER_LEVEL_APPS
-from reporting_dags.sandbox.log import Entry
+from reporting_dags.sandbox.request_log import LogEntry
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import NOON
 
@@ -48,7 +48,7 @@ class Target:
     ask: str
     file: str
     damage: str
-    bought: Callable[[Entry], bool]
+    bought: Callable[[LogEntry], bool]
     switches: Mapping[str, Any] = field(default_factory=dict[str, Any])
     moves: Mapping[str, Any] = field(default_factory=dict[str, Any])
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -70,7 +70,7 @@ _ACCOUNTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 
-def _with(fact: str) -> Callable[[Entry], bool]:
+def _with(fact: str) -> Callable[[LogEntry], bool]:
     return lambda entry: fact in entry.facts
 
 

@@ -47,8 +47,8 @@ def _broken() -> Iterator[Case]:
             extra, why = (3, _TRIES) if target is ORANGECLICK else (0, "")
             yield _at(fault, target, script, ends, extra=extra, why=why)
     for target in (OFFER_WALL, MINTEGRAL, ORANGECLICK, EXPORT):
-        yield _at("gzip bomb", target, {"do": "gzip_bomb"}, "failed", says="unpacks to", **again(target))
-    yield _at("gzip bomb", TABLE, {"do": "gzip_bomb"}, "failed", says="bytes where a short response was due")
+        yield _at("gzip bomb", target, {"do": "gzip_bomb"}, "failed", says="decompresses to", **again(target))
+    yield _at("gzip bomb", TABLE, {"do": "gzip_bomb"}, "failed", says="bytes more than 8388608 bytes; expected fewer")
 
 
 def _packed() -> Iterator[Case]:
@@ -76,7 +76,7 @@ def _packed() -> Iterator[Case]:
             yield _at(f"{fault} in place of the text", target, {"do": do}, "failed", says=fault, **again(target))
     for target in FILES:
         script = {"do": "coding", "coding": "br"}
-        yield _at("Content-Encoding is br", target, script, "failed", says="packed as 'br'", **again(target))
+        yield _at("Content-Encoding is br", target, script, "failed", says="has the encoding 'br', which was not requested", **again(target))
 
 
 def _in_its_place() -> Iterator[Case]:
@@ -115,7 +115,9 @@ def _slow() -> Iterator[Case]:
             ends, more = silent if what == "head" else ("data", tries)
             yield _at(f"slow drip of the {what}", target, script, ends, settings=short, running=True, **more)
     script = {"do": "drip", **drip, "after": 1}
-    yield _at("slow drip forever", OFFER_WALL, script, "partial", settings=short, running=True, says="not whole after")
+    yield _at(
+        "slow drip forever", OFFER_WALL, script, "partial", settings=short, running=True, says="not complete after"
+    )
     for target in FILES:
         yield _at("connection reset once", target, {"do": "reset", "times": 1}, "data")
     yield _at("garbled head", OFFER_WALL, {"do": "garbled_head", "times": 2}, "data")
@@ -137,7 +139,7 @@ def _large() -> Iterator[Case]:
             **again(target),
         )
     for target in (TABLE, LIST):
-        yield _at("oversize page", target, {"do": "endless"}, "failed", says="where a short response was due")
+        yield _at("oversize page", target, {"do": "endless"}, "failed", says="more than 8388608 bytes; expected fewer")
 
 
 def _at(fault: str, target: Target, script: Mapping[str, Any], ends: str, **more: Any) -> Case:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from reporting_dags.sandbox.log import Entry
+from reporting_dags.sandbox.request_log import LogEntry
 
 _SQLITE = b"SQLite format 3\0"
 _PROOFS = ("signature", "credential", "token", "secret", "api_key", "client_id")
@@ -61,7 +61,7 @@ def forms(secret: str) -> set[bytes]:
     return {form for form in found if len(form) >= _SHORTEST}
 
 
-def of_requests(entries: Iterable[Entry]) -> Iterator[tuple[str, str]]:
+def of_requests(entries: Iterable[LogEntry]) -> Iterator[tuple[str, str]]:
     """Tokens, signatures and signed addresses that went over the wire, by what they are."""
     for entry in entries:
         bearer = entry.headers.get("authorization", "").removeprefix("Bearer ")

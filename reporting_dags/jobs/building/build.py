@@ -20,8 +20,8 @@ from reporting_dags.jobs.ledger.builds import Build
 from reporting_dags.jobs.ledger.entity_history import EntityPeriod, KnownCurrencies, catch_up
 from reporting_dags.jobs.ledger.ledger import Ledger
 from reporting_dags.jobs.records import MaterializationRecord
-from reporting_dags.landing.compute.hashing import data_version_of
-from reporting_dags.landing.compute.sums import Sums, total_of
+from reporting_dags.landing.compute.hashing import compute_data_version
+from reporting_dags.landing.compute.sums import Sums, exact_sum
 from reporting_dags.landing.reading.combine import Source, combine
 from reporting_dags.landing.reading.verify import read_back
 from reporting_dags.landing.storage.spool import sha256_of
@@ -148,7 +148,7 @@ def build(combination: CombinedReport, day: date, *, ledger: Ledger, data: Store
                 return BuiltDay(
                     day=day,
                     rows=table.num_rows,
-                    data_version=data_version_of(table),
+                    data_version=compute_data_version(table),
                     versions=versions,
                     no_currency=_without_currency(table),
                 )
@@ -288,7 +288,7 @@ def _wrong(combination: CombinedReport, table: pa.Table, day: date, ledger: Ledg
         own = table.filter(pc.field("source_asset") == source.report.key)
         for figure, header in source.money.items():
             noted = total(facts.money_sums.get(names[header], {}).values())
-            result = total_of(own.column(figure))
+            result = exact_sum(own.column(figure))
             if noted != result:
                 message = f"{source.report.key} {figure}: {plain(result)} of {plain(noted)}"
                 wrong.setdefault(source.report.key, []).append(message)
@@ -314,7 +314,7 @@ def _facts(
         rows=table.num_rows,
         size=path.stat().st_size,
         sha256=sha256_of(path),
-        data_version=data_version_of(table),
+        data_version=compute_data_version(table),
         raw_sha256=list_version,
         money={
             column: {currency: str(amount) for currency, amount in by.items()} for column, by in sums.money().items()

@@ -78,7 +78,7 @@ class JobRunner:
         waiting = deque(jobs)
         flights: list[_InFlight] = []
         while waiting or flights:
-            while waiting and len(flights) < self._policy.in_flight:
+            while waiting and len(flights) < self._policy.max_open_jobs:
                 flights.append(self._launch(waiting.popleft()))
             flight = min(flights, key=lambda one: one.poll_at)
             self._context.clock.sleep((flight.poll_at - self._context.clock.now()).total_seconds())
@@ -168,7 +168,7 @@ class JobRunner:
             raw_bytes=size,
             expected_rows=state.expected_rows,
             ahead=context.provider.clock_skew,
-            tag=state.tag,
+            tag=state.content_tag,
         )
         context.log(f"{job.report} {job.request}: {size} bytes of raw response are stored")
         return True
@@ -185,7 +185,7 @@ class JobRunner:
     def _wait(self, flight: _InFlight, state: Pending) -> None:
         now, job, policy = self._context.clock.now(), flight.job, self._policy
         age = now - (job.submitted_at or now)
-        late = policy.resend_after is not None and age >= policy.resend_after
+        late = policy.resubmit_after is not None and age >= policy.resubmit_after
         if late and not job.resends and self._asking.has_quota(job):
             self._resend(flight, f"{state.reason} after {age}")
             return
@@ -199,7 +199,7 @@ class JobRunner:
         self._context.log(f"{job.report} {job.request}: {state.reason}")
         flight.poll_at = min(now + flight.interval, max(flight.deadline, now))
         flight.waited += flight.poll_at - now
-        flight.interval = min(flight.interval * _GROWTH, policy.longest_poll)
+        flight.interval = min(flight.interval * _GROWTH, policy.max_poll_interval)
 
     def _resend(self, flight: _InFlight, why: str) -> None:
         if not self._asks:

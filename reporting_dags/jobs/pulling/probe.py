@@ -98,7 +98,7 @@ def _ready(
         state = _pending(context.provider, report, open_job, now)
         if isinstance(state, _JobStatus):
             return not state.waiting, state.text
-        tags[open_job.job.request.shard] = state.tag
+        tags[open_job.job.request.shard] = state.content_tag
     jobs = [open_job.job for open_job in group]
     window = jobs[0].request.window
     if len(window) == 1 and all(tags.values()):
@@ -137,7 +137,7 @@ def _pending(provider: Provider, report: Report, open_job: OpenJob, now: datetim
     if isinstance(state, Ready):
         return state
     age = now - (job.submitted_at or job.intended_at)
-    resend_after = provider.policy.resend_after
+    resend_after = provider.policy.resubmit_after
     if resend_after is not None and age >= resend_after and not job.resends:
         return _JobStatus(waiting=False, text=f"{state.reason} after {resend_after}: it is requested once more")
     message = f"{state.reason}, {_minutes(age.total_seconds())} after it was requested"

@@ -16,12 +16,12 @@ from reporting_dags.landing.checks.duplicate_keys import DuplicateKeys, confirme
 from reporting_dags.landing.compute.sums import Sums
 from reporting_dags.landing.parsing.decode import Note
 from reporting_dags.landing.parsing.pii import is_dropped
-from reporting_dags.landing.parsing.row_days import DECLARE_FORM
-from reporting_dags.landing.parsing.times import read_times, why_unread
-from reporting_dags.landing.parsing.total_rows import FileSums, total_row
+from reporting_dags.landing.parsing.row_days import DECLARE_FORM_ADVICE
+from reporting_dags.landing.parsing.times import read_times, time_error
+from reporting_dags.landing.parsing.total_rows import FileSums, total_row_error
 from reporting_dags.landing.parsing.values import shortened
 from reporting_dags.landing.storage.origin import without_origin
-from reporting_dags.model.column import MOMENT
+from reporting_dags.model.column import TIMESTAMP
 from reporting_dags.model.days import ranges
 from reporting_dags.model.errors import StorageError
 from reporting_dags.model.report import Report
@@ -130,10 +130,10 @@ def schema(report: Report, file: WrittenDay) -> CheckResult:
         column, example = columns[header], examples[header]
         text = f"column {header!r}: {count} values are not {_plain(column.type)}"
         text += f", such as {example!r}" if example else ""
-        if example and column.type.equals(MOMENT):
-            why = why_unread(example, column.forms, report.calendar.timezone)
+        if example and column.type.equals(TIMESTAMP):
+            why = time_error(example, column.forms, report.calendar.timezone)
             text += f", {why}"
-            advice.append(_TIME_ADVICE if why.startswith("a local time") else DECLARE_FORM)
+            advice.append(_TIME_ADVICE if why.startswith("a local time") else DECLARE_FORM_ADVICE)
         messages.append(text)
     return CheckResult(
         name=SCHEMA,
@@ -155,8 +155,8 @@ def read_back(report: Report, file: CheckedDay) -> None:
     with pq.ParquetFile(file.path) as parquet:
         same = without_origin(parquet.schema_arrow).equals(report.schema, check_metadata=True)
         rows = parquet.metadata.num_rows
-        if same and sums.names:
-            for batch in parquet.iter_batches(columns=sums.names):
+        if same and sums.column_names:
+            for batch in parquet.iter_batches(columns=sums.column_names):
                 sums.add(batch)
     if not same or rows != file.rows or (sums.money(), sums.totals()) != (file.sums.money(), file.sums.totals()):
         raise StorageError(
@@ -194,7 +194,7 @@ def grain_unique(report: Report, file: CheckedDay) -> CheckResult:
         result = f"grain twice ({suspects.size} grains)"
     else:
         result = describe_duplicates(file.path, grain, suspects)
-    total = total_row(report, file.files.values())
+    total = total_row_error(report, file.files.values())
     detail = "; ".join(filter(None, [result, total])) or f"unique by {message}"
     blocking = report.grain_promised or bool(total)
     passed = not result and not total

@@ -50,7 +50,7 @@ class StoredDay:
         for column, tolerance in self._times:
             if column.name in batch.schema.names:
                 moments = batch.column(column.name)
-                places = np.flatnonzero(self._row_days.outside(days, moments, tolerance))
+                places = np.flatnonzero(self._row_days.outside_day(days, moments, tolerance))
                 if places.size:
                     example = _shown(column, moments[int(places[0])])
                     self.strays.append(Note(day=self.day, column=column.header, example=example, count=places.size))

@@ -1,4 +1,4 @@
-"""Exact sums of a day: money by column and currency, counts by column, and the quotients that follow from them."""
+"""Exact sums of a day: money by column and currency, measures by column, and the ratios computed from these sums."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -8,19 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reporting_dags.landing.compute.arrow import AnyArray, listed
-from reporting_dags.landing.compute.hashing import words_of
+from reporting_dags.landing.compute.arrow import AnyArray, to_strings
+from reporting_dags.landing.compute.hashing import to_words
 from reporting_dags.model.column import Column, Kind
 from reporting_dags.model.decimals import divide, from_units
 from reporting_dags.model.report import Report
 
-_LOW = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
+_LOW_HALF = np.uint64(0xFFFFFFFF)
+_HALF_BITS = np.uint64(32)
 _RATIO_DECIMALS = 18
 
 
 class Sums:
-    """Sums of a report's columns over the rows taken in so far, exact however large."""
+    """Sums of a report's columns over the rows added so far, exact for values of any size."""
 
     def __init__(self, report: Report) -> None:
         self._by_header = {column.header: column for column in report.columns}
@@ -37,21 +37,21 @@ class Sums:
         self._totals = {column.name: 0 for column in self._measures}
 
     @property
-    def names(self) -> list[str]:
-        """The columns that `add` looks at."""
+    def column_names(self) -> list[str]:
+        """The names of the columns that `add` reads."""
         sources = [source for source in self._sources.values() if source is not None]
         return list(dict.fromkeys([*self._sources, *sources, *self._totals]))
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take in rows; nulls count as nothing."""
+        """Add rows; nulls are ignored."""
         for column in self._money:
             self._add_money(column, batch)
         for name in self._totals:
-            self._totals[name] += _total(batch.column(name))
+            self._totals[name] += _exact_total(batch.column(name))
 
     def merge(self, other: "Sums", *, sign: int = 1) -> None:
-        """Take in what `other` has summed; with a `sign` of -1 take it out again."""
-        for name, units in other._units.items():  # noqa: SLF001 - of its own kind
+        """Add the sums of `other`; subtract them if `sign` is -1."""
+        for name, units in other._units.items():  # noqa: SLF001 - of the same class
             for currency, amount in units.items():
                 self._units[name][currency] = self._units[name].get(currency, 0) + sign * amount
         for name, total in other._totals.items():  # noqa: SLF001
@@ -62,16 +62,16 @@ class Sums:
         units = self._units[column.name]
         source = self._sources[column.name]
         if source is None:
-            units[column.currency or ""] += _total(values)
+            units[column.currency or ""] += _exact_total(values)
             return
         codes = batch.column(source).fill_null("").dictionary_encode()
-        places = codes.indices.to_numpy(zero_copy_only=False)
-        for place, currency in enumerate(listed(codes.dictionary)):
-            own = values if len(codes.dictionary) == 1 else values.filter(pa.array(places == place))
-            units[currency] = units.get(currency, 0) + _total(own)
+        indices = codes.indices.to_numpy(zero_copy_only=False)
+        for index, currency in enumerate(to_strings(codes.dictionary)):
+            amounts = values if len(codes.dictionary) == 1 else values.filter(pa.array(indices == index))
+            units[currency] = units.get(currency, 0) + _exact_total(amounts)
 
     def money(self) -> Mapping[str, Mapping[str, Decimal]]:
-        """Column name → currency → sum."""
+        """Return the sums of money: column name → currency → sum."""
         return {
             column.name: {
                 currency: from_units(self._units[column.name][currency], _scale(column))
@@ -81,7 +81,7 @@ class Sums:
         }
 
     def totals(self) -> Mapping[str, Decimal | int]:
-        """Column name → sum, of every measure."""
+        """Return the sum of each measure: column name → sum."""
         return {
             column.name: from_units(self._totals[column.name], _scale(column))
             if pa.types.is_decimal(column.type)
@@ -90,7 +90,10 @@ class Sums:
         }
 
     def ratios(self) -> Mapping[str, Decimal]:
-        """Column name → quotient of sums, to 18 decimals; left out over 0 or in several currencies."""
+        """Return the ratios of the sums, to 18 decimals: column name → ratio.
+
+        A ratio is left out if its denominator is 0 or if one of its sums is in several currencies.
+        """
         results: dict[str, Decimal] = {}
         for column in self._ratios:
             if column.ratio_of is None:
@@ -108,13 +111,13 @@ class Sums:
         return self.totals().get(name)
 
     def currencies(self) -> list[str]:
-        """Every currency met, in order."""
+        """Return every currency of the rows, sorted."""
         return sorted({currency for units in self._units.values() for currency in units})
 
 
-def total_of(values: "pa.ChunkedArray[Any]") -> Decimal:
-    """The exact sum of decimals; nulls count as nothing."""
-    return from_units(sum(_total(chunk) for chunk in values.chunks), values.type.scale)
+def exact_sum(values: "pa.ChunkedArray[Any]") -> Decimal:
+    """Return the exact sum of decimals; nulls are ignored."""
+    return from_units(sum(_exact_total(chunk) for chunk in values.chunks), values.type.scale)
 
 
 def _scale(column: Column) -> int:
@@ -123,16 +126,16 @@ def _scale(column: Column) -> int:
     return column.type.scale
 
 
-def _total(values: AnyArray) -> int:
-    # Arrow's own sums wrap round in silence, of decimals past 38 digits. Halves of words cannot, below 2³¹ rows.
+def _exact_total(values: AnyArray) -> int:
+    # Arrow's own sums overflow without an error (decimals at 38 digits). Sums of half words cannot, below 2³¹ rows.
     wide = pc.cast(values, pa.int64()) if values.type.bit_width < 64 else values
-    words = words_of(wide.drop_null() if wide.null_count else wide)
-    upper = _signed_total(words[:, -1].view(np.int64))
+    words = to_words(wide.drop_null() if wide.null_count else wide)
+    upper = _exact_total_signed(words[:, -1].view(np.int64))
     if words.shape[1] == 1:
         return upper
     low = words[:, 0]
-    return (upper << 64) + (int((low >> _HALF).sum()) << 32) + int((low & _LOW).sum())
+    return (upper << 64) + (int((low >> _HALF_BITS).sum()) << 32) + int((low & _LOW_HALF).sum())
 
 
-def _signed_total(words: "np.typing.NDArray[np.int64]") -> int:
+def _exact_total_signed(words: "np.typing.NDArray[np.int64]") -> int:
     return (int((words >> 32).sum()) << 32) + int((words & 0xFFFFFFFF).sum())

@@ -1,200 +1,237 @@
-"""A first look at a JSON answer: how many rows, what keys they have, and what the provider says of them."""
+"""Scans a JSON response before decoding: counts its rows, checks their keys, row counts and the repeated request."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reporting_dags.landing.parsing.json_keys import RowKeys
-from reporting_dags.landing.parsing.json_stream import LONGEST_BYTES, JsonFile
+from reporting_dags.landing.parsing.json_stream import MAX_VALUE_BYTES, JsonFile
 from reporting_dags.landing.parsing.json_text import text_of
-from reporting_dags.landing.parsing.raw_file import shown
+from reporting_dags.landing.parsing.raw_file import format_names
 from reporting_dags.landing.parsing.values import shortened
 from reporting_dags.model.errors import DataError
 from reporting_dags.model.format import JsonRows
-from reporting_dags.model.numbers import whole_number
+from reporting_dags.model.numbers import parse_integer
 
-_DEEPEST = 64
-_MOST_KEYS = 1000
-_LARGEST_COUNT = 10**18
-_OPENS = frozenset({"start_map", "start_array"})
-_CLOSES = frozenset({"end_map", "end_array"})
-_INSTEAD = {"null": "null", "start_map": "an empty object"}
-_NOTHING = frozenset(_INSTEAD.values())
-"""What PHP and Go write for an array without members."""
+_MAX_DEPTH = 64
+_MAX_KEYS = 1000
+_MAX_COUNT = 10**18
+_OPENING_EVENTS = frozenset({"start_map", "start_array"})
+_CLOSING_EVENTS = frozenset({"end_map", "end_array"})
+_NOT_AN_ARRAY = {"null": "null", "start_map": "an empty object"}
+_EMPTY_VALUES = frozenset(_NOT_AN_ARRAY.values())
+"""What PHP and Go write in place of an empty array."""
 _OBJECT = "an object"
 
 
 @dataclass(frozen=True, slots=True)
 class JsonScan:
-    """What a file tells before its rows are decoded.
+    """The result of scanning a file.
 
     Attributes:
-        records: rows of all its documents.
-        expected: rows that the file says there are, if it says so; another number than `records` if that is wrong.
+        records: number of rows in all documents of the file.
+        expected_records: number of rows that the file declares; None if it declares none. It differs from `records` if
+            a declared number is wrong.
     """
 
     records: int
-    expected: int | None
+    expected_records: int | None
 
 
-def scan_rows(file: JsonFile, text: JsonRows, claims: Mapping[str, str], keys: RowKeys) -> JsonScan:
-    """Read the file once, let `keys` learn every row, and hold each document against what was asked.
+def scan_rows(file: JsonFile, json_format: JsonRows, expected_echo: Mapping[str, str], keys: RowKeys) -> JsonScan:
+    """Read the file once, add the keys of every row to `keys`, and check each document against the request.
+
+    Args:
+        file: the file to scan.
+        json_format: the paths of the rows and of the row count.
+        expected_echo: dotted path → the text that each document must contain there.
+        keys: collects and checks the keys of the rows.
 
     Raises:
-        Partial: it is empty, cut off or no JSON.
-        DataError: a document lacks rows, count or a claim, or says other than was asked; a row is not an object, or
-            lacks a column; a value cannot be read exactly.
-        OSError: it cannot be read.
+        Partial: the file is empty, cut off or not JSON.
+        DataError: a document has no rows, no row count or no `expected_echo`, or a different echo; a row is not an
+            object, or lacks a column; a value cannot be read exactly.
+        OSError: the file cannot be read.
     """
-    surveyor = _Surveyor(file, text, claims, keys)
-    documents = list(surveyor.documents())
-    records = sum(held for held, _ in documents)
+    documents = list(_Scanner(file, json_format, expected_echo, keys).documents())
+    rows = [rows_of_document for rows_of_document, _ in documents]
+    records = sum(rows)
     if records:
         keys.check()
-    counts = [payload for _, payload in documents if payload is not None]
-    return JsonScan(records, _expected(counts, [held for held, _ in documents]) if counts else None)
+    counts = [count for _, count in documents if count is not None]
+    return JsonScan(records, _expected_records(counts, rows) if counts else None)
 
 
-def _expected(counts: list[int], held: list[int]) -> int:
-    """The number to tell: all rows if every document counts all of them or each its own, else the nearest other."""
-    total = sum(held)
-    if counts == held or all(count == total for count in counts):
+def _expected_records(counts: list[int], rows: list[int]) -> int:
+    """Return the number of rows that the documents declare.
+
+    It is the actual total if each document declares its own number of rows, or each declares the total. Otherwise it is
+    the declared number that is nearest to the total without being equal to it.
+
+    Args:
+        counts: the number of rows that each document declares.
+        rows: the number of rows that each document has.
+    """
+    total = sum(rows)
+    if counts == rows or all(count == total for count in counts):
         return total
     return min(({*counts, sum(counts)} - {total}), key=lambda count: (abs(count - total), -count))
 
 
 @dataclass(slots=True)
 class _Document:
+    """What is known of one document.
+
+    Attributes:
+        rows: number of its rows; None if it has no array of rows.
+        instead_of_rows: description of the value in place of the array; empty if there is none.
+        texts: dotted path → value, of the row count and of the repeated request.
+        keys: dotted path of each object that should lead to the rows → its keys.
+    """
+
     rows: int | None = None
-    instead: str = ""
-    counts: dict[str, str] = field(default_factory=dict[str, str])
+    instead_of_rows: str = ""
+    texts: dict[str, str] = field(default_factory=dict[str, str])
     keys: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
 
-class _Surveyor:
-    def __init__(self, file: JsonFile, text: JsonRows, claims: Mapping[str, str], keys: RowKeys) -> None:
+class _Scanner:
+    def __init__(self, file: JsonFile, json_format: JsonRows, expected_echo: Mapping[str, str], keys: RowKeys) -> None:
         self._file = file
         self._events = self._file.events()
-        self._path = text.rows
-        self._count = text.count
-        self._claims = claims
-        self._requested = {*claims, text.count} - {""}
-        names = text.rows.split(".")
-        self._ways = [".".join(names[:length]) for length in range(len(names))]
-        self._keys = keys
-        self._row = 0
+        self._rows_path = json_format.rows
+        self._count_path = json_format.count
+        self._expected_echo = expected_echo
+        self._value_paths = {*expected_echo, json_format.count} - {""}
+        names = json_format.rows.split(".")
+        self._parent_paths = [".".join(names[:length]) for length in range(len(names))]
+        self._row_keys = keys
+        self._row_number = 0
 
     def documents(self) -> Iterator[tuple[int, int | None]]:
-        """Rows of each document, and how many it says there are."""
-        while (document := self._document()) is not None:
-            rows = self._without_rows(document) if document.rows is None else document.rows
-            for path, requested in self._claims.items():
-                if path not in document.counts:
-                    raise DataError(f"the response does not say {path}, requested {requested!r}")
-                if document.counts[path].casefold() != requested.casefold():
-                    raise DataError(
-                        f"the response says {path} is {shortened(document.counts[path])!r}, requested {requested!r}"
-                    )
-            yield rows, self._counted(document.counts) if self._count else None
-
-    def _without_rows(self, document: _Document) -> int:
-        """0 for a document that has nothing where its rows should be, and says that there are none.
+        """Yield the number of rows of each document, and the number that it declares (None if it need not).
 
         Raises:
-            DataError: it is another one.
+            DataError: a document has no rows or no row count, or differs from the request.
         """
-        if not document.instead:
-            there = next((document.keys[way] for way in reversed(self._ways) if way in document.keys), ["no keys"])
-            raise DataError(f"the response has no array {self._path!r}; it has {shown(there)}")
-        message = f"the response has {document.instead} in place of the array {self._path!r}"
-        if document.instead not in _NOTHING or not self._count:
+        while (document := self._next_document()) is not None:
+            rows = self._rows_without_array(document) if document.rows is None else document.rows
+            for path, requested in self._expected_echo.items():
+                if path not in document.texts:
+                    raise DataError(f"the response has no {path}, requested {requested!r}")
+                if document.texts[path].casefold() != requested.casefold():
+                    raise DataError(
+                        f"in the response {path} is {shortened(document.texts[path])!r}, requested {requested!r}"
+                    )
+            yield rows, self._declared_count(document.texts) if self._count_path else None
+
+    def _rows_without_array(self, document: _Document) -> int:
+        """Return 0 for a document with an empty value in place of its array of rows and a row count of 0.
+
+        Raises:
+            DataError: the document is any other one.
+        """
+        if not document.instead_of_rows:
+            present = next(
+                (document.keys[path] for path in reversed(self._parent_paths) if path in document.keys), ["no keys"]
+            )
+            raise DataError(f"the response has no array {self._rows_path!r}; it has {format_names(present)}")
+        message = f"the response has {document.instead_of_rows} in place of the array {self._rows_path!r}"
+        if document.instead_of_rows not in _EMPTY_VALUES or not self._count_path:
             raise DataError(message)
-        count = self._counted(document.counts)
+        count = self._declared_count(document.texts)
         if count:
-            raise DataError(f"{message}, and {self._count} is {count}")
+            raise DataError(f"{message}, and {self._count_path} is {count}")
         return 0
 
-    def _counted(self, counts: Mapping[str, str]) -> int:
-        if self._count not in counts:
-            raise DataError(f"the response does not say how many rows there are: it has no {self._count!r}")
-        text = counts[self._count]
-        count = whole_number(text)
-        if count is None or not 0 <= count < _LARGEST_COUNT:
-            raise DataError(f"the response says {self._count} is {shortened(text)!r}, which is not a number of rows")
+    def _declared_count(self, texts: Mapping[str, str]) -> int:
+        if self._count_path not in texts:
+            raise DataError(f"the response has no row count: it has no {self._count_path!r}")
+        text = texts[self._count_path]
+        count = parse_integer(text)
+        if count is None or not 0 <= count < _MAX_COUNT:
+            raise DataError(f"in the response {self._count_path} is {shortened(text)!r}, which is not a number of rows")
         return count
 
-    def _document(self) -> _Document | None:
+    def _next_document(self) -> _Document | None:
         document = _Document()
-        # Dotted paths of the objects that are open; None for arrays, into which no dotted path leads.
-        inside: list[str | None] = []
-        at: str | None = ""
+        # Dotted paths of the enclosing objects, outermost first; None for arrays, whose contents have no path.
+        enclosing: list[str | None] = []
+        path: str | None = ""
         for event, value in self._events:
             if event == "map_key":
-                outer = inside[-1]
-                at = value if outer == "" else None if outer is None else f"{outer}.{value}"
-                if outer == self._path:
-                    document.instead = _OBJECT
-                if outer in self._ways and len(known := document.keys.setdefault(outer, [])) < _MOST_KEYS:
+                parent = enclosing[-1]
+                path = _child_path(parent, value)
+                if parent == self._rows_path:
+                    document.instead_of_rows = _OBJECT
+                if parent in self._parent_paths and len(known := document.keys.setdefault(parent, [])) < _MAX_KEYS:
                     known.append(value)
                 continue
-            if at == self._path and event not in _CLOSES:
-                if document.rows is not None or document.instead:
-                    raise _twice(self._path)
-                document.instead = "" if event == "start_array" else _INSTEAD.get(event, "another value")
-            if event == "start_array" and at == self._path:
-                document.rows = self._rows()
-            elif event in _OPENS:
-                inside.append(at if event == "start_map" else None)
-                at = inside[-1]
-                _check_depth(len(inside))
-            elif event in _CLOSES:
-                inside.pop()
-            elif at in self._requested:
-                if at in document.counts:
-                    raise _twice(at)
-                document.counts[at] = text_of(value)
-            if not inside:
+            if path == self._rows_path and event not in _CLOSING_EVENTS:
+                if document.rows is not None or document.instead_of_rows:
+                    raise _duplicate_path(self._rows_path)
+                document.instead_of_rows = "" if event == "start_array" else _NOT_AN_ARRAY.get(event, "another value")
+            if event == "start_array" and path == self._rows_path:
+                document.rows = self._scan_rows()
+            elif event in _OPENING_EVENTS:
+                enclosing.append(path if event == "start_map" else None)
+                path = enclosing[-1]
+                _check_depth(len(enclosing))
+            elif event in _CLOSING_EVENTS:
+                enclosing.pop()
+            elif path in self._value_paths:
+                if path in document.texts:
+                    raise _duplicate_path(path)
+                document.texts[path] = text_of(value)
+            if not enclosing:
                 return document
         return None
 
-    def _rows(self) -> int:
-        before = self._row
+    def _scan_rows(self) -> int:
+        before = self._row_number
         for event, _ in self._events:
             if event == "end_array":
                 break
-            self._row += 1
+            self._row_number += 1
             if event != "start_map":
-                raise DataError(f"row {self._row} is not an object")
-            self._keys.learn(self._keys_of_row(), self._row)
-        return self._row - before
+                raise DataError(f"row {self._row_number} is not an object")
+            self._row_keys.add_row(self._read_row_keys(), self._row_number)
+        return self._row_number - before
 
-    def _keys_of_row(self) -> list[str]:
+    def _read_row_keys(self) -> list[str]:
         keys: list[str] = []
         depth = 1
-        most = self._file.read + LONGEST_BYTES
+        max_bytes_read = self._file.bytes_read + MAX_VALUE_BYTES
         for event, value in self._events:
             if event == "map_key":
                 if depth == 1:
                     keys.append(value)
-                    self._check_length(most)
-            elif event in _OPENS:
+                    self._check_length(max_bytes_read)
+            elif event in _OPENING_EVENTS:
                 depth += 1
                 _check_depth(depth)
-            elif event in _CLOSES:
+            elif event in _CLOSING_EVENTS:
                 depth -= 1
                 if not depth:
                     break
-        self._check_length(most)
+        self._check_length(max_bytes_read)
         return keys
 
-    def _check_length(self, most: int) -> None:
-        if self._file.read > most:
-            raise DataError(f"row {self._row} is longer than {LONGEST_BYTES >> 20} MiB")
+    def _check_length(self, max_bytes_read: int) -> None:
+        if self._file.bytes_read > max_bytes_read:
+            raise DataError(f"row {self._row_number} is longer than {MAX_VALUE_BYTES >> 20} MiB")
+
+
+def _child_path(parent: str | None, key: str) -> str | None:
+    """Return the dotted path of a member; None if its parent has none."""
+    if parent is None:
+        return None
+    return f"{parent}.{key}" if parent else key
 
 
 def _check_depth(depth: int) -> None:
-    if depth > _DEEPEST:
-        raise DataError(f"the response is nested more than {_DEEPEST} deep")
+    if depth > _MAX_DEPTH:
+        raise DataError(f"the response is nested more than {_MAX_DEPTH} levels deep")
 
 
-def _twice(path: str) -> DataError:
+def _duplicate_path(path: str) -> DataError:
     return DataError(f"{path!r} is duplicated in the response")

@@ -1,4 +1,4 @@
-"""JSON documents, one after another in a file, as a stream in bounded memory; refused where not exactly readable."""
+"""Streams the JSON documents of a file in bounded memory; rejects values that cannot be read exactly."""
 
 import codecs
 import re
@@ -8,118 +8,135 @@ from typing import Any, TypeVar
 
 import ijson
 
-from reporting_dags.landing.parsing.json_literals import BareWords, bare_words
+from reporting_dags.landing.parsing.json_literals import BareWords, find_bare_words
 from reporting_dags.landing.parsing.row_count import check_text
 from reporting_dags.model.errors import DataError, Partial
 
 Event = tuple[str, Any]
 T = TypeVar("T")
 
-LONGEST_BYTES = 32 << 20
-"""Of one value, and so of what waits in memory."""
+MAX_VALUE_BYTES = 32 << 20
+"""Size limit of one value, and thus of the data held in memory."""
 
 _CHUNK_BYTES = 1 << 20
-# The parser crashes the process over integers of more than 4300 digits (Python's limit): none gets that far.
-_MOST_DIGITS = 1000
-_DIGITS = re.compile(rb"[0-9]{%d}" % _MOST_DIGITS)
+# The parser crashes the process on integers of more than 4300 digits (Python's limit), so such runs are rejected first.
+_MAX_DIGITS = 1000
+_DIGITS = re.compile(rb"[0-9]{%d}" % _MAX_DIGITS)
 _TWO_DIGITS = re.compile(rb"[0-9]{2}")
-# The parser turns half a character, which is not a text, into a question mark.
-_HALF_LIKELY = re.compile(rb"\\u[dD][89abAB]")
-_HALF_CHARACTER = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])", re.DOTALL)
+# The parser replaces an unpaired surrogate, which is not a character, with a question mark.
+_MAYBE_SURROGATE = re.compile(rb"\\u[dD][89abAB]")
+_UNPAIRED_SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])", re.DOTALL)
 _INSEPARABLE = b"+-\\abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 class JsonFile:
-    """A file of documents. What it raises it raises while it is drawn from.
+    """A file of one or more JSON documents. Errors are raised while its iterators are consumed.
 
     Args:
         path: the file.
-        quotes_words: whether bare words such as NaN, which are no JSON, are read as texts.
+        quote_bare_words: whether bare words such as NaN, which are not valid JSON, are read as texts.
+
+    Attributes:
+        bytes_read: number of bytes that the parser has processed.
 
     Raises:
-        Partial: the file is empty, is cut off, or is no JSON.
-        DataError: it is no UTF-8, or holds a value that cannot be read exactly.
-        OSError: it cannot be read.
+        Partial: the file is empty, cut off or not JSON.
+        DataError: the file is not UTF-8, or contains a value that cannot be read exactly.
+        OSError: the file cannot be read.
     """
 
-    def __init__(self, path: Path, *, quotes_words: bool = False) -> None:
-        self.read = 0
+    def __init__(self, path: Path, *, quote_bare_words: bool = False) -> None:
+        self.bytes_read = 0
         self._path = path
-        self._quotes_words = quotes_words
+        self._quote_bare_words = quote_bare_words
 
-    def words(self) -> BareWords:
-        """Its bare words."""
+    def find_bare_words(self) -> BareWords:
+        """Return the bare words of the file."""
         with self._path.open("rb") as file:
-            marked = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
-        return bare_words(_stretches(self._path), offset=len(codecs.BOM_UTF8) if marked else 0)
+            has_bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+        return find_bare_words(_checked_chunks(self._path), offset=len(codecs.BOM_UTF8) if has_bom else 0)
 
     def events(self) -> Iterator[Event]:
-        """The parser's events, such as `("map_key", "data")` and `("number", 1)`; `read` follows in large steps."""
+        """Yield the events of the parser, such as `("map_key", "data")` and `("number", 1)`.
+
+        `bytes_read` increases by a chunk at a time, not with each event.
+        """
         results: list[Event] = ijson.sendable_list()
         parser = ijson.basic_parse_coro(results, multiple_values=True, use_float=False)
-        made = 0
-        for some in self._made(parser, results):
-            if some:
-                made = self.read
-            elif self.read - made > LONGEST_BYTES:
-                raise _too_long()
-            yield from some
+        last_event_at = 0
+        for events in self._parse(parser, results):
+            if events:
+                last_event_at = self.bytes_read
+            elif self.bytes_read - last_event_at > MAX_VALUE_BYTES:
+                raise _value_too_long()
+            yield from events
 
     def objects(self, prefix: str) -> Iterator[list[dict[str, Any]]]:
-        """The objects at `prefix`, as ijson writes paths, some at a time: integers `int`, other numbers `Decimal`."""
-        results: list[dict[str, Any]] = ijson.sendable_list()
-        yield from self._made(ijson.items_coro(results, prefix, multiple_values=True, use_float=False), results)
+        """Yield the objects at `prefix`, a path in ijson's syntax, in lists of several.
 
-    def _made(self, parser: Any, found: list[T]) -> Iterator[list[T]]:
-        """What a parser makes of each stretch of the file; the list is the parser's own and is emptied after use."""
+        Integers are `int`, other numbers `Decimal`.
+        """
+        results: list[dict[str, Any]] = ijson.sendable_list()
+        yield from self._parse(ijson.items_coro(results, prefix, multiple_values=True, use_float=False), results)
+
+    def _parse(self, parser: Any, results: list[T]) -> Iterator[list[T]]:
+        """Yield what the parser returns for each chunk of the file.
+
+        Args:
+            parser: the ijson coroutine.
+            results: the list to which the parser appends; it is yielded and then emptied.
+        """
         blank, words = True, BareWords()
-        for stretch in _stretches(self._path):
+        for chunk in _checked_chunks(self._path):
             try:
-                parser.send(words.quoted(stretch) if self._quotes_words else stretch)
+                parser.send(words.quote(chunk) if self._quote_bare_words else chunk)
             except ijson.JSONError:
-                # What the parser says holds some of the text.
-                raise Partial(f"the response is not JSON, after byte {self.read}") from None
+                # The message of the parser is not shown: it contains some of the text.
+                raise Partial(f"the response is not JSON, after byte {self.bytes_read}") from None
             except (ValueError, ArithmeticError):
-                raise DataError(f"the response holds what cannot be read exactly, after byte {self.read}") from None
-            self.read += len(stretch)
-            blank = blank and stretch.isspace()
-            yield found
-            found.clear()
+                raise DataError(
+                    f"the response contains a value that cannot be read exactly, after byte {self.bytes_read}"
+                ) from None
+            self.bytes_read += len(chunk)
+            blank = blank and chunk.isspace()
+            yield results
+            results.clear()
         if blank:
-            raise Partial("empty response: no JSON at all")
+            raise Partial("empty response: it contains no JSON")
         try:
             parser.close()
         except ijson.JSONError:
             raise Partial("the response is cut off: its JSON does not end") from None
-        yield found
+        yield results
 
 
-def _stretches(path: Path) -> Iterator[bytes]:
-    """The file without a byte order mark, checked, in pieces between which no escape and no run of digits is torn."""
+def _checked_chunks(path: Path) -> Iterator[bytes]:
+    """Yield the file in checked chunks, without a byte order mark. None ends inside a word, escape or number."""
     utf8 = codecs.getincrementaldecoder("utf-8")()
-    read, held = 0, b""
+    read, pending = 0, b""
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK_BYTES):
             check_text(chunk, utf8, read)
-            held += chunk.removeprefix(codecs.BOM_UTF8) if not read else chunk
+            pending += chunk.removeprefix(codecs.BOM_UTF8) if not read else chunk
             read += len(chunk)
-            whole = held.rstrip(_INSEPARABLE)
-            if len(held) - len(whole) > LONGEST_BYTES:
-                raise _too_long()
-            yield from _exact(whole)
-            held = held[len(whole) :]
-    yield from _exact(held)
+            complete = pending.rstrip(_INSEPARABLE)
+            if len(pending) - len(complete) > MAX_VALUE_BYTES:
+                raise _value_too_long()
+            yield from _check_exact(complete)
+            pending = pending[len(complete) :]
+    yield from _check_exact(pending)
 
 
-def _exact(stretch: bytes) -> Iterator[bytes]:
-    # A long run of digits spans at least two of any bytes that stand half as far apart.
-    if _TWO_DIGITS.search(stretch[:: _MOST_DIGITS // 2]) and _DIGITS.search(stretch):
-        raise DataError(f"the response holds a run of {_MOST_DIGITS} digits or more")
-    if _HALF_LIKELY.search(stretch) and _HALF_CHARACTER.search(stretch):
-        raise DataError("the response holds half a character: an unpaired surrogate")
-    if stretch:
-        yield stretch
+def _check_exact(chunk: bytes) -> Iterator[bytes]:
+    """Yield the chunk, unless it is empty, after a check that the parser can read it exactly."""
+    # A quick test first: of every 500th byte, a run of 1000 digits contains at least two in a row.
+    if _TWO_DIGITS.search(chunk[:: _MAX_DIGITS // 2]) and _DIGITS.search(chunk):
+        raise DataError(f"the response contains a run of {_MAX_DIGITS} digits or more")
+    if _MAYBE_SURROGATE.search(chunk) and _UNPAIRED_SURROGATE.search(chunk):
+        raise DataError("the response contains an unpaired surrogate (half a character)")
+    if chunk:
+        yield chunk
 
 
-def _too_long() -> DataError:
-    return DataError(f"the response holds a value longer than {LONGEST_BYTES >> 20} MiB")
+def _value_too_long() -> DataError:
+    return DataError(f"the response contains a value longer than {MAX_VALUE_BYTES >> 20} MiB")

@@ -1,4 +1,4 @@
-"""JSON values as texts, exact."""
+"""Converts JSON values to texts without loss."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,16 +11,16 @@ from reporting_dags.landing.compute.arrow import AnyArray
 
 
 class Absent:
-    """Stands in place of a value that a row does not have."""
+    """Type of `ABSENT`, which represents a key that a row does not have."""
 
 
 ABSENT: Final = Absent()
 
 
 def text_of(value: object) -> str:
-    """A string as it is, `null` as an empty text, anything else as compact JSON.
+    """Return a string unchanged, `null` as an empty text, and any other value as compact JSON.
 
-    Decimals are written as Python does, exact: `0.0000121` for 1.21e-05.
+    Decimals are written exactly, in Python's format: `0.0000121` for 1.21e-05.
     """
     if isinstance(value, str):
         return value
@@ -28,15 +28,15 @@ def text_of(value: object) -> str:
 
 
 def texts_of(values: Sequence[object]) -> AnyArray:
-    """Many values as texts; null for those that are absent."""
+    """Return the values as an array of texts; null for values that are `ABSENT`."""
     try:
         return pa.array(values, pa.string()).fill_null("")
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([_WRITERS[type(value)](value) for value in values], pa.string())
+        return pa.array([_TEXT_BY_TYPE[type(value)](value) for value in values], pa.string())
 
 
 def object_text(members: dict[str, str]) -> str:
-    """One JSON object of texts; an empty text if it has no members."""
+    """Return the members as a JSON object; an empty text if there are none."""
     return _ENCODER.encode(members) if members else ""
 
 
@@ -50,11 +50,11 @@ def _compact(value: Any) -> str:
     if isinstance(value, list):
         items: list[Any] = value
         return "[" + ",".join(map(_compact, items)) + "]"
-    # The encoder knows no decimals, and would make floats of them.
+    # The JSON encoder does not support decimals.
     return str(value) if isinstance(value, Decimal) else _ENCODER.encode(value)
 
 
-_WRITERS: dict[type, Callable[[Any], str | None]] = {
+_TEXT_BY_TYPE: dict[type, Callable[[Any], str | None]] = {
     str: str,
     int: str,
     Decimal: str,

@@ -1,4 +1,4 @@
-"""Personal data, met here and nowhere else."""
+"""Applies the privacy setting (hash, keep or drop) to personal data. All personal data passes through this module."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from reporting_dags.model.privacy import PersonalData, Privacy, looks_personal
 
 
 def apply_privacy(column: Column, texts: AnyArray, privacy: Privacy) -> AnyArray:
-    """The values of a column as they may be kept; null and empty texts tell nothing and stay as they are."""
+    """Return the values of a column as they may be stored. Nulls and empty texts are not hashed."""
     if column.personal is None or not pa.types.is_string(column.type) or privacy.mode is PersonalData.KEEP:
         return texts
     if privacy.mode is PersonalData.DROP:
@@ -21,12 +21,15 @@ def apply_privacy(column: Column, texts: AnyArray, privacy: Privacy) -> AnyArray
 
 
 def is_dropped(column: Column, privacy: Privacy) -> bool:
-    """Whether nothing of the column's values is kept."""
+    """Return whether the values of the column are not stored at all."""
     return column.personal is not None and pa.types.is_string(column.type) and privacy.mode is PersonalData.DROP
 
 
 def apply_privacy_to_members(members: Mapping[str, str], privacy: Privacy) -> dict[str, str]:
-    """Columns that no one declared, by header, as they may be kept: those whose name tells of a person are guarded."""
+    """Return the values of undeclared columns, by header, as they may be stored.
+
+    The privacy setting applies to columns whose name suggests personal data.
+    """
     results: dict[str, str] = {}
     for header, text in members.items():
         why = looks_personal(header)

@@ -1,4 +1,4 @@
-"""Texts in place of a number that is not there: null where nothing is lost by it, refused everywhere else."""
+"""Reads placeholders for a missing number, such as "n/a", as null where no information is lost. Others stay errors."""
 
 import re
 from collections.abc import Collection
@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from reporting_dags.landing.compute.arrow import AnyArray, listed
-from reporting_dags.landing.parsing.values import Typed
+from reporting_dags.landing.compute.arrow import AnyArray, to_strings
+from reporting_dags.landing.parsing.values import TypedValues
 from reporting_dags.model.column import Column, Kind
 
 _PLACEHOLDERS = frozenset(
@@ -31,26 +31,33 @@ _PLACEHOLDERS = frozenset(
     }
     | {r"\n", "\u221e", "#n/a", "#div/0!", "#num!", "#value!"}
 )
-"""In lower case, without sign and surrounding blanks."""
+"""Placeholders in lower case, without sign and surrounding blanks."""
 _PERCENTAGE = re.compile(r"[+-]?[0-9.,]*[0-9][0-9.,]*")
 
 
-def without_placeholders(column: Column, texts: AnyArray, typed: Typed, none_texts: Collection[str]) -> Typed:
-    """`typed`, where texts that stand for no value are null and no longer bad.
+def without_placeholders(
+    column: Column, texts: AnyArray, typed: TypedValues, none_texts: Collection[str]
+) -> TypedValues:
+    """Return `typed` with placeholders no longer marked as bad; their values are null already.
 
-    Those are the report's `none_texts`, and in a ratio what providers write where there is nothing to divide, or the
-    ratio as a percentage: ratios follow from sums. Only the latter are noted in `nulled`. Values need no change: what
-    is bad is null already.
+    Placeholders are the report's `none_texts` in any column. In a ratio they are also what providers write for a
+    division by zero, and percentages, because ratios can be computed from sums; these are marked in `nulled`.
+
+    Args:
+        column: the declaration of the column.
+        texts: the texts of the column.
+        typed: the values read from these texts.
+        none_texts: the texts that the report declares as no value.
     """
     if typed.bad is None or not typed.bad.any():
         return typed
     bad, nulled = typed.bad.copy(), np.zeros(len(typed.bad), dtype=np.bool_)
-    places = np.flatnonzero(bad)
-    for place, text in zip(places, listed(texts.take(pa.array(places, pa.int64()))), strict=True):
+    rows = np.flatnonzero(bad)
+    for row, text in zip(rows, to_strings(texts.take(pa.array(rows, pa.int64()))), strict=True):
         if text.strip() in none_texts:
-            bad[place] = False
+            bad[row] = False
         elif column.kind is Kind.RATIO and _is_placeholder(text):
-            bad[place], nulled[place] = False, True
+            bad[row], nulled[row] = False, True
     return replace(typed, bad=bad, nulled=nulled)
 
 

@@ -1,4 +1,4 @@
-"""A first look at a response's bytes, independent of the parser: is it rows, and how many."""
+"""Checks the bytes of a delimited text and counts its rows, independently of the parser."""
 
 import codecs
 import csv
@@ -17,35 +17,35 @@ from reporting_dags.model.format import DelimitedText
 _CHUNK_BYTES = 1 << 20
 _TAIL_BYTES = 4096
 _QUOTE, _LF, _CR = b'"'[0], b"\n"[0], b"\r"[0]
-_NOT_ROWS = {b"<": "HTML or XML", b"{": "JSON", b"[": "JSON"}
+_OTHER_FORMATS = {b"<": "HTML or XML", b"{": "JSON", b"[": "JSON"}
 
 
 @dataclass(frozen=True, slots=True)
 class RowCount:
-    """What the bytes alone tell.
+    """The result of counting the rows of a file.
 
     Attributes:
-        records: lines that are not blank, the header among them; a break inside quotes counts only where the format
-            forbids it.
-        ended: whether the last record ends in a line break. If not, that the response is whole cannot be seen from it.
-        tail: the last bytes.
+        records: number of lines that are not blank, including the header. A line break inside quotes ends a line only
+            if the format does not allow multi-line values.
+        ends_with_line_break: whether the last record ends in a line break. If not, the response may be incomplete.
+        tail: the last bytes of the file, at most 4096.
     """
 
     records: int
-    ended: bool
+    ends_with_line_break: bool
     tail: bytes
 
 
-def count_rows(path: Path, text: DelimitedText) -> RowCount:
+def count_rows(path: Path, text_format: DelimitedText) -> RowCount:
     """Read the file once and count its records.
 
     Raises:
-        Partial: it is empty (DT8), or ends inside a quoted field.
-        DataError: it is not UTF-8, holds a NUL byte, or is a page or document in place of rows.
-        OSError: it cannot be read.
+        Partial: the file is empty (DT8), or ends inside a quoted field.
+        DataError: the file is not UTF-8, contains a NUL byte or a misplaced quote, or is HTML, XML or JSON.
+        OSError: the file cannot be read.
     """
-    counter = _Counter(by_quotes=text.quoted and text.multiline)
-    quotes = _Quotes(text.delimiter) if text.quoted else None
+    counter = _RecordCounter(ignore_quoted_breaks=text_format.quoted and text_format.multiline)
+    quotes = _QuoteChecker(text_format.delimiter) if text_format.quoted else None
     utf8 = codecs.getincrementaldecoder("utf-8")()
     start, tail, size = b"", b"", 0
     with path.open("rb", buffering=0) as file:
@@ -59,28 +59,33 @@ def count_rows(path: Path, text: DelimitedText) -> RowCount:
             tail = (tail + chunk)[-_TAIL_BYTES:]
     if not start:
         raise Partial("empty response: not even a header")
-    if start in _NOT_ROWS:
-        raise DataError(f"the response is {_NOT_ROWS[start]}, not rows")
-    _check_last(utf8, size)
+    if start in _OTHER_FORMATS:
+        raise DataError(f"the response is {_OTHER_FORMATS[start]}, not rows")
+    _check_last_character(utf8, size)
     if counter.open_quote and not (quotes is not None and quotes.suspicious):
         raise Partial("the response ends inside a quoted field")
     records = counter.total()
     if quotes is not None and quotes.suspicious:
-        strictly = _read_strictly(path, text)
-        records = strictly if text.multiline else records
-    return RowCount(records=records, ended=tail[-1] in {_LF, _CR}, tail=tail)
+        strict_records = _count_strictly(path, text_format)
+        records = strict_records if text_format.multiline else records
+    return RowCount(records=records, ends_with_line_break=tail[-1] in {_LF, _CR}, tail=tail)
 
 
 def check_text(chunk: bytes, utf8: codecs.IncrementalDecoder, offset: int) -> None:
-    """Refuse bytes that are no text, wherever a chunk ends; `utf8` remembers what came before.
+    """Check that a chunk of a file is UTF-8 text; a chunk may end inside a character.
+
+    Args:
+        chunk: the next bytes of the file.
+        utf8: the decoder of the file, which keeps the state between chunks.
+        offset: the position of the chunk in the file, in bytes.
 
     Raises:
-        DataError: a NUL byte, no UTF-8, or another kind of file.
+        DataError: the chunk contains a NUL byte, is not UTF-8, or shows that the file has another format.
     """
     if not offset:
         check_file_signature(chunk)
     if b"\0" in chunk:
-        raise DataError(f"the response holds a NUL byte, at byte {offset + chunk.index(0)}")
+        raise DataError(f"the response contains a NUL byte, at byte {offset + chunk.index(0)}")
     if chunk.isascii() and not utf8.getstate()[0]:
         return
     try:
@@ -89,20 +94,24 @@ def check_text(chunk: bytes, utf8: codecs.IncrementalDecoder, offset: int) -> No
         raise DataError(f"the response is not UTF-8, about byte {offset + error.start}") from None
 
 
-def _check_last(utf8: codecs.IncrementalDecoder, size: int) -> None:
+def _check_last_character(utf8: codecs.IncrementalDecoder, size: int) -> None:
     try:
         utf8.decode(b"", final=True)
     except UnicodeDecodeError:
         raise DataError(f"the response is not UTF-8, about byte {size}") from None
 
 
-class _Quotes:
-    """Sees quotes that stand elsewhere than at the ends of a field, whole chunks at a time."""
+class _QuoteChecker:
+    """Detects quotes that are not at the beginning or end of a field, one chunk at a time.
+
+    Attributes:
+        suspicious: whether there may be such a quote in the chunks so far.
+    """
 
     def __init__(self, delimiter: str) -> None:
-        self._around = np.array([delimiter.encode()[0], _LF, _CR, _QUOTE], dtype=np.uint8)
-        self._inside = False
-        self._before = _LF
+        self._allowed_neighbors = np.array([delimiter.encode()[0], _LF, _CR, _QUOTE], dtype=np.uint8)
+        self._in_quotes = False
+        self._last_byte = _LF
         self._size = 0
         self.suspicious = False
 
@@ -112,41 +121,47 @@ class _Quotes:
         data = np.frombuffer(chunk, dtype=np.uint8)[bom:]
         if not data.size or self.suspicious:
             return
-        closed_before = self._before == _QUOTE and not self._inside
-        places = np.flatnonzero(data == _QUOTE)
-        opens = (np.arange(places.size) + int(self._inside)) & 1 == 0
-        first = places[opens]
-        after = places[~opens & (places + 1 < data.size)] + 1
-        neighbours = [
-            np.where(first > 0, data[first - 1], self._before),
-            data[after],
-            data[:1] if closed_before else data[:0],
+        quote_closed_before = self._last_byte == _QUOTE and not self._in_quotes
+        quotes = np.flatnonzero(data == _QUOTE)
+        opens = (np.arange(quotes.size) + int(self._in_quotes)) & 1 == 0
+        opening = quotes[opens]
+        after_closing = quotes[~opens & (quotes + 1 < data.size)] + 1
+        neighbors = [
+            np.where(opening > 0, data[opening - 1], self._last_byte),
+            data[after_closing],
+            data[:1] if quote_closed_before else data[:0],
         ]
-        self.suspicious = not all(bool(np.isin(item, self._around).all()) for item in neighbours)
-        self._inside ^= bool(places.size & 1)
-        self._before = int(data[-1])
+        self.suspicious = not all(bool(np.isin(item, self._allowed_neighbors).all()) for item in neighbors)
+        self._in_quotes ^= bool(quotes.size & 1)
+        self._last_byte = int(data[-1])
 
 
-def _read_strictly(path: Path, text: DelimitedText) -> int:
-    """Records by a slow, strict reading, which takes a quote within a plain field as it is and no other stray one.
+def _count_strictly(path: Path, text_format: DelimitedText) -> int:
+    """Return the number of records, read by a slow and strict parser.
 
-    A parser that is less strict drops it: `"1"2` would land as 12.
+    It accepts a quote inside an unquoted field as a part of the value. Any other misplaced quote is an error, since the
+    parser of `batches` drops it: `"1"2` would land as 12.
+
+    Raises:
+        DataError: a quote is misplaced.
     """
     csv.field_size_limit(sys.maxsize)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=text.delimiter, strict=True)
+        reader = csv.reader(file, delimiter=text_format.delimiter, strict=True)
         try:
             return sum(1 for row in reader if row)
         except csv.Error:
             raise DataError(
-                f"the response holds a quote that neither opens nor closes a field, in line {reader.line_num}",
-                advice="If the provider writes quotes as they are, declare the report's text with quoted=False",
+                f"the response contains a quote that neither opens nor closes a field, in line {reader.line_num}",
+                advice="If the provider does not quote fields, declare the format of the report with quoted=False",
             ) from None
 
 
-class _Counter:
-    def __init__(self, *, by_quotes: bool) -> None:
-        self._by_quotes = by_quotes
+class _RecordCounter:
+    """Counts lines that are not blank, one chunk at a time."""
+
+    def __init__(self, *, ignore_quoted_breaks: bool) -> None:
+        self._ignore_quoted_breaks = ignore_quoted_breaks
         self._size = 0
         self._last_break = -1
         self._records = 0
@@ -159,20 +174,21 @@ class _Counter:
         breaks = data == _LF
         if b"\r" in chunk:
             breaks |= data == _CR
-        places = np.flatnonzero(breaks)
-        if self._by_quotes:
-            places = self._outside_quotes(data, places)
-        if places.size:
-            places += self._size
-            self._records += int(places[0] - self._last_break > 1) + int(np.count_nonzero(np.diff(places) > 1))
-            self._last_break = int(places[-1])
+        positions = np.flatnonzero(breaks)
+        if self._ignore_quoted_breaks:
+            positions = self._outside_quotes(data, positions)
+        if positions.size:
+            positions += self._size
+            # A record ends at each line break that does not directly follow another one.
+            self._records += int(positions[0] - self._last_break > 1) + int(np.count_nonzero(np.diff(positions) > 1))
+            self._last_break = int(positions[-1])
         self._size += len(chunk)
 
-    def _outside_quotes(self, data: npt.NDArray[Any], places: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _outside_quotes(self, data: npt.NDArray[Any], positions: npt.NDArray[Any]) -> npt.NDArray[Any]:
         quotes = np.flatnonzero(data == _QUOTE)
-        inside = (np.searchsorted(quotes, places) + int(self.open_quote)) & 1
+        inside = (np.searchsorted(quotes, positions) + int(self.open_quote)) & 1
         self.open_quote ^= bool(quotes.size & 1)
-        return places[inside == 0]
+        return positions[inside == 0]
 
     def total(self) -> int:
         return self._records + int(self._size - self._last_break > 1)

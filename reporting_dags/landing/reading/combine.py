@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reporting_dags.landing.compute.arrow import AnyArray
-from reporting_dags.landing.compute.group_sums import sums_by
+from reporting_dags.landing.compute.group_sums import sum_by_group
 from reporting_dags.landing.storage.store import Store
 from reporting_dags.model.column import MIXED, MONEY, Column
 from reporting_dags.model.errors import DataError, DeclarationError
@@ -115,7 +115,7 @@ def combine(source: Source, day: date, store: Store, *, schema: pa.Schema, curre
             amounts = pc.if_else(void, pa.scalar(Decimal(), MONEY), amounts)
         figures[name] = amounts
     summed_up = [*source.counts, *source.money]
-    grouped = sums_by(pa.table(figures), _KEYS, summed_up)
+    grouped = sum_by_group(pa.table(figures), _KEYS, summed_up)
     constants = {
         "network": report.provider,
         "report_timezone": report.calendar.timezone,

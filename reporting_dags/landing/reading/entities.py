@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reporting_dags.landing.compute.group_sums import sums_by
+from reporting_dags.landing.compute.group_sums import sum_by_group
 from reporting_dags.landing.storage.store import Store
 from reporting_dags.model.column import Kind
 from reporting_dags.model.decimals import total
@@ -61,7 +61,7 @@ def weights(report: Report, day: date, data: Store) -> Weights:
     if money is None:
         summed, figure = table.group_by(entity).aggregate([(entity, "count")]), f"{entity}_count"
     else:
-        summed, figure = sums_by(table, [entity], [money]), money
+        summed, figure = sum_by_group(table, [entity], [money]), money
     values = zip(summed.column(entity).to_pylist(), summed.column(figure).to_pylist(), strict=True)
     return {str(name): Decimal(value or 0) for name, value in values if name is not None}
 

@@ -133,9 +133,9 @@ def read_back(
         return Reading(differences=(*differences, line), damage="cannot be read as Parquet")
     damage = "other bytes than landed" if differences else ""
     differences += [] if rows == recorded.rows else [f"{rows} rows in place of {recorded.rows}"]
-    differences += [] if version.text == recorded.data_version else ["other values or columns than landed"]
+    differences += [] if version.value == recorded.data_version else ["other values or columns than landed"]
     other_money = list(_other_money(sums.money(), recorded.money_sums))
-    if rows != recorded.rows or version.text != recorded.data_version or other_money:
+    if rows != recorded.rows or version.value != recorded.data_version or other_money:
         damage = "other rows or values than landed"
     differences += other_money
     declared = schema.equals(report.schema, check_metadata=True)

@@ -62,7 +62,7 @@ class DayFile:
         self.rows += piece.batch.num_rows
         if piece.part not in self.files:
             self.files[piece.part] = FileSums(self._report)
-        self.files[piece.part].add(piece.batch, piece.likeness)
+        self.files[piece.part].add(piece.batch, piece.total_kinds)
         self.data_version.add(piece.rows)
         self._grains.append(piece.grains)
         self._unfilled = [column for column in self._unfilled if not _filled(piece.batch.column(column.name))]

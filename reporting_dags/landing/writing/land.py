@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from reporting_dags.landing.checks.partition import CheckResult, day_and_currency, grain_unique, rows_complete, schema
 from reporting_dags.landing.parsing.decode import Note, decode, open_raw_file
-from reporting_dags.landing.parsing.raw_file import RawFile, RawFileReader, shown
-from reporting_dags.landing.parsing.total_rows import suspicions
+from reporting_dags.landing.parsing.raw_file import RawFile, RawFileReader, format_names
+from reporting_dags.landing.parsing.total_rows import total_row_warnings
 from reporting_dags.landing.storage.errors import storage_error
 from reporting_dags.landing.storage.origin import Origin
 from reporting_dags.landing.storage.spool import sha256_of
@@ -131,7 +131,7 @@ def land(
         raise Partial("empty response: not one file")
     opened = _opened(report, parts)
     counted = sum(part.records for part in opened)
-    payload = [(counted, expected_rows), *((part.records, part.expected) for part in opened)]
+    payload = [(counted, expected_rows), *((part.records, part.expected_records) for part in opened)]
     for held, expected in payload:
         if expected is not None and held != expected:
             complete = rows_complete(None, held, expected)
@@ -229,7 +229,7 @@ def _landed(
         rows=file.rows,
         size=size,
         sha256=digest,
-        data_version=file.data_version.text,
+        data_version=file.data_version.value,
         money=file.sums.money(),
         totals=file.sums.totals(),
         ratios=file.sums.ratios(),
@@ -240,7 +240,7 @@ def _landed(
             *_unfilled(file),
             *_rounding(report, file),
             *_changes(file),
-            *suspicions(report, file.files.values()),
+            *total_row_warnings(report, file.files.values()),
         ),
     )
     try:
@@ -252,7 +252,8 @@ def _landed(
 
 def _unfilled(file: DayFile) -> Iterator[str]:
     if headers := file.unfilled:
-        yield f"columns that every row leaves empty, and that the provider's document does not name: {shown(headers)}"
+        names = format_names(headers)
+        yield f"columns that every row leaves empty, and that the provider's document does not name: {names}"
 
 
 def _rounding(report: Report, file: DayFile) -> Iterator[str]:

@@ -19,8 +19,8 @@ from reporting_dags.orchestration.sensors.failure_events import (
     report_problems,
 )
 from reporting_dags.orchestration.sensors.incidents import AlertCursor, messages
-from reporting_dags.providers.resource import secret
-from reporting_dags.providers.settings import optional
+from reporting_dags.providers.resource import secret_field
+from reporting_dags.providers.settings import read_optional_setting
 
 _OFF = "alerts are off: REPORTING_ALERT_URLS is not set"
 _MAX_CHARACTERS = 900
@@ -34,7 +34,7 @@ logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 class Alerts(dg.ConfigurableResource[Any]):
     """The addresses that alerts are sent to. Each is a secret: it contains the token of its service."""
 
-    urls: str | None = secret(
+    urls: str | None = secret_field(
         "Addresses in the format of apprise, separated by spaces, for example slack://TokenA/TokenB/TokenC or "
         "json://host/path. Unset: REPORTING_ALERT_URLS, else alerts are off."
     )
@@ -50,7 +50,7 @@ class Alerts(dg.ConfigurableResource[Any]):
         return bool(self._urls())
 
     def _urls(self) -> list[str]:
-        return (optional(self.urls, "REPORTING_ALERT_URLS") or "").split()
+        return (read_optional_setting(self.urls, "REPORTING_ALERT_URLS") or "").split()
 
     def send(self, title: str, lines: Sequence[str], path: str, severity: Severity) -> Sequence[str]:
         """Send an alert to every address.
@@ -71,7 +71,7 @@ class Alerts(dg.ConfigurableResource[Any]):
         import apprise  # noqa: PLC0415
 
         kinds = {Severity.FAILURE: apprise.NotifyType.FAILURE, Severity.WARNING: apprise.NotifyType.WARNING}
-        base = optional(self.ui, "REPORTING_UI_URL")
+        base = read_optional_setting(self.ui, "REPORTING_UI_URL")
         link = [f"{base.rstrip('/')}/{path}"] if base else []
         body = "\n".join([*_bounded(lines), *link])
         urls, problems = self._urls(), list[str]()

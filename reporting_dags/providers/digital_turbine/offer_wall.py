@@ -12,17 +12,19 @@ from reporting_dags.providers.http.errors import RateLimited
 from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 
 DEFAULT_RESERVED = 10
-"""Queries a day for the latest day: one a report, sent again once (DT5), and some room for reports of your own."""
+"""Reserved queries a day: one for each report, one resubmission of each (DT5), and some for reports of users."""
+
+_QUOTA_USED = "Fix: wait until 00:00 UTC, when the quota of 50 queries a day is renewed (OW4)."
 
 
 class OfferWall(DigitalTurbine):
     """The Offer Wall API for one account.
 
     Args:
-        queries_per_day: its quota (OW4).
-        queries_kept: how many of them are kept for the latest day.
+        queries_per_day: the quota of the account (OW4).
+        reserved_queries: how many of these queries are reserved for the latest day.
 
-    The rest is as of `DigitalTurbine`.
+    For the other arguments see `DigitalTurbine`.
     """
 
     def __init__(
@@ -36,9 +38,9 @@ class OfferWall(DigitalTurbine):
         timeout: timedelta = timedelta(hours=2),
         limits: Limits = DEFAULT_LIMITS,
         queries_per_day: int = 50,
-        queries_kept: int = DEFAULT_RESERVED,
+        reserved_queries: int = DEFAULT_RESERVED,
     ) -> None:
-        quota = Quota(bucket=f"{PROVIDER} queries", per_day=queries_per_day, reserved=queries_kept)
+        quota = Quota(bucket=f"{PROVIDER} queries", per_day=queries_per_day, reserved=reserved_queries)
         super().__init__(
             name="DT Offer Wall",
             quota=quota,
@@ -53,16 +55,16 @@ class OfferWall(DigitalTurbine):
 
     @property
     def quotas(self) -> tuple[Quota, ...]:
-        """Its queries (OW4)."""
+        """The quota of queries (OW4)."""
         return (self.quota,)
 
     def request_body(self, report: Report, request: Request) -> tuple[str, object]:
-        """One query covers a window (OW1)."""
+        """Return the path and body of the query for a complete window (OW1)."""
         return "/api/v1/report/offerwall", report.query.body(request.window)
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """As `DigitalTurbine`; a 429 means that the quota is spent (OW6)."""
+        """Submit as `DigitalTurbine` does; a 429 means that the quota is used up (OW6)."""
         try:
             return super().submit(report, request, meter)
         except RateLimited as error:
-            raise Denied(error.message, advice="The quota of 50 queries a day is renewed at 00:00 UTC (OW4).") from None
+            raise Denied(error.message, advice=_QUOTA_USED) from None

@@ -1,4 +1,4 @@
-"""Digital Turbine as Dagster resources: two APIs under one pair of API keys."""
+"""Digital Turbine as Dagster resources: two APIs with one pair of API keys."""
 
 from typing import ClassVar
 
@@ -10,38 +10,45 @@ from reporting_dags.providers.api import Pace, no_pacing
 from reporting_dags.providers.digital_turbine.client import BASE_URL
 from reporting_dags.providers.digital_turbine.offer_wall import DEFAULT_RESERVED, OfferWall
 from reporting_dags.providers.digital_turbine.user_level import UserLevel
-from reporting_dags.providers.resource import ProviderResource, secret
-from reporting_dags.providers.settings import base_url, setting
+from reporting_dags.providers.resource import ProviderResource, secret_field
+from reporting_dags.providers.settings import read_base_url, read_setting
 
-_KEYS = "API keys are made in the DT Console under User Profile"
+_KEYS = "API keys are created in the DT Console under User Profile"
 
 
 class DigitalTurbineResource(ProviderResource):
-    """API keys and settings that Digital Turbine's two reporting APIs share."""
+    """Settings and API keys that Digital Turbine's two reporting APIs share."""
 
     variable_prefix: ClassVar = "DT"
 
     base_url: str | None = Field(
-        default=None, description=f"Base URL of the reporting APIs. Unset: DT_BASE_URL, else {BASE_URL}."
+        default=None,
+        description=f"Base URL of the reporting APIs, for example {BASE_URL}. If unset: DT_BASE_URL, else {BASE_URL}.",
     )
-    client_id: str | None = secret("Client ID of the API keys. Unset: DT_CLIENT_ID.")
-    client_secret: str | None = secret("Client secret of the API keys. Unset: DT_CLIENT_SECRET.")
+    client_id: str | None = secret_field(
+        "Client ID of the API keys, for example 1a2b3c4d5e6f; created in the DT Console under User Profile. "
+        "If unset: DT_CLIENT_ID."
+    )
+    client_secret: str | None = secret_field(
+        "Client secret of the API keys, for example 9Z8y7X6w5V4u; created in the DT Console under User Profile. "
+        "If unset: DT_CLIENT_SECRET."
+    )
 
     @property
     def _base_url(self) -> str:
-        return base_url(self.base_url, "DT_BASE_URL", default=BASE_URL)
+        return read_base_url(self.base_url, "DT_BASE_URL", default=BASE_URL)
 
     @property
     def _client_id(self) -> str:
-        return setting(self.client_id, "DT_CLIENT_ID", purpose=_KEYS)
+        return read_setting(self.client_id, "DT_CLIENT_ID", purpose=_KEYS)
 
     @property
     def _client_secret(self) -> str:
-        return setting(self.client_secret, "DT_CLIENT_SECRET", purpose=_KEYS)
+        return read_setting(self.client_secret, "DT_CLIENT_SECRET", purpose=_KEYS)
 
 
 class OfferWallResource(DigitalTurbineResource):
-    """The Offer Wall reporting API."""
+    """Settings of the Offer Wall reporting API."""
 
     account_settings: ClassVar = {"client_id": "DT_CLIENT_ID", "client_secret": "DT_CLIENT_SECRET"}
 
@@ -49,11 +56,12 @@ class OfferWallResource(DigitalTurbineResource):
         default=DEFAULT_RESERVED,
         ge=0,
         le=50,
-        description="Of the 50 queries of a day, how many are reserved for the latest day: no backfill spends them.",
+        description="Number of the 50 daily queries that are reserved for the latest day, for example 10; a backfill "
+        f"does not use them. Default: {DEFAULT_RESERVED}. There is no environment variable.",
     )
 
     def client(self, clock: Clock, pace: Pace = no_pacing) -> OfferWall:
-        """A client for one run; raises `SettingError` naming the first variable that is not set."""
+        """Create the client for one run; raise `SettingError` for the first setting that is missing or invalid."""
         return OfferWall(
             base_url=self._base_url,
             client_id=self._client_id,
@@ -61,28 +69,29 @@ class OfferWallResource(DigitalTurbineResource):
             clock=clock,
             first_poll=self.first_poll,
             timeout=self.timeout,
-            queries_kept=self.queries_kept,
+            reserved_queries=self.queries_kept,
             limits=self.limits,
         )
 
 
 class UserLevelResource(DigitalTurbineResource):
-    """The User Level reporting API."""
+    """Settings of the User Level reporting API."""
 
     account_settings: ClassVar = {"app_ids": "DT_USER_LEVEL_APP_IDS"}
 
     app_ids: str | None = Field(
         default=None,
-        description="Comma-separated ids of the apps, for example 12345,67890. Unset: DT_USER_LEVEL_APP_IDS.",
+        description="Comma-separated ids of the apps whose reports are requested, for example 12345,67890. "
+        "If unset: DT_USER_LEVEL_APP_IDS.",
     )
 
     def client(self, clock: Clock, pace: Pace = no_pacing) -> UserLevel:
-        """A client for one run; raises `SettingError` naming the first variable that is not set."""
-        purpose = "the ids of the apps for which Digital Turbine has enabled user-level reports, with commas between"
-        text = setting(self.app_ids, "DT_USER_LEVEL_APP_IDS", purpose=purpose)
+        """Create the client for one run; raise `SettingError` for the first setting that is missing or invalid."""
+        purpose = "comma-separated ids of the apps for which Digital Turbine has enabled user-level reports"
+        text = read_setting(self.app_ids, "DT_USER_LEVEL_APP_IDS", purpose=purpose)
         apps = tuple(dict.fromkeys(app.strip() for app in text.split(",") if app.strip()))
         if not apps:
-            raise SettingError("DT_USER_LEVEL_APP_IDS names no app", advice="Give app ids with commas between.")
+            raise SettingError("DT_USER_LEVEL_APP_IDS contains no app id", advice="Fix: set comma-separated app ids.")
         return UserLevel(
             base_url=self._base_url,
             client_id=self._client_id,

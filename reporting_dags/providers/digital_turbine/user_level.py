@@ -1,4 +1,4 @@
-"""Digital Turbine's User Level API (UL1 to UL5): one call an app and a day."""
+"""Digital Turbine's User Level API (UL1 to UL5): one request for each app and day."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,13 +13,19 @@ from reporting_dags.providers.digital_turbine.user_level_report import APP, PROV
 from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 
 _ENABLING = (
-    "The API is off for an app until the Account Manager at Digital Turbine enables it: "
-    "request that, or take the app out of DT_USER_LEVEL_APP_IDS."
+    "Digital Turbine must enable the API for each app. "
+    "Fix: ask the Account Manager to enable it, or remove the app from DT_USER_LEVEL_APP_IDS."
 )
 
 
 class UserLevel(DigitalTurbine):
-    """The User Level API for one account; `apps` are the app ids that it is requested, the rest as `DigitalTurbine`."""
+    """The User Level API for one account.
+
+    Args:
+        apps: the ids of the apps whose reports are requested.
+
+    For the other arguments see `DigitalTurbine`.
+    """
 
     def __init__(
         self,
@@ -47,24 +53,24 @@ class UserLevel(DigitalTurbine):
         self._apps = apps
 
     def shards(self, report: Report) -> tuple[str, ...]:
-        """The apps: a day is whole when the file of every one of them is there (UL1)."""
+        """Return the apps: a day is complete if the file of each app is available (UL1)."""
         return self._apps
 
     def literal_columns(self, request: Request) -> Mapping[str, str]:
-        """The app that a file is about: it may lack the column, or leave it empty for masked users (UL4)."""
+        """Return the app of the file: the column may be missing, or empty for masked users (UL4)."""
         return {APP: request.shard}
 
     def request_body(self, report: Report, request: Request) -> tuple[str, object]:
-        """One app and one day (UL1)."""
+        """Return the path and body of the request for one app and one day (UL1)."""
         body = {"date": request.window.first.isoformat(), "appId": request.shard}
         return "/api/v1/report/user-level-data", body
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """As `DigitalTurbine`; a refusal names the app, which may not be enabled for this API (UL3)."""
+        """Submit as `DigitalTurbine` does; errors name the app, which may not be enabled for this API (UL3)."""
         try:
             return super().submit(report, request, meter)
         except (InvalidQuery, Forbidden) as error:
             message = f"app {request.shard}: {error.message}"
             raise type(error)(message, advice=_ENABLING, request_id=error.request_id) from None
         except ReportingError as error:
-            raise error.about(f"app {request.shard}") from None
+            raise error.with_subject(f"app {request.shard}") from None

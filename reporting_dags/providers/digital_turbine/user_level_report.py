@@ -1,4 +1,4 @@
-"""What Digital Turbine's User Level API answers (UL1, UL2, UL4), and a declaration of it as a report."""
+"""The columns of Digital Turbine's User Level API (UL1, UL2, UL4), and its report declaration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +15,11 @@ PROVIDER = "dt_user_level"
 APP = "App ID"
 ADVERTISING_ID = "Advertising ID"
 MASKED = ("", "00000000-0000-0000-0000-000000000000", "0", "N/A", "unknown")
-"""What stands for an advertising id where a row aggregates users who may not be told apart (UL4)."""
+"""The values instead of an advertising id in rows that aggregate users whose ids may not be shown (UL4)."""
 
 COLUMNS = (
     day("Date", aliases=("Day",)),
-    identity(APP, "The publisher's app, as DT numbers it", aliases=("Fyber App ID", "DT App ID", "AppID", "appId")),
+    identity(APP, "DT's id of the publisher's app", aliases=("Fyber App ID", "DT App ID", "AppID", "appId")),
     identity("Country", "Country of the user", aliases=("Country Code", "Country Name")),
     identity(
         ADVERTISING_ID,
@@ -34,7 +34,7 @@ COLUMNS = (
         texts=MASKED,
         masks=True,
     ),
-    catch_all("Other Columns", "Every further column of the report, as a JSON object of texts"),
+    catch_all("Other Columns", "All undeclared columns of the report, as a JSON object of texts"),
     measure("Impressions", "Ads shown", unit="impressions", aliases=("Ad Impressions",)),
     money(
         "Revenue",
@@ -47,10 +47,10 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class UserLevelQuery:
-    """Date and app are all that the API can be requested; it answers every dimension that it has (UL1)."""
+    """The query: it has no parameters but date and app. The response has all dimensions of the API (UL1)."""
 
     def scope(self) -> QueryScope:
-        """Nothing but columns and apps."""
+        """Return the scope, which consists only of columns and apps."""
         return QueryScope()
 
 
@@ -59,22 +59,22 @@ def user_level_report(
     name: str,
     columns: Sequence[Column] = COLUMNS,
     restated_at: tuple[int, ...] = (),
-    published_after: timedelta = timedelta(hours=12),
+    publish_delay: timedelta = timedelta(hours=12),
     description: str = "",
     none_texts: tuple[str, ...] = (),
 ) -> Report:
     """Declare a User Level report.
 
     Args:
-        name: of the asset: `dt_user_level/<name>`.
-        columns: those that the file has, by header, with the other names under which they may stand (UL4).
-        restated_at: ages in days at which a day is worth pulling again, within the ten days of reach.
-        published_after: from the end of a day (UTC) until its data is published (UL2).
-        description: for the UI and the data dictionary.
-        none_texts: texts that mean no value in columns of numbers, such as "--".
+        name: second part of the asset key `dt_user_level/<name>`.
+        columns: the columns of the file, by header, with the other headers that they may have (UL4).
+        restated_at: ages in days at which a day is pulled again, within the retention of ten days.
+        publish_delay: time from the end of a day (UTC) until its data is published (UL2).
+        description: description of the report for the UI and the data dictionary.
+        none_texts: texts that mean "no value" in number columns, such as "--".
 
     Raises:
-        DeclarationError: naming file, report and field.
+        DeclarationError: an argument is invalid; names file, report and field.
     """
     return Report(
         provider=PROVIDER,
@@ -82,17 +82,17 @@ def user_level_report(
         query=UserLevelQuery(),
         columns=tuple(replace(column, documented=_is_documented(column)) for column in columns),
         grain=tuple(column.header for column in columns if column.kind is Kind.IDENTITY),
-        # The document names neither the columns nor what becomes of users who may not be told apart (UL4).
+        # The documentation names neither the columns nor how masked users are aggregated (UL4).
         grain_promised=False,
         calendar=Calendar(
             timezone="UTC",
-            publish_delay=published_after,
+            publish_delay=publish_delay,
             restated_at=restated_at,
             first_day=date(2020, 2, 16),
             retention_days=10,
         ),
         window_days=1,
-        # What the further columns hold is not documented: a name may well span lines.
+        # The content of undeclared columns is not documented: a value may contain line breaks.
         format=DelimitedText(multiline=True),
         entity=APP,
         variable="DT_USER_LEVEL_APP_IDS",
@@ -102,5 +102,8 @@ def user_level_report(
 
 
 def _is_documented(column: Column) -> bool:
-    """Whether the document names the column (UL1), or it is one of our own: of dimensions it names date and app."""
+    """Return whether the documentation names the column (UL1), or it is derived.
+
+    Of the dimensions, it names only date and app.
+    """
     return column.kind is not Kind.IDENTITY or column.header == APP or column.catch_all

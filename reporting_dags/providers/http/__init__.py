@@ -1,4 +1,4 @@
-"""What every HTTP provider shares: sessions, retries, deadlines, redirects, downloads, redaction of secrets.
+"""The HTTP code that all providers share: sessions, retries, deadlines, redirects, downloads, redaction of secrets.
 
-Nothing here knows a network, a report or Dagster.
+Nothing here depends on a network, a report or Dagster.
 """

@@ -1,7 +1,7 @@
-"""The one HTTP session that providers share: timeouts, retries of what is transient, and no credential on a redirect.
+"""The HTTP session that providers share: timeouts, retries of transient errors, and no redirects with credentials.
 
-A call's headers are made again for each try, since some providers sign the time into them. Retries stand above the
-session, so that whatever counts calls (`before`) sees every one of them.
+The headers of a call are created again for each attempt, because some providers sign the time in them. Retries happen
+above the session, so that the hook that counts calls (`before`) runs for every attempt.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -18,7 +18,13 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Failed, ReportingError, SettingError
 from reporting_dags.providers.http.connection import bare_session
 from reporting_dags.providers.http.deadline import deadline
-from reporting_dags.providers.http.errors import RETRY_LATER, RateLimited, Unavailable, moment, retry_after
+from reporting_dags.providers.http.errors import (
+    RETRY_LATER,
+    RateLimited,
+    Unavailable,
+    parse_http_date,
+    parse_retry_after,
+)
 from reporting_dags.providers.http.first_contact import FirstContact
 from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 from reporting_dags.providers.http.redaction import Redactor
@@ -30,13 +36,15 @@ T = TypeVar("T")
 Headers = Callable[[], Mapping[str, str]]
 TRANSIENT = frozenset({429, 500, 502, 503, 504})
 CONNECTION_LOST = frozenset({502, 504})
-"""Responses of a gateway: what stands behind it may have done what was asked."""
-_ATTEMPTS_BEFORE_PROBE = 2
-_ALIKE = timedelta(minutes=10)
-_BROKEN = timedelta(days=366)
-"""Clocks that differ by no more than the one are as good as one; a date that differs by more than the other is none."""
+"""Statuses that a gateway sends: the server behind it may have processed the request."""
+_ATTEMPTS_BEFORE_LOOKUP = 2
+"""Attempts of a counted call before the caller looks for the job that a lost response may have created."""
+_MIN_CLOCK_SKEW = timedelta(minutes=10)
+"""A smaller difference between the clocks is ignored."""
+_MAX_CLOCK_SKEW = timedelta(days=366)
+"""A larger difference means that the `Date` header is wrong."""
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
-"""Bytes of a short response, at most."""
+"""Maximum size of a short response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +58,25 @@ class _Call:
 
 
 class HttpClient:
-    """Calls to one provider's API.
+    """A client for one provider's API.
 
     Args:
-        name: how messages call the provider.
-        base_url: of the API; paths are appended to it.
-        variable: the environment variable of the base URL, which errors name.
-        redactor: knows the secrets of this provider.
-        clock: waits between tries.
-        first_delay: seconds before the first retry; each later one doubles, with jitter.
-        attempts: tries in all.
-        longest_delay: most seconds that one `Retry-After` is waited for; a longer one ends the call.
-        limits: how long responses may take, and how large they may be.
-        pace: called before each try; waits until the provider's rate allows it.
-        backs_off: whether a 429 that names no wait is tried again too, at growing intervals.
-        found_again: whether the caller looks for what became of a counted call whose response was lost, in place of
-            a repetition.
+        name: name of the provider in messages.
+        base_url: base URL of the API; paths are appended to it.
+        variable: the environment variable that sets the base URL, for error messages.
+        redactor: removes the secrets of this provider from texts.
+        clock: waits between attempts.
+        first_delay: seconds before the first retry; the delay doubles with each retry, with jitter.
+        attempts: maximum number of attempts.
+        max_retry_after: longest `Retry-After` that is waited for; a longer one ends the call.
+        limits: limits on the duration and size of responses.
+        pace: called before each attempt; waits until the provider's rate limit allows it.
+        retry_unspecified_429: whether a 429 without `Retry-After` is retried too, at growing intervals.
+        can_find_lost_jobs: whether the caller looks for the job of a counted call whose response was lost. The call is
+            not repeated then.
+
+    Raises:
+        SettingError: `base_url` is not an http(s) URL.
     """
 
     def __init__(
@@ -78,11 +89,11 @@ class HttpClient:
         clock: Clock,
         first_delay: float = 1.0,
         attempts: int = 4,
-        longest_delay: timedelta = timedelta(minutes=2),
+        max_retry_after: timedelta = timedelta(minutes=2),
         limits: Limits = DEFAULT_LIMITS,
         pace: Callable[[], None] = lambda: None,
-        backs_off: bool = False,
-        found_again: bool = False,
+        retry_unspecified_429: bool = False,
+        can_find_lost_jobs: bool = False,
     ) -> None:
         self.name = name
         self.base_url = base_url.rstrip("/")
@@ -91,15 +102,17 @@ class HttpClient:
         try:
             self._contact = FirstContact(name=name, base_url=base_url, variable=variable, clock=clock)
         except ValueError:
-            raise SettingError(f"the base URL of {name} is not an http(s) address") from None
+            raise SettingError(
+                f"the base URL of {name} is not an http(s) URL", advice=f"Fix: check {variable}."
+            ) from None
         self._variable = variable
         self._session = bare_session()
         self._clock = clock
         self._clock_skew: timedelta | None = None
         self._pace = pace
-        self._backs_off = backs_off
-        self._found_again = found_again
-        self._longest = longest_delay.total_seconds()
+        self._retry_unspecified_429 = retry_unspecified_429
+        self._can_find_lost_jobs = can_find_lost_jobs
+        self._max_retry_after = max_retry_after.total_seconds()
         self._retrying = tenacity.Retrying(
             wait=WaitRetryAfter(tenacity.wait_exponential_jitter(multiplier=first_delay, max=60.0, jitter=first_delay)),
             stop=tenacity.stop_after_attempt(attempts),
@@ -117,33 +130,36 @@ class HttpClient:
         body: object = None,
         before: Callable[[], None] | None = None,
     ) -> ApiResponse:
-        """One API call; transient failures are tried again, every other status is returned.
+        """Make one API call and return its short response; retry transient errors.
+
+        A response with any other status is returned. A host that has not yet responded in this run gets two quick
+        attempts if it cannot be reached, and one if it times out.
 
         Args:
             method: HTTP method.
-            path: appended to the base URL.
-            headers: called before each try, so that tokens and signatures are fresh.
+            path: path, appended to the base URL.
+            headers: called before each attempt, so that tokens and signatures are fresh.
             params: query parameters.
-            body: sent as JSON when not None.
-            before: called before each try; counts calls, and may raise to forbid one.
-
-        A host that has never answered gets two quick tries if it cannot be reached, and one if it is silent.
+            body: sent as JSON if not None.
+            before: called before each attempt; counts the call, and may raise to prevent it. A call with this argument
+                is called counted: it may cost quota.
 
         Raises:
-            Unavailable: no response, or a server error, at every try.
-            RateLimited: 429 at every try, or with a longer wait than is worth it.
+            Unavailable: no response, or a server error, at every attempt.
+            RateLimited: 429 at every attempt, or with a `Retry-After` that is too long.
+            Failed: the response is a redirect, or too large.
         """
         request = _Call(method, path, headers, params, body, before)
 
-        def once() -> ApiResponse:
-            with self._send(request, self._limits.answer_seconds) as response:
-                return self._answer(request, response)
+        def attempt() -> ApiResponse:
+            with self._send(request, self._limits.response_seconds) as response:
+                return self._read_response(request, response)
 
-        retrying = self._retrying.copy(retry=self._worth(request))
-        if self._found_again and before is not None:
-            # The caller asks once more when it has looked.
-            retrying = retrying.copy(stop=tenacity.stop_after_attempt(_ATTEMPTS_BEFORE_PROBE))
-        return self._tried(retrying, once)
+        retrying = self._retrying.copy(retry=self._retry_condition(request))
+        if self._can_find_lost_jobs and before is not None:
+            # The caller looks for a lost job first, and then calls again.
+            retrying = retrying.copy(stop=tenacity.stop_after_attempt(_ATTEMPTS_BEFORE_LOOKUP))
+        return self._with_retries(retrying, attempt)
 
     @contextmanager
     def stream(
@@ -156,123 +172,133 @@ class HttpClient:
         body: object = None,
         before: Callable[[], None] | None = None,
     ) -> Generator[ResponseStream]:
-        """One API call whose response may be large: its status is known, its bytes are not read yet.
+        """Make one API call whose response may be large: the status is known, the body is not read yet.
 
-        Until the response begins it is as `call`; what then breaks off is the caller's to request again.
+        The arguments are those of `call`. Errors are retried only until the response begins; a body that breaks off
+        later must be requested again by the caller.
 
         Raises:
-            Unavailable, RateLimited: as `call` does.
+            Unavailable, RateLimited, Failed: see `call`.
         """
         request = _Call(method, path, headers, params, body, before)
 
-        def once() -> requests.Response:
+        def attempt() -> requests.Response:
             response = self._send(request, self._limits.file_seconds)
             try:
-                self._refuse(request, ApiResponse(status=response.status_code, headers=response.headers, body=b""))
+                self._check_status(
+                    request, ApiResponse(status=response.status_code, headers=response.headers, body=b"")
+                )
             except ReportingError:
                 response.close()
                 raise
             return response
 
         try:
-            response = self._tried(self._retrying.copy(retry=self._worth(request)), once)
+            response = self._with_retries(self._retrying.copy(retry=self._retry_condition(request)), attempt)
         except Unavailable as error:
             error.exhausted = True
             raise
         try:
-            yield self._body(response)
+            yield self._stream_of(response)
         finally:
             response.close()
 
-    def _tried(self, retrying: tenacity.Retrying, once: Callable[[], T]) -> T:
-        """Return the result of `once`, which is tried again as `retrying` says."""
+    def _with_retries(self, retrying: tenacity.Retrying, attempt: Callable[[], T]) -> T:
+        """Return the result of `attempt`, which is repeated according to `retrying`."""
         self._contact.check()
         try:
-            return retrying(once)
+            return retrying(attempt)
         except Unavailable as error:
-            self._contact.failed(error)
+            self._contact.record_failure(error)
             raise
 
-    def _worth(self, request: "_Call") -> RetryCondition:
-        metered = request.before is not None
-        # A counted call that may have arrived is repeated once, each repetition may cost one; and none on a guess.
+    def _retry_condition(self, request: "_Call") -> RetryCondition:
+        counted = request.before is not None
+        max_repeats = None
+        if counted:
+            # Each repetition may cost quota. A caller that can find a lost job looks for it and does not repeat.
+            max_repeats = 0 if self._can_find_lost_jobs else 1
         return RetryCondition(
-            longest=self._longest,
-            repeats=int(not self._found_again) if metered else None,
-            backs_off=self._backs_off and not metered,
+            max_wait=self._max_retry_after,
+            max_repeats=max_repeats,
+            retry_unspecified_429=self._retry_unspecified_429 and not counted,
         )
 
     def _send(self, request: "_Call", seconds: float) -> requests.Response:
         if request.before is not None:
             request.before()
-        # Right before the call, so that none goes out later than it was counted, nor with a token from before the wait.
+        # Directly before the call: its rate slot and its token are fresh.
         self._pace()
-        fresh = dict(request.headers())
-        began = self._clock.now()
+        headers = dict(request.headers())
+        started_at = self._clock.now()
         try:
             with deadline(seconds):
                 response = self._session.request(
                     request.method,
                     self.base_url + request.path,
-                    headers=fresh,
+                    headers=headers,
                     params=request.params,
                     json=request.body,
-                    timeout=self._limits.timeout,
+                    timeout=self._limits.requests_timeout,
                     allow_redirects=False,
                     stream=True,
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._contact.unavailable(error, counted=request.before is not None) from None
-        self._contact.answered()
-        message = moment(response.headers.get("Date", ""))
-        if message is not None and abs(began - message) < _BROKEN:
-            # Responses are made after they are requested: the least of all is nearest to the truth.
-            self._clock_skew = began - message if self._clock_skew is None else min(began - message, self._clock_skew)
+            raise self._contact.to_unavailable(error, counted=request.before is not None) from None
+        self._contact.record_response()
+        responded_at = parse_http_date(response.headers.get("Date", ""))
+        if responded_at is not None and abs(started_at - responded_at) < _MAX_CLOCK_SKEW:
+            # A response is created after its request starts, so the smallest difference is the most accurate.
+            skew = started_at - responded_at
+            self._clock_skew = skew if self._clock_skew is None else min(skew, self._clock_skew)
         return response
 
     @property
     def clock_skew(self) -> timedelta:
-        """How far this machine's clock is ahead of the provider's, by the dates of its responses; 0 if it is not."""
-        return self._clock_skew if self._clock_skew is not None and self._clock_skew > _ALIKE else timedelta()
+        """How far this machine's clock is ahead of the provider's, from the `Date` headers; 0 if it is not ahead."""
+        skew = self._clock_skew
+        return skew if skew is not None and skew > _MIN_CLOCK_SKEW else timedelta()
 
-    def _body(self, response: requests.Response) -> ResponseStream:
-        return ResponseStream.of(response, name=self.name, most=self._limits.file_bytes)
+    def _stream_of(self, response: requests.Response) -> ResponseStream:
+        return ResponseStream.of(response, name=self.name, max_bytes=self._limits.file_bytes)
 
-    def _answer(self, request: "_Call", response: requests.Response) -> ApiResponse:
+    def _read_response(self, request: "_Call", http_response: requests.Response) -> ApiResponse:
         try:
-            content = self._body(response).start(MAX_RESPONSE_BYTES + 1)
+            body = self._stream_of(http_response).read_start(MAX_RESPONSE_BYTES + 1)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self._contact.unavailable(error, counted=request.before is not None) from None
-        answer = ApiResponse(status=response.status_code, headers=response.headers, body=content)
-        if len(answer.body) > MAX_RESPONSE_BYTES:
-            raise Failed(
-                f"{self.name} answered with more than {MAX_RESPONSE_BYTES} bytes where a short response was due"
-            )
-        self._refuse(request, answer)
-        return answer
+            raise self._contact.to_unavailable(error, counted=request.before is not None) from None
+        response = ApiResponse(status=http_response.status_code, headers=http_response.headers, body=body)
+        if len(body) > MAX_RESPONSE_BYTES:
+            call = f"{request.method} {request.path}"
+            raise Failed(f"{self.name} responded to {call} with more than {MAX_RESPONSE_BYTES} bytes; expected fewer")
+        self._check_status(request, response)
+        return response
 
-    def _refuse(self, request: "_Call", answer: ApiResponse) -> None:
-        if 300 <= answer.status < 400:
+    def _check_status(self, request: "_Call", response: ApiResponse) -> None:
+        """Raise an error for a redirect or a transient status."""
+        if 300 <= response.status < 400:
             raise Failed(
-                f"{self.name} answered {request.method} {request.path} with a redirect ({answer.status}), which is not "
-                "followed because it could carry the credentials elsewhere",
+                f"{self.name} responded to {request.method} {request.path} with a redirect ({response.status}), which "
+                "is not followed because it could send the credentials to another host",
                 advice=f"Fix: check {self._variable}.",
             )
-        if answer.status in TRANSIENT:
-            raise self._transient(request.method, request.path, answer)
+        if response.status in TRANSIENT:
+            raise self._transient_error(request.method, request.path, response)
 
-    def _transient(self, method: str, path: str, answer: ApiResponse) -> ReportingError:
-        # Without the body: a gateway's error page may echo the request, credentials and all, in a form of its own.
-        line = f"{self.name} answered {method} {path} with {answer.status}"
-        wait = retry_after(answer.headers, self._clock.now())
-        if answer.status == 429:
-            pause = "" if wait is None else f"; it asks to wait {wait:.0f} s"
-            when = "later" if wait is None else "then"
-            limited = RateLimited(line + pause, advice=f"The quota or rate limit is spent: run the day again {when}.")
+    def _transient_error(self, method: str, path: str, response: ApiResponse) -> ReportingError:
+        # Without the body: the error page of a gateway may repeat the request with its credentials.
+        line = f"{self.name} responded to {method} {path} with {response.status}"
+        wait = parse_retry_after(response.headers, self._clock.now())
+        if response.status == 429:
+            limited = RateLimited(
+                line if wait is None else f"{line} and requests a wait of {wait:.0f} s",
+                advice="The quota or rate limit is spent. Fix: materialize the day again "
+                f"{'later' if wait is None else 'after that time'}.",
+            )
             limited.retry_after = wait
             return limited
         unavailable = Unavailable(line, advice=RETRY_LATER)
-        unavailable.ambiguous = answer.status in CONNECTION_LOST
+        unavailable.ambiguous = response.status in CONNECTION_LOST
         unavailable.retry_after = wait
         return unavailable
 

@@ -1,4 +1,4 @@
-"""Where calls go, and the bare session that carries them there."""
+"""The origin of a URL, and sessions without credentials."""
 
 from http.cookiejar import DefaultCookiePolicy
 
@@ -13,31 +13,32 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of `url`, as the parser reads it that will connect.
+    """Return scheme, host and port of `url`, from the same parser that the connection uses.
 
     Raises:
-        ValueError: no http(s) URL, or one with a user, a backslash or a blank, which parsers read in different ways.
+        ValueError: not an http(s) URL, or one with a user, a backslash or a space, which parsers interpret
+            differently.
     """
     if not url.isprintable() or "\\" in url or any(character.isspace() for character in url):
-        raise ValueError("no plain URL")
+        raise ValueError("not a plain URL")
     try:
         parts = parse_url(url)
     except LocationParseError:
-        raise ValueError("no URL") from None
+        raise ValueError("not a URL") from None
     if parts.scheme not in DEFAULT_PORTS or not parts.host or parts.auth:
-        raise ValueError("no http(s) URL")
+        raise ValueError("not an http(s) URL without user")
     return parts.scheme, parts.host.lower(), parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 def bare_session() -> requests.Session:
-    """A session that adds no credentials of its own: netrc is not read, and cookies are not kept."""
+    """Return a session that adds no credentials: it does not read netrc and does not keep cookies."""
     session = requests.Session()
     session.auth = _no_auth
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     for scheme in ("https://", "http://"):
         session.mount(scheme, DeadlineAdapter())
     session.headers["User-Agent"] = "reporting_dags"
-    # What is streamed is unpacked by `Body`, which knows nothing else; requests would request more.
+    # `ResponseStream` decompresses only gzip; the default of requests lists other encodings too.
     session.headers["Accept-Encoding"] = "gzip"
     quiet_http_logs()
     return session

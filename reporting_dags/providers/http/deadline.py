@@ -1,7 +1,7 @@
-"""A deadline for a whole response, head and body.
+"""A deadline for a complete response, headers and body.
 
-A timeout of the socket starts again with every byte, so a provider that drips could hold a run forever. This one holds
-where the bytes are received, below everything that waits for more of them.
+A socket timeout restarts with every byte, so a provider that sends one byte at a time could block a run forever. This
+deadline is enforced where the bytes are received, so it covers every read.
 """
 
 import functools
@@ -21,77 +21,81 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
 
-class LateError(TimeoutError):
-    """A response was not whole at its deadline."""
+class DeadlineExceeded(TimeoutError):
+    """A response was not complete at its deadline."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
-    at: float
+class _Deadline:
+    """A deadline: the time of `time.monotonic` at which it expires, and its length in seconds."""
+
+    expires_at: float
     seconds: float
 
-    def left(self) -> float:
-        left = self.at - time.monotonic()
-        if left <= 0:
-            raise self.late()
-        return left
+    def remaining(self) -> float:
+        """Return the remaining seconds; raise `DeadlineExceeded` if there are none."""
+        remaining = self.expires_at - time.monotonic()
+        if remaining <= 0:
+            raise self.error()
+        return remaining
 
-    def late(self) -> LateError:
-        return LateError(f"not whole after {self.seconds:g} s")
+    def error(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"not complete after {self.seconds:g} s")
 
 
-_due: ContextVar[_Due | None] = ContextVar("due", default=None)
+_current: ContextVar[_Deadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
 def deadline(seconds: float) -> Generator[None]:
-    """Responses to requests that are sent within this context must be whole in `seconds`, whenever they are read.
+    """Limit the time of requests that are sent within this context: the response must be complete within `seconds`.
 
-    What waits for longer raises what urllib3 makes of a timeout, with a `LateError` behind it.
+    The limit also applies if the response is read after the context has ended. A read that exceeds it raises urllib3's
+    timeout error, caused by a `DeadlineExceeded`.
     """
-    token = _due.set(_Due(time.monotonic() + seconds, seconds))
+    token = _current.set(_Deadline(time.monotonic() + seconds, seconds))
     try:
         yield
     finally:
-        _due.reset(token)
+        _current.reset(token)
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """A transport of requests that keeps the `deadline` under which a request is sent."""
+    """A transport adapter for requests that enforces the `deadline` of the context in which a request is sent."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """As requests does, with connections that keep a deadline."""
+        """Do the same as requests, with connections that enforce a deadline."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """As requests does, with connections that keep a deadline."""
+        """Do the same as requests, with connections that enforce a deadline."""
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
 
 
 class _DeadlineSocket(io.RawIOBase):
-    """What a socket receives, until the deadline."""
+    """The received bytes of a socket, until the deadline."""
 
-    def __init__(self, sock: socket.socket, due: _Due) -> None:
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
         self._sock = sock
-        self._due = due
-        self._silence = sock.gettimeout()
+        self._deadline = deadline
+        self._read_timeout = sock.gettimeout()
         self._raw = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._due.left()
-        last = self._silence is None or left < self._silence
-        self._sock.settimeout(left if last else self._silence)
+        remaining = self._deadline.remaining()
+        until_deadline = self._read_timeout is None or remaining < self._read_timeout
+        self._sock.settimeout(remaining if until_deadline else self._read_timeout)
         try:
             return self._raw.readinto(buffer)
         except TimeoutError:
-            if last:
-                raise self._due.late() from None
+            if until_deadline:
+                raise self._deadline.error() from None
             raise
 
     def close(self) -> None:
@@ -100,36 +104,39 @@ class _DeadlineSocket(io.RawIOBase):
 
 
 class _DeadlineResponse(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, due: _Due, **kwargs: Any) -> None:
+    def __init__(self, sock: socket.socket, *args: Any, deadline: _Deadline, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_DeadlineSocket(sock, due))
+        self.fp = io.BufferedReader(_DeadlineSocket(sock, deadline))
 
 
 class _DeadlineConnection(HTTPConnection):
     def getresponse(self) -> Any:
-        self._keep_deadline()
+        self._set_response_class()
         return super().getresponse()
 
     def _tunnel(self) -> None:
-        # A proxy answers too, before the request is sent; the connection may have served one with another deadline.
-        self._keep_deadline()
+        # A proxy responds before the request is sent. The connection may have an earlier request's deadline.
+        self._set_response_class()
         cast("Any", super())._tunnel()  # noqa: SLF001
 
-    def _keep_deadline(self) -> None:
-        due = _due.get()
-        answer: Any = http.client.HTTPResponse if due is None else functools.partial(_DeadlineResponse, due=due)
-        self.response_class = answer
+    def _set_response_class(self) -> None:
+        """Let the next response enforce the deadline of the current context."""
+        current = _current.get()
+        response_class: Any = http.client.HTTPResponse
+        if current is not None:
+            response_class = functools.partial(_DeadlineResponse, deadline=current)
+        self.response_class = response_class
 
 
 class _DeadlineTlsConnection(HTTPSConnection, _DeadlineConnection):
-    """The same over TLS."""
+    """A `_DeadlineConnection` over TLS."""
 
     def connect(self) -> None:
-        """As urllib3 does; a handshake that takes too long is a connection that did not come about, not a lost answer.
+        """Connect as urllib3 does, but report a slow TLS handshake as a failed connection, not as a lost response.
 
         Raises:
-            ConnectTimeoutError: the host or the proxy was silent before the request was sent.
+            ConnectTimeoutError: the host or the proxy sent nothing before the request was sent.
         """
         try:
             super().connect()

@@ -1,4 +1,4 @@
-"""Transport that fails: what it is called, whether the call may have arrived, how long the provider asks to wait."""
+"""Transport errors: their descriptions, whether the call may have arrived, and the wait that a provider requests."""
 
 import errno
 import ssl
@@ -10,21 +10,24 @@ import requests
 import urllib3
 
 from reporting_dags.model.errors import Denied, Failed
-from reporting_dags.providers.http.deadline import LateError
+from reporting_dags.providers.http.deadline import DeadlineExceeded
 
-RETRY_LATER = "Run the day again later."
+RETRY_LATER = "Fix: materialize the day again later."
 
 
 class GzipError(OSError):
-    """A packed body is damaged or cut short; its text says which."""
+    """A gzip body is damaged or truncated; the message says which."""
 
 
 class Unavailable(Failed):
-    """The provider could not be reached, or answered with a server error, every time that it was asked.
+    """The provider could not be reached, or responded with a server error, at every attempt.
 
-    `ambiguous` means that the call may have reached the provider all the same: only its response was lost. `exhausted`
-    means that it was tried as often as is worth it. `max_attempts` is how often it is tried at most where the host has
-    never answered in this run; None where it has.
+    Attributes:
+        retry_after: seconds until a retry, as the provider requests; None if it does not say.
+        ambiguous: whether the call may have reached the provider although its response was lost.
+        exhausted: whether no further attempt should be made.
+        max_attempts: maximum number of attempts for a host that has not yet responded in this run; None for a host
+            that has.
     """
 
     retry_after: float | None = None
@@ -34,30 +37,37 @@ class Unavailable(Failed):
 
     @property
     def unreachable(self) -> bool:
-        """Whether the host cannot be reached and has never answered in this run: a setting may be wrong."""
+        """Whether the host cannot be reached and has never responded in this run: a setting may be wrong."""
         return self.max_attempts is not None
 
 
 class RateLimited(Denied):
-    """The provider requests fewer calls (429)."""
+    """The provider refuses the call because of a rate limit or quota (429).
+
+    Attributes:
+        retry_after: seconds until a retry, as the provider requests; None if it does not say.
+    """
 
     retry_after: float | None = None
 
 
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds from `now` requested by `Retry-After`, given in seconds or as a date; None when absent or malformed."""
+def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds from `now` until the time in `Retry-After`, which is a number of seconds or a date.
+
+    Returns None if the header is missing or malformed.
+    """
     value = headers.get("Retry-After", "").strip()
     try:
         if value.isascii() and value.isdigit():
             return float(int(value))
     except (ValueError, OverflowError):
         return None
-    at = moment(value)
+    at = parse_http_date(value)
     return None if at is None else max(0.0, (at - now).total_seconds())
 
 
-def moment(value: str) -> datetime | None:
-    """The moment that a header gives as a date; None when it is none."""
+def parse_http_date(value: str) -> datetime | None:
+    """Parse the date in a header, in UTC if it has no time zone; None if it is not a date."""
     try:
         at = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
@@ -66,74 +76,80 @@ def moment(value: str) -> datetime | None:
 
 
 def may_have_arrived(error: BaseException) -> bool:
-    """Whether a call that failed so may have reached the provider: all but what failed before it was sent."""
+    """Return whether a call with this error may have reached the provider: False if it failed before it was sent."""
     if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):
         return False
-    return not _has(error, _NO_CONNECTION)
+    return not _has_cause(error, _NO_CONNECTION)
 
 
-def timed_out(error: BaseException) -> bool:
-    """Whether the call waited as long as it may: for a connection, or for a byte of the response."""
-    return _has(error, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)) and not _has(error, _REFUSED)
+def is_timeout(error: BaseException) -> bool:
+    """Return whether the error is a timeout: while connecting, or while waiting for a byte of the response."""
+    timeouts = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
+    return _has_cause(error, timeouts) and not _has_cause(error, _CONNECTION_FAILED)
 
 
-def by_proxy(error: BaseException) -> bool:
-    """Whether it was the proxy in between that failed."""
+def is_proxy_error(error: BaseException) -> bool:
+    """Return whether the proxy failed, not the provider."""
     return isinstance(error, requests.exceptions.ProxyError)
 
 
-def reason(error: BaseException) -> str:
-    """The kind of a transport error in words, without the URL that its own text would carry."""
-    own = _own(error)
+def error_reason(error: BaseException) -> str:
+    """Describe the kind of a transport error, without the URL that the error's own text contains."""
+    own = _own_error(error)
     if own is not None:
         return str(own)
-    if by_proxy(error):
-        return f"the proxy failed: {_refused(error)}" if _has(error, _REFUSED) else "the proxy failed"
-    if _has(error, _REFUSED):
-        return _refused(error)
+    if is_proxy_error(error):
+        failed = _has_cause(error, _CONNECTION_FAILED)
+        return f"the proxy failed: {_connection_failure(error)}" if failed else "the proxy failed"
+    if _has_cause(error, _CONNECTION_FAILED):
+        return _connection_failure(error)
     if isinstance(error, requests.exceptions.SSLError):
-        reason = next((item.reason for item in _chain(error) if isinstance(item, ssl.SSLError) and item.reason), "")
+        reasons = (cause.reason for cause in _causes(error) if isinstance(cause, ssl.SSLError) and cause.reason)
+        reason = next(reasons, "")
         return f"TLS failure: {reason.lower().replace('_', ' ')}" if reason else "TLS failure"
-    kinds: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    descriptions: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
         (requests.exceptions.ConnectTimeout, "timeout: no connection"),
         ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError), "timed out"),
         (requests.exceptions.ConnectionError, "connection lost"),
-        ((requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError), "the response broke off"),
+        ((requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError), "the response ended early"),
     )
-    return next((words for kind, words in kinds if isinstance(error, kind)), type(error).__name__)
+    return next((text for kind, text in descriptions if isinstance(error, kind)), type(error).__name__)
 
 
-_REFUSED = urllib3.exceptions.NewConnectionError
-_NO_CONNECTION = (_REFUSED, urllib3.exceptions.ConnectTimeoutError)
+_CONNECTION_FAILED = urllib3.exceptions.NewConnectionError
+_NO_CONNECTION = (_CONNECTION_FAILED, urllib3.exceptions.ConnectTimeoutError)
 
 
-def _refused(error: BaseException) -> str:
-    """Why there was no connection."""
-    if _has(error, urllib3.exceptions.NameResolutionError):
+def _connection_failure(error: BaseException) -> str:
+    """Describe why no connection was made."""
+    if _has_cause(error, urllib3.exceptions.NameResolutionError):
         return "name not found"
-    number = next((item.errno for item in _chain(error) if isinstance(item, OSError) and item.errno), None)
-    kinds = {
+    number = next((cause.errno for cause in _causes(error) if isinstance(cause, OSError) and cause.errno), None)
+    descriptions = {
         errno.ECONNREFUSED: "connection refused",
         errno.ENETUNREACH: "network unreachable",
         errno.EHOSTUNREACH: "no route to the host",
     }
-    return kinds.get(number or 0, "no connection")
+    return descriptions.get(number or 0, "no connection")
 
 
-def _has(error: BaseException, kind: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
-    return any(isinstance(item, kind) for item in _chain(error))
+def _has_cause(error: BaseException, kind: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
+    return any(isinstance(cause, kind) for cause in _causes(error))
 
 
-def _chain(error: object) -> Iterator[BaseException]:
-    """`error` and those that it was made of; not what was being handled meanwhile, which may be of an earlier call."""
+def _causes(error: object) -> Iterator[BaseException]:
+    """Yield `error` and its causes.
+
+    `__context__` is not followed: it may be the error of an earlier call that was being handled.
+    """
     while isinstance(error, BaseException):
         yield error
         inner = getattr(error, "reason", None) or getattr(error, "original_error", None) or error.__cause__
         error = inner if isinstance(inner, BaseException) else error.args[0] if error.args else None
 
 
-def _own(error: BaseException | None) -> BaseException | None:
-    """The error of our own that lies behind `error`, where there is one: its text may be shown."""
-    while error is not None and not isinstance(error, LateError | GzipError):
+def _own_error(error: BaseException | None) -> BaseException | None:
+    """Return the error of this package that caused `error`, if there is one: its text contains no URL."""
+    while error is not None and not isinstance(error, DeadlineExceeded | GzipError):
         error = error.__cause__ or error.__context__
     return error

@@ -1,29 +1,29 @@
-"""How long a response may take, and how large a file may be."""
+"""Limits on the duration and the size of responses."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of one provider's answers.
+    """The limits on one provider's responses.
 
     Attributes:
-        connect_seconds: to reach a host.
-        silence_seconds: between two bytes of a response.
-        answer_seconds: for the whole of a small response, head and body.
-        file_seconds: for the whole of a file.
-        file_bytes: of a file, unpacked.
+        connect_seconds: maximum time to connect to a host.
+        silence_seconds: maximum time between two bytes of a response.
+        response_seconds: maximum time for a complete short response, headers and body.
+        file_seconds: maximum time for a complete file.
+        file_bytes: maximum size of a file after decompression.
     """
 
     connect_seconds: float = 10.0
     silence_seconds: float = 60.0
-    answer_seconds: float = 120.0
+    response_seconds: float = 120.0
     file_seconds: float = 3600.0
     file_bytes: int = 64 << 30
 
     @property
-    def timeout(self) -> tuple[float, float]:
-        """As requests takes it."""
+    def requests_timeout(self) -> tuple[float, float]:
+        """The `timeout` argument of requests: connect timeout and read timeout."""
         return self.connect_seconds, self.silence_seconds
 
 

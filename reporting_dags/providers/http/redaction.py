@@ -1,4 +1,4 @@
-"""Nothing secret leaves this room: texts that come from outside are cleaned before anybody reads or logs them."""
+"""Removal of secrets from texts that come from outside, before they are shown or logged."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ HIDDEN = "***"
 
 
 class Redactor:
-    """Replaces known secrets, bearer tokens and the query part of every URL (signed URLs keep their proof there)."""
+    """Replaces known secrets, bearer tokens and the query of every URL (signed URLs have their signature there)."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: set[str] = set()
@@ -20,12 +20,12 @@ class Redactor:
             self.add(secret)
 
     def add(self, secret: str) -> None:
-        """Hide `secret` from now on, wherever it stands. Texts under six characters are no secrets."""
+        """Hide `secret` from now on. Texts of fewer than six characters are ignored."""
         if len(secret) >= 6:
             self._secrets |= {secret, quote(secret, safe="")}
 
     def clean(self, text: str, *, limit: int = 300) -> str:
-        """`text` on one line, without secrets and control characters, cut to `limit` characters."""
+        """Return `text` on one line, without secrets and control characters, cut to `limit` characters."""
         printable = "".join(character if character.isprintable() else " " for character in text)
         cleaned = " ".join(printable.split())
         for secret in sorted(self._secrets, key=len, reverse=True):
@@ -34,8 +34,8 @@ class Redactor:
         return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
 
 
-class _NoQueries(logging.Filter):
-    """urllib3 writes whole addresses, queries and all: of every request at DEBUG, of garbled heads at WARNING."""
+class _QueryFilter(logging.Filter):
+    """Hides URL queries in the log records of urllib3: of requests at DEBUG, of malformed headers at WARNING."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = _QUERY.sub(HIDDEN, record.getMessage()), None
@@ -43,8 +43,8 @@ class _NoQueries(logging.Filter):
 
 
 def quiet_http_logs() -> None:
-    """Keep URL queries out of urllib3's own log records; safe to call again."""
+    """Hide URL queries in the log records of urllib3. Repeated calls have no further effect."""
     for name in ("urllib3.connectionpool", "urllib3.connection"):
         logger = logging.getLogger(name)
-        if not any(isinstance(existing, _NoQueries) for existing in logger.filters):
-            logger.addFilter(_NoQueries())
+        if not any(isinstance(existing, _QueryFilter) for existing in logger.filters):
+            logger.addFilter(_QueryFilter())

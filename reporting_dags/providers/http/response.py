@@ -1,28 +1,28 @@
-"""A short response of an API, and the JSON in it, read so that nothing a provider sends breaks the reader."""
+"""A short response of an API and the JSON in it. No input makes the readers fail."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reporting_dags.model.numbers import whole_number
+from reporting_dags.model.numbers import parse_integer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiResponse:
-    """A whole, small response of an API: status code, headers and body."""
+    """A complete short response of an API: status code, headers and body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """The decoded body, or None when it is not JSON."""
+        """Return the decoded body, or None if it is not JSON."""
         return parse_json(self.body)
 
 
 def parse_json(text: bytes) -> Any:
-    """JSON as Python has it; None for what is none, or is nested deeper than any response."""
+    """Return the decoded JSON; None if the text is not JSON, or is nested too deeply."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -30,12 +30,12 @@ def parse_json(text: bytes) -> Any:
 
 
 def json_object(value: object) -> Mapping[str, Any]:
-    """A JSON object's fields; none of what is not an object."""
-    return {str(key): each for key, each in value.items()} if isinstance(value, dict) else {}
+    """Return the fields of a JSON object; an empty mapping if the value is not an object."""
+    return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
-def row_count_in(value: object) -> int | None:
-    """The whole number that a JSON value writes, as a number or a text, in any notation; None for anything else."""
+def json_integer(value: object) -> int | None:
+    """Return the integer in a JSON number or text, in any notation; None if the value is not an integer."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    return whole_number(str(value))
+    return parse_integer(str(value))

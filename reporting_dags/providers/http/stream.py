@@ -1,10 +1,10 @@
-"""The body of a response as it arrives: whole, or refused.
+"""The body of a response as it arrives: complete, or refused.
 
-A body counts as whole when its end is marked, by `Content-Length` or by the last chunk. One that just ends when the
-connection closes may be cut anywhere and is refused; so is gzip that ends before its own trailer.
+A body is complete if its end is explicit: by `Content-Length` or by the last chunk. A body that ends only because the
+connection closes may be truncated and is refused. So is gzip data without its trailer.
 
-File stores serve packed files without `Content-Encoding`, and plain ones with a `Content-Encoding` that names no
-coding. So gzip is recognized by its first bytes too, and only the names of real codings count.
+File stores serve gzip files without `Content-Encoding`, and plain files with a `Content-Encoding` that is not an
+encoding. So gzip is also detected by its first bytes, and unknown encoding names are ignored.
 """
 
 import codecs
@@ -18,29 +18,40 @@ import requests
 import urllib3
 
 from reporting_dags.model.errors import Failed, Partial
-from reporting_dags.providers.http.errors import RETRY_LATER, GzipError, Unavailable, reason
+from reporting_dags.providers.http.errors import RETRY_LATER, GzipError, Unavailable, error_reason
 
 CHUNK_BYTES = 1024 * 1024
-PIECE_BYTES = 64 * 1024
+"""Maximum size of a decompressed chunk."""
+RECEIVE_BYTES = 64 * 1024
+"""Number of bytes that are read at once from a chunked response."""
 _GZIP = b"\x1f\x8b\x08"
 _GZIP_NAMES = frozenset({"gzip", "x-gzip"})
-_OTHER_CODINGS = frozenset(
+_OTHER_ENCODINGS = frozenset(
     {"aes128gcm", "base64", "br", "bzip2", "compress", "dcb", "dcz", "deflate", "exi", "lz4", "lzma", "pack200-gzip"}
     | {"snappy", "x-bzip2", "x-compress", "x-deflate", "xz", "zstd"}
 )
-"""Real codings that are not requested. Every other name, such as `UTF-8` or `aws-chunked`, leaves the bytes plain."""
+"""Encodings that are not requested. Any other name, such as `UTF-8` or `aws-chunked`, means that the data is plain."""
 _MAX_LAYERS = 2
+"""Maximum number of gzip encodings in the headers."""
 MAX_EXPANSION = 200
-"""A gzip body that grows by more than this is not a report."""
+"""A gzip body that grows by a larger factor is refused."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ResponseStream:
-    """An open response: status, media type, and the bytes as they arrive; at most `max_bytes` after decompression."""
+    """An open response, whose body is read as it arrives.
+
+    Attributes:
+        status: HTTP status code.
+        media_type: media type of the body, without parameters; empty if there is none.
+        content_length: size of the body as sent, in bytes; None if unknown.
+        name: name of the provider in messages.
+        max_bytes: maximum size of the body after decompression.
+    """
 
     status: int
-    kind: str
-    length: int | None
+    media_type: str
+    content_length: int | None
     name: str
     max_bytes: int
     _response: requests.Response = field(repr=False)
@@ -48,94 +59,104 @@ class ResponseStream:
     _rest: Iterator[bytes] = field(default_factory=lambda: iter(()), init=False, repr=False)
 
     @classmethod
-    def of(cls, response: requests.Response, *, name: str, most: int) -> Self:
-        """The body of a response that was opened as a stream."""
+    def of(cls, response: requests.Response, *, name: str, max_bytes: int) -> Self:
+        """Create the stream of a response that was opened with `stream=True`."""
         declared = response.headers.get("Content-Length", "")
         length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 20 else None
         return cls(
             status=response.status_code,
-            kind=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
-            length=length,
+            media_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+            content_length=length,
             name=name,
-            max_bytes=most,
+            max_bytes=max_bytes,
             _response=response,
         )
 
     @property
-    def is_page(self) -> bool:
-        """Whether it is a page or a document, as gateways and file stores put in a report's place.
+    def is_markup(self) -> bool:
+        """Whether the body is HTML or XML, such as the error page of a gateway or file store.
 
-        Its first bytes tell; the media type does not, since many servers call whatever they send `text/html`. Raises
-        what `chunks` does.
+        The first bytes decide. The media type does not: many servers send `text/html` for any content. Raises the
+        errors of `chunks`.
         """
-        return text_start(self._peek()).startswith(b"<")
+        return skip_bom_and_blanks(self._peek()).startswith(b"<")
 
     @property
-    def tag(self) -> str:
-        """Which names the whole body: its strong ETag and its length; empty where either is not told."""
+    def content_tag(self) -> str:
+        """An identifier of the complete body: its strong ETag and its length; empty if either is missing."""
         etag = self._response.headers.get("ETag", "").strip()
-        return "" if self.length is None or not etag.startswith('"') else f"{etag} {self.length}"
+        return "" if self.content_length is None or not etag.startswith('"') else f"{etag} {self.content_length}"
 
-    def head(self, size: int = 2048) -> bytes:
-        """The first bytes, for reading an error; the body cannot be streamed afterwards."""
+    def read_head(self, size: int = 2048) -> bytes:
+        """Return the first bytes, for an error message. The body cannot be streamed afterwards.
+
+        Raises:
+            Unavailable: the response ended early.
+        """
         try:
-            return self.start(size)
+            return self.read_start(size)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"the file of {self.name} broke off ({reason(error)})", advice=RETRY_LATER) from None
+            raise Unavailable(
+                f"the file of {self.name} cannot be read ({error_reason(error)})", advice=RETRY_LATER
+            ) from None
 
-    def start(self, size: int) -> bytes:
-        """As `head`, with errors of the transport as they are."""
+    def read_start(self, size: int) -> bytes:
+        """Return the first bytes as `read_head` does, but raise transport errors unchanged."""
         result = bytearray()
-        for chunk in self._unpacked(min(size, CHUNK_BYTES)):
+        for chunk in self._decompressed(min(size, CHUNK_BYTES)):
             result += chunk
             if len(result) >= size:
                 break
         return bytes(result[:size])
 
     def chunks(self) -> Iterator[bytes]:
-        """The decoded bytes, at most 1 MiB at a time.
+        """Return the decompressed bytes in chunks of at most 1 MiB.
 
         Raises:
-            Partial: the body ended early, nothing marks its end, or it was not there at its deadline.
-            Failed: it is larger than it may be, or packed in a way that was not requested.
+            Partial: the body ended early, has no explicit end, or was not complete at its deadline.
+            Failed: the body is too large, or has an encoding that was not requested.
         """
         start = self._peek()
         return itertools.chain([start] if start else [], self._rest)
 
     def _peek(self) -> bytes:
-        """The first bytes, at least one that is not blank if there is any; they remain the first of `chunks`."""
+        """Return the first bytes, up to one that is not a blank; `chunks` returns them too."""
         if self._start is None:
-            self._rest, start = self._complete(), b""
+            self._rest, start = self._checked_chunks(), b""
             for chunk in self._rest:
                 start += chunk
-                if text_start(start) or len(start) > PIECE_BYTES:
+                if skip_bom_and_blanks(start) or len(start) > RECEIVE_BYTES:
                     break
             self._start = start
         return self._start
 
-    def _complete(self) -> Iterator[bytes]:
-        if self.length is None and not self._chunked:
-            raise Partial(
-                f"the file of {self.name} came with no length, so nothing shows that it is whole", advice=RETRY_LATER
-            )
-        taken = 0
+    def _checked_chunks(self) -> Iterator[bytes]:
+        """Yield the decompressed chunks; raise the errors of `chunks`."""
+        if self.content_length is None and not self._chunked:
+            raise Partial(f"the file of {self.name} has no length, so it may be incomplete", advice=RETRY_LATER)
+        received = 0
         try:
-            for chunk in self._unpacked(CHUNK_BYTES):
-                taken += len(chunk)
-                if max(taken, self.length or 0) > self.max_bytes:
-                    raise Failed(f"the file of {self.name} is larger than {self.max_bytes} bytes: refused")
+            for chunk in self._decompressed(CHUNK_BYTES):
+                received += len(chunk)
+                if max(received, self.content_length or 0) > self.max_bytes:
+                    raise Failed(
+                        f"the file of {self.name} is larger than {self.max_bytes} bytes",
+                        advice="Fix: raise the limit `file_bytes` of the resource if the file is a valid report.",
+                    )
                 yield chunk
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Partial(f"the file of {self.name} broke off ({reason(error)})", advice=RETRY_LATER) from None
+            raise Partial(
+                f"the file of {self.name} is incomplete ({error_reason(error)})", advice=RETRY_LATER
+            ) from None
 
     @property
     def _chunked(self) -> bool:
         return self._response.headers.get("Transfer-Encoding", "").lower().endswith("chunked")
 
-    def _unpacked(self, size: int) -> Iterator[bytes]:
-        """What has arrived, unpacked; of what is packed at most `size` bytes at a time."""
-        chunks = self._pieces()
-        for _ in range(self._layers()):
+    def _decompressed(self, size: int) -> Iterator[bytes]:
+        """Yield the decompressed bytes; chunks of compressed data have at most `size` bytes."""
+        chunks = self._received_chunks()
+        for _ in range(self._gzip_layers()):
             chunks = self._gunzip(chunks, size)
         start = b""
         for chunk in chunks:
@@ -145,31 +166,32 @@ class ResponseStream:
         chunks = itertools.chain([start] if start else [], chunks)
         return self._gunzip(chunks, size) if start.startswith(_GZIP) else chunks
 
-    def _layers(self) -> int:
-        """How many times the headers call the body packed by gzip.
+    def _gzip_layers(self) -> int:
+        """Return how many gzip encodings the headers name.
 
         Raises:
-            Failed: they name another coding.
+            Failed: the headers name another encoding, or too many.
         """
         names = self._response.headers.get("Content-Encoding", "").lower().split(",")
-        codings = [name.strip() for name in names if name.strip() in _GZIP_NAMES | _OTHER_CODINGS]
-        refused = [coding for coding in codings if coding in _OTHER_CODINGS] or codings[_MAX_LAYERS:]
+        encodings = [name.strip() for name in names if name.strip() in _GZIP_NAMES | _OTHER_ENCODINGS]
+        refused = [encoding for encoding in encodings if encoding in _OTHER_ENCODINGS] or encodings[_MAX_LAYERS:]
         if refused:
             raise Failed(
-                f"the file of {self.name} is packed as {refused[0]!r}, which was not requested",
-                advice="Fix: have the provider, or the proxy in between, send it plain or as gzip.",
+                f"the file of {self.name} has the encoding {refused[0]!r}, which was not requested",
+                advice="Fix: configure the provider, or the proxy, to send it uncompressed or as gzip.",
             )
-        return len(codings)
+        return len(encodings)
 
-    def _pieces(self) -> Iterator[bytes]:
-        """What has arrived, as it arrives: a file that drips is seen to drip, and not waited for a MiB at a time."""
+    def _received_chunks(self) -> Iterator[bytes]:
+        """Yield the raw bytes as soon as they arrive, without waiting for a full chunk."""
         if self._chunked:
-            yield from self._response.raw.stream(PIECE_BYTES, decode_content=False)
+            yield from self._response.raw.stream(RECEIVE_BYTES, decode_content=False)
             return
-        while piece := self._response.raw.read1(CHUNK_BYTES, decode_content=False):
-            yield piece
+        while chunk := self._response.raw.read1(CHUNK_BYTES, decode_content=False):
+            yield chunk
 
     def _gunzip(self, raw: Iterator[bytes], size: int) -> Iterator[bytes]:
+        """Yield the decompressed bytes of gzip data, at most `size` at a time."""
         inflater = zlib.decompressobj(wbits=31)
         received = produced = 0
         try:
@@ -183,15 +205,19 @@ class ResponseStream:
                     produced += len(data)
                     rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
                     if produced > MAX_EXPANSION * max(received, CHUNK_BYTES):
-                        raise Failed(f"the file of {self.name} unpacks to more than {produced} bytes: refused")
+                        raise Failed(
+                            f"the file of {self.name} decompresses to more than {produced} bytes, which is more than "
+                            f"{MAX_EXPANSION} times its size",
+                            advice="Fix: ask the provider's support.",
+                        )
                     if data:
                         yield data
         except zlib.error:
-            raise GzipError("its gzip is damaged") from None
+            raise GzipError("its gzip data is damaged") from None
         if received and not inflater.eof:
-            raise GzipError("its gzip is cut short")
+            raise GzipError("its gzip data is truncated")
 
 
-def text_start(start: bytes) -> bytes:
-    """The first bytes of a text, without byte order mark and blanks."""
+def skip_bom_and_blanks(start: bytes) -> bytes:
+    """Return the start of a text without byte order mark and leading blanks."""
     return start.removeprefix(codecs.BOM_UTF8).lstrip()

@@ -1,1 +1,1 @@
-"""Integr8: logs by the Download Center or by report tables, and entity lists."""
+"""Integr8: logs from the Download Center or from report tables, and entity lists."""

@@ -1,4 +1,4 @@
-"""Integr8's API: logs as exports or from report tables, and entity lists (IN1 to IN11)."""
+"""Integr8's API: logs from exports or from report tables, and entity lists (IN1 to IN11)."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -31,20 +31,20 @@ FILE_HOSTS = (".amazonaws.com", ".storage.googleapis.com")
 
 
 class Integr8(Provider):
-    """The API for one key and integration. Exports are jobs; tables and lists answer at once.
+    """The API for one API key and integration. Exports are jobs; tables and lists are synchronous.
 
     Args:
-        base_url: of the API.
-        api_key: secret.
+        base_url: base URL of the API.
+        api_key: API key, a secret.
         integration: id of the integration.
-        clock: tells the time and waits.
-        pace: keeps the rate over all processes (IN10).
-        paths: where things are, for what the documents leave open (IN5).
-        file_hosts: endings of hosts from which export files may come, over https.
-        first_poll: until the first question after an export, and before the first retry of a call.
-        timeout: how long a run waits for one export.
-        exports_kept: how many of the exports of a day are kept for the latest day.
-        limits: of its responses.
+        clock: provides the current time and waits.
+        pace: waits for the rate limit, over all processes (IN10).
+        paths: the paths of the API, some of which are not documented (IN5); None for the defaults.
+        file_hosts: suffixes of the host names from which export files may be downloaded over https.
+        first_poll: time before the first poll of an export, and before the first retry of a call.
+        timeout: maximum time that a run polls one export.
+        reserved_exports: how many of the exports of a day are reserved for the latest day.
+        limits: limits on the duration and size of responses.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Integr8(Provider):
         file_hosts: tuple[str, ...] = FILE_HOSTS,
         first_poll: timedelta = timedelta(seconds=5),
         timeout: timedelta = timedelta(hours=2),
-        exports_kept: int = DEFAULT_RESERVED,
+        reserved_exports: int = DEFAULT_RESERVED,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._session = Integr8Session(
@@ -72,55 +72,55 @@ class Integr8(Provider):
             first_delay=first_poll,
             limits=limits,
         )
-        allowed = AllowedOrigins(base_url=base_url, suffixes=file_hosts)
+        allowed = AllowedOrigins(base_url=base_url, host_suffixes=file_hosts)
         self._downloads = Downloads(name=NAME, allowed=allowed, limits=limits)
-        self._exports = Exports(self._session, self._downloads, kept=exports_kept)
+        self._exports = Exports(self._session, self._downloads, reserved=reserved_exports)
         self._pages = Pages(self._session)
         self.account = self._session.account
         self.policy = JobPolicy(
             first_poll=first_poll,
-            longest_poll=max(first_poll, timedelta(seconds=60)),
+            max_poll_interval=max(first_poll, timedelta(seconds=60)),
             timeout=timeout,
-            in_flight=4,
+            max_open_jobs=4,
             can_find_lost_jobs=True,
         )
 
     @property
     def quotas(self) -> tuple[Quota, ...]:
-        """Its exports (IN8)."""
+        """The quota of exports (IN8)."""
         return (self._exports.quota,)
 
     @property
     def rates(self) -> tuple[Rate, ...]:
-        """Its requests (IN10)."""
+        """The rate limit of requests (IN10)."""
         return (self._session.rate,)
 
     def split_request(self, report: Report, request: Request) -> tuple[Request, ...]:
-        """Fewer days, and of a single day its halves (IN7)."""
+        """Return requests for fewer days; a single day is split in two parts (IN7)."""
         return super().split_request(report, request) or split_day(request)
 
     def describe(self, request: Request) -> str:
-        """Days, or for a part of one its local times."""
+        """Return the days, or for a part of a day its local times."""
         return describe_times(request)
 
     def find_lost_job(self, report: Report, request: Request) -> Handle | None:
-        """An export whose id was lost, in the list of exports (IN5)."""
-        return self._exports.find(report, request) if isinstance(report.query, ExportQuery) else None
+        """Return the export whose id was lost, from the list of exports (IN5)."""
+        return self._exports.find_lost_job(report, request) if isinstance(report.query, ExportQuery) else None
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """Request an export; tables and lists need no asking."""
+        """Request an export; tables and lists are requested by `download`."""
         if isinstance(report.query, ExportQuery):
             return self._exports.submit(report, request, meter)
         return Handle()
 
     def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
-        """How far an export is; tables and lists are ready."""
+        """Return the state of an export; tables and lists are always ready."""
         return self._exports.poll(request, handle) if isinstance(report.query, ExportQuery) else Ready()
 
     def download(
         self, report: Report, request: Request, handle: Handle, meter: Meter
     ) -> AbstractContextManager[Iterator[bytes]]:
-        """The bytes of an export, or the pages of a table or list one after another."""
+        """Open an export, or the pages of a table or list, one after another."""
         query: Query = report.query
         match query:
             case ExportQuery():
@@ -134,7 +134,7 @@ class Integr8(Provider):
 
     @property
     def clock_skew(self) -> timedelta:
-        """As its responses tell."""
+        """How far this machine's clock is ahead of the provider's, according to its responses."""
         return self._session.clock_skew
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
-"""Marks on exports: by the order of its fields an export in the list is known to be the response to one job (IN4, IN5).
+"""Identification of a job's export in the list of exports, by the order of its fields (IN4, IN5).
 
-In which order fields are requested changes nothing but the order of the file's columns, which are found by name; and
-the list shows it. So each job asks in an order of its own, and whoever else requests the same asks in another.
+The order in which fields are requested only changes the order of the columns in the file, which are read by name. The
+list of exports shows this order. So each job requests the fields in an order derived from its correlation id, and no
+other request uses the same order.
 """
 
 import hashlib
@@ -12,33 +13,33 @@ from typing import cast
 from reporting_dags.providers.http.response import json_object
 
 MIN_FIELDS = 10
-"""Fewer have too few orders to tell one job from all others."""
-ENDED_BADLY = ("ERROR", "CANCELED")
-"""What is said of an export that will never have a file (IN6)."""
+"""Fewer fields have too few possible orders to identify a job."""
+FAILED_STATES = ("ERROR", "CANCELED")
+"""The states of an export that will never have a file (IN6)."""
 _ID = re.compile(r"(?=.*\w)[\w.~:=+@,;-]{1,128}", re.ASCII)
 
 
-def order_fields_for(names: Sequence[str], mark: str) -> list[str]:
-    """`names` in the order that is the mark's; as they are without one."""
-    if not mark or len(names) < MIN_FIELDS:
+def order_fields_for(names: Sequence[str], correlation_id: str) -> list[str]:
+    """Return `names` in the order of the correlation id; unchanged if it is empty or there are too few names."""
+    if not correlation_id or len(names) < MIN_FIELDS:
         return list(names)
-    return sorted(names, key=lambda name: hashlib.sha256(f"{mark} {name}".encode()).digest())
+    return sorted(names, key=lambda name: hashlib.sha256(f"{correlation_id} {name}".encode()).digest())
 
 
-def matches(export: Mapping[str, object], names: Sequence[str], mark: str) -> bool:
-    """Whether an export of the list was requested with `mark`, and may serve."""
+def matches(export: Mapping[str, object], names: Sequence[str], correlation_id: str) -> bool:
+    """Return whether an export in the list was requested with `correlation_id` and has not failed."""
     requested = json_object(export.get("reports_query_option")).get("include_fields")
     return (
-        bool(mark)
+        bool(correlation_id)
         and len(names) >= MIN_FIELDS
         and isinstance(requested, list)
-        and cast("list[object]", requested) == order_fields_for(names, mark)
-        and str(export.get("status", "")).upper() not in ENDED_BADLY
-        and id_of(export) != ""
+        and cast("list[object]", requested) == order_fields_for(names, correlation_id)
+        and str(export.get("status", "")).upper() not in FAILED_STATES
+        and export_id(export) != ""
     )
 
 
-def id_of(export: Mapping[str, object]) -> str:
-    """The id of an export; empty if it has none that can stand in a path and a line."""
+def export_id(export: Mapping[str, object]) -> str:
+    """Return the id of an export; empty if it has no id that is valid in a path and in a log line."""
     result = export.get("id")
     return result if isinstance(result, str) and _ID.fullmatch(result) else ""

@@ -1,13 +1,25 @@
-"""Every field that Integr8's document lists for a click, conversion and impression, and of its entities (IN11).
+"""All documented fields of Integr8's clicks, conversions, impressions and entities (IN11).
 
-Kinds: t text, i integer, n decimal number, m money in the offer's currency, T time, b boolean, j array or object (JSON
-text); e, a, d, f are text that is personal data: e-mail, IP address, device id, fingerprint.
+Each field has a text that begins with its kind: t text, i integer, n decimal number, m money in the offer's currency,
+T time, b boolean, j array or object (JSON text). e, a, d and f are texts that are personal data: e-mail, IP address,
+device id, fingerprint.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from reporting_dags.model.column import MIXED, Column, Kind, TimeForm, boolean, identity, integer, moment, money, number
+from reporting_dags.model.column import (
+    MIXED,
+    Column,
+    Kind,
+    TimeForm,
+    boolean,
+    identity,
+    integer,
+    money,
+    number,
+    timestamp,
+)
 from reporting_dags.model.privacy import Personal
 
 _PERSONAL = {
@@ -18,12 +30,12 @@ _PERSONAL = {
 }
 
 _EVENT: Mapping[str, str] = {
-    "advertiser": "t Advertiser, by the id that reports use",
-    "advertiser_db_id": "t Advertiser, by its id in the entity list",
+    "advertiser": "t Id of the advertiser in reports",
+    "advertiser_db_id": "t Id of the advertiser in the entity list",
     "advertiser_id": "t Advertiser's number",
     "advertiser_name": "t Name of the advertiser",
-    "app_id": "t App in which it happened",
-    "app_version": "t Version of that app",
+    "app_id": "t App of the event",
+    "app_version": "t Version of the app",
     "asn": "i Autonomous system of the user's network",
     "begin_install_time": "T When the install began",
     "blocked": "i 1 if the traffic was blocked",
@@ -34,25 +46,25 @@ _EVENT: Mapping[str, str] = {
     "bundle_id": "t Bundle of the app that sent the traffic",
     "city": "t City of the user",
     "click_ip": "a IP address of the click",
-    "click_time": "T When the click came in",
+    "click_time": "T Time of the click",
     "click_tx_id": "t Transaction of the click",
     "conversion_ip": "a IP address of the conversion",
-    "conversion_time": "T When the conversion came in",
+    "conversion_time": "T Time of the conversion",
     "country": "t Country of the user, as a two-letter code",
     "coupon_code": "t Coupon that was used",
     "device_id": "d Id of the user's device",
     "device_type": "t Kind of device",
     "event_24metrics": "t Event as 24metrics names it",
-    "event_db_id": "t Event, by its id in the offer",
+    "event_db_id": "t Id of the event in the offer",
     "event_id": "i Number of the event; 0 or none for the conversion itself",
     "event_name": "t Name of the event",
     "event_status": "i Status of the event",
     "external_transaction_id": "t Transaction of the advertiser's own system",
     "extra_params.keys": "j Names of further parameters",
     "extra_params.values": "j Values of further parameters, in the order of their names",
-    "filter_group_id": "t Filter group that judged it",
-    "final_offer": "t Offer to which it was redirected in the end",
-    "final_offer_id": "t That offer's number",
+    "filter_group_id": "t Filter group that was applied",
+    "final_offer": "t Offer of the final redirect",
+    "final_offer_id": "t Number of that offer",
     "fingerprint": "f Fingerprint of the browser or device",
     "finish_install_time": "T When the install was finished",
     "hash": "t Hash of the conversion",
@@ -70,10 +82,10 @@ _EVENT: Mapping[str, str] = {
     "long": "n Longitude of the user's place",
     "manager_id": "t Account manager",
     "manager_name": "t Name of the account manager",
-    "monitoring_mode": "i 1 if filters only watched",
+    "monitoring_mode": "i 1 if filters only monitored",
     "network": "t Network",
-    "offer": "t Offer, by the id that reports use",
-    "offer_db_id": "t Offer, by its id in the entity list",
+    "offer": "t Id of the offer in reports",
+    "offer_db_id": "t Id of the offer in the entity list",
     "offer_group_id": "t Offer group",
     "offer_id": "t Offer's number",
     "offer_id_name": "t Offer's number and name",
@@ -82,10 +94,10 @@ _EVENT: Mapping[str, str] = {
     "os_version": "t Version of the operating system",
     "payout": "m What the publisher is paid",
     "postal_code": "t Postal code of the user's place",
-    "preview_url_enabled": "i 1 if the preview address was used",
+    "preview_url_enabled": "i 1 if the preview URL was used",
     "proxy_type": "t Kind of proxy, if any",
-    "publisher": "t Publisher, by the id that reports use",
-    "publisher_db_id": "t Publisher, by its id in the entity list",
+    "publisher": "t Id of the publisher in reports",
+    "publisher_db_id": "t Id of the publisher in the entity list",
     "publisher_name": "t Name of the publisher",
     "purchase_value": "n Value of the purchase",
     "real_advertiser": "t Advertiser before redirection",
@@ -94,10 +106,10 @@ _EVENT: Mapping[str, str] = {
     "real_publisher": "t Publisher before redirection",
     "real_rejected_advanced_reason": "t Detailed reason of the rejection, before masking",
     "real_rejected_simple_reason": "t Short reason of the rejection, before masking",
-    "real_tx_id": "t Transaction: names the row",
-    "referer": "t Address from which the user came",
-    "referer_categories": "j Categories of that address",
-    "rejected": "i 1 if it was rejected",
+    "real_tx_id": "t Transaction id, which identifies the row",
+    "referer": "t URL from which the user came",
+    "referer_categories": "j Categories of that URL",
+    "rejected": "i 1 if the conversion was rejected",
     "rejected_advanced_reason": "t Detailed reason of the rejection",
     "rejected_internal_reason": "t Internal reason of the rejection",
     "rejected_language": "t Language of the rejection",
@@ -106,20 +118,20 @@ _EVENT: Mapping[str, str] = {
     "rejection_type": "t Kind of rejection",
     "rejections": "j Every reason of the rejection",
     "request_date": "t Day of the request",
-    "request_time": "T When the request came in",
+    "request_time": "T Time of the request",
     "revenue": "m What the advertiser pays",
     "risk": "t Risk class",
-    "rtb_url_used": "i 1 if the real-time-bidding address was used",
+    "rtb_url_used": "i 1 if the real-time-bidding URL was used",
     "rtt": "n Round-trip time",
     "score": "n Fraud score",
-    "server_ip": "t IP address of the server that told of the conversion",
-    "server_region": "t Region of the server that took the request",
+    "server_ip": "t IP address of the server that reported the conversion",
+    "server_region": "t Region of the server that received the request",
     "session_time": "n Length of the session",
     "site_url": "t Site on which the ad was shown",
     "site_url_categories": "j Categories of that site",
     "smart_link_id": "t Smart link",
-    "smartlink_db_id": "t Smart link, by its id in the entity list",
-    "status": "t Approved or Rejected; may turn later",
+    "smartlink_db_id": "t Id of the smart link in the entity list",
+    "status": "t Approved or Rejected; may change later",
     "sub_id": "t Publisher's own sub id",
     "sub_id_2": "t Publisher's second sub id",
     "sub_id_3": "t Publisher's third sub id",
@@ -129,17 +141,17 @@ _EVENT: Mapping[str, str] = {
     "tags": "j Tags",
     "targeting_group_id": "t Targeting group",
     "third_party_rejection_reason": "t Reason of a third party's rejection",
-    "third_party_status": "t A third party's verdict",
-    "tx_id": "t Transaction as it was given out",
+    "third_party_status": "t Status from a third party",
+    "tx_id": "t Transaction id as it was issued",
     "user_agent": "t User agent of the browser",
     "user_email": "e E-mail address of the user",
     "uuid": "t Unique id of the request",
-    # Of postbacks; the document lists none.
+    # Fields of postbacks, which are not documented.
     "id": "t Postback",
     "method": "t HTTP method of the postback",
-    "url": "t Address to which it was sent",
-    "response_code": "t Status with which it was answered",
-    "response_body": "t Answer",
+    "url": "t URL to which the postback was sent",
+    "response_code": "t HTTP status of the response",
+    "response_body": "t Body of the response",
     "attempt": "i Number of the attempt",
 }
 
@@ -158,6 +170,7 @@ _OFFERS = "coupon_code external_transaction_id offer offer_group_id smart_link_i
 
 
 def _fields(*texts: str) -> tuple[str, ...]:
+    """Return the sorted names in `texts`, which separate them by spaces."""
     return tuple(sorted({name for text in texts for name in text.split()}))
 
 
@@ -186,33 +199,33 @@ OFFER_FIELDS: Mapping[str, str] = {
     "name": "t Name",
     "name_with_id": "t Name and number",
     "description": "t Description",
-    "active": "b Whether it runs",
-    "archived": "b Whether it is archived",
+    "active": "b Whether the offer is active",
+    "archived": "b Whether the offer is archived",
     "advertiser_id": "i Number of the advertiser",
-    "currency": "t Currency of its payouts and revenue: USD or EUR",
+    "currency": "t Currency of the offer's payouts and revenue: USD or EUR",
     "default_payout": "j Payout and revenue: amounts, percents and types",
-    "conversion_name": "t Name of its conversion",
+    "conversion_name": "t Name of the offer's conversion",
     "visibility": "t Public, Private or Requires_Approval",
     "primary_domain": "t Domain",
-    "fallback_url": "t Where refused traffic goes",
+    "fallback_url": "t URL for refused traffic",
     "allow_duplicate_conversions": "b Whether a click may convert twice",
     "block_on_reject": "b Whether rejected traffic is blocked",
     "deep_link_enabled": "b Whether deep links are on",
     "hide_js_tracking": "b Whether script tracking is hidden",
     "impression_forwarding_enabled": "b Whether impressions are forwarded",
-    "impression_forwarding_url": "t Where to",
+    "impression_forwarding_url": "t URL to which impressions are forwarded",
     "manually_approve_conversions": "b Whether conversions wait for approval",
-    "offer_preview_enabled": "b Whether there is a preview",
+    "offer_preview_enabled": "b Whether the offer has a preview",
     "parallel_tracking_enabled": "b Whether parallel tracking is on",
-    "parallel_tracking_url": "t Its address",
+    "parallel_tracking_url": "t URL of parallel tracking",
     "restriction_note": "t Restrictions",
     "targeting_group_id": "t Targeting group",
     "targeting_simple_enabled": "b Whether simple targeting is on",
     "terms_and_conditions": "t Terms and conditions",
-    "terms_and_conditions_enabled": "b Whether they have to be accepted",
+    "terms_and_conditions_enabled": "b Whether the terms and conditions must be accepted",
     "view_through_attribution_enabled": "b Whether views are attributed",
-    "created_at": "T When it was made",
-    "updated_at": "T When it was last changed",
+    "created_at": "T When the offer was created",
+    "updated_at": "T When the offer was last changed",
 }
 
 _PARTNER: Mapping[str, str] = {
@@ -235,7 +248,7 @@ _PARTNER: Mapping[str, str] = {
     "manager_id": "t Account manager",
     "manager_name": "t Name of the account manager",
     "manager_email": "e E-mail address of the account manager",
-    "created_at": "T When the {0} was made",
+    "created_at": "T When the {0} was created",
     "updated_at": "T When the {0} was last changed",
 }
 ADVERTISER_FIELDS: Mapping[str, str] = {name: text.format("advertiser") for name, text in _PARTNER.items()}
@@ -244,28 +257,29 @@ PUBLISHER_FIELDS: Mapping[str, str] = {
     "city": "t City",
     "countries": "j Countries in which the publisher has traffic",
     "pending": "b Whether the publisher waits for approval",
-    "promotional_method": "j Ways in which the publisher advertises",
+    "promotional_method": "j Methods by which the publisher advertises",
     "timezone": "t Time zone",
     "tracking_domain_ids": "j Tracking domains",
 }
 
 
 def event_column(field: str, time_forms: tuple[TimeForm, ...] = (TimeForm.TEXT,)) -> Column:
-    """The column of a log's documented field; if it is a time, written in one of `time_forms`."""
+    """Return the column of a log's documented field; a time column accepts the formats `time_forms`."""
     column = _column(field, _EVENT[field])
     return replace(column, forms=time_forms) if column.kind is Kind.TIME else column
 
 
 def entity_columns(fields: Mapping[str, str]) -> tuple[Column, ...]:
-    """The columns of an entity list."""
-    return tuple(_column(field, message) for field, message in fields.items())
+    """Return the columns of an entity list."""
+    return tuple(_column(field, text) for field, text in fields.items())
 
 
-def _column(header: str, meaning: str) -> Column:
-    kind, meaning = meaning.split(" ", 1)
+def _column(header: str, text: str) -> Column:
+    """Return the column of a field; `text` is its kind and its meaning."""
+    kind, meaning = text.split(" ", 1)
     if kind == "m":
         return money(header, f"{meaning}, in the offer's currency", currency=MIXED)
     if kind == "j":
         return identity(header, f"{meaning}, as JSON")
-    make = {"i": integer, "n": number, "T": moment, "b": boolean}.get(kind)
-    return make(header, meaning) if make else identity(header, meaning, personal=_PERSONAL.get(kind))
+    declare = {"i": integer, "n": number, "T": timestamp, "b": boolean}.get(kind)
+    return declare(header, meaning) if declare else identity(header, meaning, personal=_PERSONAL.get(kind))

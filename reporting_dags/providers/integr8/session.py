@@ -1,4 +1,4 @@
-"""Authorized calls to Integr8's API (IN1), its pages, and its paths, of which the documents name few."""
+"""Authorized calls to Integr8's API (IN1), its pages, and its paths, most of which are not documented."""
 
 import dataclasses
 import hashlib
@@ -11,34 +11,34 @@ from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError, SettingError
 from reporting_dags.providers.api import Pace, Rate
 from reporting_dags.providers.http.client import HttpClient
-from reporting_dags.providers.http.error_text import error_text
+from reporting_dags.providers.http.error_text import body_error_message
 from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable
 from reporting_dags.providers.http.limits import Limits
 from reporting_dags.providers.http.redaction import Redactor
-from reporting_dags.providers.http.response import ApiResponse, json_object, row_count_in
+from reporting_dags.providers.http.response import ApiResponse, json_integer, json_object
 
 NAME = "Integr8"
 REQUESTS_PER_MINUTE = 60
 PAGE_SIZE = 100
 MAX_PAGES = 100_000
-_FILLED = {"export": ("log",), "status": ("export",), "table": ("table",)}
-"""The blanks of each path, beside the integration's."""
+_PLACEHOLDERS = {"export": ("log",), "status": ("export",), "table": ("table",)}
+"""The placeholders of each path, besides `{integration}`."""
 
 
 class Unauthorized(Denied):
-    """The key is not known, or not any more (401)."""
+    """The API key is unknown or no longer valid (401)."""
 
 
 class NotFound(Failed):
-    """There is nothing at that path (404)."""
+    """The path does not exist (404)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Where things are, below the base URL (IN3, IN5); `{integration}`, `{log}` and so on are filled in.
+    """The paths of the API, below the base URL (IN3, IN5), with placeholders such as `{integration}` and `{log}`.
 
     Raises:
-        SettingError: a path does not begin with a slash, or has a blank to fill in that nothing fills.
+        SettingError: a path does not begin with a slash, or has an unknown placeholder.
     """
 
     export: str = "/integrations/{integration}/download-center/{log}"
@@ -54,18 +54,18 @@ class Paths:
         for item in dataclasses.fields(self):
             path: str = getattr(self, item.name)
             try:
-                path.format(integration="", **dict.fromkeys(_FILLED.get(item.name, ()), ""))
+                path.format(integration="", **dict.fromkeys(_PLACEHOLDERS.get(item.name, ()), ""))
             except (LookupError, ValueError, AttributeError):
                 path = ""
             if not path.startswith("/"):
                 raise SettingError(
                     f"INTEGR8_{item.name.upper()}_PATH is not a path below the base URL",
-                    advice=f"Usual is {item.default}.",
+                    advice=f"Fix: correct it; the default is {item.default}.",
                 )
 
 
 class Integr8Session:
-    """Calls for one API key and integration, at most 60 a minute over all processes (IN10)."""
+    """Makes calls with one API key for one integration, at most 60 a minute over all processes (IN10)."""
 
     def __init__(
         self,
@@ -94,44 +94,50 @@ class Integr8Session:
             clock=clock,
             first_delay=first_delay.total_seconds(),
             pace=lambda: pace(self.rate),
-            backs_off=True,
-            found_again=True,
+            retry_unspecified_429=True,
+            can_find_lost_jobs=True,
             limits=limits,
         )
 
     def get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> ApiResponse:
-        """GET; `names` fill the path. Raises the typed error of every status but 200 (IN1)."""
+        """GET `path`, whose placeholders are replaced by `names`. Raise the typed error of any status but 2xx (IN1)."""
         return self._call("GET", path, params, None, names)
 
     def pages(
-        self, path: str, *, before: Callable[[], None] = lambda: None, most: int = MAX_PAGES
+        self, path: str, *, before: Callable[[], None] = lambda: None, max_pages: int = MAX_PAGES
     ) -> Iterator[tuple[ApiResponse, list[object]]]:
-        """Every page of a list, at most so many, and what it lists (IN2); `before` counts each.
+        """Yield every page of a list: its response and its items (IN2).
+
+        Args:
+            path: path of the list.
+            before: called before each page, to count it.
+            max_pages: maximum number of pages.
 
         Raises:
-            Partial: a page holds no list.
-            Failed: there are more pages than `most`, or a refusal stands in place of one.
+            Partial: a page has no list.
+            Failed: there are more than `max_pages` pages, or the response of a page is an error.
         """
-        for number in range(1, most + 1):
+        for number in range(1, max_pages + 1):
             before()
-            answer = self.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
-            payload = json_object(answer.json())
-            meta, listed = json_object(payload.get("meta")), payload.get("data")
-            pages = row_count_in(meta.get("total_page"))
-            if listed in (None, {}) and "data" in payload and row_count_in(meta.get("total_count")) == 0:
-                listed = []
-            if not isinstance(listed, list):
-                self.refuse(answer, f"GET {path}")
+            response = self.get(path, {"page[number]": str(number), "page[size]": str(PAGE_SIZE)})
+            payload = json_object(response.json())
+            meta, items = json_object(payload.get("meta")), payload.get("data")
+            page_count = json_integer(meta.get("total_page"))
+            if items in (None, {}) and "data" in payload and json_integer(meta.get("total_count")) == 0:
+                items = []
+            if not isinstance(items, list):
+                self.raise_if_refused(response, f"GET {path}")
                 raise Partial(
-                    f"page {number} of {NAME}'s {path.rpartition('/')[2]} holds no list (IN2)", advice=RETRY_LATER
+                    f"page {number} of {NAME}'s {path.rpartition('/')[2]} has no list (IN2)", advice=RETRY_LATER
                 )
-            yield answer, cast("list[object]", listed)
-            if (number >= pages) if pages is not None else len(cast("list[object]", listed)) < PAGE_SIZE:
+            yield response, cast("list[object]", items)
+            is_short = len(cast("list[object]", items)) < PAGE_SIZE
+            if is_short if page_count is None else number >= page_count:
                 return
-        raise Failed(f"{NAME}'s {path.rpartition('/')[2]} have more than {most} pages")
+        raise Failed(f"{NAME}'s {path.rpartition('/')[2]} have more than {max_pages} pages")
 
     def post(self, path: str, params: Mapping[str, str], *, before: Callable[[], None], **names: str) -> ApiResponse:
-        """POST with `params` in the query; `before` counts every try."""
+        """POST with `params` in the query. `before` is called before every attempt, to count it."""
         return self._call("POST", path, params, before, names)
 
     def _call(
@@ -143,41 +149,44 @@ class Integr8Session:
         names: Mapping[str, str],
     ) -> ApiResponse:
         filled = path.format(integration=self.integration, **names)
-        answer = self._http.call(method, filled, headers=lambda: self._headers, params=params, before=before)
-        if not 200 <= answer.status < 300:
-            raise self._refusal(answer, method, filled)
-        return answer
+        response = self._http.call(method, filled, headers=lambda: self._headers, params=params, before=before)
+        if not 200 <= response.status < 300:
+            raise self._refusal_error(response, method, filled)
+        return response
 
-    def _refusal(self, answer: ApiResponse, method: str, path: str) -> ReportingError:
-        message = f"{NAME} refused {method} {path} ({answer.status}): {self.words(answer) or 'no message'}"
-        match answer.status:
+    def _refusal_error(self, response: ApiResponse, method: str, path: str) -> ReportingError:
+        """Return the typed error for a status other than 2xx."""
+        message = (
+            f"{NAME} refused {method} {path} ({response.status}): {self.provider_message(response) or 'no message'}"
+        )
+        match response.status:
             case 401:
-                return Unauthorized(message, advice="Check INTEGR8_API_KEY.")
+                return Unauthorized(message, advice="Fix: check INTEGR8_API_KEY.")
             case 402:
-                # The parameters were right, and it failed all the same: what failed once may work.
+                # The API failed although the parameters are valid, so a retry may succeed.
                 return Unavailable(message, advice=RETRY_LATER)
             case 403:
-                return Denied(message, advice="The API key may not do this: ask Integr8 for the permission.")
+                return Denied(message, advice="The API key lacks the permission. Fix: ask Integr8 for it.")
             case 404:
-                return NotFound(message, advice="Check INTEGR8_INTEGRATION_ID and INTEGR8_BASE_URL.")
+                return NotFound(message, advice="Fix: check INTEGR8_INTEGRATION_ID and INTEGR8_BASE_URL.")
             case 400:
-                return Failed(message, advice="Check the report's declaration, and INTEGR8_INTEGRATION_ID.")
+                return Failed(message, advice="Fix: check the report's declaration and INTEGR8_INTEGRATION_ID.")
             case _:
                 return Failed(message, advice=RETRY_LATER)
 
-    def words(self, answer: ApiResponse) -> str:
-        """What the provider says in place of what was requested, cleaned; empty if it says nothing."""
-        return self.redactor.clean(error_text(answer.body))
+    def provider_message(self, response: ApiResponse) -> str:
+        """Return the message of an error response, redacted; empty if there is none."""
+        return self.redactor.clean(body_error_message(response.body))
 
-    def refuse(self, answer: ApiResponse, call: str) -> None:
-        """Raise `Failed` for a response that lacks what the `call` requests, if it says why."""
-        if words := self.words(answer):
-            message = f"{NAME} refused {call} ({answer.status}): {words}"
-            raise Failed(message, advice="Check INTEGR8_INTEGRATION_ID and what the API key may do.")
+    def raise_if_refused(self, response: ApiResponse, call: str) -> None:
+        """Raise `Failed` if the response of `call`, which lacks the requested data, contains an error message."""
+        if refusal := self.provider_message(response):
+            message = f"{NAME} refused {call} ({response.status}): {refusal}"
+            raise Failed(message, advice="Fix: check INTEGR8_INTEGRATION_ID and the permissions of the API key.")
 
     @property
     def clock_skew(self) -> timedelta:
-        """How far this machine's clock is ahead of the provider's."""
+        """How far this machine's clock is ahead of the provider's, according to its responses."""
         return self._http.clock_skew
 
     def close(self) -> None:

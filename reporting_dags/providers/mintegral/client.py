@@ -1,6 +1,6 @@
-"""Mintegral's Advanced Performance API: one address that makes a report, tells how far it is, and serves it.
+"""Mintegral's Advanced Performance API: one endpoint submits a report, returns its state, and serves its file.
 
-A job has no id: it is found again by its parameters. So nothing is lost in a crash, and asking twice costs nothing.
+A job has no id: its parameters identify it. So no job is lost in a crash, and a repeated request costs nothing.
 """
 
 import hashlib
@@ -16,25 +16,25 @@ from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Parti
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
 from reporting_dags.providers.http.client import HttpClient
-from reporting_dags.providers.http.error_text import MAX_BYTES, error_texts, opening_text
+from reporting_dags.providers.http.error_text import MAX_ERROR_BYTES, error_message, peek_json_object
 from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable
 from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 from reporting_dags.providers.http.redaction import HIDDEN, Redactor
-from reporting_dags.providers.http.response import json_object, parse_json, row_count_in
+from reporting_dags.providers.http.response import json_integer, json_object, parse_json
 
 NAME = "Mintegral"
 BASE_URL = "https://ss-api.mintegral.com"
 PATH = "/api/v2/reports/data"
 JOBS = Quota(bucket="mintegral jobs")
 _SIGNATURE = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)
-"""The form of a token, which is not a fixed text that a redactor could know."""
-_ELSEWHERE = "Check MINTEGRAL_BASE_URL; if it is right, run the day again later."
-_KEYS = "Check MINTEGRAL_ACCESS_KEY and MINTEGRAL_API_KEY, and the report's declaration."
-_SUPPORT = "Run the day again later; if it lasts, ask Mintegral's support."
+"""The format of a token. Tokens change with every call, so a redactor cannot know them."""
+_CHECK_URL = "Fix: check MINTEGRAL_BASE_URL; if it is correct, materialize the day again later."
+_KEYS = "Fix: check MINTEGRAL_ACCESS_KEY and MINTEGRAL_API_KEY, and the report's declaration."
+_SUPPORT = "Fix: materialize the day again later; if the error persists, ask Mintegral's support."
 
 
 def token(api_key: str, timestamp: str) -> str:
-    """The signature of a call (MT1): md5 of the key and of the timestamp's md5, in lower-case hex."""
+    """Return the signature of a call (MT1): the MD5 of the API key and the timestamp's MD5, in lower-case hex."""
     inner = hashlib.md5(timestamp.encode(), usedforsecurity=False).hexdigest()
     return hashlib.md5((api_key + inner).encode(), usedforsecurity=False).hexdigest()
 
@@ -43,13 +43,13 @@ class AdvancedPerformance(Provider):
     """The Advanced Performance API for one account.
 
     Args:
-        base_url: of the API.
+        base_url: base URL of the API.
         access_key: public part of the API keys.
         api_key: secret part of the API keys.
-        clock: tells the time, which is signed, and waits.
-        first_poll: until the first question after the report's state, and before the first retry of a call.
-        timeout: how long a run waits for one report.
-        limits: of its responses.
+        clock: provides the time for signatures, and waits.
+        first_poll: time before the first poll of a report, and before the first retry of a call.
+        timeout: maximum time that a run polls one report.
+        limits: limits on the duration and size of responses.
     """
 
     def __init__(
@@ -73,8 +73,8 @@ class AdvancedPerformance(Provider):
             redactor=self._redactor,
             clock=clock,
             first_delay=first_poll.total_seconds(),
-            # No call is counted, so that a 429 is not a spent quota.
-            backs_off=True,
+            # No call costs quota, so a 429 is a rate limit.
+            retry_unspecified_429=True,
             limits=limits,
         )
         self._access_key = access_key
@@ -83,70 +83,69 @@ class AdvancedPerformance(Provider):
         self.account = hashlib.sha256(f"mintegral:{access_key}".encode()).hexdigest()[:12]
         self.policy = JobPolicy(
             first_poll=first_poll,
-            longest_poll=max(first_poll, timedelta(seconds=60)),
+            max_poll_interval=max(first_poll, timedelta(seconds=60)),
             timeout=timeout,
-            in_flight=4,
+            max_open_jobs=4,
         )
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """Request the report to be made (type 1); one that is there already is found again (MT2).
+        """Submit the report (type 1). If the same report was requested before, its job is used (MT2).
 
         Raises:
             Denied: code 10000: wrong parameters or missing permissions.
-            Failed: a code that the documents do not know.
-            Unavailable: an answer without any.
+            Failed: a code that is not documented.
+            Unavailable: a response without a code.
         """
         meter(JOBS)
-        self._state(report, request)
+        self._report_state(report, request)
         return Handle()
 
     def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
-        """Ask how far the report is (type 1).
+        """Return the state of the report (type 1).
 
         Raises:
-            Partial: it is made, and lacks hours of the window (MT2, MT7).
-            Denied, Failed, Unavailable: as `submit`.
+            Partial: the report is complete, but hours of the window are missing (MT2, MT7).
+            Denied, Failed, Unavailable: see `submit`.
         """
-        payload = self._state(report, request)
+        payload = self._report_state(report, request)
         if isinstance(payload, Pending):
             return payload
         state = json_object(payload.get("data"))
-        hours, whole = row_count_in(state.get("hours")), report.calendar.hours(request.window)
+        hours, expected_hours = json_integer(state.get("hours")), report.calendar.hours(request.window)
         if str(state.get("is_complete")).lower() not in {"true", "1"}:
-            message = "it does not say how many hours" if hours is None else f"{hours} of {whole} hours"
-            line = f"{NAME} does not call {request.window} complete yet ({message})"
-            # Where there is no state, what is said of it is all that there is.
-            raise Partial(line if state else self._with_words(line, payload), advice=RETRY_LATER)
-        if hours is not None and hours < whole:
-            raise Partial(f"{NAME} has {hours} of the {whole} hours of {request.window}", advice=RETRY_LATER)
+            progress = "number of hours unknown" if hours is None else f"{hours} of {expected_hours} hours"
+            line = f"{NAME} reports that {request.window} is not complete yet ({progress})"
+            # Without a state, the provider's message is the only information.
+            raise Partial(line if state else self._with_provider_message(line, payload), advice=RETRY_LATER)
+        if hours is not None and hours < expected_hours:
+            raise Partial(f"{NAME} has {hours} of the {expected_hours} hours of {request.window}", advice=RETRY_LATER)
         return Ready()
 
     @contextmanager
     def download(self, report: Report, request: Request, handle: Handle, meter: Meter) -> Generator[Iterator[bytes]]:
-        """The bytes of the report (type 2); errors come as JSON in its place, with status 200 (MT3, MT8).
+        """Open the report file (type 2). Errors are JSON with status 200 instead of the file (MT3, MT8).
 
         Raises:
-            Expired: code 203: the job is not known (any more).
-            NotReady: code 204, or 205: it is being made (again).
-            Partial: what stands in its place is not a report and has no code.
-            Denied, Failed: as `submit`.
+            Expired: code 203: the provider does not know the job, or no longer knows it.
+            NotReady: code 204 or 205: the report is being created, or created again.
+            Partial: the response is neither a report nor an error with a code.
+            Denied, Failed: see `submit`.
         """
         params = {**report.query.params(request.window), "type": "2"}
         with self._http.stream("GET", PATH, headers=self._signed, params=params) as body:
             if body.status != 200:
-                message = f"{NAME} answered the download with {body.status}"
-                raise Failed(
-                    self._with_words(message, json_object(parse_json(body.head(MAX_BYTES)))), advice=RETRY_LATER
-                )
-            payload, chunks = opening_text(body.chunks())
+                message = f"{NAME} responded to the download with {body.status}"
+                payload = json_object(parse_json(body.read_head(MAX_ERROR_BYTES)))
+                raise Failed(self._with_provider_message(message, payload), advice=RETRY_LATER)
+            payload, chunks = peek_json_object(body.chunks())
             first = next(chunks, b"")
             if first.lstrip().startswith((b"{", b"<")):
-                raise self._no_file(payload)
+                raise self._download_error(payload)
             yield itertools.chain([first] if first else [], chunks)
 
     @property
     def clock_skew(self) -> timedelta:
-        """As its responses tell."""
+        """How far this machine's clock is ahead of the provider's, according to its responses."""
         return self._http.clock_skew
 
     def close(self) -> None:
@@ -154,62 +153,62 @@ class AdvancedPerformance(Provider):
         self._http.close()
 
     def _signed(self) -> Mapping[str, str]:
-        """A fresh token for every try, of the present second; two tries in one second share it (MT1)."""
+        """Return the headers of one attempt, with a token for the current second (MT1)."""
         timestamp = str(int(self._clock.now().timestamp()))
         return {"access-key": self._access_key, "timestamp": timestamp, "token": token(self._api_key, timestamp)}
 
-    def _state(self, report: Report, request: Request) -> Pending | Mapping[str, Any]:
-        """The answer with code 200, or that the report is still being made (MT2)."""
+    def _report_state(self, report: Report, request: Request) -> Pending | Mapping[str, Any]:
+        """Return the response with code 200, or `Pending` if the report is still being created (MT2)."""
         params = {**report.query.params(request.window), "type": "1"}
-        answer = self._http.call("GET", PATH, headers=self._signed, params=params)
-        payload = json_object(answer.json())
-        if answer.status in {401, 403}:
-            raise Denied(self._with_words(f"{NAME} answered {answer.status}", payload), advice=_KEYS)
-        if answer.status != 200:
-            message = self._with_words(f"{NAME} answered {answer.status}", payload)
-            raise Failed(message, advice="Check MINTEGRAL_BASE_URL.")
+        response = self._http.call("GET", PATH, headers=self._signed, params=params)
+        payload = json_object(response.json())
+        if response.status in {401, 403}:
+            raise Denied(self._with_provider_message(f"{NAME} responded with {response.status}", payload), advice=_KEYS)
+        if response.status != 200:
+            message = self._with_provider_message(f"{NAME} responded with {response.status}", payload)
+            raise Failed(message, advice="Fix: check MINTEGRAL_BASE_URL.")
         match _code(payload):
             case None:
-                message = f"{NAME} answered with what is not a JSON object with a code"
-                raise Unavailable(self._with_words(message, payload), advice=_ELSEWHERE)
+                message = f"{NAME} returned a response that is not a JSON object with a code"
+                raise Unavailable(self._with_provider_message(message, payload), advice=_CHECK_URL)
             case 200:
                 return payload
             case 201 | 202:
-                return Pending(f"{NAME} is still making the report")
+                return Pending(f"{NAME} is still creating the report")
             case _:
-                raise self._refusal(payload)
+                raise self._refusal_error(payload)
 
-    def _no_file(self, payload: Mapping[str, Any]) -> Exception:
-        """The error for what stands in place of the file: JSON (MT3), or else a web page, which says nothing."""
+    def _download_error(self, payload: Mapping[str, Any]) -> Exception:
+        """Return the error for a response that is not the file: JSON (MT3), or a web page, for which it is empty."""
         match _code(payload):
             case None:
-                message = f"{NAME} answered the download with what is neither a report nor an error with a code"
-                return Partial(self._with_words(message, payload), advice=_ELSEWHERE)
+                message = f"{NAME} responded to the download with neither a report nor an error with a code"
+                return Partial(self._with_provider_message(message, payload), advice=_CHECK_URL)
             case 203:
-                message = f"{NAME} does not know the report any more (code 203)"
-                return Expired(self._with_words(message, payload), advice=RETRY_LATER)
+                message = f"{NAME} no longer knows the report (code 203)"
+                return Expired(self._with_provider_message(message, payload), advice=RETRY_LATER)
             case 204:
-                return NotReady(self._with_words(f"{NAME} is still making the report (code 204)", payload))
+                return NotReady(self._with_provider_message(f"{NAME} is still creating the report (code 204)", payload))
             case 205:
-                message = f"the report had expired, and {NAME} is making it again (code 205)"
-                return NotReady(self._with_words(message, payload))
+                message = f"the report had expired, and {NAME} is creating it again (code 205)"
+                return NotReady(self._with_provider_message(message, payload))
             case _:
-                return self._refusal(payload)
+                return self._refusal_error(payload)
 
-    def _words(self, payload: Mapping[str, Any]) -> str:
-        """What is said in `msg` and `data`, or wherever else a refusal has its words (MT2)."""
-        return self._redactor.clean(_SIGNATURE.sub(HIDDEN, error_texts(payload, also=("data",))), limit=200)
+    def _provider_message(self, payload: Mapping[str, Any]) -> str:
+        """Return the message in `msg`, `data` or another key of an error response (MT2), redacted."""
+        return self._redactor.clean(_SIGNATURE.sub(HIDDEN, error_message(payload, extra_keys=("data",))), limit=200)
 
-    def _with_words(self, message: str, payload: Mapping[str, Any]) -> str:
-        result = self._words(payload)
+    def _with_provider_message(self, message: str, payload: Mapping[str, Any]) -> str:
+        result = self._provider_message(payload)
         return f"{message}: {result}" if result else message
 
-    def _refusal(self, payload: Mapping[str, Any]) -> Denied | Failed:
-        message = self._words(payload) or "no message"
+    def _refusal_error(self, payload: Mapping[str, Any]) -> Denied | Failed:
+        message = self._provider_message(payload) or "no message"
         if _code(payload) == 10000:
             return Denied(f"{NAME} refused (code 10000): {message}", advice=_KEYS)
-        return Failed(f"{NAME} answered with the unknown code {_code(payload)}: {message}", advice=_SUPPORT)
+        return Failed(f"{NAME} responded with the unknown code {_code(payload)}: {message}", advice=_SUPPORT)
 
 
 def _code(payload: Mapping[str, Any]) -> int | None:
-    return row_count_in(payload.get("code"))
+    return json_integer(payload.get("code"))

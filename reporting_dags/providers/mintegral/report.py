@@ -1,11 +1,11 @@
-"""What Mintegral's Advanced Performance API can be requested (MT4 to MT7), and a declaration of it as a report."""
+"""The query and the columns of Mintegral's Advanced Performance API (MT4 to MT7), and its report declaration."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reporting_dags.model.column import Column, Kind, RatioOf, TimeForm, day, identity, measure, moment, money, ratio
+from reporting_dags.model.column import Column, Kind, RatioOf, TimeForm, day, identity, measure, money, ratio, timestamp
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.format import DelimitedText
 from reporting_dags.model.report import Report, declaration_error, require_known
@@ -18,7 +18,7 @@ MAX_WINDOW_DAYS = 7
 DIMENSIONS: dict[str, tuple[Column, ...]] = {
     "Offer": (
         identity("Offer Id", "The advertiser's offer"),
-        identity("Offer Uuid", "Unique offer name, made by Mintegral"),
+        identity("Offer Uuid", "Unique offer name, created by Mintegral"),
         identity("Offer Name", "Name of the offer"),
     ),
     "Campaign": (identity("Campaign Id", "The advertiser's campaign"),),
@@ -38,40 +38,40 @@ DIMENSIONS: dict[str, tuple[Column, ...]] = {
     "AdOutputType": (identity("Ad Output Type", "standard, dynamic (included) or playable (included)"),),
 }
 TIME_FORMS = (TimeForm.UNIX_SECONDS, TimeForm.TEXT)
-"""Of `Timestamp`: the document calls it an integer, such as 1650270348 (MT6); a text can be taken for nothing else."""
-_COARSE = "AdType"
-"""The dimension with the fewest values: one there must be (MT5)."""
+"""Formats of `Timestamp`: the documentation says integer, such as 1650270348 (MT6); an ISO text is unambiguous."""
+_CONTROL_DIMENSION = "AdType"
+"""The dimension with the fewest values, for the control query: at least one dimension is required (MT5)."""
 CURRENCY = identity("Currency", "Currency of the row's money: USD or CNY")
 CURRENCIES = ("USD", "CNY")
-"""Those that the document names (MT6)."""
+"""The currencies that the documentation names (MT6)."""
 METRICS = (
     CURRENCY,
     measure("Impression", "Ads shown", unit="impressions"),
     measure("Click", "Ads clicked", unit="clicks"),
     measure("Conversion", "Installs or other goals reached", unit="conversions"),
-    ratio("Ecpm", "Spend by thousand impressions", unit="currency", ratio_of=RatioOf("Spend", "Impression", 1000)),
-    ratio("Cpc", "Spend by click", unit="currency", ratio_of=RatioOf("Spend", "Click")),
-    ratio("Ctr", "Clicks by impression", unit="%", ratio_of=RatioOf("Click", "Impression", 100)),
-    ratio("Cvr", "Conversions by click", unit="%", ratio_of=RatioOf("Conversion", "Click", 100)),
-    ratio("Ivr", "Conversions by impression", unit="%", ratio_of=RatioOf("Conversion", "Impression", 100)),
+    ratio("Ecpm", "Spend per thousand impressions", unit="currency", ratio_of=RatioOf("Spend", "Impression", 1000)),
+    ratio("Cpc", "Spend per click", unit="currency", ratio_of=RatioOf("Spend", "Click")),
+    ratio("Ctr", "Clicks per impression", unit="%", ratio_of=RatioOf("Click", "Impression", 100)),
+    ratio("Cvr", "Conversions per click", unit="%", ratio_of=RatioOf("Conversion", "Click", 100)),
+    ratio("Ivr", "Conversions per impression", unit="%", ratio_of=RatioOf("Conversion", "Impression", 100)),
     money("Spend", "What the advertiser spent", currency_from="Currency", currencies=CURRENCIES),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvancedPerformanceQuery:
-    """The parameters of a report, but for its dates. The same parameters are the same job (MT2)."""
+    """The parameters of a report, without its dates. The same parameters identify the same job (MT2)."""
 
     dimensions: tuple[str, ...]
     granularity: str
     timezone: str
 
     def scope(self) -> QueryScope:
-        """All rows; dimensions and the hour are columns."""
+        """Return the scope: all rows. Dimensions and the hour are columns."""
         return QueryScope()
 
     def params(self, window: Window) -> dict[str, str]:
-        """The query parameters for `window`, both days included (MT4, MT5)."""
+        """Return the query parameters for `window`; both dates are inclusive (MT4, MT5)."""
         return {
             "start_time": window.first.isoformat(),
             "end_time": window.last.isoformat(),
@@ -89,7 +89,7 @@ def advanced_performance_report(
     timezone: str = "+0",
     currencies: Sequence[str] = CURRENCIES,
     restated_at: tuple[int, ...] = (),
-    published_after: timedelta = timedelta(minutes=90),
+    publish_delay: timedelta = timedelta(minutes=90),
     time_forms: tuple[TimeForm, ...] = TIME_FORMS,
     description: str = "",
     none_texts: tuple[str, ...] = (),
@@ -97,32 +97,33 @@ def advanced_performance_report(
     """Declare an Advanced Performance report.
 
     Args:
-        name: of the asset: `mintegral/<name>`.
+        name: second part of the asset key `mintegral/<name>`.
         dimensions: at least one of `DIMENSIONS` (MT5).
         granularity: "daily" or "hourly".
-        timezone: hours from UTC in which days begin and end: "+0", "+8", "-5" (MT4).
-        currencies: codes that may stand in `Currency`.
-        restated_at: ages in days at which a day is worth pulling again.
-        published_after: from the end of a day in that zone until its data is published (MT7).
-        time_forms: how `Timestamp` of an hourly report is written; each hour must lie in its row's day (MT6).
-        description: for the UI and the data dictionary.
-        none_texts: texts that mean no value in columns of numbers, such as "--".
+        timezone: offset from UTC in full hours, in which days begin and end: "+0", "+8", "-5" (MT4).
+        currencies: the currency codes that are allowed in `Currency`.
+        restated_at: ages in days at which a day is pulled again.
+        publish_delay: time from the end of a day in that time zone until its data is published (MT7).
+        time_forms: the formats of `Timestamp` in an hourly report; each hour must be within its row's day (MT6).
+        description: description of the report for the UI and the data dictionary.
+        none_texts: texts that mean "no value" in number columns, such as "--".
 
     Raises:
-        DeclarationError: naming file, report and field; also for the combinations that the API refuses.
+        DeclarationError: an argument is invalid, or the API refuses the combination; names file, report and field.
     """
     if isinstance(dimensions, str):
-        raise declaration_error(PROVIDER, name, "dimensions", f"is the text {dimensions!r}; write a list of names")
+        raise declaration_error(PROVIDER, name, "dimensions", f"is the text {dimensions!r}. Fix: write a list of names")
     require_known(PROVIDER, name, "dimensions", dimensions, DIMENSIONS)
     require_known(PROVIDER, name, "granularity", [granularity], GRANULARITIES)
     if not dimensions:
         raise declaration_error(PROVIDER, name, "dimensions", "is empty; a query needs at least one (MT5)")
-    for item in ("Creative", "Endcard"):
+    for dimension in ("Creative", "Endcard"):
         for other in ("Sub", "Package"):
-            if item in dimensions and other in dimensions:
-                raise declaration_error(PROVIDER, name, "dimensions", f"{item} cannot be asked with {other} (MT5)")
-        if item in dimensions and granularity == "hourly":
-            raise declaration_error(PROVIDER, name, "granularity", f"{item} cannot be asked by the hour (MT5)")
+            if dimension in dimensions and other in dimensions:
+                why = f"{dimension} cannot be combined with {other} (MT5)"
+                raise declaration_error(PROVIDER, name, "dimensions", why)
+        if dimension in dimensions and granularity == "hourly":
+            raise declaration_error(PROVIDER, name, "granularity", f"{dimension} cannot be requested by hour (MT5)")
     if isinstance(currencies, str) or not all(re.fullmatch("[A-Z]{3}", str(code)) for code in currencies):
         raise declaration_error(PROVIDER, name, "currencies", f"{currencies!r} is not a list of codes such as 'USD'")
     metrics = [
@@ -130,7 +131,7 @@ def advanced_performance_report(
     ]
     columns = [column for dimension in dimensions for column in DIMENSIONS[dimension]]
     hours = (
-        (moment("Timestamp", "Start of the hour", forms=time_forms, day_tolerance=timedelta()),)
+        (timestamp("Timestamp", "Start of the hour", forms=time_forms, day_tolerance=timedelta()),)
         if granularity == "hourly"
         else ()
     )
@@ -143,7 +144,7 @@ def advanced_performance_report(
         grain=tuple(column.header for column in keys),
         calendar=Calendar(
             timezone=_zone(name, timezone),
-            publish_delay=published_after,
+            publish_delay=publish_delay,
             restated_at=restated_at,
             retention_months=6,
         ),
@@ -154,19 +155,19 @@ def advanced_performance_report(
         description=description,
         none_texts=none_texts,
     )
-    coarse = replace(report.query, dimensions=(_COARSE,), granularity="daily")
-    kinds = DIMENSIONS[_COARSE]
-    keys = (*(column.header for column in kinds), CURRENCY.header)
-    return report.with_control(coarse, (day("Date"), *kinds, *metrics), grain=keys)
+    control_query = replace(report.query, dimensions=(_CONTROL_DIMENSION,), granularity="daily")
+    control_columns = DIMENSIONS[_CONTROL_DIMENSION]
+    control_grain = (*(column.header for column in control_columns), CURRENCY.header)
+    return report.with_control(control_query, (day("Date"), *control_columns, *metrics), grain=control_grain)
 
 
 def _zone(name: str, offset: str) -> str:
-    """The IANA zone of a whole number of hours from UTC."""
-    result = re.fullmatch(r"([+-])(\d{1,2})", str(offset))
-    hours = int(offset) if result else 99
+    """Return the IANA time zone of an offset from UTC in full hours."""
+    is_offset = re.fullmatch(r"[+-]\d{1,2}", str(offset))
+    hours = int(offset) if is_offset else 99
     if not -12 <= hours <= 14:
         raise declaration_error(
             PROVIDER, name, "timezone", f"{offset!r} is not an offset in hours such as +0 or +8 (MT4)"
         )
-    # POSIX signs: Etc/GMT-8 is eight hours ahead of UTC.
+    # POSIX signs: Etc/GMT-8 is eight hours ahead of UTC (UTC+8).
     return f"Etc/GMT{-hours:+d}" if hours else "UTC"

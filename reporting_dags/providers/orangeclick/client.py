@@ -1,7 +1,6 @@
-"""OrangeClickMedia's reporting API: one request, one response, five a minute (OC1 to OC6).
+"""OrangeClickMedia's reporting API: one synchronous request for each report, at most five a minute (OC1 to OC6).
 
-There is no job at the provider. Submitting costs nothing, the response is ready at once, and the download is the
-request.
+The provider has no jobs. `submit` makes no call, `poll` is always ready, and `download` makes the request.
 """
 
 import hashlib
@@ -27,7 +26,7 @@ from reporting_dags.providers.api import (
     no_pacing,
 )
 from reporting_dags.providers.http.client import HttpClient
-from reporting_dags.providers.http.error_text import MAX_BYTES, error_texts, opening_text
+from reporting_dags.providers.http.error_text import MAX_ERROR_BYTES, error_message, peek_json_object
 from reporting_dags.providers.http.errors import RETRY_LATER
 from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 from reporting_dags.providers.http.redaction import Redactor
@@ -38,20 +37,21 @@ NAME = "OrangeClickMedia"
 BASE_URL = "https://app.orangeclickmedia.com/api/v1"
 REQUESTS = Quota(bucket="orangeclick requests")
 REQUESTS_PER_MINUTE = 5
-_DECLARATION = "Check the report's declaration: its dimensions, metrics, currency and filters."
+_CHECK_ACCESS = "Fix: check ORANGECLICK_API_TOKEN and the report's declaration."
+_DECLARATION = "Fix: check the report's declaration: its dimensions, metrics, currency and filters."
 
 
 class OrangeClick(Provider):
     """The reporting API for one user.
 
     Args:
-        base_url: of the API.
+        base_url: base URL of the API.
         api_token: bearer token.
-        clock: tells the time and waits.
-        pace: keeps the rate over all processes (OC2).
-        first_poll: before the first retry of a call.
-        timeout: how long a run waits for another that brings the same days home.
-        limits: of its responses.
+        clock: provides the current time and waits.
+        pace: waits for the rate limit, over all processes (OC2).
+        first_poll: time before the first retry of a call.
+        timeout: maximum time that a run waits for another run that holds the lease of the same days.
+        limits: limits on the duration and size of responses.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class OrangeClick(Provider):
             "Accept": "application/json",
             "Content-Type": "application/json",
         }
-        self.policy = JobPolicy(first_poll=first_poll, longest_poll=first_poll, timeout=timeout)
+        self.policy = JobPolicy(first_poll=first_poll, max_poll_interval=first_poll, timeout=timeout)
 
     def expected_echo(self, report: Report, request: Request) -> Mapping[str, str]:
-        """What was requested, as the response repeats it (OC5)."""
+        """Return the dates and the currency, which the response must repeat (OC5)."""
         return {
             "status": "success",
             "meta.start_date": request.window.first.isoformat(),
@@ -96,62 +96,63 @@ class OrangeClick(Provider):
         }
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
-        """Nothing to do: the response comes with the download."""
+        """Return an empty handle: the request is made by `download`."""
         return Handle()
 
     def poll(self, report: Report, request: Request, handle: Handle) -> Pending | Ready:
-        """Ready at once."""
+        """Return `Ready`."""
         return Ready()
 
     @contextmanager
     def download(self, report: Report, request: Request, handle: Handle, meter: Meter) -> Generator[Iterator[bytes]]:
-        """POST the query and read its response.
+        """POST the query and return its response.
 
         Raises:
-            Denied: the token is not accepted, or the rate is spent for longer than is worth waiting (OC1, OC2).
-            Failed: the query is refused, with the fields that are wrong (OC4), or the response is a web page.
+            Denied: the token is not accepted, or the rate limit requires too long a wait (OC1, OC2).
+            Failed: the query is refused, with the invalid fields (OC4), or the response is a web page.
         """
         body = report.query.body(request.window)
         with self._http.stream(
             "POST", "/reports/generate", headers=lambda: self._headers, body=body, before=lambda: meter(REQUESTS)
-        ) as answer:
-            if answer.status != 200:
-                raise self._refusal(answer)
-            if answer.is_page:
-                raise Failed(f"{NAME} answered with a web page in place of JSON", advice="Check ORANGECLICK_BASE_URL.")
-            payload, chunks = opening_text(answer.chunks())
+        ) as response:
+            if response.status != 200:
+                raise self._status_error(response)
+            if response.is_markup:
+                raise Failed(f"{NAME} returned a web page instead of JSON", advice="Fix: check ORANGECLICK_BASE_URL.")
+            payload, chunks = peek_json_object(response.chunks())
             if _is_refusal(payload):
-                raise self._refused(payload)
+                raise self._refusal_error(payload)
             yield chunks
 
-    def _refusal(self, answer: ResponseStream) -> ReportingError:
-        message = self._message(json_object(parse_json(answer.head(MAX_BYTES))))
-        if answer.status in {401, 403}:
-            return Denied(f"{NAME} refused ({answer.status}): {message}", advice="Check ORANGECLICK_API_TOKEN.")
-        if answer.status == 422:
+    def _status_error(self, response: ResponseStream) -> ReportingError:
+        """Return the error for a response with a status other than 200."""
+        message = self._message(json_object(parse_json(response.read_head(MAX_ERROR_BYTES))))
+        if response.status in {401, 403}:
+            return Denied(f"{NAME} refused ({response.status}): {message}", advice="Fix: check ORANGECLICK_API_TOKEN.")
+        if response.status == 422:
             return Failed(f"{NAME} refused the query (422): {message}", advice=_DECLARATION)
-        advice = "Check ORANGECLICK_BASE_URL." if answer.status == 404 else RETRY_LATER
-        return Failed(f"{NAME} answered {answer.status}: {message}", advice=advice)
+        advice = "Fix: check ORANGECLICK_BASE_URL." if response.status == 404 else RETRY_LATER
+        return Failed(f"{NAME} responded with {response.status}: {message}", advice=advice)
 
-    def _refused(self, payload: Mapping[str, Any]) -> Failed:
-        """The error for a refusal whose status is 200: what is wrong, it can only say in words."""
-        advice = _DECLARATION if payload.get("errors") else "Check ORANGECLICK_API_TOKEN and the report's declaration."
-        message = self._message(
-            payload if error_texts(payload) else {"message": f"its status is {payload.get('status')!r}"}
-        )
+    def _refusal_error(self, payload: Mapping[str, Any]) -> Failed:
+        """Return the error for a refusal with status 200, whose cause is only in its message."""
+        advice = _DECLARATION if payload.get("errors") else _CHECK_ACCESS
+        if not error_message(payload):
+            payload = {"message": f"its status is {payload.get('status')!r}"}
+        message = self._message(payload)
         return Failed(f"{NAME} refused the query (200): {message}", advice=advice)
 
     def _message(self, payload: Mapping[str, Any]) -> str:
-        return self._redactor.clean(error_texts(payload) or "no message", limit=600)
+        return self._redactor.clean(error_message(payload) or "no message", limit=600)
 
     @property
     def rates(self) -> tuple[Rate, ...]:
-        """Its requests (OC2)."""
+        """The rate limit of requests (OC2)."""
         return (self._rate,)
 
     @property
     def clock_skew(self) -> timedelta:
-        """As its responses tell."""
+        """How far this machine's clock is ahead of the provider's, according to its responses."""
         return self._http.clock_skew
 
     def close(self) -> None:
@@ -160,8 +161,8 @@ class OrangeClick(Provider):
 
 
 def _is_refusal(payload: Mapping[str, Any]) -> bool:
-    """Whether an answer without rows calls itself no success, or has words alone (OC4, OC5)."""
+    """Return whether a response without rows reports a failure, or has only a message (OC4, OC5)."""
     status, rows = payload.get("status"), payload.get("data")
     if status == "success" or (isinstance(rows, list) and rows):
         return False
-    return status is not None or error_texts(payload) != ""
+    return status is not None or error_message(payload) != ""

@@ -1,4 +1,4 @@
-"""What OrangeClickMedia's reporting API can be requested (OC3, OC4, OC7), and a declaration of it as a report."""
+"""The query and the columns of OrangeClickMedia's reporting API (OC3, OC4, OC7), and its report declaration."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ CURRENCIES = ("EUR", "USD")
 COMPARATORS = ("in", "nin", "is_any_of")
 COMPARISONS = ("gte", "lte", "eq", "neq", "between")
 MAX_WINDOW_DAYS = 90
-"""Three months (OC3), whichever they are."""
+"""The API allows three months for each request (OC3)."""
 
 DIMENSIONS: dict[str, Column] = {
     column.header: column
@@ -27,8 +27,8 @@ DIMENSIONS: dict[str, Column] = {
         identity("product", "Product, such as Standard Display"),
         identity("domain", "Domain of the website"),
         identity("subdomain", "Subdomain of the website"),
-        identity("media_type", "display, video or native"),
-        identity("device", "desktop, mobile, tablet and so on"),
+        identity("media_type", "Media type: display, video or native"),
+        identity("device", "Device type, such as desktop, mobile or tablet"),
         identity("os", "Operating system"),
         identity("ad_unit", "The ad unit"),
         identity("country", "Country code of the user"),
@@ -50,36 +50,37 @@ METRICS = (
 
 
 def _metric(header: str, currency: str) -> Column:
+    """Return the column of a metric, with money in `currency`."""
     if header == "earnings":
         return money(header, "What the publisher earned, net", currency=currency)
     if header == "ecpm":
         unit = f"{currency} by 1000 impressions"
-        return ratio(header, "Earnings by thousand impressions", unit=unit, ratio_of=RatioOf(*_ECPM, 1000))
+        return ratio(header, "Earnings per thousand impressions", unit=unit, ratio_of=RatioOf(*_ECPM_SOURCES, 1000))
     meaning, unit = _COUNTS[header]
     return measure(header, meaning, unit=unit)
 
 
-_ECPM = ("earnings", "impressions")
+_ECPM_SOURCES = ("earnings", "impressions")
 _COUNTS = {
     "impressions": ("Ads shown", "impressions"),
-    "viewable": ("Ads shown that could be seen", "impressions"),
-    "first_quartile": ("Videos played to a quarter", "plays"),
-    "midpoint": ("Videos played to the half", "plays"),
-    "third_quartile": ("Videos played to three quarters", "plays"),
+    "viewable": ("Ads shown that were viewable", "impressions"),
+    "first_quartile": ("Videos played to a quarter of their length", "plays"),
+    "midpoint": ("Videos played to half of their length", "plays"),
+    "third_quartile": ("Videos played to three quarters of their length", "plays"),
     "complete": ("Videos played to the end", "plays"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class DimensionFilter:
-    """Only rows whose `dimension` is (in), is not (nin) or is any of `values`."""
+    """Keeps the rows whose `dimension` is in (in, is_any_of) or not in (nin) `values`."""
 
     dimension: str
     values: tuple[str, ...]
     comparator: str = "in"
 
     def body(self) -> dict[str, object]:
-        """As it stands in a filter group."""
+        """Return the filter as JSON, for a filter group of the request."""
         return {
             "value": self.dimension,
             "type": "dimension",
@@ -90,7 +91,10 @@ class DimensionFilter:
 
 @dataclass(frozen=True, slots=True)
 class MetricFilter:
-    """Only rows whose `metric` is at least (gte), at most (lte), exactly (eq), not (neq) `value`, or between two."""
+    """Keeps the rows whose `metric` is at least (gte), at most (lte), equal to (eq) or not equal to (neq) `value`.
+
+    With "between", the metric is between `value` and `second`.
+    """
 
     metric: str
     comparison: str
@@ -98,7 +102,7 @@ class MetricFilter:
     second: int | float | None = None
 
     def body(self) -> dict[str, object]:
-        """As it stands in a filter group."""
+        """Return the filter as JSON, for a filter group of the request."""
         results: dict[str, object] = {
             "value": self.metric,
             "type": "metric",
@@ -113,7 +117,7 @@ Filter = DimensionFilter | MetricFilter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrangeClickQuery:
-    """The body of a request, but for its dates (OC3). Groups are combined with OR, the filters of one with AND."""
+    """The body of a request, without its dates (OC3). Groups are combined with OR, the filters of a group with AND."""
 
     dimensions: tuple[str, ...]
     metrics: tuple[str, ...]
@@ -121,12 +125,15 @@ class OrangeClickQuery:
     filter_groups: tuple[tuple[Filter, ...], ...] = ()
 
     def scope(self) -> QueryScope:
-        """The currency and the filters; dimensions and metrics are columns. Two sets of filters are not compared."""
+        """Return the scope: currency and filters. Dimensions and metrics are columns.
+
+        Two different sets of filter groups always count as different scopes.
+        """
         filters = {"filter_groups": frozenset([repr(self.filter_groups)])} if self.filter_groups else {}
         return QueryScope(fixed={"currency": self.currency}, filters=filters)
 
     def body(self, window: Window) -> dict[str, object]:
-        """The JSON body for `window`, both days included; dates are always sent, since left out they mean today."""
+        """Return the JSON body for `window`; both dates are inclusive. A request without dates would mean today."""
         groups = [{"operator": "or", "filters": [item.body() for item in group]} for group in self.filter_groups]
         return {
             "dimensions": list(self.dimensions),
@@ -145,45 +152,47 @@ def orangeclick_report(
     currency: str = "USD",
     filter_groups: Sequence[Sequence[Filter]] = (),
     restated_at: tuple[int, ...] = (),
-    published_after: timedelta = timedelta(hours=6),
+    publish_delay: timedelta = timedelta(hours=6),
     description: str = "",
     none_texts: tuple[str, ...] = (),
 ) -> Report:
     """Declare an OrangeClickMedia report.
 
     Args:
-        name: of the asset: `orangeclick/<name>`.
-        dimensions: "day" among them.
-        metrics: at least one.
-        currency: of all money: "EUR" or "USD".
-        filter_groups: rows to keep: those that pass every filter of at least one group; none keeps all.
-        restated_at: ages in days at which a day is worth pulling again.
-        published_after: from the end of a day (UTC) until its data is published (OC7).
-        description: for the UI and the data dictionary.
-        none_texts: texts that mean no value in columns of numbers, such as "--".
+        name: second part of the asset key `orangeclick/<name>`.
+        dimensions: the dimensions, including "day".
+        metrics: at least one metric.
+        currency: currency of all money: "EUR" or "USD".
+        filter_groups: groups of filters; a row is kept if it passes all filters of at least one group. Empty keeps all.
+        restated_at: ages in days at which a day is pulled again.
+        publish_delay: time from the end of a day (UTC) until its data is published (OC7).
+        description: description of the report for the UI and the data dictionary.
+        none_texts: texts that mean "no value" in number columns, such as "--".
 
     Raises:
-        DeclarationError: naming file, report and field.
+        DeclarationError: an argument is invalid; names file, report and field.
     """
-    for field, given in (("dimensions", dimensions), ("metrics", metrics)):
-        if isinstance(given, str):
-            raise declaration_error(PROVIDER, name, field, f"is the text {given!r}; write a list of names")
+    for field, value in (("dimensions", dimensions), ("metrics", metrics)):
+        if isinstance(value, str):
+            raise declaration_error(PROVIDER, name, field, f"is the text {value!r}. Fix: write a list of names")
     require_known(PROVIDER, name, "dimensions", dimensions, DIMENSIONS)
     require_known(PROVIDER, name, "metrics", metrics, METRICS)
     require_known(PROVIDER, name, "currency", [currency], CURRENCIES)
     if "day" not in dimensions:
-        raise declaration_error(PROVIDER, name, "dimensions", "'day' is missing; without it days cannot be told apart")
+        raise declaration_error(PROVIDER, name, "dimensions", "lacks 'day', which separates the days")
     if not metrics:
         raise declaration_error(PROVIDER, name, "metrics", "is empty; a request needs at least one (OC3)")
     for group in filter_groups:
         if isinstance(group, Filter):
-            raise declaration_error(PROVIDER, name, "filter_groups", "is a list of filters; write a list of such lists")
+            why = "is a list of filters. Fix: write a list of filter lists"
+            raise declaration_error(PROVIDER, name, "filter_groups", why)
         _check_group(name, group)
-    figures = [_metric(header, currency) for header in metrics]
-    for column in figures:
-        if column.ratio_of and not set(_ECPM) <= set(metrics):
-            figures[figures.index(column)] = ratio(column.header, column.meaning, unit=column.unit)
-    keys = [header for header in dimensions if header != "day"]
+    metric_columns = [_metric(header, currency) for header in metrics]
+    for index, column in enumerate(metric_columns):
+        if column.ratio_of and not set(_ECPM_SOURCES) <= set(metrics):
+            # Without its sources in the report, the ratio cannot be computed from sums.
+            metric_columns[index] = ratio(column.header, column.meaning, unit=column.unit)
+    grain = [header for header in dimensions if header != "day"]
     report = Report(
         provider=PROVIDER,
         name=name,
@@ -193,24 +202,25 @@ def orangeclick_report(
             currency=currency,
             filter_groups=tuple(tuple(group) for group in filter_groups),
         ),
-        columns=(*(DIMENSIONS[header] for header in dimensions), *figures),
-        grain=tuple(keys),
-        calendar=Calendar(timezone="UTC", publish_delay=published_after, restated_at=restated_at),
+        columns=(*(DIMENSIONS[header] for header in dimensions), *metric_columns),
+        grain=tuple(grain),
+        calendar=Calendar(timezone="UTC", publish_delay=publish_delay, restated_at=restated_at),
         window_days=MAX_WINDOW_DAYS,
         format=JsonRows(rows="data", count="meta.count"),
-        entity="domain" if "domain" in keys else "",
+        entity="domain" if "domain" in grain else "",
         description=description,
         none_texts=none_texts,
     )
     if any(isinstance(item, MetricFilter) for group in filter_groups for item in group):
-        # Which rows pass such a filter depends on how fine they are.
+        # A metric filter selects other rows in a less detailed report, so the totals would differ.
         return report
-    totals = tuple(column for column in figures if column.kind is Kind.MONEY)
-    coarse = replace(report.query, dimensions=("day",), metrics=tuple(column.header for column in totals))
-    return report.with_control(coarse, (DIMENSIONS["day"], *totals))
+    totals = tuple(column for column in metric_columns if column.kind is Kind.MONEY)
+    control_query = replace(report.query, dimensions=("day",), metrics=tuple(column.header for column in totals))
+    return report.with_control(control_query, (DIMENSIONS["day"], *totals))
 
 
 def _check_group(name: str, group: Sequence[Filter]) -> None:
+    """Raise `DeclarationError` if a filter of the group is invalid."""
     if not group:
         raise declaration_error(PROVIDER, name, "filter_groups", "a group has no filters (OC4)")
     for item in group:
@@ -218,20 +228,20 @@ def _check_group(name: str, group: Sequence[Filter]) -> None:
             require_known(PROVIDER, name, "filter_groups", [item.dimension], DIMENSIONS)
             require_known(PROVIDER, name, "filter_groups", [item.comparator], COMPARATORS)
             if isinstance(item.values, str) or not item.values:
-                why = f"{item.dimension!r} needs a tuple of values, with a comma; has {item.values!r}"
+                why = f"{item.dimension!r} needs a tuple of values, such as ('a',); has {item.values!r}"
                 raise declaration_error(PROVIDER, name, "filter_groups", why)
         else:
             require_known(PROVIDER, name, "filter_groups", [item.metric], METRICS)
             require_known(PROVIDER, name, "filter_groups", [item.comparison], COMPARISONS)
             if (item.second is not None) != (item.comparison == "between"):
-                why = f"{item.metric!r}: 'between' takes a second value, and nothing else does"
+                why = f"{item.metric!r}: a second value is required for 'between', and not allowed otherwise"
                 raise declaration_error(PROVIDER, name, "filter_groups", why)
             values = (item.value,) if item.second is None else (item.value, item.second)
             if not all(_is_finite(value) for value in values) or list(values) != sorted(values):
-                why = f"{item.metric!r}: is compared with numbers, the lower one first; has {values!r}"
+                why = f"{item.metric!r} must be compared with finite numbers, the lower one first; has {values!r}"
                 raise declaration_error(PROVIDER, name, "filter_groups", why)
 
 
 def _is_finite(value: object) -> bool:
-    # A bool is an int to isinstance, but no number of anything.
+    # bool is a subclass of int.
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,4 +1,4 @@
-"""Who may ask: accounts, the tokens they were given, and how many queries they have made today."""
+"""Accounts, their bearer tokens, and their used daily quota."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 @dataclass(frozen=True)
 class Account:
-    """A publisher's key pair; a revoked one was deleted in the provider's console (DT2)."""
+    """A client id and its secret; a revoked account was deleted in the provider's console (DT2)."""
 
     name: str
     client_id: str
@@ -21,7 +21,7 @@ class Account:
 
 
 def _account(name: str, *, revoked: bool = False) -> Account:
-    # Derived, so that they look like the provider's and no scanner takes them for real ones.
+    # Derived by a hash, so that they look real but are not reported by secret scanners.
     digest = hashlib.sha256(f"sandbox {name}".encode())
     secret = base64.urlsafe_b64encode(digest.digest() * 6).decode()
     return Account(name, digest.hexdigest()[:32], secret, revoked)
@@ -32,59 +32,59 @@ ACCOUNTS = (_account("ordinary"), _account("other"), _account("revoked", revoked
 
 @dataclass(frozen=True)
 class Token:
-    """A bearer token and until when it is good."""
+    """A bearer token and its expiry."""
 
     text: str
     client_id: str
-    ends: datetime
+    expires_at: datetime
 
 
 class Tokens:
-    """The tokens handed out."""
+    """The issued tokens."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._tokens: dict[str, Token] = {}
 
     def issue(self, account: Account, *, now: datetime, seconds: int) -> Token:
-        """A new token for `account`, good for `seconds`."""
+        """Issue a token for `account` that is valid for `seconds`."""
         issued = int(now.timestamp())
         claims = {"iat": issued, "exp": issued + seconds, "aud": "sandbox", "sub": account.client_id[:6]}
         claims["jti"] = str(len(self._tokens) + 1)
         head = f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded(claims)}"
-        seal = hmac.new(self._secret, head.encode(), hashlib.sha256).digest()
-        text = f"{head}.{base64.urlsafe_b64encode(seal).decode().rstrip('=')}"
+        signature = hmac.new(self._secret, head.encode(), hashlib.sha256).digest()
+        text = f"{head}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
         token = Token(text, account.client_id, now + timedelta(seconds=seconds))
         self._tokens[text] = token
         return token
 
-    def holder(self, authorization: str | None, *, now: datetime, disabled: Sequence[str]) -> Account | None:
-        """The account that an Authorization header speaks for; None for everything that DT3 answers with 401."""
+    def authenticate(self, authorization: str | None, *, now: datetime, disabled: Sequence[str]) -> Account | None:
+        """Return the account of an Authorization header; None if the response must be 401 (DT3)."""
         scheme, _, text = (authorization or "").partition(" ")
         token = self._tokens.get(text.strip())
-        if scheme.lower() != "bearer" or token is None or now >= token.ends or token.client_id in disabled:
+        if scheme.lower() != "bearer" or token is None or now >= token.expires_at or token.client_id in disabled:
             return None
-        return account(token.client_id)
+        return find_account(token.client_id)
 
 
-def account(client_id: str) -> Account | None:
-    """The account with that client id."""
-    return next((one for one in ACCOUNTS if one.client_id == client_id), None)
+def find_account(client_id: str) -> Account | None:
+    """Return the account with a client id; None if there is none."""
+    return next((account for account in ACCOUNTS if account.client_id == client_id), None)
 
 
 class Quota:
-    """Queries made, by account, API and UTC day (OW4)."""
+    """The number of queries by account, API and UTC day (OW4)."""
 
     def __init__(self) -> None:
-        self._made: Counter[tuple[str, str, date]] = Counter()
+        self._queries: Counter[tuple[str, str, date]] = Counter()
 
-    def made(self, account: Account, api: str, today: date) -> int:
-        """How many queries `account` has made to `api` today."""
-        return self._made[account.client_id, api, today]
+    def used(self, account: Account, api: str, today: date) -> int:
+        """Return the number of queries of `account` to `api` today."""
+        return self._queries[account.client_id, api, today]
 
     def count(self, account: Account, api: str, today: date) -> None:
-        """Note one more query."""
-        self._made[account.client_id, api, today] += 1
+        """Count a query."""
+        self._queries[account.client_id, api, today] += 1
 
 
 def _encoded(claims: dict[str, str] | dict[str, str | int]) -> str:

@@ -1,4 +1,4 @@
-"""The files behind the report answers' URLs: pending, then filled, then gone (DT4, DT5, DT6)."""
+"""The report files: pending, then filled, then expired (DT4, DT5, DT6)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BUCKET = "/_s3/dt-reports"
 
 @dataclass
 class File:
-    """A report that was asked for; `body` is fixed at that moment, shown or not, and not before `ready`."""
+    """The file of a requested report. `body` is made at the request, and returned from `ready` on."""
 
     id: str
     folder: str
@@ -29,42 +29,42 @@ class File:
 
     @property
     def path(self) -> str:
-        """Where the file is on the sandbox's origin."""
+        """The path of the file in its URL."""
         return f"{BUCKET}/{self.folder}/{self.id}.csv"
 
     def is_filled(self, now: datetime, settings: DtSettings) -> bool:
-        """Whether a poll at `now` finds it filled."""
+        """Return whether a poll at `now` returns the complete file."""
         due = max(self.requested, self.ready or self.requested) + timedelta(seconds=settings.fill_seconds)
         return not self.never and now >= due and self.polls > settings.fill_polls
 
 
 class Files:
-    """Every file whose URL can still be valid."""
+    """The files whose URLs can still be valid."""
 
     def __init__(self, signer: s3.Signer) -> None:
         self._signer = signer
         self._files: dict[str, File] = {}
 
     def put(self, file: File, *, origin: str, host: str, settings: DtSettings) -> str:
-        """Keep the file and return its signed URL."""
-        kept = timedelta(seconds=settings.url_seconds)
-        # What has expired answers 403 by its signature alone.
-        self._files = {path: old for path, old in self._files.items() if file.requested - old.requested < kept}
+        """Store the file and return its signed URL."""
+        validity = timedelta(seconds=settings.url_seconds)
+        # For an expired file, the check of the signature returns 403.
+        self._files = {path: old for path, old in self._files.items() if file.requested - old.requested < validity}
         self._files[file.path] = file
         query = self._signer.sign(
             style=settings.signature, host=host, path=file.path, now=file.requested, seconds=settings.url_seconds
         )
         return f"{origin}{quote(file.path)}?{query}"
 
-    def at(self, path: str) -> File | None:
-        """The file at `path`, if there is (still) one."""
+    def find(self, path: str) -> File | None:
+        """Return the file at `path`; None if there is none."""
         return self._files.get(path)
 
     def get(self, call: Call, settings: DtSettings) -> Response:
-        """What S3 answers to a poll."""
+        """Return the response of S3 to a poll."""
         if call.fault_is("expired"):
             return s3.expired(call.now, call.now)
-        refusal = self._signer.refusal(
+        error = self._signer.error_response(
             method=call.method,
             host=call.headers.get("host", ""),
             path=call.path,
@@ -72,8 +72,8 @@ class Files:
             authorization=call.headers.get("authorization"),
             now=call.now,
         )
-        if refusal is not None:
-            return refusal
+        if error is not None:
+            return error
         file = self._files.get(call.path)
         if file is None:
             return s3.missing(call.path)

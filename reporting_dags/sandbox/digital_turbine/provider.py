@@ -1,4 +1,4 @@
-"""Digital Turbine: its endpoints and its truth (DT1 to DT8, OW1 to OW7, UL1 to UL5)."""
+"""Digital Turbine: the endpoints and the correct data (DT1 to DT8, OW1 to OW7, UL1 to UL5)."""
 
 import hashlib
 import json
@@ -12,19 +12,19 @@ from typing import Any, cast
 from starlette.responses import JSONResponse, Response
 
 from reporting_dags.sandbox.clock import Clock
-from reporting_dags.sandbox.damage import damaged
-from reporting_dags.sandbox.digital_turbine import accounts, question, user_level
+from reporting_dags.sandbox.damage import damaged_file
+from reporting_dags.sandbox.data_owner import ORDINARY, DataOwner
+from reporting_dags.sandbox.digital_turbine import accounts, report_request, user_level
 from reporting_dags.sandbox.digital_turbine.accounts import ACCOUNTS, Account, Quota, Tokens
-from reporting_dags.sandbox.digital_turbine.answer import answer
-from reporting_dags.sandbox.digital_turbine.answer import out_at as answer_out_at
-from reporting_dags.sandbox.digital_turbine.catalogue import APP, COUNTRY, DATE, DOCUMENTED_METRICS
+from reporting_dags.sandbox.digital_turbine.catalog import APP, COUNTRY, DATE, DOCUMENTED_METRICS
 from reporting_dags.sandbox.digital_turbine.files import BUCKET, File, Files
-from reporting_dags.sandbox.digital_turbine.question import Question, RefusedError
+from reporting_dags.sandbox.digital_turbine.report_request import RefusedError, ReportRequest
+from reporting_dags.sandbox.digital_turbine.report_table import build_table
+from reporting_dags.sandbox.digital_turbine.report_table import published_at as offer_wall_published_at
 from reporting_dags.sandbox.digital_turbine.settings import DtSettings
-from reporting_dags.sandbox.digital_turbine.user_level import Accepted, apps_of
+from reporting_dags.sandbox.digital_turbine.user_level import AcceptedRequest, apps_of
 from reporting_dags.sandbox.endpoint import Call, Endpoint, Subject
 from reporting_dags.sandbox.faults import Faults
-from reporting_dags.sandbox.owner import ORDINARY, Owner
 from reporting_dags.sandbox.s3 import Signer
 from reporting_dags.sandbox.table import Table
 
@@ -33,7 +33,7 @@ SHIPPED_SPLITS = (DATE, APP, COUNTRY)
 
 
 class DigitalTurbine:
-    """The provider as one sandbox runs it; what it remembers lives as long as the sandbox."""
+    """The emulated Digital Turbine API of one sandbox."""
 
     name = "dt"
     data_point = "dt.data"
@@ -46,7 +46,7 @@ class DigitalTurbine:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every token, query and file."""
+        """Delete all tokens, files and quota counters."""
         secret = hashlib.sha256(f"sandbox {self._seed}".encode()).digest()
         self._tokens = Tokens(secret)
         self._quota = Quota()
@@ -55,7 +55,7 @@ class DigitalTurbine:
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
-        """The token, the report requests, and the file."""
+        """The endpoints for tokens, report requests and files."""
         return (
             Endpoint("dt.token", ("POST",), "/auth/v1/token", self._token),
             Endpoint(
@@ -63,8 +63,8 @@ class DigitalTurbine:
                 ("POST",),
                 "/api/v1/report/offerwall",
                 self._report,
-                subject=_subject_of_query,
-                carries_out=frozenset({"never", "bad_url"}),
+                subject=_subject_of_request,
+                handler_faults=frozenset({"never", "bad_url"}),
             ),
             Endpoint(
                 "dt.user_level",
@@ -72,7 +72,7 @@ class DigitalTurbine:
                 "/api/v1/report/user-level-data",
                 self._user_level,
                 subject=lambda call: user_level.subject(_json(call)),
-                carries_out=frozenset({"never", "bad_url"}),
+                handler_faults=frozenset({"never", "bad_url"}),
             ),
             Endpoint(
                 "dt.file",
@@ -80,18 +80,18 @@ class DigitalTurbine:
                 BUCKET + "/{folder}/{name}",
                 self._file,
                 subject=self._subject_of_file,
-                carries_out=frozenset({"never", "expired"}),
+                handler_faults=frozenset({"never", "expired"}),
             ),
         )
 
     @property
     def reports(self) -> Sequence[str]:
-        """Both sources of the Offer Wall report, and the User Level report."""
-        return (*(f"{OFFER_WALL}{source}" for source in question.SOURCES), user_level.REPORT)
+        """The reports: both sources of the Offer Wall report, and the User Level report."""
+        return (*(f"{OFFER_WALL}{source}" for source in report_request.SOURCES), user_level.REPORT)
 
     @property
     def credentials(self) -> Mapping[str, Account]:
-        """The accounts by name: ordinary, other (with apps, data and a quota of its own), revoked."""
+        """The accounts by name: ordinary, other (with its own apps, data and quota), revoked."""
         return {account.name: account for account in ACCOUNTS}
 
     def variables(self, url: str, account: str) -> Mapping[str, str]:
@@ -107,45 +107,47 @@ class DigitalTurbine:
     def truth(
         self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
     ) -> list[dict[str, str]]:
-        """The rows of `day` in an honest answer to the shipped report requested at `at` (None: now), sorted.
+        """Return the sorted rows of `day` in a correct response for the shipped report at `at` (None: now).
 
         Raises:
-            ValueError: There is no such report.
+            ValueError: the report does not exist.
         """
         if report not in self.reports:
-            raise ValueError(f"no report {report!r}; there are: {', '.join(self.reports)}")
+            raise ValueError(f"unknown report {report!r}; known reports: {', '.join(self.reports)}")
         if report == user_level.REPORT:
             return self.user_level_rows(day, at=at, account=account).as_dicts()
         source = report.removeprefix(OFFER_WALL)
-        return self.rows(Question(source, day, day, DOCUMENTED_METRICS, SHIPPED_SPLITS, ()), at, account).as_dicts()
+        return self.rows(
+            ReportRequest(source, day, day, DOCUMENTED_METRICS, SHIPPED_SPLITS, ()), at, account
+        ).as_dicts()
 
-    def rows(self, asked: Question, at: datetime | None = None, account: str = ORDINARY) -> Table:
-        """The honest answer to any question requested at `at` (None: now); what may be asked is not checked."""
-        moment = at if at is not None else self._clock.now()
-        return answer(asked, owner=Owner.of(self._seed, account), at=moment, settings=self._settings())
+    def rows(self, request: ReportRequest, at: datetime | None = None, account: str = ORDINARY) -> Table:
+        """Return the correct table for a request at `at` (None: now), without validation of the request."""
+        now = at if at is not None else self._clock.now()
+        return build_table(request, owner=DataOwner.of(self._seed, account), at=now, settings=self._settings())
 
     def user_level_rows(
         self, day: date, app: str | None = None, at: datetime | None = None, account: str = ORDINARY
     ) -> Table:
-        """The honest User Level answer for `app` (None: every enabled one) on `day` requested at `at` (None: now)."""
+        """Return the correct User Level table for `app` (None: all enabled apps) on `day` at `at` (None: now)."""
         settings = self._settings()
-        moment = at if at is not None else self._clock.now()
-        apps = user_level.enabled(settings, account) if app is None else [app]
-        return user_level.answer(day, apps, owner=Owner.of(self._seed, account), at=moment, settings=settings)
+        now = at if at is not None else self._clock.now()
+        apps = user_level.enabled_apps(settings, account) if app is None else [app]
+        return user_level.build_table(day, apps, owner=DataOwner.of(self._seed, account), at=now, settings=settings)
 
     async def _token(self, call: Call) -> Response:
-        """DT1, DT2; that a body which is no JSON object lacks its credentials is assumed (A)."""
+        """Issue a token (DT1, DT2). A: a body that is not a JSON object is an invalid request."""
         settings = self._settings()
         body = _json(call)
         if not isinstance(body, dict):
-            return self._error(400, "invalid_request", "The request is no JSON object")
+            return self._error(400, "invalid_request", "The request is not a JSON object")
         given = cast("dict[str, Any]", body)
         if given.get("grant_type") != "client_credentials":
             return self._error(400, "unsupported_grant_type", "Incorrect grant type")
         client_id, secret = given.get("client_id"), given.get("client_secret")
         if not isinstance(client_id, str) or not isinstance(secret, str) or not client_id or not secret:
             return self._error(400, "invalid_request", "Missing credentials")
-        account = accounts.account(client_id)
+        account = accounts.find_account(client_id)
         if account is None or account.client_secret != secret or account.revoked:
             return self._error(400, "invalid_client", "Credentials are not recognized")
         if client_id in settings.disabled_client_ids:
@@ -157,41 +159,43 @@ class DigitalTurbine:
         )
 
     async def _report(self, call: Call) -> Response:
-        """OW1 to OW6."""
-        return self._answered(call, "offerwall", self._settings().daily_queries, self._offer_wall)
+        """Accept an Offer Wall request (OW1 to OW6)."""
+        return self._accept_request(call, "offerwall", self._settings().daily_queries, self._accept_offer_wall)
 
     async def _user_level(self, call: Call) -> Response:
-        """UL1 to UL5."""
-        most = self._settings().user_level_daily_queries
-        return self._answered(call, user_level.API, most or None, self._user_level_asked)
+        """Accept a User Level request (UL1 to UL5)."""
+        limit = self._settings().user_level_daily_queries
+        return self._accept_request(call, user_level.API, limit or None, self._accept_user_level)
 
-    def _answered(
-        self, call: Call, api: str, most: int | None, accept: Callable[[Call, Owner, DtSettings], Accepted]
+    def _accept_request(
+        self, call: Call, api: str, limit: int | None, accept: Callable[[Call, DataOwner, DtSettings], AcceptedRequest]
     ) -> Response:
-        """DT3, DT4. A: the token is looked at first, then the quota, then the query."""
+        """Check a request and make its file (DT3, DT4). A: the token is checked first, then the quota and the body."""
         settings = self._settings()
-        account = self._tokens.holder(
+        account = self._tokens.authenticate(
             call.headers.get("authorization"), now=call.now, disabled=settings.disabled_client_ids
         )
         if account is None:
             return self._error(401, "invalid_token", "Invalid authentication token")
         call.facts["account"] = account.name
         today = call.now.date()
-        if most is not None and self._quota.made(account, api, today) >= most:
-            return self._over_quota(call.now, most)
+        if limit is not None and self._quota.used(account, api, today) >= limit:
+            return self._over_quota(call.now, limit)
         try:
-            subject, make = accept(call, Owner.of(self._seed, account.name), settings)
-        except RefusedError as refused:
+            subject, build = accept(call, DataOwner.of(self._seed, account.name), settings)
+        except RefusedError as error:
             if settings.refused_queries_count:
                 self._quota.count(account, api, today)
-            status = 403 if refused.code == user_level.FORBIDDEN else 400
-            return self._error(status, refused.code, refused.description)
+            status = 403 if error.code == user_level.FORBIDDEN else 400
+            return self._error(status, error.code, error.description)
         self._quota.count(account, api, today)
         name = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
-        # A: a file that waits for a late day is made when that is out.
+        # A: a file with a late day is made when the day is published.
         ready = self._ready(call.now, api, subject, settings)
-        table = make(name if settings.row_order == "request" else "", ready)
-        body = damaged(table, self._faults.damage(self.data_point, subject.source, subject.first, subject.last))
+        table = build(name if settings.row_order == "request" else "", ready)
+        body = damaged_file(
+            table, self._faults.file_faults(self.data_point, subject.source, subject.first, subject.last)
+        )
         file = File(name, api, subject, call.now, body, never=call.fault_is("never"), ready=ready)
         url = self._files.put(file, origin=call.origin, host=call.headers.get("host", ""), settings=settings)
         if call.fault is not None and call.fault_is("bad_url"):
@@ -202,48 +206,50 @@ class DigitalTurbine:
     def _ready(self, now: datetime, api: str, subject: Subject, settings: DtSettings) -> datetime:
         if settings.late == "partial":
             return now
-        out_at = user_level.out_at if api == user_level.API else answer_out_at
+        published_at = user_level.published_at if api == user_level.API else offer_wall_published_at
         late = (date.fromisoformat(day) for day in settings.late_days)
-        return max([now, *(out_at(day, settings) for day in late if subject.first <= day <= subject.last)])
+        return max([now, *(published_at(day, settings) for day in late if subject.first <= day <= subject.last)])
 
-    def _offer_wall(self, call: Call, owner: Owner, settings: DtSettings) -> Accepted:
-        asked = _asked(call, settings)
-        subject = Subject(asked.source, asked.first, asked.last)
-        return subject, lambda order, at: answer(asked, owner=owner, at=at, settings=settings, order=order)
+    def _accept_offer_wall(self, call: Call, owner: DataOwner, settings: DtSettings) -> AcceptedRequest:
+        request = _parse_request(call, settings)
+        subject = Subject(request.source, request.first, request.last)
+        return subject, lambda order_seed, at: build_table(
+            request, owner=owner, at=at, settings=settings, order_seed=order_seed
+        )
 
-    def _user_level_asked(self, call: Call, owner: Owner, settings: DtSettings) -> Accepted:
-        return user_level.accept(_json(call), _formats(call), owner=owner, at=call.now, settings=settings)
+    def _accept_user_level(self, call: Call, owner: DataOwner, settings: DtSettings) -> AcceptedRequest:
+        return user_level.accept_request(_json(call), _formats(call), owner=owner, at=call.now, settings=settings)
 
     async def _file(self, call: Call) -> Response:
-        """DT4 to DT6."""
+        """Return a report file (DT4 to DT6)."""
         return self._files.get(call, self._settings())
 
     def _subject_of_file(self, call: Call) -> Subject | None:
-        file = self._files.at(call.path)
+        file = self._files.find(call.path)
         return None if file is None else file.subject
 
-    def _over_quota(self, now: datetime, most: int) -> Response:
+    def _over_quota(self, now: datetime, limit: int) -> Response:
         settings = self._settings()
-        response = self._error(429, settings.quota_error, f"Over {most} queries a day")
+        response = self._error(429, settings.quota_error, f"Over {limit} queries a day")
         if settings.quota_retry_after:
             midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
             response.headers["Retry-After"] = str(math.ceil((midnight - now).total_seconds()))
         return response
 
     def _error(self, status: int, code: str, description: str) -> JSONResponse:
-        # Only the key `error` is shown in the documents; their descriptions stand in a table beside it.
-        described = {"error_description": description} if self._settings().describe_errors else {}
-        return JSONResponse({"error": code, **described}, status)
+        # The documentation shows only the key `error`, and lists the descriptions in a table.
+        details = {"error_description": description} if self._settings().describe_errors else {}
+        return JSONResponse({"error": code, **details}, status)
 
 
-def _asked(call: Call, settings: DtSettings) -> Question:
+def _parse_request(call: Call, settings: DtSettings) -> ReportRequest:
     formats = _formats(call)
     if formats != ["csv"] and (formats or settings.format_required):
         raise RefusedError("invalid_format", "Invalid file format requested")
     body = _json(call)
     if body is None:
         raise RefusedError("invalid_query", "Invalid value undefined supplied to : Query")
-    return question.read(body, settings=settings, today=call.now.date())
+    return report_request.parse(body, settings=settings, today=call.now.date())
 
 
 def _formats(call: Call) -> list[str]:
@@ -251,7 +257,7 @@ def _formats(call: Call) -> list[str]:
 
 
 def _json(call: Call) -> Any:
-    """The body's JSON value; None where it is not declared, or is not, JSON."""
+    """Return the JSON value of the body; None if its content type or its text is not JSON."""
     if call.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return None
     try:
@@ -260,12 +266,12 @@ def _json(call: Call) -> Any:
         return None
 
 
-def _subject_of_query(call: Call) -> Subject | None:
+def _subject_of_request(call: Call) -> Subject | None:
     body = _json(call)
     try:
         given = cast("dict[str, Any]", body)
         days = given["dateRange"]
         return Subject(str(given["source"]), date.fromisoformat(days["start"]), date.fromisoformat(days["end"]))
     except (TypeError, KeyError, ValueError):
-        # A malformed query is about nothing: the handler is about to refuse it.
+        # An invalid request has no subject. The handler refuses it.
         return None

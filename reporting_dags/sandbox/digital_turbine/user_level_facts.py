@@ -1,4 +1,4 @@
-"""What single users earned one app on one day: made up, but always the same for one seed, app, day and version."""
+"""The generated facts of users of one app on one day. They depend only on seed, app, day and version."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
-from reporting_dags.sandbox.digital_turbine.facts import EARLY, HUGE, World
+from reporting_dags.sandbox.digital_turbine.facts import HUGE, PRELIMINARY, Dataset
 
 FIRST_DAY = date(2020, 2, 16)
 """UL2."""
 WEEK = (0.92, 0.88, 0.9, 0.94, 1.05, 1.2, 1.15)
 USERS = {"171893": 100, "00171893": 42, "9007199254740993": 30, "205511": 64}
-"""How many users each app has for which the report is enabled (UL3)."""
+"""The number of users of each app for which the report is enabled (UL3)."""
 MASKED = ""
-"""The advertising ID of users who may not be told apart (UL4)."""
+"""The advertising ID of users who must not be identified (UL4)."""
 
 COUNTRIES = ("US", "DE", "GB", "FR", "JP", "BR", "IL", "KR", "NA")
 PLACEMENTS = (
@@ -29,7 +29,7 @@ HUGE_PLACEMENT = ("9223372036854775808", "Rewarded")
 
 
 class UserFact(NamedTuple):
-    """One user, or all masked ones, in one country and placement; None is a metric that the provider lacks."""
+    """The metrics of a user, or of all masked users, in a country and placement; None is a missing metric."""
 
     country: str
     user: str
@@ -40,16 +40,16 @@ class UserFact(NamedTuple):
 
 
 @dataclass(frozen=True)
-class UserWorld(World):
-    """What decides the data besides app, day and version; see the settings of the same names."""
+class UserDataset(Dataset):
+    """The parameters of the data besides app, day and version; see the settings of the same names."""
 
     huge: bool
     rows_factor: float
 
 
-# What a careless reader trips over, in every app on every day: missing-value words, separators, quotes, line ends,
-# letters beyond ASCII, IDs that are no numbers, and money that is none, next to none, or taken back.
-_ODDITIES = (
+# Edge cases for parsers, in every app on every day: words for missing values, separators, quotes, line breaks,
+# non-ASCII letters, IDs that are not numbers, and amounts that are zero, very small or negative.
+_EDGE_CASES = (
     UserFact("NA", "0000002a-0000-4000-8000-000000000007", "00042", "Rewarded", 3, 0.036300000000000006),
     UserFact("null", "NA", "9007199254740993", "Rewarded", 1, 1.21e-05),
     UserFact("", "null", "9223372036854775808", "Interstitial", 2, 0.0),
@@ -61,65 +61,67 @@ _ODDITIES = (
 
 
 @lru_cache(maxsize=512)
-def user_facts(world: UserWorld, app: str, day: date, version: int) -> tuple[UserFact, ...]:
-    """The facts of one app and day as the provider knows them at `version`.
+def user_facts(dataset: UserDataset, app: str, day: date, version: int) -> tuple[UserFact, ...]:
+    """Return the facts of an app and a day at `version`.
 
-    Versions count from 1 to the world's final one; each later one knows of more revenue, and of some users for the
-    first time. EARLY is a day that is only partly in.
+    Versions count from 1 to the final version of the dataset. Later versions have more revenue and more users.
+    PRELIMINARY is a day that is only partly available.
     """
-    if day < FIRST_DAY or world.is_empty(day):
+    if day < FIRST_DAY or dataset.is_empty(day):
         return ()
-    # Only random() is used: of all the generator's methods it alone is promised to stay as it is.
-    rng = Random(f"{world.seed}|user_level|{app}|{day}")
+    # Only random() is used: the only method whose results are guaranteed to stay the same in new Python versions.
+    rng = Random(f"{dataset.seed}|user_level|{app}|{day}")
     level = WEEK[day.weekday()] * (0.9 + 0.2 * rng.random())
-    found = list(_ODDITIES)
-    for number in range(int(USERS[app] * world.rows_factor)):
-        found += _of_user(world, rng, f"{app}|{number}", level=level, version=version)
+    results = list(_EDGE_CASES)
+    for number in range(int(USERS[app] * dataset.rows_factor)):
+        results += _user_rows(dataset, rng, f"{app}|{number}", level=level, version=version)
     for country in COUNTRIES:
-        found += _masked(rng, country, users=USERS[app] * world.rows_factor, known=_known(world, version))
-    if world.huge and app == next(iter(USERS)):
-        found.append(UserFact("US", MASKED, *HUGE_PLACEMENT, HUGE, 36.300000000000004))
-    return tuple(found)
+        results += _masked_rows(
+            rng, country, users=USERS[app] * dataset.rows_factor, known=_known_share(dataset, version)
+        )
+    if dataset.huge and app == next(iter(USERS)):
+        results.append(UserFact("US", MASKED, *HUGE_PLACEMENT, HUGE, 36.300000000000004))
+    return tuple(results)
 
 
 @lru_cache(maxsize=4096)
 def _user(seed: int, name: str) -> tuple[str, str]:
-    """A user's advertising ID, the same on every day, and country."""
+    """Return the advertising ID and the country of a user; they are the same on every day."""
     draw = Random(f"{seed}|user|{name}").random
     one, two, three, four = (f"{int(draw() * 2**32):08x}" for _ in range(4))
     advertising_id = f"{one}-{two[:4]}-4{two[5:]}-a{three[5:]}-{three[:4]}{four}"
-    # As the two kinds of phones write it.
-    written = advertising_id.upper() if draw() < 0.5 else advertising_id
-    return written, COUNTRIES[int(draw() ** 2 * len(COUNTRIES))]
+    # iOS uses upper case, Android lower case.
+    user_id = advertising_id.upper() if draw() < 0.5 else advertising_id
+    return user_id, COUNTRIES[int(draw() ** 2 * len(COUNTRIES))]
 
 
-def _known(world: UserWorld, version: int) -> float:
-    return 0.4 if version == EARLY else 0.8 + 0.2 * version / world.final_version
+def _known_share(dataset: UserDataset, version: int) -> float:
+    return 0.4 if version == PRELIMINARY else 0.8 + 0.2 * version / dataset.final_version
 
 
-def _of_user(world: UserWorld, rng: Random, name: str, *, level: float, version: int) -> Iterator[UserFact]:
+def _user_rows(dataset: UserDataset, rng: Random, name: str, *, level: float, version: int) -> Iterator[UserFact]:
     draw = rng.random
     if draw() > 0.6 * level:
         return
-    # A user draws as many numbers whether the version knows of it or not: a version must not shift those after it.
+    # A user draws the same count of random numbers in every version, so that a version does not change later users.
     late, place, more, missing, which = draw(), draw(), draw(), draw(), draw()
     parts = [(draw(), draw()) for _ in range(1 + int(more * 2))]
-    known = _known(world, version)
-    if late >= (0.6 if version == EARLY else 0.5 + known / 2):
+    known = _known_share(dataset, version)
+    if late >= (0.6 if version == PRELIMINARY else 0.5 + known / 2):
         return
-    user, country = _user(world.seed, name)
+    user, country = _user(dataset.seed, name)
     for n, part in enumerate(parts):
         placement, kind, price = PLACEMENTS[(int(place * len(PLACEMENTS)) + n) % len(PLACEMENTS)]
         impressions = 1 + int(12 * part[0] * part[0])
-        # Impression by impression, so that sums have the tails that sums of doubles have.
+        # Summed by impression, so that the results have the rounding errors of sums of doubles.
         revenue = sum([price * (0.5 + part[1]) * known] * impressions)
         fact = UserFact(country, user, placement, kind, impressions, revenue)
-        if world.missing_one_in and missing * world.missing_one_in < 1:
+        if dataset.missing_one_in and missing * dataset.missing_one_in < 1:
             fact = fact._replace(impressions=None) if which < 0.5 else fact._replace(revenue=None)
         yield fact
 
 
-def _masked(rng: Random, country: str, *, users: float, known: float) -> Iterator[UserFact]:
+def _masked_rows(rng: Random, country: str, *, users: float, known: float) -> Iterator[UserFact]:
     for placement, kind, price in PLACEMENTS[:2]:
         shown, size = rng.random(), rng.random()
         if shown < 0.5:

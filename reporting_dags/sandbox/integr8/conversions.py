@@ -1,4 +1,4 @@
-"""Conversions of a day, each from a click, and the postbacks that told of them."""
+"""The generated conversions of a day, each from a click, and their postbacks."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -6,37 +6,37 @@ from functools import lru_cache
 from random import Random
 
 from reporting_dags.sandbox.integr8 import fields
+from reporting_dags.sandbox.integr8.dataset import (
+    CONVERSION,
+    PAYOUTS,
+    POSTBACK,
+    Dataset,
+    Row,
+    filter_result,
+    moment_of,
+    row_key,
+    select_fields,
+)
 from reporting_dags.sandbox.integr8.entities import OTHER
 from reporting_dags.sandbox.integr8.facts import visits
 from reporting_dags.sandbox.integr8.values import HUGE, NAMES, Value, digest, iso, money, object_id
 from reporting_dags.sandbox.integr8.visitors import address
-from reporting_dags.sandbox.integr8.world import (
-    CONVERSION,
-    PAYOUTS,
-    POSTBACK,
-    Row,
-    World,
-    kept,
-    moment_of,
-    row_key,
-    verdict,
-)
 
 EVENTS = ((0, ""), (7, "Level 20, reached"), (9007199254740993, 'Purchase\n"big"'))
-"""What a conversion can be of: the first is of the offer itself, the others share its real_tx_id (IN10)."""
+"""The events of a conversion: the first is the conversion itself, the others have the same real_tx_id (IN10)."""
 BODIES = ("OK", '{"ok":true,"msg":"a,b"}', "<html>\n<body>é</body>\n</html>", "", None)
 END_OF_DAY = timedelta(days=1, microseconds=-1)
 
 
 @lru_cache(maxsize=48)
-def conversions(world: World, day: date) -> tuple[Row, ...]:
-    """The conversions of a day, in no order, the rows of one real_tx_id at the same moment."""
-    if not (today := visits(world, day)):
+def conversions(dataset: Dataset, day: date) -> tuple[Row, ...]:
+    """Return the conversions of a day, unordered. Rows with the same real_tx_id have the same time."""
+    if not (today := visits(dataset, day)):
         return ()
-    rng = Random(f"{world.seed}|{CONVERSION}|{day}")
-    recent = [today, *(visits(world, day - timedelta(days=n)) or today for n in (1, 2))]
-    size = world.size(CONVERSION, day, 25)
-    return tuple(row for n in range(size) for row in _conversion(world, rng, day, n, _click(rng, recent, n)))
+    rng = Random(f"{dataset.seed}|{CONVERSION}|{day}")
+    recent = [today, *(visits(dataset, day - timedelta(days=n)) or today for n in (1, 2))]
+    size = dataset.size(CONVERSION, day, 25)
+    return tuple(row for n in range(size) for row in _conversion(dataset, rng, day, n, _click(rng, recent, n)))
 
 
 def _click(rng: Random, recent: list[tuple[Row, ...]], n: int) -> Row:
@@ -59,25 +59,25 @@ def _moment(rng: Random, day: date, n: int, click: Row) -> datetime:
     return (click.moment + (end - click.moment) * share).replace(microsecond=0 if n % 3 else 125000)
 
 
-def _conversion(world: World, rng: Random, day: date, n: int, click: Row) -> Iterator[Row]:
-    moment, key = _moment(rng, day, n, click), row_key(world.seed, CONVERSION, day, n)
+def _conversion(dataset: Dataset, rng: Random, day: date, n: int, click: Row) -> Iterator[Row]:
+    moment, key = _moment(rng, day, n, click), row_key(dataset.seed, CONVERSION, day, n)
     moment = max(moment, click.moment)
-    refused, turned, turned_after, value = rng.random(), rng.random(), rng.random(), rng.random()
-    approved = n < 5 or refused > 0.1
-    # Every day has one that turns half-way.
-    turns = approved and (n == 4 or (n > 4 and turned < 0.12))
-    after = 0.5 if n == 4 else turned_after
+    rejection_draw, turn_draw, turn_after, value = rng.random(), rng.random(), rng.random(), rng.random()
+    approved = n < 5 or rejection_draw > 0.1
+    # Every day has one that is rejected after half of the restatement days.
+    is_rejected_later = approved and (n == 4 or (n > 4 and turn_draw < 0.12))
+    after = 0.5 if n == 4 else turn_after
     clicked = click.values["payout"]
     paid = PAYOUTS[n] if n < len(PAYOUTS) else float(clicked) * 25 if isinstance(clicked, int | float) else 0.0
     values: dict[str, Value] = {
         **click.values,
-        **_verdict(n, approved=approved),
+        **_filter_result(n, approved=approved),
         "app_id": f"id{n:09d}" if n % 2 else f"{n:09d}",
         "app_version": ("1.10", "2.0", "")[n % 3],
         "begin_install_time": iso(moment - timedelta(seconds=70)) if n % 2 else None,
         "click_time": iso(click.moment),
         "click_tx_id": click.key,
-        "conversion_ip": address(rng, masked=world.mask_personal),
+        "conversion_ip": address(rng, masked=dataset.mask_personal),
         "conversion_time": iso(moment),
         "event_24metrics": "",
         "event_status": 1,
@@ -94,23 +94,23 @@ def _conversion(world: World, rng: Random, day: date, n: int, click: Row) -> Ite
         "session_time": HUGE if n == 5 else int((moment - click.moment).total_seconds()),
         "tx_id": key if n % 7 else digest(key)[:20],
     }
-    rejection = {name: told for name, told in _verdict(n, approved=False).items() if name in fields.CONVERSIONS}
-    at = moment + timedelta(days=world.restate_days) * after if turns else None
+    rejection = {name: value for name, value in _filter_result(n, approved=False).items() if name in fields.CONVERSIONS}
+    at = moment + timedelta(days=dataset.restate_days) * after if is_rejected_later else None
     for event, (event_id, event_name) in enumerate(EVENTS[: 1 + (n % 8 == 3) + 2 * (n % 16 == 7)]):
         of_event: dict[str, Value] = {
-            "event_db_id": object_id(world.seed, OTHER, 20 + event) if event else "",
+            "event_db_id": object_id(dataset.seed, OTHER, 20 + event) if event else "",
             "event_id": event_id,
             "event_name": event_name,
         }
-        yield Row(moment, key, kept(world, {**values, **of_event}, fields.CONVERSIONS), at, rejection)
+        yield Row(moment, key, select_fields(dataset, {**values, **of_event}, fields.CONVERSIONS), at, rejection)
 
 
-def _verdict(n: int, *, approved: bool) -> dict[str, Value]:
-    told = verdict(n, approved=approved)
+def _filter_result(n: int, *, approved: bool) -> dict[str, Value]:
+    result = filter_result(n, approved=approved)
     return {
-        **told,
-        "real_rejected_advanced_reason": told["rejected_advanced_reason"],
-        "real_rejected_simple_reason": told["rejected_simple_reason"],
+        **result,
+        "real_rejected_advanced_reason": result["rejected_advanced_reason"],
+        "real_rejected_simple_reason": result["rejected_simple_reason"],
         "rejected": int(not approved),
         "third_party_rejection_reason": "" if approved else "score, too high",
         "third_party_status": "approved" if approved else "rejected",
@@ -118,23 +118,23 @@ def _verdict(n: int, *, approved: bool) -> dict[str, Value]:
 
 
 @lru_cache(maxsize=12)
-def postbacks(world: World, day: date) -> tuple[Row, ...]:
-    """The postbacks of a day, in no order: one for each conversion, and one more where the first failed."""
-    rng = Random(f"{world.seed}|{POSTBACK}|{day}")
-    found: list[Row] = []
-    for n, conversion in enumerate(conversions(world, day)):
+def postbacks(dataset: Dataset, day: date) -> tuple[Row, ...]:
+    """Return the postbacks of a day, unordered: one for each conversion, and a second one if the first failed."""
+    rng = Random(f"{dataset.seed}|{POSTBACK}|{day}")
+    rows: list[Row] = []
+    for n, conversion in enumerate(conversions(dataset, day)):
         failed = n % 12 == 6
-        found.append(_postback(world, rng, conversion, number=len(found), attempt=1, failed=failed))
+        rows.append(_postback(dataset, rng, conversion, number=len(rows), attempt=1, failed=failed))
         if failed:
-            found.append(_postback(world, rng, conversion, number=len(found), attempt=2, failed=False))
-    return tuple(found)
+            rows.append(_postback(dataset, rng, conversion, number=len(rows), attempt=2, failed=False))
+    return tuple(rows)
 
 
-def _postback(world: World, rng: Random, row: Row, *, number: int, attempt: int, failed: bool) -> Row:
+def _postback(dataset: Dataset, rng: Random, row: Row, *, number: int, attempt: int, failed: bool) -> Row:
     day = row.moment.date()
     end = datetime.combine(day, time(), UTC) + END_OF_DAY
     moment = min(end, row.moment + timedelta(milliseconds=int(rng.random() * 4000) + 60_000 * (attempt - 1)))
-    key = row_key(world.seed, POSTBACK, day, number)
+    key = row_key(dataset.seed, POSTBACK, day, number)
     values: dict[str, Value] = {
         **row.values,
         "id": key,
@@ -146,4 +146,4 @@ def _postback(world: World, rng: Random, row: Row, *, number: int, attempt: int,
         "status": "Failed" if failed else "Success",
         "attempt": attempt,
     }
-    return Row(moment, key, kept(world, values, fields.POSTBACKS))
+    return Row(moment, key, select_fields(dataset, values, fields.POSTBACKS))

@@ -1,4 +1,4 @@
-"""Offers, publishers and advertisers: who they are for ever, and what the lists say of them at a time."""
+"""The generated offers, publishers and advertisers: their fixed ids and names, and their state at a time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reporting_dags.sandbox.integr8 import fields
 from reporting_dags.sandbox.integr8.values import NAMES, SUBS, Value, iso, money, object_id
 
 START = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
-"""Since then there is a new offer each week."""
+"""From this time on, there is a new offer every week."""
 OFFERS_AT_START = 184
 PUBLISHERS = 130
 ADVERTISERS = 40
@@ -27,7 +27,7 @@ _METHODS = ("Content", "Email", "Search", "Social", "Display", "Native", "Push",
 
 
 class Party(NamedTuple):
-    """What rows say of an offer, a publisher, an advertiser or a manager."""
+    """The ids and the name of an offer, a publisher, an advertiser or a manager, as in the rows of logs."""
 
     id: str
     number: int
@@ -36,7 +36,7 @@ class Party(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """A list of entities: its name, its objects' keys, the keys of what is nested in them, and the objects."""
+    """A list of entities: its name, the keys of its objects and of nested objects, and the functions that make them."""
 
     name: str
     fields: tuple[str, ...]
@@ -45,37 +45,41 @@ class Kind:
     make: Callable[[int, int, datetime], dict[str, Value]]
 
     def objects(self, seed: int, at: datetime, *, null_texts: bool) -> list[dict[str, Value]]:
-        """Every object as it is at `at`, in order of creation."""
-        made = [self.make(seed, n, at) for n in range(self.count(at))]
-        # Only texts are ever null in them.
-        return made if null_texts else [{key: "" if x is None else x for key, x in one.items()} for one in made]
+        """Return all objects in their state at `at`, in the order of creation."""
+        objects = [self.make(seed, n, at) for n in range(self.count(at))]
+        # Only texts can be null in these objects.
+        return (
+            objects
+            if null_texts
+            else [{key: "" if value is None else value for key, value in item.items()} for item in objects]
+        )
 
 
 def offers_at(at: datetime) -> int:
-    """How many offers there are at `at`."""
+    """Return the number of offers at `at`."""
     return OFFERS_AT_START + max(0, (at - START).days // 7)
 
 
 @lru_cache(maxsize=4096)
 def party(seed: int, kind: int, n: int) -> Party:
-    """The `n`th of a kind, counted from 0."""
+    """Return the `n`th entity of a kind, from 0."""
     name = NAMES[n] if n < len(NAMES) else f"{('Golden', 'Blue', 'Quick', 'Grand')[n % 4]} {n}"
     return Party(object_id(seed, kind, n), LARGE_NUMBERS.get(n, n + 1), name)
 
 
 def payout(n: int) -> float:
-    """What the `n`th offer pays, in its currency."""
+    """Return the payout of the `n`th offer, in its currency."""
     return PAYOUTS[n] if n < len(PAYOUTS) else (n % 37 + 1) * 0.33 * 1.1
 
 
 def advertiser_of(n: int) -> int:
-    """Which advertiser has the `n`th offer."""
+    """Return the index of the advertiser of the `n`th offer."""
     return n % ADVERTISERS
 
 
 @dataclass(frozen=True)
 class _Age:
-    """When an object was made and last changed, and how often it was."""
+    """When an object was created and last updated, and how often it was updated."""
 
     created: datetime
     updated: datetime
@@ -100,7 +104,7 @@ def _text(n: int, version: int) -> str | None:
 
 
 def _offer(seed: int, n: int, at: datetime) -> dict[str, Value]:
-    me, age = party(seed, OFFER, n), _age(seed, OFFER, n, at)
+    entity, age = party(seed, OFFER, n), _age(seed, OFFER, n, at)
     paid = payout(n) * (1 + 0.1 * (age.version % 3))
     shares = n % 7 == 3
     return {
@@ -124,13 +128,13 @@ def _offer(seed: int, n: int, at: datetime) -> dict[str, Value]:
         "description": _text(n, age.version),
         "fallback_url": f"https://fallback.example/?o={n}&x=a,b" if n % 2 else None,
         "hide_js_tracking": False,
-        "id": me.id,
+        "id": entity.id,
         "impression_forwarding_enabled": n % 6 == 0,
         "impression_forwarding_url": "" if n % 6 else "https://pixel.example/é",
-        "incremental_id": me.number,
+        "incremental_id": entity.number,
         "manually_approve_conversions": n % 5 == 0,
-        "name": me.name,
-        "name_with_id": f"{me.name} [{me.number}]",
+        "name": entity.name,
+        "name_with_id": f"{entity.name} [{entity.number}]",
         "offer_preview_enabled": n % 2 == 1,
         "parallel_tracking_enabled": False,
         "parallel_tracking_url": None,
@@ -147,27 +151,27 @@ def _offer(seed: int, n: int, at: datetime) -> dict[str, Value]:
 
 
 def _contact(seed: int, kind: int, n: int, at: datetime) -> dict[str, Value]:
-    """What publishers and advertisers have in common."""
-    me, age, manager = party(seed, kind, n), _age(seed, kind, n, at), party(seed, MANAGER, n % MANAGERS)
+    """Return the values that publishers and advertisers have in common."""
+    entity, age, manager = party(seed, kind, n), _age(seed, kind, n, at), party(seed, MANAGER, n % MANAGERS)
     return {
         "active": (n + age.version) % 11 != 0,
         "address": f"{n} Main St\nSuite {n % 9}" if n % 3 else None,
         "archived": n % 31 == 30,
-        "company_name": f"{me.name} Ltd",
+        "company_name": f"{entity.name} Ltd",
         "country": _COUNTRIES[n % len(_COUNTRIES)],
         "created_at": iso(age.created),
         "description": _text(n, age.version),
         "email": f"contact{n}@{('publisher', 'advertiser')[kind == ADVERTISER]}.example",
         "first_name": ("Jane", "Zoë", "null", "محمد")[n % 4],
-        "id": me.id,
-        "incremental_id": me.number,
+        "id": entity.id,
+        "incremental_id": entity.number,
         "last_name": ("Doe", "O'Neil", "Müller-Łuk", "")[n % 4],
         "manager_email": f"manager{n % MANAGERS}@network.example",
         "manager_id": manager.id,
         "manager_name": manager.name,
         "messenger": None if n % 4 else f"live:{n:04d}",
-        "name": me.name,
-        "name_with_id": f"{me.name} [{me.number}]",
+        "name": entity.name,
+        "name_with_id": f"{entity.name} [{entity.number}]",
         "phone": f"+1-555-{n:04d}" if n % 2 else f"00{n}",
         "updated_at": iso(age.updated),
         "website": f"https://site{n}.example",
@@ -196,4 +200,4 @@ KINDS = (
     Kind("publishers", fields.PUBLISHERS, {}, lambda _: PUBLISHERS, _publisher),
     Kind("advertisers", fields.ADVERTISERS, {}, lambda _: ADVERTISERS, _advertiser),
 )
-"""The lists that the sandbox serves (IN2)."""
+"""The lists of the sandbox (IN2)."""

@@ -1,10 +1,21 @@
-"""Clicks and impressions of a day: made up, but always the same for one world and day."""
+"""The generated clicks and impressions of a day. They depend only on the dataset and the day."""
 
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from random import Random
 
 from reporting_dags.sandbox.integr8 import fields
+from reporting_dags.sandbox.integr8.dataset import (
+    CLICK,
+    IMPRESSION,
+    PAYOUTS,
+    Dataset,
+    Row,
+    filter_result,
+    moment_of,
+    row_key,
+    select_fields,
+)
 from reporting_dags.sandbox.integr8.entities import (
     ADVERTISER,
     MANAGER,
@@ -20,61 +31,50 @@ from reporting_dags.sandbox.integr8.entities import (
 )
 from reporting_dags.sandbox.integr8.values import NAMES, SUBS, Value, digest, iso, money, object_id
 from reporting_dags.sandbox.integr8.visitors import visitor
-from reporting_dags.sandbox.integr8.world import (
-    CLICK,
-    IMPRESSION,
-    PAYOUTS,
-    Row,
-    World,
-    kept,
-    moment_of,
-    row_key,
-    verdict,
-)
 
 
 @lru_cache(maxsize=12)
-def visits(world: World, day: date) -> tuple[Row, ...]:
-    """The clicks of a day, in no order, with more than a click's row shows."""
-    return _rows(world, CLICK, day, 90)
+def visits(dataset: Dataset, day: date) -> tuple[Row, ...]:
+    """Return the clicks of a day, unordered, with all values, also those that a click row does not have."""
+    return _rows(dataset, CLICK, day, 90)
 
 
 @lru_cache(maxsize=12)
-def clicks(world: World, day: date) -> tuple[Row, ...]:
-    """The clicks of a day, in no order."""
-    return tuple(row._replace(values=kept(world, row.values, fields.CLICKS)) for row in visits(world, day))
+def clicks(dataset: Dataset, day: date) -> tuple[Row, ...]:
+    """Return the clicks of a day, unordered."""
+    return tuple(row._replace(values=select_fields(dataset, row.values, fields.CLICKS)) for row in visits(dataset, day))
 
 
 @lru_cache(maxsize=12)
-def impressions(world: World, day: date) -> tuple[Row, ...]:
-    """The impressions of a day, in no order."""
-    made = _rows(world, IMPRESSION, day, 120)
-    return tuple(row._replace(values=kept(world, row.values, fields.IMPRESSIONS)) for row in made)
+def impressions(dataset: Dataset, day: date) -> tuple[Row, ...]:
+    """Return the impressions of a day, unordered."""
+    rows = _rows(dataset, IMPRESSION, day, 120)
+    return tuple(row._replace(values=select_fields(dataset, row.values, fields.IMPRESSIONS)) for row in rows)
 
 
-def _rows(world: World, kind: int, day: date, usual: int) -> tuple[Row, ...]:
-    # Only random() and getrandbits() are used: the generator's other methods are not promised to stay as they are.
-    rng = Random(f"{world.seed}|{kind}|{day}")
-    return tuple(_row(world, rng, kind, day, n) for n in range(world.size(kind, day, usual)))
+def _rows(dataset: Dataset, kind: int, day: date, usual: int) -> tuple[Row, ...]:
+    # Only random() and getrandbits() are used: the results of other methods can change in new Python versions.
+    rng = Random(f"{dataset.seed}|{kind}|{day}")
+    return tuple(_row(dataset, rng, kind, day, n) for n in range(dataset.size(kind, day, usual)))
 
 
-def _row(world: World, rng: Random, kind: int, day: date, n: int) -> Row:
-    moment, key = moment_of(rng, day, n), row_key(world.seed, kind, day, n)
+def _row(dataset: Dataset, rng: Random, kind: int, day: date, n: int) -> Row:
+    moment, key = moment_of(rng, day, n), row_key(dataset.seed, kind, day, n)
     values: dict[str, Value] = {
-        **visitor(rng, n, masked=world.mask_personal),
-        **_parties(world, rng, day, n),
+        **visitor(rng, n, masked=dataset.mask_personal),
+        **_parties(dataset, rng, day, n),
         **_subs(rng, n),
-        **verdict(n, approved=rng.random() > 0.15 or n < 3),
+        **filter_result(n, approved=rng.random() > 0.15 or n < 3),
         "blocked": int(n % 13 == 12),
         "bundle_id": f"com.example.app{n % 9}",
         "coupon_code": f"{n:05d}" if n % 6 == 0 else None,
         "external_transaction_id": f"0{n}-{key[:8]}" if n % 4 else "",
         "filter_group_id": "",
-        "integration_id": world.integration,
+        "integration_id": dataset.integration,
         "integration_type": "redirect",
         "invalid_sub_id": "",
         "monitoring_mode": 0,
-        "organization_id": world.organization,
+        "organization_id": dataset.organization,
         "preview_url_enabled": n % 2,
         "real_filter_group_id": None,
         "real_tx_id": key,
@@ -89,15 +89,15 @@ def _row(world: World, rng: Random, kind: int, day: date, n: int) -> Row:
     return Row(moment, key, values)
 
 
-def _parties(world: World, rng: Random, day: date, n: int) -> dict[str, Value]:
-    """Offer, publisher and advertiser. A: all but the names and the db ids are the incremental id as text."""
+def _parties(dataset: Dataset, rng: Random, day: date, n: int) -> dict[str, Value]:
+    """Return the values of offer, publisher and advertiser. A: ids other than db ids are the incremental id as text."""
     many = offers_at(datetime.combine(day, time(), UTC))
     which, whose = rng.random(), rng.random()
     at = n if n < len(NAMES) else int(many * which * which)
-    offer = party(world.seed, OFFER, at)
-    publisher = party(world.seed, PUBLISHER, n if n < len(NAMES) else int(PUBLISHERS * whose * whose))
-    advertiser = party(world.seed, ADVERTISER, advertiser_of(at))
-    manager = party(world.seed, MANAGER, at % MANAGERS)
+    offer = party(dataset.seed, OFFER, at)
+    publisher = party(dataset.seed, PUBLISHER, n if n < len(NAMES) else int(PUBLISHERS * whose * whose))
+    advertiser = party(dataset.seed, ADVERTISER, advertiser_of(at))
+    manager = party(dataset.seed, MANAGER, at % MANAGERS)
     paid = PAYOUTS[n] if n < len(PAYOUTS) else payout(at) * (0.02 + 0.03 * which)
     return {
         "advertiser": str(advertiser.number),
@@ -122,13 +122,13 @@ def _parties(world: World, rng: Random, day: date, n: int) -> dict[str, Value]:
         "real_publisher": str(publisher.number),
         "revenue": money(paid * 1.37),
         "smart_link_id": f"{n:04d}" if n % 10 == 0 else "",
-        "smartlink_db_id": object_id(world.seed, OTHER, n % 20) if n % 10 == 0 else None,
-        "targeting_group_id": object_id(world.seed, OTHER, at % 20),
+        "smartlink_db_id": object_id(dataset.seed, OTHER, n % 20) if n % 10 == 0 else None,
+        "targeting_group_id": object_id(dataset.seed, OTHER, at % 20),
     }
 
 
 def _subs(rng: Random, n: int) -> dict[str, Value]:
-    """Sub ids, and the further parameters that the row came with."""
+    """Return the sub ids and the extra parameters of a row."""
     aside = int(rng.random() * 100000)
     given = {"gclid": f"{aside:08d}", "utm_source": SUBS[n % len(SUBS)], "aff_sub": "été, 🎉"}
     keys = [key for m, key in enumerate(given) if (n + m) % 3]

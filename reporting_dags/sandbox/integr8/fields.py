@@ -1,4 +1,4 @@
-"""The names that the document gives to what a row or an object holds, in its order (IN11)."""
+"""The documented field names of rows and objects, in the documented order (IN11)."""
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -19,7 +19,7 @@ CLICKS = _names(
     sub_id_2 sub_id_3 sub_id_4 sub_id_5 sub_id_6 tags targeting_group_id tx_id user_agent user_email uuid
     """
 )
-"""A row of the click table and of an export of clicks."""
+"""Fields of the click table and of exports of clicks."""
 
 CONVERSIONS = _names(
     """
@@ -38,7 +38,7 @@ CONVERSIONS = _names(
     third_party_rejection_reason third_party_status tx_id user_agent user_email uuid
     """
 )
-"""A row of the conversion table and of an export of conversions."""
+"""Fields of the conversion table and of exports of conversions."""
 
 IMPRESSIONS = _names(
     """
@@ -53,7 +53,7 @@ IMPRESSIONS = _names(
     sub_id sub_id_2 sub_id_3 sub_id_4 sub_id_5 sub_id_6 tags targeting_group_id tx_id user_agent user_email uuid
     """
 )
-"""A row of the impression table and of an export of impressions."""
+"""Fields of the impression table and of exports of impressions."""
 
 POSTBACKS = _names(
     """
@@ -61,7 +61,7 @@ POSTBACKS = _names(
     advertiser advertiser_db_id method url response_code response_body status attempt
     """
 )
-"""A row of an export of postback logs: A, the document names none."""
+"""Fields of exports of postback logs. A: the documentation does not list them."""
 
 OFFERS = _names(
     """
@@ -73,7 +73,7 @@ OFFERS = _names(
     view_through_attribution_enabled visibility
     """
 )
-"""An offer."""
+"""Fields of an offer."""
 
 PUBLISHERS = _names(
     """
@@ -82,7 +82,7 @@ PUBLISHERS = _names(
     promotional_method timezone tracking_domain_ids updated_at website
     """
 )
-"""A publisher."""
+"""Fields of a publisher."""
 
 ADVERTISERS = _names(
     """
@@ -90,4 +90,4 @@ ADVERTISERS = _names(
     manager_email manager_id manager_name messenger name name_with_id phone updated_at website
     """
 )
-"""An advertiser."""
+"""Fields of an advertiser."""

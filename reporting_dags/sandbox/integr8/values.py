@@ -1,4 +1,4 @@
-"""Values and how they print; the texts and ids that a careless reader trips over."""
+"""Values and their texts; texts and ids that are edge cases for parsers."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 Value = str | int | float | list[str] | Mapping[str, str | int | float] | None
-"""What a key of a JSON object or a cell of a file holds; bool is an int here as everywhere."""
+"""A value of a JSON object or a cell of a file. A bool is an int."""
 
 NAMES = (
     "Summer Campaign 2025",
@@ -27,7 +27,7 @@ NAMES = (
     "\\N",
     "two\r\nlines",
 )
-"""Every day's first rows show them, in this order."""
+"""The names in the first rows of every day, in this order."""
 
 SUBS = (
     "00042",
@@ -48,13 +48,13 @@ SUBS = (
     "'quoted'; | done",
     "-",
 )
-"""The sub ids of every day's first rows, likewise."""
+"""The sub ids in the first rows of every day, in this order."""
 
 HUGE = 2**53 + 1
 
 
-def printed(value: Value) -> str:
-    """A value as a cell of a CSV file shows it; lists and objects are compact JSON."""
+def cell_text(value: Value) -> str:
+    """Return a value as the text of a CSV cell; lists and objects are compact JSON."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -63,23 +63,23 @@ def printed(value: Value) -> str:
 
 
 def money(amount: float) -> int | float:
-    """An amount; a whole one has no decimal point."""
+    """Return an amount; an integer if it has no fraction."""
     return int(amount) if amount.is_integer() else amount
 
 
 def iso(moment: datetime) -> str:
-    """A time as the document writes it, with as many decimals of a second as it needs."""
+    """Return a time in the documented format, with as many decimal places of a second as necessary."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"
 
 
 def digest(*parts: object) -> str:
-    """64 hexadecimal digits that `parts` alone decide."""
+    """Return a hash of `parts`, as 64 hexadecimal digits."""
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
 
 
 def object_id(seed: int, kind: int, n: int) -> str:
-    """The id of the `n`th object of a kind: 24 digits; some read as numbers, with zeros in front or too large."""
+    """Return the id of the `n`th object of a kind: 24 digits. Some look like numbers, with leading zeros."""
     if n == 3:
         return f"{kind:012d}{n:012d}"
     if n == 5:

@@ -1,4 +1,4 @@
-"""Who clicked: devices, places and persons, none of them real (IN9: all of this can be personal data)."""
+"""The generated visitors: devices, places and persons (IN9: all of this can be personal data)."""
 
 from random import Random
 from typing import NamedTuple
@@ -44,7 +44,7 @@ _REFERERS = ("https://news.example/a,b?q=é", "", None, 'https://forum.example/"
 
 
 def address(rng: Random, *, masked: bool) -> str:
-    """An IP address, of either version; documentation's own ranges."""
+    """Return an IP address, version 4 or 6, from the ranges for documentation."""
     fourth, sixth = int(rng.random() * 256), int(rng.random() * 65536)
     if rng.random() < 0.3:
         return "2001:db8::" if masked else f"2001:db8:{sixth:x}::{fourth:x}"
@@ -60,7 +60,7 @@ def _person(rng: Random, n: int, *, masked: bool) -> tuple[str | None, str]:
 
 
 def visitor(rng: Random, n: int, *, masked: bool) -> dict[str, Value]:
-    """What the `n`th row of a day says of its visitor."""
+    """Return the visitor's values of the `n`th row of a day."""
     draw = rng.random
     place, device = _PLACES[int(draw() * len(_PLACES))], _DEVICES[n % 4 if n < 8 else int(draw() * 3)]
     ip = address(rng, masked=masked)

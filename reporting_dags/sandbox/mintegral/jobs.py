@@ -1,11 +1,11 @@
-"""The requests that were made, and the data generated for them: the same parameters are the same job (MT2, MT3)."""
+"""Report jobs and their generated data: requests with equal parameters are one job (MT2, MT3)."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reporting_dags.sandbox.mintegral.answer import states
-from reporting_dags.sandbox.mintegral.question import Question
+from reporting_dags.sandbox.mintegral.report_request import ReportRequest
+from reporting_dags.sandbox.mintegral.report_table import hours_and_versions
 from reporting_dags.sandbox.mintegral.settings import MintegralSettings
 
 ACCEPTED, GENERATING = 201, 202
@@ -13,8 +13,8 @@ UNKNOWN, NOT_READY, EXPIRED = 203, 204, 205
 
 
 @dataclass(frozen=True)
-class Generated:
-    """What decides generated data: it stays as it was at that moment."""
+class GeneratedData:
+    """The time and the settings from which the data was generated."""
 
     at: datetime
     settings: MintegralSettings
@@ -22,64 +22,75 @@ class Generated:
 
 @dataclass
 class Job:
-    """One set of parameters and how far the generation of its data has come; `data` is None until it is there.
+    """The job of a request.
 
-    `waits` counts the 202 answers since generation began; `lapsed` says that there was data, which has expired;
-    `stuck_by` is the number of the fault for which it is never ready.
+    Attributes:
+        request: the request.
+        started: when the generation began.
+        pending_responses: number of 202 responses since then.
+        data: the generated data; None until it is ready.
+        had_expired: whether earlier data has expired.
+        stuck_by: number of the fault that keeps the job from being ready.
     """
 
-    question: Question
+    request: ReportRequest
     started: datetime
-    waits: int = 0
-    data: Generated | None = None
-    lapsed: bool = False
+    pending_responses: int = 0
+    data: GeneratedData | None = None
+    had_expired: bool = False
     stuck_by: int | None = None
 
-    def start(self, now: datetime, *, lapsed: bool = False) -> None:
-        """Generate the data anew; what there was is gone."""
-        self.started, self.waits, self.data, self.lapsed = now, 0, None, lapsed
+    def start(self, now: datetime, *, expired: bool = False) -> None:
+        """Restart the generation and delete earlier data."""
+        self.started, self.pending_responses, self.data, self.had_expired = now, 0, None, expired
 
-    def fill(self, at: datetime, settings: MintegralSettings) -> Generated:
-        """Have the data, as of `at`."""
-        self.data, self.lapsed = Generated(at, settings), False
+    def fill(self, at: datetime, settings: MintegralSettings) -> GeneratedData:
+        """Set and return the data, as of `at`."""
+        self.data, self.had_expired = GeneratedData(at, settings), False
         return self.data
 
     def is_expired(self, now: datetime, settings: MintegralSettings) -> bool:
-        """Whether there is data, kept too long."""
+        """Return whether the data has expired."""
         return self.data is not None and now - self.data.at > timedelta(days=settings.keep_days)
 
     def is_outdated(self, now: datetime, settings: MintegralSettings) -> bool:
-        """Whether there is data, but by now more hours are in, or a later version."""
+        """Return whether more hours or a later version are available than the data has."""
         if self.data is None:
             return False
         pairs = zip(
-            states(self.question, now, settings),
-            states(self.question, self.data.at, self.data.settings),
+            hours_and_versions(self.request, now, settings),
+            hours_and_versions(self.request, self.data.at, self.data.settings),
             strict=True,
         )
         return any(newer > older for newer, older in pairs)
 
 
 class Jobs:
-    """Every job, by its id; `scripted` tells the numbers of the faults that are there now."""
+    """All jobs by id; `scripted` returns the numbers of the current faults."""
 
     def __init__(self, scripted: Callable[[], Collection[int]]) -> None:
         self._scripted = scripted
         self._jobs: dict[str, Job] = {}
 
-    def put(self, name: str, question: Question, now: datetime) -> Job:
-        """The job with that id, a new one if there is none."""
-        return self._jobs.setdefault(name, Job(question, now))
+    def put(self, name: str, request: ReportRequest, now: datetime) -> Job:
+        """Return the job with an id; create it if it does not exist."""
+        return self._jobs.setdefault(name, Job(request, now))
 
-    def asked(
-        self, name: str, question: Question, *, now: datetime, settings: MintegralSettings, stuck_by: int | None = None
-    ) -> Generated | int:
-        """The data that a type=1 call finds, or else the code of its answer (MT2).
+    def generate(
+        self,
+        name: str,
+        request: ReportRequest,
+        *,
+        now: datetime,
+        settings: MintegralSettings,
+        stuck_by: int | None = None,
+    ) -> GeneratedData | int:
+        """Return the data for a type=1 call, or the code of the response if it is not ready (MT2).
 
-        `stuck_by`: begin anew, and never be ready as long as that fault is there.
+        If `stuck_by` is a fault, restart the job; it is not ready until the fault is removed.
         """
         new = name not in self._jobs
-        job = self.put(name, question, now)
+        job = self.put(name, request, now)
         if stuck_by is not None:
             job.start(now)
             job.stuck_by = stuck_by
@@ -88,34 +99,34 @@ class Jobs:
         if new and job.data is None:
             return ACCEPTED
         if job.is_expired(now, settings):
-            job.start(now, lapsed=True)
+            job.start(now, expired=True)
         elif job.is_outdated(now, settings):
             job.start(now)
         data = self._data(job, now, settings)
         if data is None:
-            job.waits += 1
+            job.pending_responses += 1
             return GENERATING
         return data
 
-    def fetched(self, name: str, *, now: datetime, settings: MintegralSettings, expired: bool) -> Generated | int:
-        """The data for a type=2 call, or else the code of its answer (MT3).
+    def download(self, name: str, *, now: datetime, settings: MintegralSettings, expired: bool) -> GeneratedData | int:
+        """Return the data for a type=2 call, or the code of the response if there is none (MT3).
 
-        Data is generated once a type=1 call has found it so (A). `expired`: take it to have been kept too long.
+        A: data is ready only after a type=1 call has returned it. If `expired`, treat the data as expired.
         """
         job = self._jobs.get(name)
         if job is None:
             return UNKNOWN
         if job.is_expired(now, settings) or (expired and job.data is not None):
-            job.start(now, lapsed=True)
+            job.start(now, expired=True)
             return EXPIRED
-        missing = EXPIRED if job.lapsed else NOT_READY
+        missing = EXPIRED if job.had_expired else NOT_READY
         return job.data or missing
 
-    def _data(self, job: Job, now: datetime, settings: MintegralSettings) -> Generated | None:
-        """The data of `job`, if it is generated at `now`."""
+    def _data(self, job: Job, now: datetime, settings: MintegralSettings) -> GeneratedData | None:
+        """Return the data of `job` if it is ready at `now`."""
         if job.data is not None:
             return job.data
         due = job.started + timedelta(seconds=settings.fill_seconds)
-        if job.stuck_by in self._scripted() or now < due or job.waits < settings.fill_polls:
+        if job.stuck_by in self._scripted() or now < due or job.pending_responses < settings.fill_polls:
             return None
         return job.fill(job.started, settings)

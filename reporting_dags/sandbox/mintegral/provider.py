@@ -1,4 +1,4 @@
-"""Mintegral's Advanced Performance reporting: its endpoints and its truth (MT1 to MT8)."""
+"""Mintegral Advanced Performance: the endpoints and the correct data (MT1 to MT8)."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -8,16 +8,16 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from reporting_dags.sandbox.clock import Clock
-from reporting_dags.sandbox.damage import damaged
+from reporting_dags.sandbox.damage import damaged_file
+from reporting_dags.sandbox.data_owner import ORDINARY, DataOwner
 from reporting_dags.sandbox.endpoint import Call, Endpoint, Subject
 from reporting_dags.sandbox.faults import Faults
-from reporting_dags.sandbox.mintegral import question
-from reporting_dags.sandbox.mintegral.accounts import ACCOUNTS, Account, holder
-from reporting_dags.sandbox.mintegral.answer import HOUR, answer, states
-from reporting_dags.sandbox.mintegral.jobs import ACCEPTED, EXPIRED, GENERATING, NOT_READY, UNKNOWN, Generated, Jobs
-from reporting_dags.sandbox.mintegral.question import DAILY, HOURLY, Question, RefusedError
+from reporting_dags.sandbox.mintegral import report_request
+from reporting_dags.sandbox.mintegral.accounts import ACCOUNTS, Account, authenticate
+from reporting_dags.sandbox.mintegral.jobs import ACCEPTED, EXPIRED, GENERATING, NOT_READY, UNKNOWN, GeneratedData, Jobs
+from reporting_dags.sandbox.mintegral.report_request import DAILY, HOURLY, RefusedError, ReportRequest
+from reporting_dags.sandbox.mintegral.report_table import HOUR, build_table, hours_and_versions
 from reporting_dags.sandbox.mintegral.settings import MintegralSettings
-from reporting_dags.sandbox.owner import ORDINARY, Owner
 from reporting_dags.sandbox.table import Table
 
 PATH = "/api/v2/reports/data"
@@ -39,7 +39,7 @@ SHIPPED = {
 
 
 class Mintegral:
-    """The provider as one sandbox runs it; what it remembers lives as long as the sandbox."""
+    """The emulated Mintegral API of one sandbox."""
 
     name = "mintegral"
     data_point = "mintegral.data"
@@ -52,12 +52,12 @@ class Mintegral:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every job."""
+        """Delete all jobs."""
         self._jobs = Jobs(lambda: {fault.number for fault in self._faults.scripted()})
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
-        """The download (type=2), and the request for generation (any other type) at the same path."""
+        """The endpoints for the download (type=2) and for the generation (any other type), which share a path."""
         return (
             Endpoint(
                 "mintegral.download",
@@ -65,8 +65,8 @@ class Mintegral:
                 PATH,
                 self._download,
                 subject=self._subject,
-                carries_out=frozenset({"expired", "json_error"}),
-                wants=question.is_download,
+                handler_faults=frozenset({"expired", "json_error"}),
+                accepts_query=report_request.is_download,
             ),
             Endpoint(
                 "mintegral.generate",
@@ -74,7 +74,7 @@ class Mintegral:
                 PATH,
                 self._generate,
                 subject=self._subject,
-                carries_out=frozenset({"never", "code", "incomplete"}),
+                handler_faults=frozenset({"never", "code", "incomplete"}),
             ),
         )
 
@@ -85,7 +85,7 @@ class Mintegral:
 
     @property
     def credentials(self) -> Mapping[str, Account]:
-        """The accounts by name: ordinary, other (with offers, data and jobs of its own), revoked."""
+        """The accounts by name: ordinary, other (with its own offers, data and jobs), revoked."""
         return {account.name: account for account in ACCOUNTS}
 
     def variables(self, url: str, account: str) -> Mapping[str, str]:
@@ -100,90 +100,94 @@ class Mintegral:
     def truth(
         self, report: str, day: date, at: datetime | None = None, account: str = ORDINARY
     ) -> list[dict[str, str]]:
-        """The rows of `day` in an honest answer to the shipped report requested at `at` (None: now), sorted.
+        """Return the sorted rows of `day` in a correct response for the shipped report at `at` (None: now).
 
         Raises:
-            ValueError: There is no such report.
+            ValueError: the report does not exist.
         """
         if report not in self.reports:
-            raise ValueError(f"no report {report!r}; there are: {', '.join(self.reports)}")
+            raise ValueError(f"unknown report {report!r}; known reports: {', '.join(self.reports)}")
         dimensions, granularity = SHIPPED[report.removeprefix(f"{self.name}/")]
-        return self.rows(Question(day, day, dimensions, granularity), at, account).as_dicts()
+        return self.rows(ReportRequest(day, day, dimensions, granularity), at, account).as_dicts()
 
-    def rows(self, asked: Question, at: datetime | None = None, account: str = ORDINARY) -> Table:
-        """The honest answer to any question generated at `at` (None: now); what may be asked is not checked."""
-        moment = at if at is not None else self._clock.now()
-        return answer(asked, owner=Owner.of(self._seed, account), at=moment, settings=self._settings())
+    def rows(self, request: ReportRequest, at: datetime | None = None, account: str = ORDINARY) -> Table:
+        """Return the correct table for a request at `at` (None: now), without validation of the request."""
+        now = at if at is not None else self._clock.now()
+        return build_table(request, owner=DataOwner.of(self._seed, account), at=now, settings=self._settings())
 
     async def _generate(self, call: Call) -> Response:
-        """MT1, MT2. A: the account is looked at first, then the parameters."""
+        """Start or poll a job (MT1, MT2). A: the account is checked first, then the parameters."""
         settings = self._settings()
         try:
-            _, name, asked = self._admitted(call, settings)
-        except RefusedError as refused:
-            return self._said(call, REFUSED, str(refused))
+            _, name, request = self._authorize(call, settings)
+        except RefusedError as error:
+            return self._code_response(call, REFUSED, str(error))
         if call.fault is not None and call.fault_is("code"):
-            return self._said(call, int(call.fault["code"]), str(call.fault["msg"]))
+            return self._code_response(call, int(call.fault["code"]), str(call.fault["msg"]))
         if call.fault_is("incomplete"):
-            # As of an hour before the last day ends: what is generated later has more.
-            short = asked.start(asked.last) + 23 * HOUR
-            return self._ready(call, asked, self._jobs.put(name, asked, call.now).fill(min(call.now, short), settings))
+            # Data as of one hour before the end of the last day: data that is generated later has more.
+            incomplete = request.start(request.last) + 23 * HOUR
+            return self._ready_response(
+                call, request, self._jobs.put(name, request, call.now).fill(min(call.now, incomplete), settings)
+            )
         stuck_by = call.fault.number if call.fault is not None and call.fault_is("never") else None
-        found = self._jobs.asked(name, asked, now=call.now, settings=settings, stuck_by=stuck_by)
-        return self._said(call, found) if isinstance(found, int) else self._ready(call, asked, found)
+        result = self._jobs.generate(name, request, now=call.now, settings=settings, stuck_by=stuck_by)
+        if isinstance(result, int):
+            return self._code_response(call, result)
+        return self._ready_response(call, request, result)
 
     async def _download(self, call: Call) -> Response:
-        """MT1, MT3, MT6."""
+        """Return the file of a job (MT1, MT3, MT6)."""
         settings = self._settings()
         try:
-            owner, name, asked = self._admitted(call, settings)
-        except RefusedError as refused:
-            return self._said(call, REFUSED, str(refused))
+            owner, name, request = self._authorize(call, settings)
+        except RefusedError as error:
+            return self._code_response(call, REFUSED, str(error))
         if call.fault is not None and call.fault_is("json_error"):
-            return self._said(call, int(call.fault["code"]), str(call.fault["msg"]))
-        found = self._jobs.fetched(name, now=call.now, settings=settings, expired=call.fault_is("expired"))
-        if isinstance(found, int):
-            return self._said(call, found)
+            return self._code_response(call, int(call.fault["code"]), str(call.fault["msg"]))
+        result = self._jobs.download(name, now=call.now, settings=settings, expired=call.fault_is("expired"))
+        if isinstance(result, int):
+            return self._code_response(call, result)
         call.facts["code"] = str(READY)
-        table = answer(asked, owner=owner, at=found.at, settings=found.settings)
-        faults = self._faults.damage(self.data_point, _source(asked), asked.first, asked.last)
-        return Response(damaged(table, faults), media_type="application/octet-stream")
+        table = build_table(request, owner=owner, at=result.at, settings=result.settings)
+        faults = self._faults.file_faults(self.data_point, _source(request), request.first, request.last)
+        return Response(damaged_file(table, faults), media_type="application/octet-stream")
 
-    def _admitted(self, call: Call, settings: MintegralSettings) -> tuple[Owner, str, Question]:
-        """Whose call it is, its job and its question; all are noted."""
-        account = holder(call, settings)
+    def _authorize(self, call: Call, settings: MintegralSettings) -> tuple[DataOwner, str, ReportRequest]:
+        """Return the data owner, the id of the job and the request of a call, and log them."""
+        account = authenticate(call, settings)
         call.facts["account"] = account.name
-        asked = question.read(call.query, settings=settings, now=call.now)
-        name = hashlib.sha256(f"{account.name}|{asked}".encode()).hexdigest()[:16]
-        call.facts.update(job=name, report=_source(asked))
-        return Owner.of(self._seed, account.name), name, asked
+        request = report_request.parse(call.query, settings=settings, now=call.now)
+        name = hashlib.sha256(f"{account.name}|{request}".encode()).hexdigest()[:16]
+        call.facts.update(job=name, report=_source(request))
+        return DataOwner.of(self._seed, account.name), name, request
 
-    def _ready(self, call: Call, asked: Question, data: Generated) -> Response:
+    def _ready_response(self, call: Call, request: ReportRequest, data: GeneratedData) -> Response:
         call.facts["code"] = str(READY)
-        hours = sum(hours for hours, _ in states(asked, data.at, data.settings))
-        information = {"hours": hours, "is_complete": hours == 24 * len(asked.days)}
-        return JSONResponse({"code": READY, "msg": MESSAGES[READY], "data": information})
+        hours = sum(hours for hours, _ in hours_and_versions(request, data.at, data.settings))
+        progress = {"hours": hours, "is_complete": hours == 24 * len(request.days)}
+        return JSONResponse({"code": READY, "msg": MESSAGES[READY], "data": progress})
 
-    def _said(self, call: Call, code: int, message: str | None = None) -> Response:
-        """MT8: HTTP 200, and the code inside."""
+    def _code_response(self, call: Call, code: int, message: str | None = None) -> Response:
+        """Return a response with `code`: HTTP 200, and the code in the body (MT8)."""
         call.facts["code"] = str(code)
-        said = MESSAGES.get(code, "") if message is None else message
-        body: dict[str, Any] = {"code": code, "msg": said}
+        text = MESSAGES.get(code, "") if message is None else message
+        body: dict[str, Any] = {"code": code, "msg": text}
         if not self._settings().data_missing:
-            body["data"] = {"detail": said} if code == REFUSED else {}
+            body["data"] = {"detail": text} if code == REFUSED else {}
         return JSONResponse(body)
 
     def _subject(self, call: Call) -> Subject | None:
         try:
-            asked = question.read(call.query, settings=self._settings(), now=call.now)
+            request = report_request.parse(call.query, settings=self._settings(), now=call.now)
         except RefusedError:
-            # The handler is about to refuse it too.
+            # The handler refuses it too.
             return None
-        return Subject(_source(asked), asked.first, asked.last)
+        return Subject(_source(request), request.first, request.last)
 
 
-def _source(asked: Question) -> str:
-    """What faults are aimed by: the shipped report of those columns, or else the columns."""
-    here = (asked.dimensions, asked.granularity)
-    found = next((report for report, shape in SHIPPED.items() if shape == here), None)
-    return found if found is not None else f"{','.join(asked.dimensions)} {asked.granularity}"
+def _source(request: ReportRequest) -> str:
+    """Return the source for faults: the name of the shipped report with these columns, else the columns."""
+    columns = (request.dimensions, request.granularity)
+    shipped = next((report for report, shape in SHIPPED.items() if shape == columns), None)
+    return shipped if shipped is not None else f"{','.join(request.dimensions)} {request.granularity}"

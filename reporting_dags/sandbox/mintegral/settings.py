@@ -1,42 +1,46 @@
-"""Mintegral's Advanced Performance reporting: its switches; every assumption (A) has one."""
+"""The settings of the emulated Mintegral API: one for every assumption (A) about undocumented behavior."""
 
 from dataclasses import dataclass
 
-from reporting_dags.sandbox.switches import Switches, switch
+from reporting_dags.sandbox.provider_settings import ProviderSettings, setting
 
 
 @dataclass(frozen=True)
-class MintegralSettings(Switches):
-    """How it behaves; every field's description names its rule, or A for an assumption.
+class MintegralSettings(ProviderSettings):
+    """The behavior of the API. Each description begins with the rule, or A for an assumption.
 
     Raises:
-        ValueError: A value is out of range or not among a setting's choices.
+        ValueError: a value is out of range or not one of the choices.
     """
 
-    token_seconds: int = switch(300, "MT1 A: how far a token's timestamp may be from the sandbox's time")
-    disabled_access_keys: tuple[str, ...] = switch((), "A: accounts that are disabled now")
-    fill_seconds: float = switch(0.0, "MT2: sandbox seconds until requested data is generated")
-    fill_polls: int = switch(1, "MT2: how many type=1 calls after the one that began it are answered 202 first")
-    ready_at_once: bool = switch(False, "MT2 A: the very first type=1 call answers 200")
-    data_missing: bool = switch(True, "MT8 F: an answer whose code is not 200 has no data")
-    keep_days: int = switch(30, "MT3: how many days generated data is kept; a month is taken to be so many (A)")
-    max_days: int = switch(7, "MT4: days in one request, first and last both counted")
-    history_months: int = switch(6, "MT4: how many months ago the first day may be")
-    plus_is_space_error: bool = switch(True, "MT4 A: a + sent as it is arrives as a space, which is no timezone")
-    extra_parameters: bool = switch(False, "A: parameters that the document does not name are passed over")
-    hour_form: str = switch(
+    token_seconds: int = setting(
+        300, "MT1 A: maximum difference in seconds between the timestamp of a token and the current time"
+    )
+    disabled_access_keys: tuple[str, ...] = setting((), "A: access keys of disabled accounts")
+    fill_seconds: float = setting(0.0, "MT2: seconds until requested data is generated")
+    fill_polls: int = setting(1, "MT2: number of type=1 calls with response 202 after the first call")
+    ready_at_once: bool = setting(False, "MT2 A: the first type=1 call returns 200")
+    data_missing: bool = setting(True, "MT8 F: a response whose code is not 200 has no data")
+    keep_days: int = setting(30, "MT3: days for which generated data is kept (A: a month has 30)")
+    max_days: int = setting(7, "MT4: maximum number of days in one request")
+    history_months: int = setting(6, "MT4: number of months for which data is available")
+    plus_is_space_error: bool = setting(True, "MT4 A: an unescaped + is read as a space, which is an invalid timezone")
+    extra_parameters: bool = setting(False, "A: undocumented parameters are ignored")
+    hour_form: str = setting(
         "unix",
         "MT6 A: Timestamp of an hourly report is in Unix seconds (unix), YYYYMMDDHH in the report's zone (digits), or "
         "a local time without an offset (text)",
         choices=("unix", "digits", "text"),
     )
-    out_minutes: int = switch(90, "MT7: minutes after its end in the report's zone when a day is complete")
-    late_days: tuple[str, ...] = switch((), "MT7 F: days, YYYY-MM-DD, that are complete only late_minutes after")
-    late_minutes: int = switch(240, "MT7 F: minutes after its end in the report's zone when a late day is complete")
-    restate_days: int = switch(0, "A: a complete day changes until it is this old; 0: never")
-    empty_day_one_in: int = switch(40, "A: about one UTC day in so many has no traffic, hence no rows; 0: none")
-    empty_days: tuple[str, ...] = switch((), "A: further UTC days, YYYY-MM-DD, with no rows")
-    rows_factor: float = switch(1.0, "A: how many times the ordinary rows there are")
-    no_ratio: str = switch("0.0", "A: what stands for a ratio where there is nothing to divide by")
-    huge: bool = switch(True, "A: every day has a row with impressions over 2**53")
-    corrections: bool = switch(True, "A: every day has a row with a negative spend")
+    out_minutes: int = setting(
+        90, "MT7: minutes after its end, in the time zone of the report, until a day is complete"
+    )
+    late_days: tuple[str, ...] = setting((), "MT7 F: days, YYYY-MM-DD, that are complete only after late_minutes")
+    late_minutes: int = setting(240, "MT7 F: minutes after its end until a late day is complete")
+    restate_days: int = setting(0, "A: age in days until which a complete day changes; 0: it never changes")
+    empty_day_one_in: int = setting(40, "A: one UTC day of about this many has no rows; 0: no such days")
+    empty_days: tuple[str, ...] = setting((), "A: further UTC days, YYYY-MM-DD, without rows")
+    rows_factor: float = setting(1.0, "A: factor for the number of ordinary rows")
+    no_ratio: str = setting("0.0", "A: text of a ratio whose denominator is 0")
+    huge: bool = setting(True, "A: every day has a row with impressions over 2**53")
+    corrections: bool = setting(True, "A: every day has a row with a negative spend")

@@ -1,4 +1,4 @@
-"""Who may ask, and how often (OC1, OC2)."""
+"""Accounts and their rate limit (OC1, OC2)."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ WINDOW = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Account:
-    """A user and the API token that OrangeClickMedia gave out; a revoked one is not accepted."""
+    """A user and the API token of the user; a revoked token is not accepted."""
 
     name: str
     api_token: str
@@ -18,7 +18,7 @@ class Account:
 
 
 def _account(number: int, name: str, *, revoked: bool = False) -> Account:
-    # Derived, so that they look like the provider's and no scanner takes them for real ones.
+    # Derived by a hash, so that they look real but are not reported by secret scanners.
     digest = hashlib.sha256(f"sandbox orangeclick {name}".encode()).hexdigest()
     return Account(name, f"{number}|{digest[:48]}", revoked)
 
@@ -26,29 +26,29 @@ def _account(number: int, name: str, *, revoked: bool = False) -> Account:
 ACCOUNTS = (_account(41, "ordinary"), _account(42, "other"), _account(43, "revoked", revoked=True))
 
 
-def holder(authorization: str | None, *, disabled: Sequence[str]) -> Account | None:
-    """The account that an Authorization header speaks for; None where the answer is 401."""
+def authenticate(authorization: str | None, *, disabled: Sequence[str]) -> Account | None:
+    """Return the account of an Authorization header; None if the response must be 401."""
     scheme, _, text = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    found = next((one for one in ACCOUNTS if one.api_token == text.strip()), None)
-    return None if found is None or found.revoked or found.api_token in disabled else found
+    account = next((account for account in ACCOUNTS if account.api_token == text.strip()), None)
+    return None if account is None or account.revoked or account.api_token in disabled else account
 
 
-class Pace:
-    """When each account made the requests that count, as long as that matters."""
+class RateLimit:
+    """The rate limit: the times of the counted requests of each account in the last minute."""
 
     def __init__(self) -> None:
-        self._made: dict[str, list[datetime]] = {}
+        self._requests: dict[str, list[datetime]] = {}
 
-    def wait(self, account: Account, *, now: datetime, most: int) -> timedelta | None:
-        """How long `account` has to wait when it may make `most` requests in any minute; None: it need not."""
-        made = [at for at in self._made.get(account.name, []) if now - at < WINDOW]
-        self._made[account.name] = made
-        if len(made) < most:
+    def wait_time(self, account: Account, *, now: datetime, limit: int) -> timedelta | None:
+        """Return how long `account` must wait, with a limit of `limit` requests a minute; None if it can proceed."""
+        recent = [at for at in self._requests.get(account.name, []) if now - at < WINDOW]
+        self._requests[account.name] = recent
+        if len(recent) < limit:
             return None
-        return made[len(made) - most] + WINDOW - now if most else WINDOW
+        return recent[len(recent) - limit] + WINDOW - now if limit else WINDOW
 
     def count(self, account: Account, now: datetime) -> None:
-        """Note one more request."""
-        self._made.setdefault(account.name, []).append(now)
+        """Count a request."""
+        self._requests.setdefault(account.name, []).append(now)

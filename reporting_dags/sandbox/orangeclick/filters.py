@@ -1,12 +1,12 @@
-"""Filter groups: OR between them, AND inside (OC3, OC4)."""
+"""Filter groups, which are combined by OR; filters in a group are combined by AND (OC3, OC4)."""
 
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from reporting_dags.sandbox.orangeclick.catalogue import DIMENSIONS, METRICS
-from reporting_dags.sandbox.orangeclick.refusal import Refusal
+from reporting_dags.sandbox.orangeclick.catalog import DIMENSIONS, METRICS
+from reporting_dags.sandbox.orangeclick.validation import Validation
 
 Number = int | float
 BETWEEN = "between"
@@ -21,20 +21,20 @@ COMPARISONS: Mapping[str, Callable[[Number, Number], bool]] = {
 
 @dataclass(frozen=True)
 class DimensionFilter:
-    """Keeps what has, or with nin has not, one of the values."""
+    """A filter that requires one of the values, or with `nin` none of them."""
 
     dimension: str
     comparator: str
     values: tuple[str, ...]
 
     def holds(self, value: str) -> bool:
-        """Whether `value` passes."""
+        """Return whether `value` passes the filter."""
         return (value in self.values) is not (self.comparator == "nin")
 
 
 @dataclass(frozen=True)
 class MetricFilter:
-    """Keeps rows by a metric; `second` is the upper end of between, which counts (A)."""
+    """A filter of rows by a metric; `second` is the upper bound of `between`, which is inclusive (A)."""
 
     metric: str
     comparison: str
@@ -42,7 +42,7 @@ class MetricFilter:
     second: Number
 
     def holds(self, value: Number | None) -> bool:
-        """Whether `value` passes; A: a missing one never does."""
+        """Return whether `value` passes the filter. A: a missing value never passes."""
         if value is None:
             return False
         if self.comparison == BETWEEN:
@@ -52,74 +52,74 @@ class MetricFilter:
 
 @dataclass(frozen=True)
 class Group:
-    """Filters that must all hold."""
+    """A group of filters that must all pass."""
 
     dimensions: tuple[DimensionFilter, ...]
     metrics: tuple[MetricFilter, ...]
 
 
-def read(value: Any, refusal: Refusal) -> tuple[Group, ...]:
-    """The groups that the JSON value `value` holds, none of them if it is an empty list."""
+def parse(value: Any, validation: Validation) -> tuple[Group, ...]:
+    """Return the filter groups in the JSON value `value`; none for an empty list."""
     if not isinstance(value, list):
-        refusal.add("filter_groups", "The filter_groups field must be an array.")
+        validation.add("filter_groups", "The filter_groups field must be an array.")
         return ()
-    return tuple(_group(one, f"filter_groups.{n}", refusal) for n, one in enumerate(cast("list[Any]", value)))
+    return tuple(_group(item, f"filter_groups.{n}", validation) for n, item in enumerate(cast("list[Any]", value)))
 
 
-def _group(value: Any, place: str, refusal: Refusal) -> Group:
-    given = _object(value, place, refusal)
+def _group(value: Any, place: str, validation: Validation) -> Group:
+    given = _object(value, place, validation)
     inside = f"{place}."
-    refusal.check_keys(given, ("operator", "filters"), inside)
-    refusal.choice(given, "operator", ("or",), inside)
+    validation.check_keys(given, ("operator", "filters"), inside)
+    validation.choice(given, "operator", ("or",), inside)
     dimensions: list[DimensionFilter] = []
     metrics: list[MetricFilter] = []
-    for n, one in enumerate(refusal.filled_list(given, "filters", inside)):
-        here = f"{place}.filters.{n}"
-        found = _object(one, here, refusal)
-        match refusal.choice(found, "type", ("dimension", "metric"), f"{here}."):
+    for n, item in enumerate(validation.non_empty_list(given, "filters", inside)):
+        path = f"{place}.filters.{n}"
+        filter_object = _object(item, path, validation)
+        match validation.choice(filter_object, "type", ("dimension", "metric"), f"{path}."):
             case "dimension":
-                dimensions.append(_dimension_filter(found, f"{here}.", refusal))
+                dimensions.append(_dimension_filter(filter_object, f"{path}.", validation))
             case "metric":
-                metrics.append(_metric_filter(found, f"{here}.", refusal))
+                metrics.append(_metric_filter(filter_object, f"{path}.", validation))
             case _:
                 pass
     return Group(tuple(dimensions), tuple(metrics))
 
 
-def _object(value: Any, place: str, refusal: Refusal) -> dict[str, Any]:
+def _object(value: Any, place: str, validation: Validation) -> dict[str, Any]:
     if isinstance(value, dict):
         return cast("dict[str, Any]", value)
-    refusal.add(place, f"The {place} field must be an object.")
+    validation.add(place, f"The {place} field must be an object.")
     return {}
 
 
-def _dimension_filter(given: dict[str, Any], place: str, refusal: Refusal) -> DimensionFilter:
-    """A: the values to look for are strings."""
-    refusal.check_keys(given, ("value", "type", "comparator", "selectedValues"), place)
-    values = refusal.filled_list(given, "selectedValues", place)
+def _dimension_filter(given: dict[str, Any], place: str, validation: Validation) -> DimensionFilter:
+    """Return a dimension filter. A: its values must be strings."""
+    validation.check_keys(given, ("value", "type", "comparator", "selectedValues"), place)
+    values = validation.non_empty_list(given, "selectedValues", place)
     for n, value in enumerate(values):
         if not isinstance(value, str):
-            refusal.add(f"{place}selectedValues.{n}", f"The {place}selectedValues.{n} field must be a string.")
+            validation.add(f"{place}selectedValues.{n}", f"The {place}selectedValues.{n} field must be a string.")
     return DimensionFilter(
-        refusal.choice(given, "value", DIMENSIONS, place),
-        refusal.choice(given, "comparator", COMPARATORS, place),
+        validation.choice(given, "value", DIMENSIONS, place),
+        validation.choice(given, "comparator", COMPARATORS, place),
         tuple(values),
     )
 
 
-def _metric_filter(given: dict[str, Any], place: str, refusal: Refusal) -> MetricFilter:
-    """A: between needs its upper value, and nothing else may have one."""
-    comparison = refusal.choice(given, "comparison", (*COMPARISONS, BETWEEN), place)
+def _metric_filter(given: dict[str, Any], place: str, validation: Validation) -> MetricFilter:
+    """Return a metric filter. A: `between` requires a second value; other comparisons must not have one."""
+    comparison = validation.choice(given, "comparison", (*COMPARISONS, BETWEEN), place)
     second = ("secondValue",) if comparison == BETWEEN else ()
-    refusal.check_keys(given, ("value", "type", "comparison", "selectedValue", *second), place)
-    lower, *upper = [_number(given, key, place, refusal) for key in ("selectedValue", *second)]
-    return MetricFilter(refusal.choice(given, "value", METRICS, place), comparison, lower, *(upper or [lower]))
+    validation.check_keys(given, ("value", "type", "comparison", "selectedValue", *second), place)
+    lower, *upper = [_number(given, key, place, validation) for key in ("selectedValue", *second)]
+    return MetricFilter(validation.choice(given, "value", METRICS, place), comparison, lower, *(upper or [lower]))
 
 
-def _number(given: dict[str, Any], key: str, place: str, refusal: Refusal) -> Number:
+def _number(given: dict[str, Any], key: str, place: str, validation: Validation) -> Number:
     value = given.get(key)
-    # A bool is an int to isinstance, but no number of anything.
+    # isinstance accepts a bool as an int, but a bool is not a number here.
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    refusal.add(place + key, f"The {place}{key} field must be a number.")
+    validation.add(place + key, f"The {place}{key} field must be a number.")
     return 0

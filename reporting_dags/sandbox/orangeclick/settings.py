@@ -1,49 +1,51 @@
-"""OrangeClickMedia's reporting API: its switches."""
+"""The settings of the emulated OrangeClickMedia API."""
 
 from dataclasses import dataclass
 
-from reporting_dags.sandbox.switches import Switches, switch
+from reporting_dags.sandbox.provider_settings import ProviderSettings, setting
 
 
 @dataclass(frozen=True)
-class OrangeClickSettings(Switches):
-    """How it behaves; every field's description names its rule, or A for an assumption.
+class OrangeClickSettings(ProviderSettings):
+    """The behavior of the API. Each description begins with the rule, or A for an assumption.
 
     Raises:
-        ValueError: A value is out of range or not among a setting's choices.
+        ValueError: a value is out of range or not one of the choices.
     """
 
-    disabled_api_tokens: tuple[str, ...] = switch((), "OC1: API tokens that are not accepted now")
-    requests_per_minute: int = switch(5, "OC2: requests of one user within any 60 sandbox seconds")
-    refused_requests_count: bool = switch(True, "OC2 A: a request refused for what it says has counted; a 429 never")
-    retry_after: str = switch(
+    disabled_api_tokens: tuple[str, ...] = setting((), "OC1: API tokens that are not accepted")
+    requests_per_minute: int = setting(5, "OC2: requests of one user in 60 seconds")
+    refused_requests_count: bool = setting(True, "OC2 A: an invalid request counts against the limit; a 429 never does")
+    retry_after: str = setting(
         "seconds",
-        "OC2 A: a 429 says when to come back in seconds, as an HTTP date, or not at all",
+        "OC2 A: a 429 has Retry-After in seconds, as an HTTP date, or not at all",
         choices=("seconds", "date", "absent"),
     )
-    extra_keys: bool = switch(False, "OC3 A: keys that the document does not name are passed over")
-    max_months: int = switch(3, "OC3: months from a range's first day to its last")
-    future_allowed: bool = switch(True, "OC3 A: a range may end after today, and has no rows there")
-    numbers: str = switch(
-        "number", "OC5 A: metrics are JSON numbers, or strings that hold them", choices=("number", "string")
+    extra_keys: bool = setting(False, "OC3 A: undocumented keys are ignored")
+    max_months: int = setting(3, "OC3: maximum number of months in a date range")
+    future_allowed: bool = setting(True, "OC3 A: a range can end after today; future days have no rows")
+    numbers: str = setting(
+        "number", "OC5 A: metrics are JSON numbers, or strings of them", choices=("number", "string")
     )
-    null_metrics: int = switch(300, "OC5 A: about one row in so many has null as a metric; 0: none")
-    lost_domains: tuple[str, ...] = switch((), "OC6 A: domains that are silently missing from every answer")
-    out_hour: int = switch(6, "OC7 A: a day's data is out at this hour, UTC, of the next day")
-    late_days: tuple[str, ...] = switch((), "OC7 A: days, YYYY-MM-DD, that are out only late_hours after that hour")
-    late_hours: float = switch(6.0, "OC7 A: how many hours a late day is late")
-    early: str = switch(
+    null_metrics: int = setting(300, "OC5 A: one row of about this many has null as a metric; 0: no such rows")
+    lost_domains: tuple[str, ...] = setting((), "OC6 A: domains that are silently missing in every response")
+    out_hour: int = setting(6, "OC7 A: hour, UTC, of the next day at which a day is published")
+    late_days: tuple[str, ...] = setting((), "OC7 A: days, YYYY-MM-DD, that are published late_hours later")
+    late_hours: float = setting(6.0, "OC7 A: delay of late days in hours")
+    early: str = setting(
         "partial",
-        "OC7 A: before that, today included, a day has some of its rows (partial) or no row (none)",
+        "OC7 A: before its publication, a day (also today) has some of its rows (partial) or no rows (none)",
         choices=("partial", "none"),
     )
-    restate_days: int = switch(0, "OC7 A: a day changes until it is this old; 0: never once it is out")
-    empty_day_one_in: int = switch(40, "A: about one day in so many has no traffic, hence no rows; 0: none")
-    empty_days: tuple[str, ...] = switch((), "A: further days, YYYY-MM-DD, with no rows")
-    huge: bool = switch(True, "A: every day has a row whose counts are over 2**53")
-    rows_factor: float = switch(1.0, "A: how many times the usual rows a day has")
+    restate_days: int = setting(
+        0, "OC7 A: age in days until which a day changes; 0: it does not change after publication"
+    )
+    empty_day_one_in: int = setting(40, "A: one day of about this many has no rows; 0: no such days")
+    empty_days: tuple[str, ...] = setting((), "A: further days, YYYY-MM-DD, without rows")
+    huge: bool = setting(True, "A: every day has a row with counts over 2**53")
+    rows_factor: float = setting(1.0, "A: factor for the number of rows")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.out_hour > 23:
-            raise ValueError("out_hour is an hour of the day, 0 to 23")
+            raise ValueError("out_hour must be an hour of the day, 0 to 23")

@@ -128,7 +128,7 @@ class ProviderInMemory(Provider):
         self._tags = tags
         self.policy = JobPolicy(
             first_poll=timedelta(minutes=10),
-            longest_poll=timedelta(minutes=30),
+            max_poll_interval=timedelta(minutes=30),
             timeout=timedelta(hours=1),
             can_find_lost_jobs=finds,
         )
@@ -177,7 +177,7 @@ class ProviderInMemory(Provider):
             self.world.behavior.lapsed.update(request.window.days)
             raise Expired("the address cannot be used any more")
         tag = answer.sha256 if self._tags else ""
-        return Ready(expected_rows=sum(map(len, answer.rows.values())), tag=tag)
+        return Ready(expected_rows=sum(map(len, answer.rows.values())), content_tag=tag)
 
     @contextmanager
     def download(self, report: Report, request: Request, handle: Handle, meter: Meter) -> Generator[Iterator[bytes]]:

@@ -1,4 +1,4 @@
-"""What the imagined publisher has: apps, countries, campaigns; and the names that the Offer Wall report knows."""
+"""The apps, countries and campaigns of the emulated publisher, and the dimensions and metrics of the Offer Wall."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ USERS = "OFW Unique Users"
 
 DOCUMENTED_DIMENSIONS = (DATE, APP, COUNTRY)
 """OW3 D."""
-FOUND_DIMENSIONS = (CAMPAIGN_ID, CAMPAIGN_NAME, BUNDLE)
+UNDOCUMENTED_DIMENSIONS = (CAMPAIGN_ID, CAMPAIGN_NAME, BUNDLE)
 """OW3 F."""
 DOCUMENTED_METRICS = (REVENUE, ARPU, IMPRESSIONS, CLICKS, USERS)
 """OW3 D."""
-FOUND_METRICS = (
+UNDOCUMENTED_METRICS = (
     "Avg. Offers per Container",
     "Avg. Position",
     "Container Fill Rate",
@@ -35,7 +35,7 @@ FOUND_METRICS = (
 
 @dataclass(frozen=True)
 class App:
-    """A publisher's app; ids are text (leading zeros, more digits than a double or an int64 holds)."""
+    """An app of the publisher. Ids are texts: some have leading zeros, or more digits than a double or an int64."""
 
     id: str
     bundle: str
@@ -44,7 +44,7 @@ class App:
 
 @dataclass(frozen=True)
 class Campaign:
-    """An advertiser's campaign."""
+    """A campaign of an advertiser."""
 
     id: str
     name: str
@@ -92,7 +92,7 @@ COUNTRIES = (
     ("EGYPT", 0.5),
     ("NEW ZEALAND", 0.4),
     ("NORWAY", 0.4),
-    # What a careless reader trips over: missing-value words, separators, quotes, letters beyond ASCII.
+    # Edge cases for parsers: words for missing values, separators, quotes, non-ASCII letters.
     ("NA", 0.5),
     ("null", 0.4),
     ("CÔTE D'IVOIRE", 0.4),

@@ -1,4 +1,4 @@
-"""From made-up days to the rows of a range, as they are known at a time; how they are harmed and printed."""
+"""The logs: the generated rows of a time range, as of a time, and the damage by faults."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from datetime import date, datetime, timedelta
 from zlib import crc32
 
 from reporting_dags.sandbox.damage import damage
+from reporting_dags.sandbox.data_owner import DataOwner
 from reporting_dags.sandbox.faults import Fault
 from reporting_dags.sandbox.integr8 import fields
 from reporting_dags.sandbox.integr8.accounts import Account
-from reporting_dags.sandbox.integr8.asked import Span
 from reporting_dags.sandbox.integr8.conversions import conversions, postbacks
+from reporting_dags.sandbox.integr8.dataset import FIRST_DAY, Dataset, Row
 from reporting_dags.sandbox.integr8.facts import clicks, impressions
+from reporting_dags.sandbox.integr8.parameters import TimeRange
 from reporting_dags.sandbox.integr8.settings import Integr8Settings
-from reporting_dags.sandbox.integr8.values import Value, printed
-from reporting_dags.sandbox.integr8.world import FIRST_DAY, Row, World
-from reporting_dags.sandbox.owner import Owner
+from reporting_dags.sandbox.integr8.values import Value, cell_text
 from reporting_dags.sandbox.table import QUOTE, Table
 
 ENTITY = "offer_db_id"
@@ -24,14 +24,14 @@ _KEYS = ("real_tx_id", "event_id", "id")
 
 @dataclass(frozen=True)
 class Log:
-    """A log: its name, its paths, what an export of it is called, the time it goes by, its columns and its rows."""
+    """A log: its name, path, export type, time column, fields, and the function that generates the rows of a day."""
 
     name: str
     export_path: str
     export_type: str
     time: str
     fields: tuple[str, ...]
-    rows: Callable[[World, date], Sequence[Row]]
+    rows: Callable[[Dataset, date], Sequence[Row]]
     extra_parameters: bool = True
 
 
@@ -49,16 +49,16 @@ LOGS = (
         extra_parameters=False,
     ),
 )
-"""IN4; what exports of the last two are called is assumed (A)."""
+"""The logs (IN4). A: the export types of the last two."""
 
-Shown = tuple[str, Mapping[str, Value]]
-"""A row's real_tx_id (a postback's id) and its values."""
+LogRow = tuple[str, Mapping[str, Value]]
+"""The real_tx_id of a row (the id of a postback) and its values."""
 
 
-def world(seed: int, account: Account, settings: Integr8Settings) -> World:
-    """What `settings` and the seed make of an account's data."""
-    return World(
-        seed=Owner.of(seed, account.name).seed,
+def dataset_of(seed: int, account: Account, settings: Integr8Settings) -> Dataset:
+    """Return the dataset of an account for a seed and `settings`."""
+    return Dataset(
+        seed=DataOwner.of(seed, account.name).seed,
         integration=account.integration_id,
         organization=account.organization_id,
         rows_factor=settings.rows_factor,
@@ -70,23 +70,28 @@ def world(seed: int, account: Account, settings: Integr8Settings) -> World:
     )
 
 
-def rows(seed: int, account: Account, log: Log, span: Span, *, at: datetime, settings: Integr8Settings) -> list[Shown]:
-    """An account's rows of a range that are known at `at`, oldest first; those of one moment in a fixed order."""
-    made, delay = world(seed, account, settings), timedelta(seconds=settings.delay_seconds)
+def rows(
+    seed: int, account: Account, log: Log, span: TimeRange, *, at: datetime, settings: Integr8Settings
+) -> list[LogRow]:
+    """Return the rows of a time range that are available at `at`, oldest first, then in a fixed order."""
+    dataset, delay = dataset_of(seed, account, settings), timedelta(seconds=settings.delay_seconds)
     first, last = max(span.start.date(), FIRST_DAY), min(span.end, at).date()
-    found: list[tuple[Row, Row]] = []
+    pairs: list[tuple[Row, Row]] = []
     for n in range((last - first).days + 1):
         for row, like in _with_keys(
-            sorted(log.rows(made, first + timedelta(days=n)), key=_place), settings.shared_keys
+            sorted(log.rows(dataset, first + timedelta(days=n)), key=_place), settings.shared_keys
         ):
             inside = span.start <= row.moment < span.end or (settings.end_counts and row.moment == span.end)
             if inside and row.moment + delay <= at:
-                found.append((row, like))
-    found.sort(key=lambda pair: _place(pair[0]))
+                pairs.append((row, like))
+    pairs.sort(key=lambda pair: _place(pair[0]))
     unknown = dict.fromkeys(settings.unknown_fields)
     return [
-        (like.key, {**row.seen(at), **{name: like.values[name] for name in _KEYS if name in row.values}, **unknown})
-        for row, like in found
+        (
+            like.key,
+            {**row.values_at(at), **{name: like.values[name] for name in _KEYS if name in row.values}, **unknown},
+        )
+        for row, like in pairs
     ]
 
 
@@ -95,7 +100,7 @@ def _place(row: Row) -> tuple[datetime, str]:
 
 
 def _with_keys(of_day: Sequence[Row], one_in: int) -> list[tuple[Row, Row]]:
-    """Each row of a day with the row whose key it has: its own, or now and then that of the row before it."""
+    """Return each row of a day with the row whose key it has: itself, or sometimes the row before it."""
     before = (of_day[0], *of_day[:-1]) if of_day else ()
     return [
         (row, last if one_in and crc32(row.key.encode()) % one_in == 0 else row)
@@ -104,22 +109,22 @@ def _with_keys(of_day: Sequence[Row], one_in: int) -> list[tuple[Row, Row]]:
 
 
 class _Cell(str):
-    """A printed value that has not forgotten what it was."""
+    """The text of a value, with the original value."""
 
     value: Value
 
     @classmethod
     def of(cls, value: Value) -> "_Cell":
-        cell = cls(printed(value))
+        cell = cls(cell_text(value))
         cell.value = value
         return cell
 
 
-def harmed(
+def damaged_objects(
     names: Sequence[str], objects: Sequence[Mapping[str, Value]], faults: Sequence[Fault], day: str
 ) -> list[dict[str, Value]]:
-    """JSON objects with the keys `names`, as `faults` of a file leave them; what a fault writes is text."""
-    table = Table(list(names), [[_Cell.of(one[name]) for name in names] for one in objects], day=day, entity=ENTITY)
+    """Return JSON objects with the keys `names`, damaged by `faults`; values that a fault writes are texts."""
+    table = Table(list(names), [[_Cell.of(item[name]) for name in names] for item in objects], day=day, entity=ENTITY)
     damage(table, faults)
     return [dict(zip(table.header, map(_unprinted, row), strict=False)) for row in table.rows]
 

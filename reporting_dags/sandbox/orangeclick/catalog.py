@@ -1,4 +1,4 @@
-"""What the imagined publisher has: domains with their ad units, countries, devices, deals; and the names of OC4."""
+"""The domains, ad units, countries, devices and deals of the emulated publisher, and the names of OC4."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ CURRENCIES = ("EUR", "USD")
 
 @dataclass(frozen=True)
 class Placement:
-    """An ad unit where it stands, with what a thousand of its impressions earn; ids are text."""
+    """An ad unit on a domain, with the earnings of 1000 impressions (`cpm`); ids are texts."""
 
     domain: str
     subdomain: str
@@ -51,7 +51,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Deal:
-    """How impressions were sold."""
+    """A deal by which impressions were sold."""
 
     id: str
     name: str
@@ -76,7 +76,7 @@ PLACEMENTS = (
     Placement("shop.example.co.uk", "shop.example.co.uk", NATIVE, "native", "/21700000/shop/home", 1.8, 1.9),
     Placement("shop.example.co.uk", "", DISPLAY, "display", "shop_footer", 1.0, 0.39),
     Placement("0042.example", "www.0042.example", DISPLAY, "display", "true", 0.9, 0.31),
-    # What a careless reader trips over: missing-value words, separators, quotes, line ends, letters beyond ASCII.
+    # Edge cases for parsers: words for missing values, separators, quotes, line breaks, non-ASCII letters.
     Placement("münchen.example", "m.münchen.example", DISPLAY, "display", "Été à Paris", 1.4, 0.88),
     Placement("пример.рф", "www.пример.рф", OUTSTREAM, "video", "🎯 sticky", 1.2, 2.9),
     Placement("דוגמה.example", "דוגמה.example", NATIVE, "native", "وحدة إعلانية", 0.8, 0.7),
@@ -88,8 +88,8 @@ PLACEMENTS = (
     Placement("example.com", "www.example.com", DISPLAY, "display", "back\\slash", 0.6, 0.6),
     Placement("another-domain.net", "another-domain.net", NATIVE, "native", "", 0.6, 0.4),
 )
-HOSTILE_FROM = 12
-"""Where the placements begin that every day shows, so that no reader is spared them."""
+EDGE_CASES_FROM = 12
+"""Index of the first placement with edge cases: every day has all of them."""
 
 COUNTRIES = (
     ("US", 6.0),
@@ -100,18 +100,18 @@ COUNTRIES = (
     ("NL", 1.2),
     ("PL", 1.0),
     ("BR", 1.0),
-    # Namibia, and the unknown.
+    # Namibia, and an unknown country.
     ("NA", 0.5),
     ("", 0.4),
 )
-HOSTILE_COUNTRIES_FROM = 8
-"""Where the countries begin that every day shows in the first placement."""
+EDGE_CASE_COUNTRIES_FROM = 8
+"""Index of the first country with edge cases: every day has all of them, in the first placement."""
 
 DEVICES = (("mobile", 1.0), ("desktop", 0.7), ("tablet", 0.2))
 FURTHER_DEVICES = ("connected tv", "")
-"""Devices, numbered on from those above, with nothing but the oddities of a day."""
+"""Devices, numbered after those above, that only the edge cases of a day have."""
 OPERATING_SYSTEMS = (("Android", "iOS"), ("Windows", "macOS"), ("iOS", "Android"), ("Tizen",), ("",))
-"""By device."""
+"""The operating systems of each device."""
 
 DEALS = (
     Deal("", "", "Open auction"),

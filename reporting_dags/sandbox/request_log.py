@@ -1,4 +1,4 @@
-"""What was asked of the sandbox, request by request, credentials included: it is a measuring instrument."""
+"""The log of all requests to the sandbox. It includes credentials, because tests assert them."""
 
 import threading
 from collections.abc import Mapping
@@ -8,11 +8,21 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One request and what was answered.
+class LogEntry:
+    """A request and its response.
 
-    `status` is None while the answer is being made and when the connection was reset without one; `fault` names the
-    scripted fault that the answer suffered; `headers` has lower-case names; `body` is the parsed JSON, or text.
+    Attributes:
+        number: number of the request, from 1.
+        at: time of the request.
+        point: name of the endpoint.
+        method: HTTP method.
+        path: path of the URL.
+        query: query string of the URL.
+        headers: headers of the request, with lower-case names.
+        body: the parsed JSON body, or its text; None if it is empty.
+        status: HTTP status; None before the response, and if the connection was reset.
+        fault: name of the fault that was applied to the response.
+        facts: further facts, such as the id of the report.
     """
 
     number: int
@@ -28,19 +38,19 @@ class Entry:
     facts: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def as_json(self) -> dict[str, Any]:
-        """The entry as JSON can carry it."""
+        """Return the entry as JSON values."""
         return {**self.__dict__, "at": self.at.isoformat(), "headers": dict(self.headers), "facts": dict(self.facts)}
 
 
-class Log:
-    """Every request since the start or the last `clear`, in order of arrival. Safe to use from several threads."""
+class RequestLog:
+    """All requests since the start or the last `clear`, in the order of arrival. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, LogEntry] = {}
         self._last = 0
 
-    def begin(
+    def record_request(
         self,
         *,
         at: datetime,
@@ -51,15 +61,15 @@ class Log:
         headers: Mapping[str, str],
         body: Any,
     ) -> int:
-        """Note a request that has come in; returns its number, counted from 1."""
+        """Add a request and return its number, which is 1 for the first one."""
         with self._lock:
             self._last += 1
-            entry = Entry(self._last, at, point, method, path, query, headers, body)
+            entry = LogEntry(self._last, at, point, method, path, query, headers, body)
             self._entries[entry.number] = entry
             return entry.number
 
-    def answered(self, number: int, *, status: int | None, fault: str | None, facts: Mapping[str, str]) -> None:
-        """Note what request `number` is being answered; forgotten requests are passed over."""
+    def record_response(self, number: int, *, status: int | None, fault: str | None, facts: Mapping[str, str]) -> None:
+        """Add the response to request `number`; ignored if the log was cleared since."""
         with self._lock:
             entry = self._entries.get(number)
             if entry is not None:
@@ -67,13 +77,13 @@ class Log:
 
     def entries(
         self, point: str | None = None, *, status: int | None = None, fault: str | None = None, since: int = 0
-    ) -> list[Entry]:
-        """The entries after number `since` at `point`, answered `status`, with `fault`; None takes any."""
+    ) -> list[LogEntry]:
+        """Return the entries after number `since` with the given `point`, `status` and `fault`; None matches all."""
         with self._lock:
-            found = list(self._entries.values())
+            entries = list(self._entries.values())
         return [
             entry
-            for entry in found
+            for entry in entries
             if entry.number > since
             and point in (None, entry.point)
             and status in (None, entry.status)
@@ -81,10 +91,10 @@ class Log:
         ]
 
     def count(self, point: str | None = None, *, status: int | None = None, fault: str | None = None) -> int:
-        """How many entries `entries` would give."""
+        """Return the number of entries; see `entries`."""
         return len(self.entries(point, status=status, fault=fault))
 
     def clear(self) -> None:
-        """Forget every entry; numbers go on counting."""
+        """Delete all entries. Numbers of later requests continue."""
         with self._lock:
             self._entries.clear()

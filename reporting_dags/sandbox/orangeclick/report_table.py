@@ -1,4 +1,4 @@
-"""From facts to a table: filtered, summed over the asked dimensions (OC5, OC6, OC7)."""
+"""From facts to a table: filtered, summed over the request dimensions (OC5, OC6, OC7)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from random import Random
 
-from reporting_dags.sandbox.orangeclick.catalogue import (
+from reporting_dags.sandbox.data_owner import DataOwner
+from reporting_dags.sandbox.orangeclick.catalog import (
     COUNTRIES,
     DAY,
     DEALS,
@@ -18,62 +19,61 @@ from reporting_dags.sandbox.orangeclick.catalogue import (
     OPERATING_SYSTEMS,
     PLACEMENTS,
 )
-from reporting_dags.sandbox.orangeclick.facts import EARLY, Fact, World, euros, facts
+from reporting_dags.sandbox.orangeclick.facts import PRELIMINARY, Dataset, Fact, euro_rate, facts
 from reporting_dags.sandbox.orangeclick.filters import Number
-from reporting_dags.sandbox.orangeclick.question import Question
+from reporting_dags.sandbox.orangeclick.report_request import ReportRequest
 from reporting_dags.sandbox.orangeclick.settings import OrangeClickSettings
-from reporting_dags.sandbox.owner import Owner
 from reporting_dags.sandbox.table import Table
 
 _Readers = Mapping[str, Callable[[date, Fact], str]]
-"""What reads the value of a dimension."""
+"""Functions that return the value of a dimension, by its name."""
 
 _DEVICE_NAMES = (*(name for name, _ in DEVICES), *FURTHER_DEVICES)
 
 
 @dataclass
-class _Part:
-    """The facts of one row, and which filter groups let any of them in."""
+class _RowFacts:
+    """The facts of one row, and the filter groups that match any of them."""
 
     facts: list[Fact] = field(default_factory=list[Fact])
     groups: set[int] = field(default_factory=set[int])
 
 
 def version(day: date, at: datetime, settings: OrangeClickSettings) -> int | None:
-    """Which version of `day` is known at `at`; None when nothing is yet (OC7)."""
+    """Return the version of `day` at `at`; None if there is no data yet (OC7)."""
     late = timedelta(hours=settings.late_hours if day.isoformat() in settings.late_days else 0)
     if at < datetime.combine(day + timedelta(days=1), time(settings.out_hour), UTC) + late:
-        return EARLY if settings.early == "partial" and at.date() >= day else None
+        return PRELIMINARY if settings.early == "partial" and at.date() >= day else None
     return min(max(1, (at.date() - day).days), max(1, settings.restate_days))
 
 
-def answer(question: Question, *, owner: Owner, at: datetime, settings: OrangeClickSettings) -> Table:
-    """The honest answer to `question` requested at `at`; A: its rows are in no order."""
-    parts: dict[tuple[str, ...], _Part] = {}
+def build_table(request: ReportRequest, *, owner: DataOwner, at: datetime, settings: OrangeClickSettings) -> Table:
+    """Return the correct table for `request` at `at`. A: its rows have a random order."""
+    parts: dict[tuple[str, ...], _RowFacts] = {}
     readers = _dimensions(owner)
-    dimensions = [readers[name] for name in question.dimensions]
-    for day, fact in _facts(question, owner, at, settings):
-        let_in = _groups(question, readers, day, fact)
-        if let_in:
-            part = parts.setdefault(tuple([read(day, fact) for read in dimensions]), _Part())
+    dimensions = [readers[name] for name in request.dimensions]
+    for day, fact in _facts(request, owner, at, settings):
+        matching_groups = _groups(request, readers, day, fact)
+        if matching_groups:
+            part = parts.setdefault(tuple([read(day, fact) for read in dimensions]), _RowFacts())
             part.facts.append(fact)
-            part.groups.update(let_in)
-    metrics = [_METRICS[name] for name in question.metrics]
+            part.groups.update(matching_groups)
+    metrics = [_METRICS[name] for name in request.metrics]
     rows = [
-        [*key, *[_printed(metric(part.facts)) for metric in metrics]]
+        [*key, *[_cell_text(metric(part.facts)) for metric in metrics]]
         for key, part in parts.items()
-        if _is_kept(question, part)
+        if _is_kept(request, part)
     ]
-    rng = Random(f"{owner.seed}|{question}")
+    rng = Random(f"{owner.seed}|{request}")
     rows.sort(key=lambda _: rng.random())
-    return Table([*question.dimensions, *question.metrics], rows, day=DAY, entity=DOMAIN)
+    return Table([*request.dimensions, *request.metrics], rows, day=DAY, entity=DOMAIN)
 
 
 def _facts(
-    question: Question, owner: Owner, at: datetime, settings: OrangeClickSettings
+    request: ReportRequest, owner: DataOwner, at: datetime, settings: OrangeClickSettings
 ) -> Iterator[tuple[date, Fact]]:
-    """The facts that the account has access to, in the asked currency."""
-    world = World(
+    """Yield the facts of the account, in the requested currency."""
+    dataset = Dataset(
         seed=owner.seed,
         final_version=max(1, settings.restate_days),
         empty_day_one_in=settings.empty_day_one_in,
@@ -82,44 +82,44 @@ def _facts(
         huge=settings.huge,
         rows_factor=float(settings.rows_factor),
     )
-    lost = {n for n, one in enumerate(PLACEMENTS) if owner.text(one.domain) in settings.lost_domains}
-    for day in question.days:
+    lost = {n for n, place in enumerate(PLACEMENTS) if owner.text(place.domain) in settings.lost_domains}
+    for day in request.days:
         known = version(day, at, settings)
         if known is None:
             continue
-        rate = euros(owner.seed, day) if question.currency == "EUR" else 1.0
-        for fact in facts(world, day, known):
+        rate = euro_rate(owner.seed, day) if request.currency == "EUR" else 1.0
+        for fact in facts(dataset, day, known):
             if fact.placement in lost:
                 continue
             yield day, fact if fact.earnings is None else fact._replace(earnings=fact.earnings * rate)
 
 
-def _groups(question: Question, readers: _Readers, day: date, fact: Fact) -> list[int]:
-    """The filter groups whose dimensions let the fact in; one that lets in everything where none is asked for."""
-    if not question.groups:
+def _groups(request: ReportRequest, readers: _Readers, day: date, fact: Fact) -> list[int]:
+    """Return the filter groups whose dimension filters match a fact; one group if the request has none."""
+    if not request.groups:
         return [0]
     return [
         n
-        for n, group in enumerate(question.groups)
-        if all(one.holds(readers[one.dimension](day, fact)) for one in group.dimensions)
+        for n, group in enumerate(request.groups)
+        if all(item.holds(readers[item.dimension](day, fact)) for item in group.dimensions)
     ]
 
 
-def _is_kept(question: Question, part: _Part) -> bool:
-    """A: metric filters look at the row, and count in the groups that let facts of it in."""
-    if not question.groups:
+def _is_kept(request: ReportRequest, part: _RowFacts) -> bool:
+    """Return whether a row passes the metric filters. A: they apply to the row, in the groups that match its facts."""
+    if not request.groups:
         return True
     return any(
-        all(one.holds(_METRICS[one.metric](part.facts)) for one in question.groups[n].metrics) for n in part.groups
+        all(item.holds(_METRICS[item.metric](part.facts)) for item in request.groups[n].metrics) for n in part.groups
     )
 
 
 @lru_cache(maxsize=8)
-def _dimensions(owner: Owner) -> _Readers:
-    domains = [owner.text(one.domain) for one in PLACEMENTS]
-    subdomains = [owner.text(one.subdomain) for one in PLACEMENTS]
-    ad_units = [owner.text(one.ad_unit) for one in PLACEMENTS]
-    deals = [(owner.text(one.id), owner.text(one.name)) for one in DEALS]
+def _dimensions(owner: DataOwner) -> _Readers:
+    domains = [owner.text(place.domain) for place in PLACEMENTS]
+    subdomains = [owner.text(place.subdomain) for place in PLACEMENTS]
+    ad_units = [owner.text(place.ad_unit) for place in PLACEMENTS]
+    deals = [(owner.text(deal.id), owner.text(deal.name)) for deal in DEALS]
     return {
         DAY: lambda day, _: day.isoformat(),
         "month": lambda day, _: f"{day:%Y-%m}",
@@ -139,9 +139,9 @@ def _dimensions(owner: Owner) -> _Readers:
 
 
 def _sum(values: Sequence[Number | None]) -> Number | None:
-    # A provider that lacks a part says the sum of what it has, and nothing when it has nothing.
-    there = [value for value in values if value is not None]
-    return sum(there) if there else None
+    # The sum of the known values; None if none of them is known.
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def _impressions(part: Sequence[Fact]) -> Number | None:
@@ -171,5 +171,5 @@ _METRICS: dict[str, Callable[[Sequence[Fact]], Number | None]] = {
 }
 
 
-def _printed(value: Number | None) -> str:
+def _cell_text(value: Number | None) -> str:
     return "" if value is None else repr(value)

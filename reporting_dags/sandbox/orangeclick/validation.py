@@ -1,45 +1,45 @@
-"""Everything that is wrong with one request, gathered as the document's 422 tells it (OC4)."""
+"""Validation of a request: collects all errors, as in the documented 422 response (OC4)."""
 
 from collections.abc import Sequence
 from typing import Any, cast
 
 
 class InvalidError(Exception):
-    """A request that the documents do not allow: by place (`dimensions.0`) what is wrong there."""
+    """An invalid request, with the error messages by field (`dimensions.0`)."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__("Validation failed")
         self.errors = errors
 
 
-class Refusal:
-    """What has been found wrong so far; `extra_keys` says whether unknown keys are passed over."""
+class Validation:
+    """The validation errors of a request; with `extra_keys`, unknown keys are ignored."""
 
     def __init__(self, *, extra_keys: bool) -> None:
         self._extra_keys = extra_keys
         self._errors: dict[str, list[str]] = {}
 
     def add(self, place: str, message: str) -> None:
-        """Note that something is wrong at `place`."""
+        """Add an error for the field `place`."""
         self._errors.setdefault(place, []).append(message)
 
     def raise_if_any(self) -> None:
-        """Refuse the request if anything is wrong.
+        """Raise an error if there are validation errors.
 
         Raises:
-            InvalidError: Something is.
+            InvalidError: the request is not valid.
         """
         if self._errors:
             raise InvalidError(self._errors)
 
     def check_keys(self, given: dict[str, Any], known: Sequence[str], place: str = "") -> None:
-        """Note every key in `given` that is not known."""
+        """Add an error for each unknown key in `given`."""
         for key in given:
             if key not in known and not self._extra_keys:
                 self.add(place + key, f"The {place}{key} field is not known.")
 
     def choice(self, given: dict[str, Any], key: str, known: Sequence[str], place: str = "") -> str:
-        """The value of `key`, which must be there and one of `known`."""
+        """Return the value of `key`, which is required and must be one of `known`; "" if it is not valid."""
         value = given.get(key)
         if value is None or value == "":
             self.add(place + key, f"The {place}{key} field is required.")
@@ -49,8 +49,8 @@ class Refusal:
             return value
         return ""
 
-    def filled_list(self, given: dict[str, Any], key: str, place: str = "") -> list[Any]:
-        """The value of `key`, which must be a list with something in it."""
+    def non_empty_list(self, given: dict[str, Any], key: str, place: str = "") -> list[Any]:
+        """Return the value of `key`, which must be a list that is not empty; an empty list if it is not valid."""
         value = given.get(key)
         if value is None or value == []:
             self.add(place + key, f"The {place}{key} field is required.")

@@ -1,4 +1,4 @@
-"""What a request asks, and how anything that the document does not allow is refused."""
+"""The parameters of requests, and their validation."""
 
 import re
 from collections.abc import Container, Mapping, Sequence
@@ -10,13 +10,13 @@ from starlette.responses import JSONResponse
 
 from reporting_dags.sandbox.integr8.settings import Integr8Settings
 
-LARGEST_PAGE = 100
+MAX_PAGE_SIZE = 100
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class RefusedError(Exception):
-    """A request that is refused: with which status, why, and after how many seconds it may be sent again."""
+    """A refused request: the HTTP status, the message, and the seconds after which a retry is allowed."""
 
     def __init__(self, status: int, message: str, wait: int | None = None) -> None:
         super().__init__(message)
@@ -24,16 +24,16 @@ class RefusedError(Exception):
         self.message = message
         self.wait = wait
 
-    def answer(self, settings: Integr8Settings) -> JSONResponse:
-        """The answer that refuses (IN1)."""
-        told = {"message": self.message} if settings.error_shape == "object" else self.message
+    def response(self, settings: Integr8Settings) -> JSONResponse:
+        """Return the error response (IN1)."""
+        error = {"message": self.message} if settings.error_shape == "object" else self.message
         headers = {"Retry-After": str(self.wait)} if self.wait is not None and settings.retry_after else None
-        return JSONResponse({"error": told}, self.status, headers)
+        return JSONResponse({"error": error}, self.status, headers)
 
 
 @dataclass(frozen=True)
-class Span:
-    """The range that is asked for, and the words it was asked in (IN3, IN4, IN10)."""
+class TimeRange:
+    """The requested time range, and its texts as sent (IN3, IN4, IN10)."""
 
     start: datetime
     end: datetime
@@ -43,15 +43,15 @@ class Span:
 
     @property
     def days(self) -> tuple[date, date]:
-        """The first and the last UTC day that it touches."""
+        """The first and the last UTC day of the range."""
         return self.start.date(), (self.end - timedelta(microseconds=1)).date()
 
 
-def named(pairs: Sequence[tuple[str, str]], known: Container[str], settings: Integr8Settings) -> dict[str, str]:
-    """The parameters by name.
+def parse(pairs: Sequence[tuple[str, str]], known: Container[str], settings: Integr8Settings) -> dict[str, str]:
+    """Return the parameters by name.
 
     Raises:
-        RefusedError: One is given twice, or is not among those `known`.
+        RefusedError: a parameter is duplicated or not in `known`.
     """
     given: dict[str, str] = {}
     for name, value in pairs:
@@ -66,32 +66,32 @@ def named(pairs: Sequence[tuple[str, str]], known: Container[str], settings: Int
 
 
 def required(given: Mapping[str, str], name: str) -> str:
-    """A parameter that must be there and say something.
+    """Return the value of a required parameter.
 
     Raises:
-        RefusedError: It does not.
+        RefusedError: it is missing or empty.
     """
     if not given.get(name):
         raise RefusedError(400, f"missing required parameter {name}")
     return given[name]
 
 
-def span(given: Mapping[str, str]) -> Span:
-    """The range between `start_time` and `end_time` in `timezone`; A: one that is empty or ends first is refused.
+def time_range(given: Mapping[str, str]) -> TimeRange:
+    """Return the range between `start_time` and `end_time` in `timezone`.
 
     Raises:
-        RefusedError: One of the three is missing or malformed.
+        RefusedError: a parameter is missing or invalid, or the end is not after the start (A).
     """
     name = given.get("timezone", "UTC")
     try:
         zone = ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise RefusedError(400, f"timezone {name!r} is no IANA time zone") from None
+        raise RefusedError(400, f"timezone {name!r} is not an IANA time zone") from None
     first, last = required(given, "start_time"), required(given, "end_time")
     start, end = _moment("start_time", first, zone), _moment("end_time", last, zone)
     if end <= start:
         raise RefusedError(400, "end_time must be after start_time")
-    return Span(start, end, first, last, zone)
+    return TimeRange(start, end, first, last, zone)
 
 
 def _moment(name: str, text: str, zone: ZoneInfo) -> datetime:
@@ -103,14 +103,14 @@ def _moment(name: str, text: str, zone: ZoneInfo) -> datetime:
         raise RefusedError(400, f"{name} must have the format 2006-01-02 15:04:05") from None
 
 
-def number(given: Mapping[str, str], name: str, default: int, most: int | None = None) -> int:
-    """A whole number from 1 to `most`.
+def number(given: Mapping[str, str], name: str, default: int, limit: int | None = None) -> int:
+    """Return an integer parameter from 1 to `limit`.
 
     Raises:
-        RefusedError: It is something else.
+        RefusedError: it is not such a number.
     """
     text = given.get(name, str(default))
     value = int(text) if _NUMBER.fullmatch(text) else 0
-    if value < 1 or (most is not None and value > most):
-        raise RefusedError(400, f"{name} must be a number of at least 1" + (f", at most {most}" if most else ""))
+    if value < 1 or (limit is not None and value > limit):
+        raise RefusedError(400, f"{name} must be a number of at least 1" + (f", at most {limit}" if limit else ""))
     return value

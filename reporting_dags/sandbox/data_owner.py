@@ -1,4 +1,4 @@
-"""Whose data an answer holds: each account has entities and numbers of its own."""
+"""The owner of the data: each account has its own entities and numbers."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ _SHIFT = 500_000_000
 
 
 @dataclass(frozen=True)
-class Owner:
-    """An account as the owner of data: the seed of its numbers, and its own ids and names.
+class DataOwner:
+    """The seed, ids and names of the data of an account.
 
-    The ordinary account has the sandbox's seed, and the ids and names of the catalogues as they stand.
+    The account `ordinary` has the seed of the sandbox, and the ids and names of the catalogs.
     """
 
     account: str
@@ -21,15 +21,15 @@ class Owner:
 
     @classmethod
     def of(cls, seed: int, account: str) -> Self:
-        """The account of that name in a sandbox with that seed."""
+        """Return the data owner for an account in a sandbox with the given seed."""
         if account == ORDINARY:
             return cls(account, seed)
         return cls(account, int(hashlib.sha256(f"{seed}|{account}".encode()).hexdigest()[:12], 16))
 
     def text(self, text: str) -> str:
-        """The account's own id or name in place of one of the catalogues; an empty one stays empty."""
+        """Return the account's id or name for one of the catalog; an empty one stays empty."""
         return text if self.account == ORDINARY or not text else _PREFIX + text
 
     def number(self, number: int) -> int:
-        """The account's own numeric id in place of one of the catalogues."""
+        """Return the account's numeric id for one of the catalog."""
         return number if self.account == ORDINARY else number + _SHIFT

@@ -1,4 +1,4 @@
-"""The connections under the HTTP server, for answers that HTTP does not allow."""
+"""Access to the TCP connections of the HTTP server, for responses that HTTP does not allow."""
 
 import asyncio
 import socket
@@ -9,51 +9,51 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Connection:
-    """One client's TCP connection."""
+    """The TCP connection of a client."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self.gone = asyncio.Event()
+        self.closed = asyncio.Event()
 
     def write(self, data: bytes) -> None:
-        """Send `data` as it is."""
+        """Send `data` without any change."""
         self._transport.write(data)
 
     async def close(self) -> None:
-        """End the connection in order, once everything written has been sent."""
+        """Close the connection after all written data is sent."""
         self._transport.close()
         try:
-            await asyncio.wait_for(self.gone.wait(), timeout=5)
+            await asyncio.wait_for(self.closed.wait(), timeout=5)
         except TimeoutError:
-            # The client does not read: the rest is not worth keeping the connection for.
+            # The client does not read. Do not wait longer.
             self._transport.abort()
-            await self.gone.wait()
+            await self.closed.wait()
 
     async def reset(self) -> None:
-        """End the connection with a TCP reset."""
+        """Reset the connection (TCP RST)."""
         raw = self._transport.get_extra_info("socket")
         # A linger time of zero makes the kernel send RST instead of FIN.
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
-        await self.gone.wait()
+        await self.closed.wait()
 
 
 class Connections:
-    """The open connections by the client's address, which is what ASGI tells of them."""
+    """The open connections by client address, the only identification of a connection in ASGI."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, int], Connection] = {}
 
     def of(self, client: tuple[str, int]) -> Connection | None:
-        """The connection of the client at that address; None when it has gone."""
+        """Return the connection of a client address; None if it is closed."""
         return self._open.get(client)
 
     def protocol(self) -> type[asyncio.Protocol]:
-        """A protocol for uvicorn that keeps this registry."""
+        """Return a protocol class for uvicorn that registers its connections here."""
         connections = self._open
 
-        class KnownConnection(H11Protocol):
-            """uvicorn's own, noted while it is open."""
+        class RegisteredConnection(H11Protocol):
+            """The protocol of uvicorn, registered while it is connected."""
 
             _address: tuple[str, int]
 
@@ -64,6 +64,6 @@ class Connections:
 
             def connection_lost(self, exc: Exception | None) -> None:
                 super().connection_lost(exc)
-                connections.pop(self._address).gone.set()
+                connections.pop(self._address).closed.set()
 
-        return KnownConnection
+        return RegisteredConnection

@@ -1,4 +1,4 @@
-"""How an answer reaches the client, or fails to: the faults of the way back."""
+"""Responses with faults in their transfer."""
 
 import asyncio
 from http import HTTPStatus
@@ -6,13 +6,13 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from reporting_dags.sandbox.changed import CHANGED, MEBIBYTE, kept
+from reporting_dags.sandbox.body_faults import BODY_FAULTS, MEBIBYTE, truncated
 from reporting_dags.sandbox.faults import Fault
-from reporting_dags.sandbox.wire import Connection, Connections
+from reporting_dags.sandbox.transport import Connection, Connections
 
 
-def replaced(fault: Fault) -> Response | None:
-    """The answer that takes the place of the honest one, or None if `fault` leaves that."""
+def replacement_response(fault: Fault) -> Response | None:
+    """Return the response that replaces the correct one; None if `fault` does not replace it."""
     match fault.do:
         case "status":
             body = fault["body"]
@@ -30,12 +30,12 @@ def replaced(fault: Fault) -> Response | None:
             return None
 
 
-class Delivery(Response):
-    """An answer on a way that a fault has spoilt; only the parts of the way that HTTP itself forbids bypass uvicorn."""
+class FaultyResponse(Response):
+    """A response that is sent with a fault. What HTTP forbids is sent directly to the connection, without uvicorn."""
 
-    def __init__(self, answer: Response, fault: Fault, connections: Connections) -> None:
-        super().__init__(bytes(answer.body), answer.status_code)
-        self.raw_headers = [pair for pair in answer.raw_headers if pair[0] != b"content-length"]
+    def __init__(self, response: Response, fault: Fault, connections: Connections) -> None:
+        super().__init__(bytes(response.body), response.status_code)
+        self.raw_headers = [pair for pair in response.raw_headers if pair[0] != b"content-length"]
         if fault.do == "media_type":
             self.raw_headers = [pair for pair in self.raw_headers if pair[0] != b"content-type"]
             self.raw_headers.append((b"content-type", str(fault["kind"]).encode()))
@@ -43,7 +43,7 @@ class Delivery(Response):
         self._connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Deliver, as badly as the fault says."""
+        """Send the response with its fault."""
         body = bytes(self.body)
         match self._fault.do:
             case "stall":
@@ -52,12 +52,12 @@ class Delivery(Response):
                 await self._drip(body, send)
             case "endless":
                 await self._endless(body or b" ", send)
-            case do if do in CHANGED:
-                await self._plain(*CHANGED[do](body, self._fault), send)
+            case do if do in BODY_FAULTS:
+                await self._send_body(*BODY_FAULTS[do](body, self._fault), send)
             case _:
                 connection = self._connections.of(tuple(scope["client"]))
                 if connection is not None:
-                    await self._broken(body, connection)
+                    await self._send_raw(body, connection)
 
     async def _start(self, send: Send, length: int, *, coding: str = "") -> None:
         headers = [*self.raw_headers, (b"content-length", str(length).encode())]
@@ -65,7 +65,7 @@ class Delivery(Response):
             headers.append((b"content-encoding", coding.encode()))
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
 
-    async def _plain(self, body: bytes, coding: str, send: Send) -> None:
+    async def _send_body(self, body: bytes, coding: str, send: Send) -> None:
         await self._start(send, len(body), coding=coding)
         await send({"type": "http.response.body", "body": body})
 
@@ -73,7 +73,7 @@ class Delivery(Response):
         seconds = float(self._fault["seconds"])
         if self._fault["at"] == "head":
             await asyncio.sleep(seconds)
-            await self._plain(body, "", send)
+            await self._send_body(body, "", send)
             return
         half = len(body) // 2
         await self._start(send, len(body))
@@ -91,13 +91,13 @@ class Delivery(Response):
 
     async def _endless(self, body: bytes, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        piece = body * -(-MEBIBYTE // len(body))
-        # What is sent to a client that has gone is dropped.
+        chunk = body * -(-MEBIBYTE // len(body))
+        # uvicorn drops data for a client that has disconnected.
         for _ in range(int(self._fault["mebibytes"])):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _broken(self, body: bytes, connection: Connection) -> None:
+    async def _send_raw(self, body: bytes, connection: Connection) -> None:
         if self._fault.do == "reset":
             await connection.reset()
             return
@@ -114,17 +114,17 @@ class Delivery(Response):
             connection.write(body)
             await connection.close()
             return
-        arrived = kept(body, self._fault)
+        sent = truncated(body, self._fault)
         match self._fault.do:
             case "cut":
-                connection.write(self._head(f"content-length: {len(body)}") + arrived)
+                connection.write(self._head(f"content-length: {len(body)}") + sent)
             case "cut_chunked":
-                chunk = f"{len(arrived):x}\r\n".encode() + arrived + b"\r\n" if arrived else b""
+                chunk = f"{len(sent):x}\r\n".encode() + sent + b"\r\n" if sent else b""
                 connection.write(self._head("transfer-encoding: chunked") + chunk)
             case _:
-                # At the end of a row, where nothing but the number of rows gives it away.
-                whole_rows = arrived[: arrived.rfind(b"\n") + 1]
-                connection.write(self._head("connection: close") + whole_rows)
+                # Cut at the end of a row: only the number of rows reveals it.
+                complete_rows = sent[: sent.rfind(b"\n") + 1]
+                connection.write(self._head("connection: close") + complete_rows)
         await connection.close()
 
     def _head(self, *framing: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What the imagined advertiser has: offers and creatives; and where they are shown."""
+"""The offers and creatives of the emulated advertiser, and the places where they are shown."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +9,7 @@ CNY = ("CNY",)
 
 @dataclass(frozen=True)
 class Offer:
-    """An offer and the campaign that it is part of; `payout` is in millionths; its currencies change by the hour."""
+    """An offer and its campaign. `payout` is in millionths; if it has several currencies, they alternate by hour."""
 
     id: int
     uuid: str
@@ -20,9 +20,9 @@ class Offer:
     currencies: tuple[str, ...] = USD
 
 
-# What a careless reader trips over: missing-value words, separators and quotes of other formats, a quote that never
-# closes, text that looks like a number, letters beyond ASCII and from right to left, blanks, emptiness, a line
-# separator that is not "\n", integers that no double holds.
+# Edge cases for parsers: words for missing values, separators and quotes of other formats, an unclosed quote, texts
+# that look like numbers, non-ASCII and right-to-left letters, spaces, empty texts, a line separator that is not "\n",
+# integers that a double cannot represent.
 OFFERS = (
     Offer(73332, "ss_kings_US_AND_220112_MTG", "Kings, Queens & Co", 1111, "com.example.kings", 1_370_000),
     Offer(9007199254740993, "ss_na_NA_AND_MTG", "NA", 1111, "com.example.kings", 291_000),
@@ -44,7 +44,7 @@ OFFERS = (
 
 @lru_cache(maxsize=8192)
 def offer(number: int) -> Offer:
-    """The offers above, and after them as many ordinary ones as are wanted."""
+    """Return an offer: one of the list above, or a generated one for higher numbers."""
     if number < len(OFFERS):
         return OFFERS[number]
     name = f"game{number}_US_AND_game{number}_220112_MTG"
@@ -64,8 +64,8 @@ CREATIVES = (
     (2228, "line\u2028two.png"),
     *((3000 + number, f"2203{number:02}-kings-US-MTG{number:02}.png") for number in range(20)),
 )
-HOSTILE_CREATIVES = 10
-"""How many creatives, from the first, every day shows."""
+EDGE_CASE_CREATIVES = 10
+"""The number of creatives, from the first, that every day has."""
 
 AD_TYPES = ("rewarded_video", "interstitial", "banner", "native", "splash", "null", "")
 ORDINARY_AD_TYPES = 4
@@ -75,7 +75,7 @@ LOCATIONS = (
     *("US", "CN", "DE", "GB", "JP", "KR", "FR", "CA", "BR", "IN", "IT", "ES", "AU", "MX", "PL", "NL", "SE", "TR"),
     *("ID", "TH", "VN", "PH", "EG", "NZ", "NO"),
 )
-HOSTILE_LOCATIONS = 4
+EDGE_CASE_LOCATIONS = 4
 
 SUBS = (
     ("00123456", "com.example.host"),

@@ -1,4 +1,4 @@
-"""What decides the data, and what a row is."""
+"""The parameters of the generated data, and the type of its rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ FIRST_DAY = date(2022, 1, 1)
 WEEK = (0.92, 0.9, 0.92, 0.95, 1.05, 1.2, 1.15)
 CLICK, IMPRESSION, CONVERSION, POSTBACK = range(1, 5)
 PAYOUTS = (0.036300000000000006, 1.21e-05, 0.0, -1.5, 1234.56789)
-"""What every day's first rows paid; below zero is a correction."""
+"""The payouts of the first rows of every day; a negative one is a correction."""
 APPROVED, REJECTED = "Approved", "Rejected"
 
 
 @dataclass(frozen=True)
-class World:
-    """What decides the data besides log and day; see the settings of the same names."""
+class Dataset:
+    """The parameters of the data besides log and day; see the settings of the same names."""
 
     seed: int
     integration: str
@@ -31,13 +31,13 @@ class World:
     empty_days: tuple[str, ...]
 
     def is_empty(self, day: date) -> bool:
-        """Whether there was no traffic at all on `day`."""
+        """Return whether `day` has no traffic."""
         if day < FIRST_DAY or day.isoformat() in self.empty_days:
             return True
         return self.empty_day_one_in > 0 and Random(f"{self.seed}|empty|{day}").random() * self.empty_day_one_in < 1
 
     def size(self, kind: int, day: date, usual: int) -> int:
-        """How many rows of a kind a day has where `usual` is the average."""
+        """Return the number of rows of a kind on a day; `usual` is the average."""
         if self.is_empty(day):
             return 0
         level = WEEK[day.weekday()] * (0.92 + 0.16 * Random(f"{self.seed}|size|{kind}|{day}").random())
@@ -45,7 +45,7 @@ class World:
 
 
 class Row(NamedTuple):
-    """One row; from `rejected_at` on (None: never) `rejection` stands in place of some of its values (IN9)."""
+    """A row of a log. From `rejected_at` on (None: never), `rejection` replaces some of its values (IN9)."""
 
     moment: datetime
     key: str
@@ -53,15 +53,15 @@ class Row(NamedTuple):
     rejected_at: datetime | None = None
     rejection: Mapping[str, Value] = {}
 
-    def seen(self, at: datetime) -> Mapping[str, Value]:
-        """The values that are known at `at`."""
+    def values_at(self, at: datetime) -> Mapping[str, Value]:
+        """Return the values at the time `at`."""
         if self.rejected_at is None or at < self.rejected_at:
             return self.values
         return {**self.values, **self.rejection}
 
 
 def row_key(seed: int, kind: int, day: date, n: int) -> str:
-    """A row's real_tx_id; some read as numbers, with zeros in front or too large."""
+    """Return the real_tx_id of a row. Some look like numbers, with leading zeros or too large for an integer."""
     if n == 0:
         return f"00{day:%Y%m%d}{kind}{n:06d}"
     if n == 1:
@@ -72,7 +72,7 @@ def row_key(seed: int, kind: int, day: date, n: int) -> str:
 
 
 def moment_of(rng: Random, day: date, n: int) -> datetime:
-    """When the `n`th row of a day came: the first at its very start, the second at its very end, two at once."""
+    """Return the time of the `n`th row of a day: the first at its start, the second at its end, two at noon."""
     of_day, places, part = rng.random(), rng.random(), rng.random()
     start = datetime.combine(day, time(), UTC)
     if n == 0:
@@ -85,8 +85,8 @@ def moment_of(rng: Random, day: date, n: int) -> datetime:
     return start + timedelta(seconds=int(of_day * 86400), microseconds=micro)
 
 
-def verdict(n: int, *, approved: bool) -> dict[str, Value]:
-    """What a row says of its being approved, or rejected for the `n`th reason."""
+def filter_result(n: int, *, approved: bool) -> dict[str, Value]:
+    """Return the values of an approved row, or of a row that is rejected for the `n`th reason."""
     if approved:
         texts: dict[str, Value] = dict.fromkeys(_REASONS, "")
         return {**texts, "status": APPROVED, "rejections": []}
@@ -110,12 +110,12 @@ _REASONS = (
 )
 
 
-def kept(world: World, values: Mapping[str, Value], names: tuple[str, ...]) -> dict[str, Value]:
-    """The values of `names`, in that order; with no null texts where the world has none."""
-    if world.null_texts:
+def select_fields(dataset: Dataset, values: Mapping[str, Value], names: tuple[str, ...]) -> dict[str, Value]:
+    """Return the values of `names`, in that order; null texts are empty if the dataset has no null texts."""
+    if dataset.null_texts:
         return {name: values[name] for name in names}
     return {name: "" if values[name] is None and name not in _NUMBERS else values[name] for name in names}
 
 
-# Of the values that can be null these are no texts.
+# The values that can be null and are not texts.
 _NUMBERS = frozenset({"lat", "long", "purchase_value", "response_code"})

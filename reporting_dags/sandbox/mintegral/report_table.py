@@ -1,11 +1,12 @@
-"""From facts to a table: the hours that are in, summed over the requested dimensions, printed tab-separated (MT6)."""
+"""The table of a report: the facts of the available hours, summed by the requested dimensions (MT6)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from random import Random
 
-from reporting_dags.sandbox.mintegral.catalogue import (
+from reporting_dags.sandbox.data_owner import DataOwner
+from reporting_dags.sandbox.mintegral.catalog import (
     AD_TYPES,
     CREATIVES,
     ENDCARDS,
@@ -14,32 +15,31 @@ from reporting_dags.sandbox.mintegral.catalogue import (
     SUBS,
     offer,
 )
-from reporting_dags.sandbox.mintegral.facts import UNITS, Fact, World, facts
-from reporting_dags.sandbox.mintegral.question import HOURLY, Question
+from reporting_dags.sandbox.mintegral.facts import UNITS, Dataset, Fact, facts
+from reporting_dags.sandbox.mintegral.report_request import HOURLY, ReportRequest
 from reporting_dags.sandbox.mintegral.settings import MintegralSettings
-from reporting_dags.sandbox.owner import Owner
 from reporting_dags.sandbox.table import Table
 
 HOUR = timedelta(hours=1)
 METRICS = ("Impression", "Click", "Conversion", "Ecpm", "Cpc", "Ctr", "Cvr", "Ivr", "Spend")
 
 
-def printed(day: date) -> str:
-    """A day as the file has it: 20220418."""
+def day_text(day: date) -> str:
+    """Return a day in the format of the file: 20220418."""
     return f"{day:%Y%m%d}"
 
 
-def states(question: Question, at: datetime, settings: MintegralSettings) -> list[tuple[int, int]]:
-    """Of each day asked for, how many of its hours are in at `at`, and which version of them is known (MT7)."""
-    return [_state(question, day, at, settings) for day in question.days]
+def hours_and_versions(request: ReportRequest, at: datetime, settings: MintegralSettings) -> list[tuple[int, int]]:
+    """Return the number of available hours and their version at `at`, for each requested day (MT7)."""
+    return [_hours_and_version(request, day, at, settings) for day in request.days]
 
 
-def _state(question: Question, day: date, at: datetime, settings: MintegralSettings) -> tuple[int, int]:
-    start = question.start(day)
-    out = settings.late_minutes if day.isoformat() in settings.late_days else settings.out_minutes
-    is_out = at >= start + 24 * HOUR + timedelta(minutes=out)
-    # An hour is in when it ends, as the document's example shows, but the day's last one not before the day is out.
-    hours = 24 if is_out else max(0, min(23, (at - start) // HOUR))
+def _hours_and_version(request: ReportRequest, day: date, at: datetime, settings: MintegralSettings) -> tuple[int, int]:
+    start = request.start(day)
+    delay = settings.late_minutes if day.isoformat() in settings.late_days else settings.out_minutes
+    is_complete = at >= start + 24 * HOUR + timedelta(minutes=delay)
+    # An hour is available when it ends, as in the documented example, but the last one only when the day is complete.
+    hours = 24 if is_complete else max(0, min(23, (at - start) // HOUR))
     age = max(1, (at - start) // (24 * HOUR))
     return hours, min(age, _final(settings))
 
@@ -48,9 +48,9 @@ def _final(settings: MintegralSettings) -> int:
     return max(1, settings.restate_days)
 
 
-def world(seed: int, settings: MintegralSettings) -> World:
-    """What `settings` and the seed make of the data."""
-    return World(
+def dataset_of(seed: int, settings: MintegralSettings) -> Dataset:
+    """Return the dataset for a seed and `settings`."""
+    return Dataset(
         seed=seed,
         final_version=_final(settings),
         empty_day_one_in=settings.empty_day_one_in,
@@ -61,38 +61,38 @@ def world(seed: int, settings: MintegralSettings) -> World:
     )
 
 
-def answer(question: Question, *, owner: Owner, at: datetime, settings: MintegralSettings) -> Table:
-    """The honest answer to `question` generated at `at`."""
+def build_table(request: ReportRequest, *, owner: DataOwner, at: datetime, settings: MintegralSettings) -> Table:
+    """Return the correct table for `request`, generated at `at`."""
     dimensions = _dimensions(owner)
-    columns = [column for name in question.dimensions for column in dimensions[name]]
+    columns = [column for name in request.dimensions for column in dimensions[name]]
     read = [cell for _, cell in columns]
     groups: dict[tuple[str, ...], list[Fact]] = {}
-    for when, fact in _facts(question, owner.seed, at, settings):
+    for when, fact in _facts(request, owner.seed, at, settings):
         key = (*when, *[cell(fact) for cell in read], fact.currency)
         groups.setdefault(key, []).append(fact)
     rows = [[*key, *_metrics(group, settings.no_ratio)] for key, group in groups.items()]
-    rng = Random(f"{owner.seed}|{question}")
+    rng = Random(f"{owner.seed}|{request}")
     rows.sort(key=lambda _: rng.random())
-    when = ("Date", "Timestamp") if question.granularity == HOURLY else ("Date",)
+    when = ("Date", "Timestamp") if request.granularity == HOURLY else ("Date",)
     header = [*when, *[name for name, _ in columns], "Currency", *METRICS]
-    return Table(header, rows, delimiter="\t", quoted=False, entity=columns[0][0], day_text=printed)
+    return Table(header, rows, delimiter="\t", quoted=False, entity=columns[0][0], day_text=day_text)
 
 
 def _facts(
-    question: Question, seed: int, at: datetime, settings: MintegralSettings
+    request: ReportRequest, seed: int, at: datetime, settings: MintegralSettings
 ) -> Iterator[tuple[tuple[str, ...], Fact]]:
-    made = world(seed, settings)
-    for day, (hours, version) in zip(question.days, states(question, at, settings), strict=True):
-        start = question.start(day)
+    dataset = dataset_of(seed, settings)
+    for day, (hours, version) in zip(request.days, hours_and_versions(request, at, settings), strict=True):
+        start = request.start(day)
         for hour in (start + n * HOUR for n in range(hours)):
-            stamp = (_stamp(hour, question.zone, settings),) if question.granularity == HOURLY else ()
-            # Where a zone is off by a part of an hour, its hours have the data of the UTC hours that they start in.
-            for fact in facts(made, hour.replace(minute=0), version):
-                yield (printed(day), *stamp), fact
+            stamp = (_stamp(hour, request.zone, settings),) if request.granularity == HOURLY else ()
+            # In time zones with an offset of half hours, an hour has the data of the UTC hour in which it starts.
+            for fact in facts(dataset, hour.replace(minute=0), version):
+                yield (day_text(day), *stamp), fact
 
 
 @lru_cache(maxsize=8)
-def _dimensions(owner: Owner) -> Mapping[str, tuple[tuple[str, Callable[[Fact], str]], ...]]:
+def _dimensions(owner: DataOwner) -> Mapping[str, tuple[tuple[str, Callable[[Fact], str]], ...]]:
     text = owner.text
     creatives = [(str(owner.number(number)), text(name)) for number, name in CREATIVES]
     subs = [(text(sub), text(package)) for sub, package in SUBS]
@@ -134,12 +134,12 @@ def _metrics(group: Sequence[Fact], no_ratio: str) -> Iterator[str]:
     conversions = sum(fact.conversions for fact in group)
     spend = sum(fact.spend for fact in group)
     yield from (str(impressions), str(clicks), str(conversions))
-    for above, below in (
+    for numerator, denominator in (
         (1000 * spend, impressions * UNITS),
         (spend, clicks * UNITS),
         (100 * clicks, impressions),
         (100 * conversions, clicks),
         (100 * conversions, impressions),
     ):
-        yield repr(round(above / below, 2)) if below else no_ratio
+        yield repr(round(numerator / denominator, 2)) if denominator else no_ratio
     yield repr(spend / UNITS)
