@@ -26,14 +26,12 @@ from reporting_dags.model.report import Report
 
 try:
     from reporting_dags.definitions import definitions
-    from reporting_dags.demo import DAYS, run_demo
-    from reporting_dags.local import HOME, make_instance
-    from reporting_dags.orchestration.storage import PROJECT, OpenStorage, StorageResource, with_settings
+    from reporting_dags.local import DAYS, HOME, NEW_INSTANCE, make_instance
+    from reporting_dags.orchestration.storage import CHECKOUT, PROJECT, OpenStorage, StorageResource, with_settings
     from reporting_dags.providers.resource import ProviderResource
     from reporting_dags.reports.dictionary import dictionary
     from reporting_dags.reports.network import NETWORK
     from reporting_dags.reports.registry import all_reports
-    from reporting_dags.ui import run_ui
 except DeclarationError as wrong:
     # Declarations are made while they are imported: the one line says it all.
     sys.exit(wrong.line)
@@ -44,6 +42,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="reporting_da
 @app.command()
 def demo(days: int = DAYS, home: Path = HOME) -> None:
     """Bring the last days of every report home from the provider sandbox; exits 0 only if every check passed."""
+    from reporting_dags.demo import run_demo  # noqa: PLC0415 - of the sandbox, which production commands do not load
+
     console = Console(width=None if sys.stdout.isatty() else 120)
     _stop_in_order()
     try:
@@ -58,7 +58,7 @@ def demo(days: int = DAYS, home: Path = HOME) -> None:
 
 
 @app.command()
-def instance(home: Path = HOME) -> None:
+def instance(home: Path = NEW_INSTANCE) -> None:
     """Make the folder of an instance: dagster.yaml, workspace.yaml and .env. Files that are there stay as they are."""
     try:
         for line in make_instance(home.expanduser().absolute()):
@@ -69,9 +69,22 @@ def instance(home: Path = HOME) -> None:
 
 
 @app.command()
-def docs(file: Path = PROJECT / "docs" / "datasets.md") -> None:
-    """Write the data dictionary from the declarations."""
-    file.write_text(dictionary(all_reports(), [NETWORK]), encoding="utf-8")
+def docs(file: Path | None = PROJECT / "docs" / "datasets.md" if CHECKOUT else None) -> None:
+    """Write the data dictionary from the declarations; an installed package needs --file."""
+    try:
+        _write_dictionary(file)
+    except ReportingError as error:
+        typer.echo(error.line, err=True)
+        raise typer.Exit(1) from None
+
+
+def _write_dictionary(file: Path | None) -> None:
+    if file is None:
+        raise SettingError("no file is named for the data dictionary", advice="Fix: add --file datasets.md")
+    try:
+        file.write_text(dictionary(all_reports(), [NETWORK]), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written: {error.strerror}") from None
 
 
 @app.command()
@@ -80,6 +93,8 @@ def ui(port: Annotated[int | None, typer.Option(min=1, max=65535)] = None, home:
 
     Without a port it is 3000, or the next free one when that is taken.
     """
+    from reporting_dags.ui import run_ui  # noqa: PLC0415 - of the sandbox, as above
+
     try:
         status = run_ui(home.expanduser().absolute(), port, typer.echo)
     except ReportingError as error:

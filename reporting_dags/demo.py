@@ -25,7 +25,7 @@ from reporting_dags.jobs.ledger.report_state import due_days
 from reporting_dags.jobs.planning.report_health import CONTROL_TOTALS
 from reporting_dags.landing.compute.sums import Sums
 from reporting_dags.landing.reading.partitions import read_days, read_snapshot
-from reporting_dags.local import change_settings, command_line, make_home, sandbox, sandbox_environment, start_on
+from reporting_dags.local import DAYS, change_settings, command_line, make_home, sandbox, sandbox_environment, start_on
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.column import MIXED
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window, contiguous_ranges
@@ -42,13 +42,13 @@ from reporting_dags.orchestration.storage import OpenStorage, StorageResource, s
 from reporting_dags.providers.resource import ProviderResource
 from reporting_dags.reports.network import NETWORK, SOURCES
 from reporting_dags.reports.registry import all_providers
-from reporting_dags.sandbox.digital_turbine.settings import DtSettings
 
-DAYS = 30
 _RECENT_CHECKS = 10_000
 _AT_ONCE = 2
 _RESTATED = "dt_offer_wall/performance"
 """The report of which the demo shows how days are restated."""
+_RESTATED_DAYS = 10
+"""As long as Digital Turbine restates a day (OW7)."""
 _MOST_TICKS = 20
 _TICK_SECONDS = 0.5
 _MONEY = ("publisher_revenue", "revenue", "earnings", "spend")
@@ -182,11 +182,11 @@ class Demo:
         with self._opened() as (opened, _):
             landed = bool(opened.ledger.materializations.days(report.key))
         if not landed:
-            change_settings(url, "dt", restate_days=DtSettings().restate_days)
+            change_settings(url, "dt", restate_days=_RESTATED_DAYS)
         yield
         if not landed:
             change_settings(url, "dt", restate_days=0)
-            self._materialize(report, set(self.window(report).days[-DtSettings().restate_days :]))
+            self._materialize(report, set(self.window(report).days[-_RESTATED_DAYS:]))
 
     def check_totals(self, start: date) -> None:
         """Compare what has landed with the control totals of the providers, by ticks of the late-data sensors."""

@@ -15,10 +15,21 @@ import requests
 from dotenv import dotenv_values, set_key
 
 from reporting_dags.model.errors import Failed, SettingError, StorageError
-from reporting_dags.orchestration.storage import PROJECT
+from reporting_dags.orchestration.storage import CHECKOUT, PROJECT
 from reporting_dags.reports.registry import all_providers
 
-HOME = PROJECT / ".dagster"
+HOME = PROJECT / ".dagster" if CHECKOUT else Path(".dagster")
+"""The default instance of the demo and its UI: an installed package makes it in the current folder."""
+
+NEW_INSTANCE = HOME if CHECKOUT else Path("reporting_home")
+"""The default folder of `reporting-dags instance`."""
+
+DAYS = 30
+"""How many days the demo pulls by default."""
+
+_TEMPLATES = Path(__file__).parent / "templates"
+"""Where the build puts the files of an instance's folder, which a checkout has at its top."""
+
 _PATIENCE_SECONDS = 30
 _SANDBOX_ONLY = frozenset(
     {
@@ -33,7 +44,7 @@ _START = "REPORTING_START_DATE"
 
 
 def make_home(home: Path = HOME) -> Path:
-    """Make the folder of an instance, with the project's `dagster.yaml`; one that is there stays as it is.
+    """Make the folder of an instance, with a copy of `dagster.yaml`; one that is there stays as it is.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -42,11 +53,17 @@ def make_home(home: Path = HOME) -> Path:
     return home
 
 
+def template(name: str) -> Path:
+    """Return the file from which `name` in the folder of an instance is made."""
+    packaged = _TEMPLATES / name
+    return packaged if packaged.exists() else PROJECT / name
+
+
 def make_instance(home: Path) -> list[str]:
     """Make the folder of a user's instance, in which Dagster's commands run without options.
 
-    It holds the project's `dagster.yaml` and `workspace.yaml`, and a `.env` made from `.env.example`; but no `.env` in
-    the folder of the demo, which never has real accounts. Files that are there stay as they are.
+    It holds copies of `dagster.yaml` and `workspace.yaml`, and a `.env` made from `.env.example`; but no `.env` in the
+    folder of the demo, which never has real accounts. Files that are there stay as they are.
 
     Returns:
         What a user must know, a line each.
@@ -56,29 +73,32 @@ def make_instance(home: Path) -> list[str]:
     """
     differing = _make_folder(home, ["dagster.yaml", "workspace.yaml"])
     lines = [
-        f"{home / name} differs from {PROJECT / name} and was not changed. Compare them after an upgrade"
+        f"{home / name} differs from {template(name)} and was not changed. Compare them after an upgrade"
         for name in differing
     ]
     if home == HOME:
         return lines
     settings, earlier = home / ".env", PROJECT / ".env"
     if not os.path.lexists(settings):
-        _write(settings, _read(PROJECT / ".env.example"))
+        _write(settings, _read(template(".env.example")))
         if earlier.exists():
             lines.append(f"commands that run in {home} do not read {earlier}. Fix: move its settings to {settings}")
-    lines.append(f"fill in {settings}, then: cd {shlex.quote(str(home))} && export DAGSTER_HOME=$PWD && dagster dev")
+    required = "" if CHECKOUT else "REPORTING_DATA_URL and your accounts in "
+    lines.append(
+        f"fill in {required}{settings}, then: cd {shlex.quote(str(home))} && export DAGSTER_HOME=$PWD && dagster dev"
+    )
     return lines
 
 
 def _make_folder(home: Path, names: Sequence[str]) -> list[str]:
-    """Copy files of the project into `home` where they are missing; return the names of those that differ."""
+    """Copy templates into `home` where they are missing; return the names of those that differ."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"the instance's folder {home} cannot be made: {error.strerror}") from None
     differing: list[str] = []
     for name in names:
-        text = _read(PROJECT / name)
+        text = _read(template(name))
         if not os.path.lexists(home / name):
             _write(home / name, text)
         elif _read(home / name) != text:
@@ -127,7 +147,11 @@ def sandbox() -> Generator[str]:
         ready = Path(folder) / "ready"
         command = guarded(sys.executable, "-m", "reporting_dags.sandbox", "--port", "0", "--ready-file", str(ready))
         process = subprocess.Popen(  # noqa: S603 - our own module
-            command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+            command,
+            cwd=PROJECT if CHECKOUT else None,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             address = _address(process, ready)
@@ -152,7 +176,9 @@ def _address(process: subprocess.Popen[bytes], ready: Path) -> str:
 
 
 def sandbox_environment(url: str, home: Path = HOME) -> dict[str, str]:
-    """Return the environment in which every provider is the sandbox, and state lies in the local instance.
+    """Return the environment in which every provider is the sandbox, and state is stored in the local instance.
+
+    An installed package, which has no default data root, stores the data in that instance's folder `data`.
 
     Raises:
         SettingError: the `.env` of `home`, which Dagster puts above the environment, names other accounts or places.
@@ -162,7 +188,11 @@ def sandbox_environment(url: str, home: Path = HOME) -> dict[str, str]:
             f"{home / '.env'} sets {', '.join(foreign)}: demo and UI would not use the sandbox",
             advice="Fix: remove the lines from it, or name another folder with --home.",
         )
-    own = {"DAGSTER_HOME": str(home), "REPORTING_POLL_SECONDS": "0.2", "PYTHONPATH": str(PROJECT)}
+    own = {"DAGSTER_HOME": str(home), "REPORTING_POLL_SECONDS": "0.2"}
+    if CHECKOUT:
+        own["PYTHONPATH"] = str(PROJECT)
+    elif not os.environ.get("REPORTING_DATA_URL", "").strip():
+        own["REPORTING_DATA_URL"] = str(home / "data")
     inherited = {name: value for name, value in os.environ.items() if not _is_foreign(name)}
     return {**inherited, **own, **sandbox_accounts(url)}
 

@@ -12,9 +12,8 @@ from pathlib import Path
 import filelock
 import requests
 
-from reporting_dags.local import guarded, make_home, sandbox, sandbox_environment
+from reporting_dags.local import guarded, make_home, sandbox, sandbox_environment, template
 from reporting_dags.model.errors import SettingError, StorageError
-from reporting_dags.orchestration.storage import PROJECT
 
 _HOST = "127.0.0.1"
 _PORTS = range(3000, 3100)
@@ -107,7 +106,7 @@ def _unusable(port: int) -> str:
 def _serve(home: Path, url: str, environment: dict[str, str], say: Callable[[str], object]) -> int:
     # The warning, at each start, recommends a tool that is not installed here.
     quiet = ("-W", "ignore:Function `dev_command` is superseded")
-    command = [sys.executable, *quiet, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml")]
+    command = [sys.executable, *quiet, "-m", "dagster", "dev", "-w", str(template("workspace.yaml"))]
     command += ["--host", _HOST, "--port", url.rpartition(":")[2]]
     process = subprocess.Popen(  # noqa: S603 - our own command
         guarded(*command), cwd=home, env=environment, stdin=subprocess.PIPE, start_new_session=True

@@ -1,5 +1,6 @@
 """The storage of the project as one Dagster resource: the ledger, the data root and the raw store."""
 
+import tomllib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,8 +26,22 @@ from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Provider
 from reporting_dags.providers.resource import secret_field
 from reporting_dags.providers.settings import read_optional_setting, read_setting
+from reporting_dags.reports.registry import all_reports
+
+
+def is_checkout(folder: Path) -> bool:
+    """Return whether `folder` holds the sources of this project; site-packages does not."""
+    try:
+        settings = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return settings.get("project", {}).get("name") == "reporting-dags"
+
 
 PROJECT = Path(__file__).resolve().parents[2]
+"""The folder that holds the package: the project in a checkout, site-packages where the package is installed."""
+
+CHECKOUT = is_checkout(PROJECT)
 DEFAULT_START = "2026-06-01"
 LOCK_SECONDS = 120.0
 """How long a ledger that is locked or away is waited for: longer than a server takes to start again."""
@@ -77,7 +92,7 @@ class StorageResource(dg.ConfigurableResource[Any]):
     data_url: str | None = Field(
         default=None,
         description="Root of the Parquet datasets: a local path, s3://bucket/prefix or gs://bucket/prefix. "
-        "Unset: REPORTING_DATA_URL, else the folder `data` of the project.",
+        "Unset: REPORTING_DATA_URL, else in a checkout its folder `data`; an installed package has no default.",
     )
     raw_url: str | None = Field(
         default=None,
@@ -106,6 +121,7 @@ class StorageResource(dg.ConfigurableResource[Any]):
             StorageError, SettingError: naming the place or the variable that is wrong.
         """
         keep_raw = raw_retention(self._raw_days(), "REPORTING_RAW_DAYS")
+        self.data_root()
         folder = Path(read_optional_setting(self.folder, "DAGSTER_HOME") or instance.root_directory)
         scratch = folder / "reporting_spool"
         try:
@@ -168,14 +184,37 @@ class StorageResource(dg.ConfigurableResource[Any]):
         result = self.raw_days if self.raw_days is not None else dg.EnvVar("REPORTING_RAW_DAYS").get_value()
         return str(DEFAULT_DAYS) if result is None else result.strip()
 
+    def data_root(self) -> str:
+        """Return the root of the Parquet datasets: a path or a bucket's address.
+
+        Raises:
+            SettingError: REPORTING_DATA_URL is not set, and the package is installed.
+        """
+        if url := read_optional_setting(self.data_url, "REPORTING_DATA_URL"):
+            return url
+        if CHECKOUT:
+            return str(PROJECT / "data")
+        raise SettingError(
+            "REPORTING_DATA_URL is not set: an installed package has no default data root", advice=_data_advice()
+        )
+
     def open_data(self, scratch: Path) -> Store:
         """Open only the data root."""
         return open_store(
-            read_setting(self.data_url, "REPORTING_DATA_URL", default=str(PROJECT / "data")),
+            self.data_root(),
             scratch=scratch,
             label="data root",
             variable="REPORTING_DATA_URL",
         )
+
+
+def _data_advice() -> str:
+    advice = "Fix: set it, for example REPORTING_DATA_URL=/srv/reporting/data or s3://bucket/prefix"
+    earlier = PROJECT / "data"
+    # Earlier releases used this folder where they were installed.
+    if any((earlier / report.key).is_dir() for report in all_reports()):
+        advice += f". An earlier release stored partitions in {earlier}: move that folder there first"
+    return advice
 
 
 def with_settings(report: Report) -> Report:
