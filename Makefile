@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test torture month mutants lint types bench docs screenshots defs lock clean
+.PHONY: help demo ui test coverage torture month mutants lint types bench docs screenshots defs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -20,6 +20,13 @@ ui: $(RUNTIME) ## open the Dagster UI on the instance that `make demo` filled, s
 
 test: $(DEV) ## run the whole test suite, in about 15 minutes on two cores, and print its slowest ten tests
 	@$(BIN)/python -m pytest -n 3 --durations=10
+
+# From Python 3.12 on the interpreter counts lines by itself, at less cost.
+coverage: $(DEV) ## run the test suite, and list the lines of the package that it does not run
+	@rm -f .coverage .coverage.*
+	@COVERAGE_CORE=$$($(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') \
+		$(BIN)/python -m coverage run -m pytest -n 3; status=$$?; \
+		$(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage report && exit $$status
 
 torture: $(DEV) ## every fault, kill and race, a row each, in about 50 minutes (OF="races" for one section)
 	@$(BIN)/python -m reporting_dags_tests.torture $(if $(OF),"$(OF)")
@@ -63,7 +70,7 @@ lock: $(DEV) ## renew the hashed locks from pyproject.toml
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 
 clean: ## remove the virtual environment and the local instance; data stays
-	rm -rf $(VENV) .dagster mutants
+	rm -rf $(VENV) .dagster mutants build dist .coverage*
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11 ...")'
