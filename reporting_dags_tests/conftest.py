@@ -20,6 +20,8 @@ from reporting_dags.jobs.pulling.context import PullContext
 from reporting_dags.landing.storage.store import open_store
 from reporting_dags.local import sandbox_accounts
 from reporting_dags.providers.api import Provider
+from reporting_dags.providers.base import ClientSettings
+from reporting_dags.providers.digital_turbine.auth import ApiKeys
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
 from reporting_dags.reports.registry import SHIPPED
 from reporting_dags.sandbox.server import Sandbox, running_sandbox
@@ -75,9 +77,8 @@ def clock(sandbox: Sandbox) -> SandboxClock:
 @pytest.fixture
 def offer_wall(sandbox: Sandbox, clock: SandboxClock) -> Generator[OfferWall]:
     account = sandbox.credentials["ordinary"]
-    provider = OfferWall(
-        base_url=sandbox.url, client_id=account.client_id, client_secret=account.client_secret, clock=clock
-    )
+    keys = ApiKeys(client_id=account.client_id, client_secret=account.client_secret)
+    provider = OfferWall(ClientSettings(base_url=sandbox.url, base_url_variable="DT_BASE_URL", clock=clock), keys)
     yield provider
     provider.close()
 

@@ -73,7 +73,7 @@ def without_account(resource: ProviderResource, home: StorageResource, reports: 
     requested = home.first_requested()
     if requested is None or any(report.key in requested for report in reports):
         return ""
-    variables = ", ".join(resource.account_settings.values())
+    variables = ", ".join(map(resource.variable, resource.account_fields))
     return f"{reports[0].provider} has no account, so nothing is requested: {variables} not set"
 
 

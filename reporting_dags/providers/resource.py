@@ -1,7 +1,7 @@
 """The base class of the Dagster resources: settings and credentials, from which the client of a run is created."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -11,8 +11,9 @@ from pydantic import Field
 from reporting_dags.model.clock import Clock, SystemClock
 from reporting_dags.model.errors import SettingError
 from reporting_dags.providers.api import Pace, Provider, no_pacing
+from reporting_dags.providers.base import ClientSettings
 from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
-from reporting_dags.providers.settings import read_optional_setting, read_seconds
+from reporting_dags.providers.settings import read_base_url, read_optional_setting, read_seconds, read_setting
 
 
 def secret_field(description: str) -> Any:
@@ -30,9 +31,19 @@ class ProviderResource(dg.ConfigurableResource[Any], ABC):
     variable_prefix: ClassVar[str]
     """Prefix of the environment variables of the provider: `DT` for DT_BASE_URL, DT_CLIENT_ID and so on."""
 
-    account_settings: ClassVar[Mapping[str, str]]
-    """The fields that identify an account, each with its environment variable."""
+    default_base_url: ClassVar[str]
+    """Base URL of the API, if neither the field nor the environment variable sets another one."""
 
+    account_fields: ClassVar[Sequence[str]]
+    """The fields that identify an account. If none is set, the provider is not used."""
+
+    variable_names: ClassVar[Mapping[str, str]] = {}
+    """Environment variables whose names do not consist of the prefix and the name of the field, by field."""
+
+    base_url: str | None = Field(
+        default=None,
+        description="Base URL of the API. If unset: the environment variable of the provider, else its own address.",
+    )
     poll_seconds: float | None = Field(
         default=None,
         description="Seconds before the first poll of a report, and before the first retry of a call, for example 10; "
@@ -69,7 +80,6 @@ class ProviderResource(dg.ConfigurableResource[Any], ABC):
         f"Default: {DEFAULT_LIMITS.file_bytes}. There is no environment variable.",
     )
 
-    @abstractmethod
     def client(self, clock: Clock, pace: Pace = no_pacing) -> Provider:
         """Create the client for one run.
 
@@ -80,6 +90,42 @@ class ProviderResource(dg.ConfigurableResource[Any], ABC):
         Raises:
             SettingError: a setting is missing or invalid; names the variable.
         """
+        variable = self.variable("base_url")
+        settings = ClientSettings(
+            base_url=read_base_url(self.base_url, variable, default=self.default_base_url),
+            base_url_variable=variable,
+            clock=clock,
+            pace=pace,
+            first_poll=self.first_poll,
+            timeout=self.timeout,
+            limits=self.limits,
+        )
+        return self.create_client(settings)
+
+    @abstractmethod
+    def create_client(self, settings: ClientSettings) -> Provider:
+        """Create the client from its settings, and from the credentials and other fields of the subclass.
+
+        Raises:
+            SettingError: a setting is missing or invalid; names the variable.
+        """
+
+    def variable(self, field: str) -> str:
+        """Return the environment variable of a field: DT_CLIENT_ID for `client_id`."""
+        return self.variable_names.get(field) or f"{self.variable_prefix}_{field.upper()}"
+
+    def read(self, field: str, *, default: str | None = None, purpose: str = "") -> str:
+        """Return the value of a field, else the value of its environment variable, else `default`.
+
+        Args:
+            field: name of the field.
+            default: value to use if neither is set; None if there is no default.
+            purpose: what the setting is, for the error message; may be empty.
+
+        Raises:
+            SettingError: none of them is set; names the variable.
+        """
+        return read_setting(getattr(self, field), self.variable(field), default=default, purpose=purpose)
 
     @property
     def is_configured(self) -> bool:
@@ -94,9 +140,7 @@ class ProviderResource(dg.ConfigurableResource[Any], ABC):
     def has_account(self) -> bool:
         """Whether any setting that identifies an account is set, even if it is invalid or others are missing."""
         try:
-            return any(
-                read_optional_setting(getattr(self, name), variable) for name, variable in self.account_settings.items()
-            )
+            return any(read_optional_setting(getattr(self, name), self.variable(name)) for name in self.account_fields)
         except SettingError:
             return True
 

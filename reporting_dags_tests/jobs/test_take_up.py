@@ -19,6 +19,8 @@ from reporting_dags.model.errors import LeaseLost
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle
+from reporting_dags.providers.base import ClientSettings
+from reporting_dags.providers.digital_turbine.auth import ApiKeys
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
 from reporting_dags.reports.dt_offer_wall import EVENT, PERFORMANCE
 from reporting_dags.sandbox.server import Sandbox
@@ -178,9 +180,8 @@ def test_a_job_of_another_account_is_not_taken_up_and_quotas_are_each_accounts_o
     context = make_context()
     die(context, monkeypatch, context.ledger.materializations, "record_landed", nth=1)
     account = sandbox.credentials["other"]
-    other = OfferWall(
-        base_url=sandbox.url, client_id=account.client_id, client_secret=account.client_secret, clock=clock
-    )
+    keys = ApiKeys(client_id=account.client_id, client_secret=account.client_secret)
+    other = OfferWall(ClientSettings(base_url=sandbox.url, base_url_variable="DT_BASE_URL", clock=clock), keys)
     other.quota = offer_wall.quota
     results = list(pull(replace(make_context("run-2"), provider=other), EVENT, DAYS))
     assert all(result.outcome.publishes for result in results)

@@ -18,8 +18,7 @@ from reporting_dags.orchestration.sensors import late_data as late
 from reporting_dags.orchestration.sensors import tick
 from reporting_dags.orchestration.sensors.tick import Cursor, DeadlineClock
 from reporting_dags.orchestration.storage import StorageResource
-from reporting_dags.providers.api import Pace, Rate
-from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
+from reporting_dags.providers.api import Pace, Provider, Rate
 from reporting_dags.providers.digital_turbine.resource import OfferWallResource
 from reporting_dags.providers.http.errors import Unavailable
 from reporting_dags.reports.dt_offer_wall import PERFORMANCE
@@ -403,7 +402,7 @@ def test_a_provider_that_stalls_is_left_after_the_time_of_a_call_and_none_begins
     clocks: list[DeadlineClock] = []
     client = OfferWallResource.client
 
-    def watched(resource: OfferWallResource, clock: DeadlineClock, pace: Pace) -> OfferWall:
+    def watched(resource: OfferWallResource, clock: DeadlineClock, pace: Pace) -> Provider:
         seconds = {resource.answer_seconds, resource.silence_seconds, resource.file_seconds}
         assert seconds == {late.CALL_SECONDS}
         clocks.append(clock)

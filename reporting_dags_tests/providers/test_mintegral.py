@@ -11,7 +11,8 @@ from reporting_dags.jobs.pulling.pull import pull
 from reporting_dags.model.days import Calendar, Window
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Request
-from reporting_dags.providers.mintegral.client import AdvancedPerformance, token
+from reporting_dags.providers.mintegral.client import token
+from reporting_dags.providers.mintegral.resource import MintegralResource
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE as REPORT
 from reporting_dags.sandbox.request_log import LogEntry
 from reporting_dags.sandbox.server import Sandbox
@@ -62,7 +63,7 @@ def test_every_call_is_signed_with_the_present_second_and_a_retry_anew(sandbox: 
 @pytest.mark.rule("MT1")
 def test_calls_of_one_second_share_a_token_and_none_waits_for_another(sandbox: Sandbox, clock: SandboxClock) -> None:
     access_key, api_key = secrets_of(sandbox)
-    client = AdvancedPerformance(base_url=sandbox.url, access_key=access_key, api_key=api_key, clock=clock)
+    client = MintegralResource(base_url=sandbox.url, access_key=access_key, api_key=api_key).client(clock)
     for _ in range(64):
         client.submit(REPORT, Request(Window(DAY, DAY)), lambda _: None)
     client.close()

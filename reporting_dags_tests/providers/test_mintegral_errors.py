@@ -8,7 +8,7 @@ from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Expired
 from reporting_dags.model.outcome import Outcome
 from reporting_dags.providers.api import Handle, Quota, Request
-from reporting_dags.providers.mintegral.client import AdvancedPerformance
+from reporting_dags.providers.mintegral.resource import MintegralResource
 from reporting_dags.reports.mintegral import OFFER_PERFORMANCE as REPORT
 from reporting_dags.sandbox.server import Sandbox
 from reporting_dags_tests.conftest import SandboxClock
@@ -71,7 +71,7 @@ def test_every_code_in_place_of_the_file_ends_the_day_in_one_line(
 @pytest.mark.rule("MT3")
 def test_an_error_that_arrives_in_pieces_is_read_whole(sandbox: Sandbox, clock: SandboxClock) -> None:
     access_key, api_key = secrets_of(sandbox)
-    client = AdvancedPerformance(base_url=sandbox.url, access_key=access_key, api_key=api_key, clock=clock)
+    client = MintegralResource(base_url=sandbox.url, access_key=access_key, api_key=api_key).client(clock)
     sandbox.faults.add(FETCH, do="drip", pieces=5, pause=0.02)
     with (
         pytest.raises(Expired, match="code 203"),

@@ -7,7 +7,7 @@ import pytest
 
 from reporting_dags.model.days import Window
 from reporting_dags.model.errors import Denied, Expired, ReportingError
-from reporting_dags.providers.api import Handle, Pending, Quota, Ready, Request
+from reporting_dags.providers.api import Handle, Pending, Provider, Quota, Ready, Request
 from reporting_dags.providers.digital_turbine.errors import (
     InvalidClient,
     InvalidFormat,
@@ -19,6 +19,7 @@ from reporting_dags.providers.digital_turbine.errors import (
 )
 from reporting_dags.providers.digital_turbine.files import url_expires_at
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
+from reporting_dags.providers.digital_turbine.resource import OfferWallResource
 from reporting_dags.providers.http.errors import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
 from reporting_dags.sandbox.server import Sandbox
@@ -31,7 +32,7 @@ def nothing(quota: Quota) -> None:
     """A meter that counts nothing."""
 
 
-def submit(provider: OfferWall, request: Request = REQUEST) -> Handle:
+def submit(provider: Provider, request: Request = REQUEST) -> Handle:
     return provider.submit(EVENT, request, nothing)
 
 
@@ -127,9 +128,9 @@ def test_ow6_every_query_error_is_typed_and_says_what_to_do(
 
 @pytest.mark.rule("DT2")
 def test_dt2_wrong_credentials_name_the_variables_and_never_show_them(sandbox: Sandbox, clock: SandboxClock) -> None:
-    wrong = OfferWall(base_url=sandbox.url, client_id="c0ffee-client", client_secret="hush-hush-hush", clock=clock)
+    resource = OfferWallResource(base_url=sandbox.url, client_id="c0ffee-client", client_secret="hush-hush-hush")
     with pytest.raises(InvalidClient, match="DT_CLIENT_ID and DT_CLIENT_SECRET") as caught:
-        submit(wrong)
+        submit(resource.client(clock))
     assert "hush-hush-hush" not in caught.value.line
     assert "c0ffee-client" not in caught.value.line
 

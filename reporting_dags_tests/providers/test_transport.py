@@ -13,6 +13,7 @@ import pytest
 from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError
 from reporting_dags.providers.api import Ready
 from reporting_dags.providers.digital_turbine.offer_wall import OfferWall
+from reporting_dags.providers.digital_turbine.resource import OfferWallResource
 from reporting_dags.providers.http.download import AllowedOrigins, Downloads
 from reporting_dags.providers.http.errors import Unavailable
 from reporting_dags.reports.dt_offer_wall import EVENT
@@ -137,9 +138,9 @@ def test_other_refusals_are_not_tried_again(
 
 
 def test_a_provider_that_is_not_there_is_unavailable_without_its_address(clock: SandboxClock) -> None:
-    nowhere = OfferWall(base_url="http://127.0.0.1:9", client_id="some-client", client_secret="secret-x", clock=clock)
+    resource = OfferWallResource(base_url="http://127.0.0.1:9", client_id="some-client", client_secret="secret-x")
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1 did not respond"):
-        submit(nowhere)
+        submit(resource.client(clock))
 
 
 def test_the_url_of_an_error_stays_out_of_its_chain(

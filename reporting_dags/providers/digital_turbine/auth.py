@@ -1,6 +1,7 @@
 """Digital Turbine's access token (DT1 to DT3): requested once, shared, and replaced once if it is refused."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -20,24 +21,29 @@ _MAX_SECONDS = 86400
 """A longer lifetime in the response is invalid."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeys:
+    """A pair of API keys.
+
+    Attributes:
+        client_id: the public part.
+        client_secret: the secret part.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
 class TokenSession:
     """Authorized calls to Digital Turbine's reporting APIs, for one pair of API keys."""
 
-    def __init__(self, http: HttpClient, *, client_id: str, client_secret: str, clock: Clock) -> None:
+    def __init__(self, http: HttpClient, keys: ApiKeys, clock: Clock) -> None:
         self._http = http
-        self._client_id = client_id
-        self._client_secret = client_secret
+        self._keys = keys
         self._clock = clock
         self._lock = Lock()
         self._token = ""
         self._valid_until: datetime | None = None
-        http.redactor.add(client_id)
-        http.redactor.add(client_secret)
-
-    @property
-    def http(self) -> HttpClient:
-        """The HTTP client, which sends no token."""
-        return self._http
 
     def post(self, path: str, *, params: dict[str, str] | None, body: object, meter: Callable[[], None]) -> ApiResponse:
         """POST with a bearer token. If the token is refused, request a new one and repeat the call once (DT3).
@@ -87,8 +93,8 @@ class TokenSession:
         """Return a new token and its lifetime."""
         body = {
             "grant_type": "client_credentials",
-            "client_id": self._client_id,
-            "client_secret": self._client_secret,
+            "client_id": self._keys.client_id,
+            "client_secret": self._keys.client_secret,
         }
         try:
             response = self._http.call("POST", "/auth/v1/token", body=body)

@@ -1,15 +1,13 @@
 """Digital Turbine's Offer Wall API (OW1 to OW6)."""
 
-from datetime import timedelta
-
-from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Quota, Request
+from reporting_dags.providers.base import ClientSettings
+from reporting_dags.providers.digital_turbine.auth import ApiKeys
 from reporting_dags.providers.digital_turbine.client import DigitalTurbine
 from reporting_dags.providers.digital_turbine.offer_wall_report import PROVIDER
 from reporting_dags.providers.http.errors import RateLimited
-from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 
 DEFAULT_RESERVED = 10
 """Reserved queries a day: one for each report, one resubmission of each (DT5), and some for reports of users."""
@@ -21,37 +19,22 @@ class OfferWall(DigitalTurbine):
     """The Offer Wall API for one account.
 
     Args:
+        settings: the settings of the client.
+        keys: the API keys of the account.
         queries_per_day: the quota of the account (OW4).
         reserved_queries: how many of these queries are reserved for the latest day.
-
-    For the other arguments see `DigitalTurbine`.
     """
 
     def __init__(
         self,
+        settings: ClientSettings,
+        keys: ApiKeys,
         *,
-        base_url: str,
-        client_id: str,
-        client_secret: str,
-        clock: Clock,
-        first_poll: timedelta = timedelta(seconds=5),
-        timeout: timedelta = timedelta(hours=2),
-        limits: Limits = DEFAULT_LIMITS,
         queries_per_day: int = 50,
         reserved_queries: int = DEFAULT_RESERVED,
     ) -> None:
         quota = Quota(bucket=f"{PROVIDER} queries", per_day=queries_per_day, reserved=reserved_queries)
-        super().__init__(
-            name="DT Offer Wall",
-            quota=quota,
-            base_url=base_url,
-            client_id=client_id,
-            client_secret=client_secret,
-            clock=clock,
-            first_poll=first_poll,
-            timeout=timeout,
-            limits=limits,
-        )
+        super().__init__(settings, keys, name="DT Offer Wall", quota=quota)
 
     @property
     def quotas(self) -> tuple[Quota, ...]:

@@ -1,16 +1,15 @@
 """Digital Turbine's User Level API (UL1 to UL5): one request for each app and day."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
-from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
 from reporting_dags.providers.api import Handle, Meter, Quota, Request
+from reporting_dags.providers.base import ClientSettings
+from reporting_dags.providers.digital_turbine.auth import ApiKeys
 from reporting_dags.providers.digital_turbine.client import DigitalTurbine
 from reporting_dags.providers.digital_turbine.errors import Forbidden, InvalidQuery
 from reporting_dags.providers.digital_turbine.user_level_report import APP, PROVIDER
-from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
 
 _ENABLING = (
     "Digital Turbine must enable the API for each app. "
@@ -22,34 +21,13 @@ class UserLevel(DigitalTurbine):
     """The User Level API for one account.
 
     Args:
+        settings: the settings of the client.
+        keys: the API keys of the account.
         apps: the ids of the apps whose reports are requested.
-
-    For the other arguments see `DigitalTurbine`.
     """
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        client_id: str,
-        client_secret: str,
-        apps: tuple[str, ...],
-        clock: Clock,
-        first_poll: timedelta = timedelta(seconds=5),
-        timeout: timedelta = timedelta(hours=2),
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        super().__init__(
-            name="DT User Level",
-            quota=Quota(bucket=f"{PROVIDER} queries"),
-            base_url=base_url,
-            client_id=client_id,
-            client_secret=client_secret,
-            clock=clock,
-            first_poll=first_poll,
-            timeout=timeout,
-            limits=limits,
-        )
+    def __init__(self, settings: ClientSettings, keys: ApiKeys, *, apps: tuple[str, ...]) -> None:
+        super().__init__(settings, keys, name="DT User Level", quota=Quota(bucket=f"{PROVIDER} queries"))
         self._apps = apps
 
     def shards(self, report: Report) -> tuple[str, ...]:

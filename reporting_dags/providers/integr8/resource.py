@@ -5,20 +5,20 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from reporting_dags.model.clock import Clock
-from reporting_dags.providers.api import Pace, no_pacing
+from reporting_dags.providers.base import ClientSettings
 from reporting_dags.providers.integr8.client import BASE_URL, FILE_HOSTS, Integr8
 from reporting_dags.providers.integr8.exports import DEFAULT_RESERVED
 from reporting_dags.providers.integr8.session import Paths
 from reporting_dags.providers.resource import ProviderResource, secret_field
-from reporting_dags.providers.settings import read_base_url, read_optional_setting, read_setting
+from reporting_dags.providers.settings import read_optional_setting
 
 
 class Integr8Resource(ProviderResource):
     """Settings of the API of one Integr8 integration."""
 
     variable_prefix: ClassVar = "INTEGR8"
-    account_settings: ClassVar = {"api_key": "INTEGR8_API_KEY", "integration_id": "INTEGR8_INTEGRATION_ID"}
+    default_base_url: ClassVar = BASE_URL
+    account_fields: ClassVar = ("api_key", "integration_id")
 
     base_url: str | None = Field(
         default=None,
@@ -46,25 +46,18 @@ class Integr8Resource(ProviderResource):
         f"does not use them. Default: {DEFAULT_RESERVED}. There is no environment variable.",
     )
 
-    def client(self, clock: Clock, pace: Pace = no_pacing) -> Integr8:
-        """Create the client for one run; raise `SettingError` for the first setting that is missing or invalid.
+    def create_client(self, settings: ClientSettings) -> Integr8:
+        """Create the client; raise `SettingError` for the first setting that is missing or invalid.
 
         Undocumented paths can be set by variables such as INTEGR8_EXPORT_PATH, one for each field of `Paths` (IN5).
         """
-        hosts = read_setting(self.file_hosts, "INTEGR8_FILE_HOSTS", default=",".join(FILE_HOSTS))
-        named = {item.name: read_optional_setting(None, f"INTEGR8_{item.name.upper()}_PATH") for item in fields(Paths)}
+        hosts = self.read("file_hosts", default=",".join(FILE_HOSTS))
+        paths = {item.name: read_optional_setting(None, self.variable(f"{item.name}_path")) for item in fields(Paths)}
         return Integr8(
-            base_url=read_base_url(self.base_url, "INTEGR8_BASE_URL", default=BASE_URL),
-            api_key=read_setting(self.api_key, "INTEGR8_API_KEY", purpose="an API key of the organization"),
-            integration=read_setting(
-                self.integration_id, "INTEGR8_INTEGRATION_ID", purpose="the integration to report on"
-            ),
-            clock=clock,
-            pace=pace,
-            paths=Paths(**{name: path for name, path in named.items() if path is not None}),
+            settings,
+            api_key=self.read("api_key", purpose="an API key of the organization"),
+            integration=self.read("integration_id", purpose="the integration to report on"),
+            paths=Paths(**{name: path for name, path in paths.items() if path is not None}),
             file_hosts=tuple(host.strip() for host in hosts.split(",") if host.strip()),
-            first_poll=self.first_poll,
-            timeout=self.timeout,
             reserved_exports=self.exports_kept,
-            limits=self.limits,
         )

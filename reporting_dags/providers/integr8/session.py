@@ -1,20 +1,14 @@
 """Authorized calls to Integr8's API (IN1), its pages, and its paths, most of which are not documented."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import cast
 
-from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, Partial, ReportingError, SettingError
-from reporting_dags.providers.api import Pace, Rate
 from reporting_dags.providers.http.client import HttpClient
 from reporting_dags.providers.http.error_text import body_error_message
 from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable
-from reporting_dags.providers.http.limits import Limits
-from reporting_dags.providers.http.redaction import Redactor
 from reporting_dags.providers.http.response import ApiResponse, json_integer, json_object
 
 NAME = "Integr8"
@@ -65,39 +59,14 @@ class Paths:
 
 
 class Integr8Session:
-    """Makes calls with one API key for one integration, at most 60 a minute over all processes (IN10)."""
+    """Makes calls with one API key for one integration."""
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        api_key: str,
-        integration: str,
-        paths: Paths,
-        clock: Clock,
-        pace: Pace,
-        first_delay: timedelta,
-        limits: Limits,
-    ) -> None:
-        self.redactor = Redactor()
-        self.redactor.add(api_key)
+    def __init__(self, http: HttpClient, *, api_key: str, integration: str, paths: Paths) -> None:
+        self.redactor = http.redactor
         self.integration = integration
         self.paths = paths
-        self.account = hashlib.sha256(f"integr8:{integration}:{api_key}".encode()).hexdigest()[:12]
-        self.rate = Rate(bucket="integr8 requests", account=self.account, per_minute=REQUESTS_PER_MINUTE)
+        self._http = http
         self._headers = {"API-KEY": api_key, "Accept": "application/json"}
-        self._http = HttpClient(
-            name=NAME,
-            base_url=base_url,
-            variable="INTEGR8_BASE_URL",
-            redactor=self.redactor,
-            clock=clock,
-            first_delay=first_delay.total_seconds(),
-            pace=lambda: pace(self.rate),
-            retry_unspecified_429=True,
-            can_find_lost_jobs=True,
-            limits=limits,
-        )
 
     def get(self, path: str, params: Mapping[str, str] | None = None, **names: str) -> ApiResponse:
         """GET `path`, whose placeholders are replaced by `names`. Raise the typed error of any status but 2xx (IN1)."""
@@ -183,12 +152,3 @@ class Integr8Session:
         if refusal := self.provider_message(response):
             message = f"{NAME} refused {call} ({response.status}): {refusal}"
             raise Failed(message, advice="Fix: check INTEGR8_INTEGRATION_ID and the permissions of the API key.")
-
-    @property
-    def clock_skew(self) -> timedelta:
-        """How far this machine's clock is ahead of the provider's, according to its responses."""
-        return self._http.clock_skew
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()

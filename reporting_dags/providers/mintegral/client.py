@@ -8,18 +8,15 @@ import itertools
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
-from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Expired, Failed, NotReady, Partial
 from reporting_dags.model.report import Report
-from reporting_dags.providers.api import Handle, JobPolicy, Meter, Pending, Provider, Quota, Ready, Request
-from reporting_dags.providers.http.client import HttpClient
+from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
+from reporting_dags.providers.base import ClientSettings, HttpProvider
 from reporting_dags.providers.http.error_text import MAX_ERROR_BYTES, error_message, peek_json_object
 from reporting_dags.providers.http.errors import RETRY_LATER, Unavailable
-from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
-from reporting_dags.providers.http.redaction import HIDDEN, Redactor
+from reporting_dags.providers.http.redaction import HIDDEN
 from reporting_dags.providers.http.response import json_integer, json_object, parse_json
 
 NAME = "Mintegral"
@@ -39,54 +36,27 @@ def token(api_key: str, timestamp: str) -> str:
     return hashlib.md5((api_key + inner).encode(), usedforsecurity=False).hexdigest()
 
 
-class AdvancedPerformance(Provider):
+class AdvancedPerformance(HttpProvider):
     """The Advanced Performance API for one account.
 
     Args:
-        base_url: base URL of the API.
+        settings: the settings of the client.
         access_key: public part of the API keys.
         api_key: secret part of the API keys.
-        clock: provides the time for signatures, and waits.
-        first_poll: time before the first poll of a report, and before the first retry of a call.
-        timeout: maximum time that a run polls one report.
-        limits: limits on the duration and size of responses.
     """
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        access_key: str,
-        api_key: str,
-        clock: Clock,
-        first_poll: timedelta = timedelta(seconds=5),
-        timeout: timedelta = timedelta(hours=2),
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        self._redactor = Redactor()
-        self._redactor.add(access_key)
-        self._redactor.add(api_key)
-        self._http = HttpClient(
+    def __init__(self, settings: ClientSettings, *, access_key: str, api_key: str) -> None:
+        super().__init__(
+            settings,
             name=NAME,
-            base_url=base_url,
-            variable="MINTEGRAL_BASE_URL",
-            redactor=self._redactor,
-            clock=clock,
-            first_delay=first_poll.total_seconds(),
+            account=("mintegral", access_key),
+            secrets=(access_key, api_key),
+            policy=settings.job_policy(max_open_jobs=4),
             # No call costs quota, so a 429 is a rate limit.
             retry_unspecified_429=True,
-            limits=limits,
         )
         self._access_key = access_key
         self._api_key = api_key
-        self._clock = clock
-        self.account = hashlib.sha256(f"mintegral:{access_key}".encode()).hexdigest()[:12]
-        self.policy = JobPolicy(
-            first_poll=first_poll,
-            max_poll_interval=max(first_poll, timedelta(seconds=60)),
-            timeout=timeout,
-            max_open_jobs=4,
-        )
 
     def submit(self, report: Report, request: Request, meter: Meter) -> Handle:
         """Submit the report (type 1). If the same report was requested before, its job is used (MT2).
@@ -132,7 +102,7 @@ class AdvancedPerformance(Provider):
             Denied, Failed: see `submit`.
         """
         params = {**report.query.params(request.window), "type": "2"}
-        with self._http.stream("GET", PATH, headers=self._signed, params=params) as body:
+        with self.http.stream("GET", PATH, headers=self._signed, params=params) as body:
             if body.status != 200:
                 message = f"{NAME} responded to the download with {body.status}"
                 payload = json_object(parse_json(body.read_head(MAX_ERROR_BYTES)))
@@ -143,24 +113,15 @@ class AdvancedPerformance(Provider):
                 raise self._download_error(payload)
             yield itertools.chain([first] if first else [], chunks)
 
-    @property
-    def clock_skew(self) -> timedelta:
-        """How far this machine's clock is ahead of the provider's, according to its responses."""
-        return self._http.clock_skew
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
-
     def _signed(self) -> Mapping[str, str]:
         """Return the headers of one attempt, with a token for the current second (MT1)."""
-        timestamp = str(int(self._clock.now().timestamp()))
+        timestamp = str(int(self.clock.now().timestamp()))
         return {"access-key": self._access_key, "timestamp": timestamp, "token": token(self._api_key, timestamp)}
 
     def _report_state(self, report: Report, request: Request) -> Pending | Mapping[str, Any]:
         """Return the response with code 200, or `Pending` if the report is still being created (MT2)."""
         params = {**report.query.params(request.window), "type": "1"}
-        response = self._http.call("GET", PATH, headers=self._signed, params=params)
+        response = self.http.call("GET", PATH, headers=self._signed, params=params)
         payload = json_object(response.json())
         if response.status in {401, 403}:
             raise Denied(self._with_provider_message(f"{NAME} responded with {response.status}", payload), advice=_KEYS)
@@ -197,7 +158,7 @@ class AdvancedPerformance(Provider):
 
     def _provider_message(self, payload: Mapping[str, Any]) -> str:
         """Return the message in `msg`, `data` or another key of an error response (MT2), redacted."""
-        return self._redactor.clean(_SIGNATURE.sub(HIDDEN, error_message(payload, extra_keys=("data",))), limit=200)
+        return self.redactor.clean(_SIGNATURE.sub(HIDDEN, error_message(payload, extra_keys=("data",))), limit=200)
 
     def _with_provider_message(self, message: str, payload: Mapping[str, Any]) -> str:
         result = self._provider_message(payload)

@@ -4,11 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from reporting_dags.model.clock import Clock
-from reporting_dags.providers.api import Pace, no_pacing
+from reporting_dags.providers.base import ClientSettings
 from reporting_dags.providers.mintegral.client import BASE_URL, AdvancedPerformance
 from reporting_dags.providers.resource import ProviderResource, secret_field
-from reporting_dags.providers.settings import read_base_url, read_setting
 
 _KEYS = "the API keys are in the Mintegral dashboard under Account, API Tools"
 
@@ -17,7 +15,8 @@ class MintegralResource(ProviderResource):
     """Settings of Mintegral's Advanced Performance API."""
 
     variable_prefix: ClassVar = "MINTEGRAL"
-    account_settings: ClassVar = {"access_key": "MINTEGRAL_ACCESS_KEY", "api_key": "MINTEGRAL_API_KEY"}
+    default_base_url: ClassVar = BASE_URL
+    account_fields: ClassVar = ("access_key", "api_key")
 
     base_url: str | None = Field(
         default=None,
@@ -32,14 +31,7 @@ class MintegralResource(ProviderResource):
         "If unset: MINTEGRAL_API_KEY."
     )
 
-    def client(self, clock: Clock, pace: Pace = no_pacing) -> AdvancedPerformance:
-        """Create the client for one run; raise `SettingError` for the first setting that is missing or invalid."""
-        return AdvancedPerformance(
-            base_url=read_base_url(self.base_url, "MINTEGRAL_BASE_URL", default=BASE_URL),
-            access_key=read_setting(self.access_key, "MINTEGRAL_ACCESS_KEY", purpose=_KEYS),
-            api_key=read_setting(self.api_key, "MINTEGRAL_API_KEY", purpose=_KEYS),
-            clock=clock,
-            first_poll=self.first_poll,
-            timeout=self.timeout,
-            limits=self.limits,
-        )
+    def create_client(self, settings: ClientSettings) -> AdvancedPerformance:
+        """Create the client; raise `SettingError` for the first key that is missing."""
+        access_key, api_key = (self.read(field, purpose=_KEYS) for field in self.account_fields)
+        return AdvancedPerformance(settings, access_key=access_key, api_key=api_key)

@@ -3,33 +3,16 @@
 The provider has no jobs. `submit` makes no call, `poll` is always ready, and `download` makes the request.
 """
 
-import hashlib
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
-from reporting_dags.model.clock import Clock
 from reporting_dags.model.errors import Denied, Failed, ReportingError
 from reporting_dags.model.report import Report
-from reporting_dags.providers.api import (
-    Handle,
-    JobPolicy,
-    Meter,
-    Pace,
-    Pending,
-    Provider,
-    Quota,
-    Rate,
-    Ready,
-    Request,
-    no_pacing,
-)
-from reporting_dags.providers.http.client import HttpClient
+from reporting_dags.providers.api import Handle, Meter, Pending, Quota, Ready, Request
+from reporting_dags.providers.base import ClientSettings, HttpProvider
 from reporting_dags.providers.http.error_text import MAX_ERROR_BYTES, error_message, peek_json_object
 from reporting_dags.providers.http.errors import RETRY_LATER
-from reporting_dags.providers.http.limits import DEFAULT_LIMITS, Limits
-from reporting_dags.providers.http.redaction import Redactor
 from reporting_dags.providers.http.response import json_object, parse_json
 from reporting_dags.providers.http.stream import ResponseStream
 
@@ -41,50 +24,28 @@ _CHECK_ACCESS = "Fix: check ORANGECLICK_API_TOKEN and the report's declaration."
 _DECLARATION = "Fix: check the report's declaration: its dimensions, metrics, currency and filters."
 
 
-class OrangeClick(Provider):
+class OrangeClick(HttpProvider):
     """The reporting API for one user.
 
     Args:
-        base_url: base URL of the API.
+        settings: the settings of the client.
         api_token: bearer token.
-        clock: provides the current time and waits.
-        pace: waits for the rate limit, over all processes (OC2).
-        first_poll: time before the first retry of a call.
-        timeout: maximum time that a run waits for another run that holds the lease of the same days.
-        limits: limits on the duration and size of responses.
     """
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        api_token: str,
-        clock: Clock,
-        pace: Pace = no_pacing,
-        first_poll: timedelta = timedelta(seconds=5),
-        timeout: timedelta = timedelta(hours=2),
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        self._redactor = Redactor()
-        self._redactor.add(api_token)
-        self.account = hashlib.sha256(f"orangeclick:{api_token}".encode()).hexdigest()[:12]
-        self._rate = Rate(bucket=REQUESTS.bucket, account=self.account, per_minute=REQUESTS_PER_MINUTE)
-        self._http = HttpClient(
+    def __init__(self, settings: ClientSettings, *, api_token: str) -> None:
+        super().__init__(
+            settings,
             name=NAME,
-            base_url=base_url,
-            variable="ORANGECLICK_BASE_URL",
-            redactor=self._redactor,
-            clock=clock,
-            first_delay=first_poll.total_seconds(),
-            pace=lambda: pace(self._rate),
-            limits=limits,
+            account=("orangeclick", api_token),
+            secrets=(api_token,),
+            policy=settings.job_policy(),
+            requests_per_minute=REQUESTS_PER_MINUTE,
         )
         self._headers = {
             "Authorization": f"Bearer {api_token}",
             "Accept": "application/json",
             "Content-Type": "application/json",
         }
-        self.policy = JobPolicy(first_poll=first_poll, max_poll_interval=first_poll, timeout=timeout)
 
     def expected_echo(self, report: Report, request: Request) -> Mapping[str, str]:
         """Return the dates and the currency, which the response must repeat (OC5)."""
@@ -112,7 +73,7 @@ class OrangeClick(Provider):
             Failed: the query is refused, with the invalid fields (OC4), or the response is a web page.
         """
         body = report.query.body(request.window)
-        with self._http.stream(
+        with self.http.stream(
             "POST", "/reports/generate", headers=lambda: self._headers, body=body, before=lambda: meter(REQUESTS)
         ) as response:
             if response.status != 200:
@@ -143,21 +104,7 @@ class OrangeClick(Provider):
         return Failed(f"{NAME} refused the query (200): {message}", advice=advice)
 
     def _message(self, payload: Mapping[str, Any]) -> str:
-        return self._redactor.clean(error_message(payload) or "no message", limit=600)
-
-    @property
-    def rates(self) -> tuple[Rate, ...]:
-        """The rate limit of requests (OC2)."""
-        return (self._rate,)
-
-    @property
-    def clock_skew(self) -> timedelta:
-        """How far this machine's clock is ahead of the provider's, according to its responses."""
-        return self._http.clock_skew
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+        return self.redactor.clean(error_message(payload) or "no message", limit=600)
 
 
 def _is_refusal(payload: Mapping[str, Any]) -> bool:
