@@ -150,7 +150,13 @@ def _keys() -> Iterator[Case]:
                 script=[{"point": point, "do": "status", "times": None, **script}],
             )
         endless = {"point": point, "do": "endless", "mebibytes": 20, "times": None}
-        yield Case(fault="login without an end", target=target, ends="failed", script=[endless], says="more than 8388608 bytes; expected fewer")
+        yield Case(
+            fault="login without an end",
+            target=target,
+            ends="failed",
+            script=[endless],
+            says="more than 8388608 bytes; expected fewer",
+        )
         for what, do in (("body", "drip"), ("head", "drip_head")):
             script = {"point": point, "do": do, "pieces": 20, "pause": 0.05, "times": None}
             yield Case(

@@ -48,7 +48,7 @@ def _broken() -> Iterator[Case]:
             yield _at(fault, target, script, ends, extra=extra, why=why)
     for target in (OFFER_WALL, MINTEGRAL, ORANGECLICK, EXPORT):
         yield _at("gzip bomb", target, {"do": "gzip_bomb"}, "failed", says="decompresses to", **again(target))
-    yield _at("gzip bomb", TABLE, {"do": "gzip_bomb"}, "failed", says="bytes more than 8388608 bytes; expected fewer")
+    yield _at("gzip bomb", TABLE, {"do": "gzip_bomb"}, "failed", says="more than 8388608 bytes; expected fewer")
 
 
 def _packed() -> Iterator[Case]:
@@ -76,7 +76,14 @@ def _packed() -> Iterator[Case]:
             yield _at(f"{fault} in place of the text", target, {"do": do}, "failed", says=fault, **again(target))
     for target in FILES:
         script = {"do": "coding", "coding": "br"}
-        yield _at("Content-Encoding is br", target, script, "failed", says="has the encoding 'br', which was not requested", **again(target))
+        yield _at(
+            "Content-Encoding is br",
+            target,
+            script,
+            "failed",
+            says="has the encoding 'br', which was not requested",
+            **again(target),
+        )
 
 
 def _in_its_place() -> Iterator[Case]:

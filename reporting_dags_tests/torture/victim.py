@@ -18,7 +18,7 @@ import dagster as dg
 import reporting_dags.definitions as definitions
 import reporting_dags.landing.parsing.decode as decode
 import reporting_dags.landing.writing.land as land
-import reporting_dags.orchestration.assets as assets
+import reporting_dags.orchestration.materialize as materialize
 from reporting_dags.jobs.ledger.jobs import Jobs
 from reporting_dags.jobs.ledger.leases import Leases
 from reporting_dags.jobs.ledger.liveness import FileLiveness
@@ -65,7 +65,7 @@ def spots() -> dict[str, list[Spot]]:
         "dayfile.finish": [(DayFile, "finish")],
         "ledger.landed": [(Materializations, "record_landed")],
         "data.put": [(LocalStore, "put")],
-        "record_day": [(assets, "record_partition")],
+        "record_day": [(materialize, "record_partition")],
         "log_event": [(dg.AssetExecutionContext, "log_event")],
         "ledger.finish": [(Jobs, "close_days")],
         "owners.leave": [(FileLiveness, "release")],
