@@ -1,6 +1,7 @@
 """Commands beside Dagster's own, for the make targets."""
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Generator, Sequence
@@ -31,7 +32,8 @@ try:
     from reporting_dags.providers.resource import ProviderResource
     from reporting_dags.reports.dictionary import dictionary
     from reporting_dags.reports.network import NETWORK
-    from reporting_dags.reports.registry import all_reports
+    from reporting_dags.reports.registry import all_providers, all_reports
+    from reporting_dags.scaffold.new_network import write_network
 except DeclarationError as wrong:
     # Declarations are made while they are imported: the one line says it all.
     sys.exit(wrong.line)
@@ -85,6 +87,21 @@ def _write_dictionary(file: Path | None) -> None:
         file.write_text(dictionary(all_reports(), [NETWORK]), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{file} cannot be written: {error.strerror}") from None
+
+
+@app.command("new-network")
+def new_network(
+    name: Annotated[str, typer.Argument(help="key of the provider, such as my_network")],
+    folder: Annotated[Path, typer.Option(help="folder in which the package's folder is made")] = Path(),
+) -> None:
+    """Write the package of a new network; its tests say what is left to write. See CONTRIBUTING.md."""
+    try:
+        registered = [provider.key for provider in all_providers()]
+        package = write_network(name, folder.expanduser().absolute(), registered=registered)
+    except ReportingError as error:
+        typer.echo(error.line, err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"wrote {package}; next: cd {shlex.quote(str(package))} && pip install -e '.[test]' && pytest")
 
 
 @app.command()

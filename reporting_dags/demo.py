@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +25,16 @@ from reporting_dags.jobs.ledger.report_state import due_days
 from reporting_dags.jobs.planning.report_health import CONTROL_TOTALS
 from reporting_dags.landing.compute.sums import Sums
 from reporting_dags.landing.reading.partitions import read_days, read_snapshot
-from reporting_dags.local import DAYS, change_settings, command_line, make_home, sandbox, sandbox_environment, start_on
+from reporting_dags.local import (
+    DAYS,
+    change_settings,
+    command_line,
+    emulated_providers,
+    make_home,
+    sandbox,
+    sandbox_environment,
+    start_on,
+)
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.column import MIXED
 from reporting_dags.model.days import ONE_DAY, SNAPSHOT, Window, contiguous_ranges
@@ -80,7 +89,7 @@ def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
     with sandbox() as url:
         environment = sandbox_environment(url, home)
         with _environment(environment):
-            demo = Demo(home, days, environment, console)
+            demo = Demo(home, days, emulated_providers(url), console)
             first = demo.first_partition()
             start_on(first, home)
             reports = demo.reports
@@ -109,9 +118,9 @@ def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
 class Demo:
     """One run of the demo: which days of each report are requested, and what has landed."""
 
-    def __init__(self, home: Path, days: int, environment: dict[str, str], console: Console) -> None:
+    def __init__(self, home: Path, days: int, emulated: Collection[str], console: Console) -> None:
         self._home = home
-        self._environment = environment
+        self._emulated = emulated
         self._console = console
         self._now = SystemClock().now()
         self.reports = self._served()
@@ -125,7 +134,7 @@ class Demo:
         """Return the reports of the providers that the sandbox emulates; the real ones of others are not called."""
         served: list[Report] = []
         for provider in all_providers():
-            if f"{provider.resource.variable_prefix}_BASE_URL" in self._environment:
+            if provider.key in self._emulated:
                 served += provider.reports
             else:
                 self._console.print(f"{provider.key} is left out: the sandbox does not emulate it", highlight=False)
@@ -244,7 +253,7 @@ class Demo:
         log = self._home / f"demo_{key.replace('/', '_')}.log"
         with log.open("ab") as sink:
             done = subprocess.run(  # noqa: S603 - our own command
-                command, cwd=self._home, env=self._environment, stdout=sink, stderr=subprocess.STDOUT, check=False
+                command, cwd=self._home, stdout=sink, stderr=subprocess.STDOUT, check=False
             )
         if done.returncode:
             text = f"{' '.join([key, *partitions[1:]])}: the run failed; its log is {log}"

@@ -208,6 +208,12 @@ def change_settings(url: str, provider: str, **values: object) -> None:
     requests.post(f"{url}/_sandbox/settings", json={provider: values}, timeout=_PATIENCE_SECONDS).raise_for_status()
 
 
+def emulated_providers(url: str) -> frozenset[str]:
+    """Return the keys of the providers that the sandbox at `url` emulates."""
+    health = requests.get(f"{url}/_sandbox/health", timeout=_PATIENCE_SECONDS).json()
+    return frozenset(report.partition("/")[0] for report in health["reports"])
+
+
 def sandbox_accounts(url: str, account: str = "ordinary") -> dict[str, str]:
     """Return the variables that make the sandbox at `url` every provider, with its accounts of one name."""
     health = requests.get(f"{url}/_sandbox/health", timeout=_PATIENCE_SECONDS).json()

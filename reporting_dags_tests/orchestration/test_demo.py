@@ -57,7 +57,7 @@ def test_every_partition_that_is_shown_has_landed_or_is_one_that_the_demo_lands(
     for later, hour in [(0, 20), *itertools.product((1, 10, 11, 25, 60), (0, 3, 15))]:
         now = (FIRST_DEMO + timedelta(days=later)).replace(hour=hour)
         travel(now)
-        run = Demo(place.home, 30, local.sandbox_environment(live.url, place.home), Console())
+        run = Demo(place.home, 30, local.emulated_providers(live.url), Console())
         local.start_on(run.first_partition(), place.home)
         offered = shown(place, monkeypatch)
         for report in (*DAILY, NETWORK):
@@ -93,6 +93,6 @@ def test_a_provider_that_the_sandbox_does_not_emulate_is_left_out_in_one_line(
     acme = RegisteredProvider("acme", AcmeResource, (replace(OFFER_PERFORMANCE, provider="acme"),))
     monkeypatch.setattr(demo, "all_providers", lambda: (*SHIPPED, acme))
     console = Console(record=True, width=120)
-    run = Demo(place.home, 30, local.sandbox_environment(live.url, place.home), console)
+    run = Demo(place.home, 30, local.emulated_providers(live.url), console)
     assert console.export_text() == "acme is left out: the sandbox does not emulate it\n"
     assert [report.key for report in run.reports] == [report.key for report in all_reports()]

@@ -300,7 +300,10 @@ def test_a_report_by_day_alone_has_one_row_a_day(sandbox: Sandbox, context: Pull
             "a second value is required for 'between', and not",
         ),
         ({"filter_groups": ((MetricFilter("ecpm", "between", 2, 1),),)}, "the lower one first; has (2, 1)"),
-        ({"filter_groups": ((MetricFilter("ecpm", "gte", cast("Any", "1")),),)}, "with finite numbers, the lower one first"),
+        (
+            {"filter_groups": ((MetricFilter("ecpm", "gte", cast("Any", "1")),),)},
+            "with finite numbers, the lower one first",
+        ),
         ({"filter_groups": ((MetricFilter("ecpm", "gte", float("nan")),),)}, "has (nan,)"),
         ({"filter_groups": ((MetricFilter("ecpm", "gte", True),),)}, "has (True,)"),
         ({"name": "a b"}, "name: 'a b' may contain only letters, digits and underscores"),
@@ -596,7 +599,9 @@ ECHO = [
     ),
     Mishap({"do": "meta", "end_date": "2026-11-13"}, Outcome.FAILED, "meta.end_date is '2026-11-13', requested '2026-"),
     Mishap({"do": "meta", "currency": "EUR"}, Outcome.FAILED, "meta.currency is 'EUR', requested 'USD'"),
-    Mishap(status(200, {"status": "error", "message": "no"}), Outcome.FAILED, "refused the query (200): no. Fix: check"),
+    Mishap(
+        status(200, {"status": "error", "message": "no"}), Outcome.FAILED, "refused the query (200): no. Fix: check"
+    ),
     Mishap(status(200, {"status": "error", "data": [], "meta": {"count": 0}}), Outcome.FAILED, "status is 'error'"),
     Mishap(status(200, {"status": "success", "data": []}), Outcome.FAILED, "the response has no meta.start_date"),
     Mishap(status(200, []), Outcome.FAILED, "has no array 'data'"),

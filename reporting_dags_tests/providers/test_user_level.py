@@ -180,7 +180,11 @@ def test_an_app_taken_out_of_the_setting_is_waited_for_no_longer(sandbox: Sandbo
     ("fault", "outcome", "says"),
     [
         ({"status": 401, "body": '{"error": "invalid_token"}'}, Outcome.DENIED, "invalid_token. A new token is"),
-        ({"status": 400, "body": '{"error": "invalid_query"}'}, Outcome.FAILED, "invalid_query. Digital Turbine must enable the API for each app"),
+        (
+            {"status": 400, "body": '{"error": "invalid_query"}'},
+            Outcome.FAILED,
+            "invalid_query. Digital Turbine must enable the API for each app",
+        ),
         ({"status": 500, "body": '{"error": "internal_server_error"}'}, Outcome.FAILED, "with 500"),
         ({"status": 429}, Outcome.DENIED, "with 429"),
         ({"status": 200, "body": '{"id": "1"}'}, Outcome.FAILED, "without a url"),
