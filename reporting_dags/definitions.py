@@ -9,6 +9,7 @@ import dagster as dg
 
 from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.report import Report
+from reporting_dags.orchestration.asset_specs import CatalogSettings, read_catalog_settings
 from reporting_dags.orchestration.assets import report_asset
 from reporting_dags.orchestration.io_manager import ReportsIOManager
 from reporting_dags.orchestration.keys import key_of
@@ -36,13 +37,18 @@ def definitions() -> dg.Definitions:
     firsts = first_partitions(_daily(), start, StorageResource().first_requested(start), SystemClock().now())
     connected = frozenset(name for name, resource in _resources().items() if resource.is_configured)
     providers = tuple(provider.key for provider in all_providers())
-    return _loaded(providers, start, frozenset(firsts.items()), connected)
+    catalog = read_catalog_settings(StorageResource())
+    return _loaded(providers, start, frozenset(firsts.items()), connected, catalog)
 
 
 # A Dagster command loads the definitions seven times, and a code server each time it starts a run.
 @functools.lru_cache(maxsize=8)
 def _loaded(
-    _providers: Sequence[str], start: date, first_partitions: Collection[tuple[str, date]], connected: Collection[str]
+    _providers: Sequence[str],
+    start: date,
+    first_partitions: Collection[tuple[str, date]],
+    connected: Collection[str],
+    catalog: CatalogSettings,
 ) -> dg.Definitions:
     """Return the definitions; the arguments are all that they depend on besides the code."""
     reports, firsts = all_reports(), dict(first_partitions)
@@ -51,9 +57,9 @@ def _loaded(
     network = network_days(firsts, start, set(connected))
     return dg.Definitions(
         assets=[
-            *(report_asset(report, start, firsts.get(report.key, start)) for report in reports),
-            network_asset(network),
-            restatement_asset(reports),
+            *(report_asset(report, start, firsts.get(report.key, start), catalog) for report in reports),
+            network_asset(network, catalog),
+            restatement_asset(reports, catalog),
         ],
         sensors=[rebuilding(network), *late_sensors(reports, start, firsts), alert_sensor(keys, _daily())],
         schedules=[*provider_schedules(reports, start), restatement_schedule()],

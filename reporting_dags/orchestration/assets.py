@@ -7,20 +7,21 @@ import dagster as dg
 
 from reporting_dags.model.report import Report
 from reporting_dags.orchestration.asset_checks import check_specs
+from reporting_dags.orchestration.asset_specs import CatalogSettings, dataset_spec
 from reporting_dags.orchestration.evaluate_checks import evaluate_checks
-from reporting_dags.orchestration.event_log import column_schema
 from reporting_dags.orchestration.keys import key_of, op_name
 from reporting_dags.orchestration.materialize import ReportConfig, materialize
 from reporting_dags.orchestration.partitions import day_partitions
 
 
-def report_asset(report: Report, start: date, first: date) -> dg.AssetsDefinition:
+def report_asset(report: Report, start: date, first: date, catalog: CatalogSettings) -> dg.AssetsDefinition:
     """Return the asset of `report`; its resource has the key of its provider.
 
     Args:
         report: the declaration.
         start: the first day by the settings.
         first: the first partition; see `first_partitions`.
+        catalog: the settings that all assets share.
     """
     partitions = day_partitions(report.calendar, first) if report.partitioned else None
     key = key_of(report)
@@ -30,18 +31,11 @@ def report_asset(report: Report, start: date, first: date) -> dg.AssetsDefinitio
     @dg.multi_asset(
         name=op_name(report),
         specs=[
-            dg.AssetSpec(
-                key,
-                description=report.description,
-                group_name=report.provider,
-                partitions_def=partitions,
-                skippable=True,
-                kinds={"parquet"},
+            dataset_spec(
+                report,
+                catalog,
+                partitions,
                 metadata={
-                    "dagster/column_schema": column_schema(report),
-                    "dagster/table_name": report.key.replace("/", "."),
-                    "dagster/io_manager_key": "reports",
-                    "grain": ", ".join((*(("date",) if report.partitioned else ()), *report.grain_names)),
                     "grain_promised": report.grain_promised,
                     "timezone": report.calendar.timezone,
                     "published_after_day_end": str(report.calendar.publish_delay),

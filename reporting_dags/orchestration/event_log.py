@@ -39,7 +39,7 @@ def record_partition(
                 partition=partition_of(report, result.day),
                 description=f"{result.landed.rows} rows, {result.outcome}",
                 metadata=_metadata(report, result, result.landed, data),
-                tags={"dagster/data_version": result.landed.data_version},
+                tags={"dagster/data_version": result.landed.data_version, "dagster/code_version": report.version},
             )
         )
     record_checks(context, report, result.day, checks)

@@ -10,7 +10,7 @@ from reporting_dags.model.clock import SystemClock
 from reporting_dags.model.days import contiguous_ranges
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.orchestration.asset_checks import CURRENCY_KNOWN, SOURCES_LANDED
-from reporting_dags.orchestration.event_log import column_schema
+from reporting_dags.orchestration.asset_specs import CatalogSettings, dataset_spec
 from reporting_dags.orchestration.keys import key_of, op_name
 from reporting_dags.orchestration.network_build import NETWORK_DAILY, SUMS_MATCH, NetworkDays, build_days, evaluate_days
 from reporting_dags.orchestration.partitions import day_partitions, offered, same_day
@@ -27,7 +27,7 @@ _UNDER_WAY = (
 )
 
 
-def network_asset(network: NetworkDays) -> dg.AssetsDefinition:
+def network_asset(network: NetworkDays, catalog: CatalogSettings) -> dg.AssetsDefinition:
     """Return the asset. A day is built from the sources that have landed: a late source does not delay the others."""
     calendar = network.calendar
     partitions = day_partitions(calendar, network.first)
@@ -39,23 +39,7 @@ def network_asset(network: NetworkDays) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=op_name(NETWORK),
-        specs=[
-            dg.AssetSpec(
-                _KEY,
-                description=NETWORK.description,
-                group_name=NETWORK.provider,
-                partitions_def=partitions,
-                deps=deps,
-                skippable=True,
-                kinds={"parquet"},
-                metadata={
-                    "dagster/column_schema": column_schema(NETWORK),
-                    "dagster/table_name": NETWORK.key.replace("/", "."),
-                    "dagster/io_manager_key": "reports",
-                    "grain": ", ".join(("date", *NETWORK.grain_names)),
-                },
-            )
-        ],
+        specs=[dataset_spec(NETWORK, catalog, partitions, deps=deps)],
         check_specs=[
             dg.AssetCheckSpec(
                 SOURCES_LANDED,

@@ -10,6 +10,7 @@ from reporting_dags.jobs.planning.restatement import RestatementCurve, restateme
 from reporting_dags.model.days import contiguous_ranges
 from reporting_dags.model.errors import ReportingError
 from reporting_dags.model.report import Report
+from reporting_dags.orchestration.asset_specs import CatalogSettings
 from reporting_dags.orchestration.charts import line_chart
 from reporting_dags.orchestration.keys import key_of
 from reporting_dags.orchestration.storage import StorageResource
@@ -20,7 +21,7 @@ LONG_ENOUGH = "declared_ages_long_enough"
 _AGES = (0, 1, 2, 3, 5, 7, 10, 14, 21, 30)
 
 
-def restatement_asset(reports: Sequence[Report]) -> dg.AssetsDefinition:
+def restatement_asset(reports: Sequence[Report], catalog: CatalogSettings) -> dg.AssetsDefinition:
     """Return the asset that shows how complete each daily report is by the age of a day."""
 
     @dg.asset(
@@ -39,6 +40,7 @@ def restatement_asset(reports: Sequence[Report]) -> dg.AssetsDefinition:
         ],
         required_resource_keys={"home"},
         kinds={"picture"},
+        owners=catalog.owners,
         output_required=False,
     )
     def drawn(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:

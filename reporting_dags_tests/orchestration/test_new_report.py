@@ -9,6 +9,7 @@ import pytest
 
 from reporting_dags.definitions import definitions
 from reporting_dags.model.report import Report
+from reporting_dags.orchestration.asset_specs import CatalogSettings
 from reporting_dags.orchestration.assets import report_asset
 from reporting_dags.providers.digital_turbine.offer_wall_report import Filter, offer_wall_report
 from reporting_dags.providers.integr8.report import integr8_log
@@ -43,7 +44,7 @@ NEW = (
 def test_a_new_declaration_becomes_an_asset_with_checks_and_lands(report: Report, place: Place) -> None:
     day = report.calendar.latest_available(datetime.now(UTC)) - timedelta(days=1)
     loaded = definitions()
-    asset = report_asset(report, day - timedelta(days=10), day - timedelta(days=10))
+    asset = report_asset(report, day - timedelta(days=10), day - timedelta(days=10), CatalogSettings())
     both = dg.Definitions.merge(dg.Definitions(assets=[asset], resources=loaded.resources))
     job = both.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(

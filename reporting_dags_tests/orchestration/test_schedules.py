@@ -9,6 +9,7 @@ from dagster._core.errors import ScheduleExecutionError
 
 from reporting_dags.definitions import definitions
 from reporting_dags.orchestration import schedules
+from reporting_dags.orchestration.asset_specs import CatalogSettings
 from reporting_dags.orchestration.assets import report_asset
 from reporting_dags.orchestration.run_requests import REASON
 from reporting_dags.orchestration.schedules import provider_schedules
@@ -143,7 +144,7 @@ def test_reports_of_another_time_zone_have_a_schedule_of_their_own() -> None:
         "mintegral_daily_etc_gmt_8": "Etc/GMT-8",
     }
     first = date(2026, 11, 1)
-    assets = [report_asset(report, first, first) for report in (*mintegral.REPORTS, shanghai)]
+    assets = [report_asset(report, first, first, CatalogSettings()) for report in (*mintegral.REPORTS, shanghai)]
     loaded = definitions()
     mine = {"home", "reports", "mintegral"}
     resources = {name: one for name, one in (loaded.resources or {}).items() if name in mine}
