@@ -28,7 +28,7 @@ coverage: $(DEV) ## run the test suite, and list the lines of the package that i
 		$(BIN)/python -m coverage run -m pytest -n 3; status=$$?; \
 		$(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage report && exit $$status
 
-torture: $(DEV) ## every fault, kill and race, a row each, in about 50 minutes (OF="races" for one section)
+torture: $(DEV) ## every fault, kill and race, a row each, in about 30 minutes (OF="races" for one section)
 	@$(BIN)/python -m reporting_dags_tests.torture $(if $(OF),"$(OF)")
 
 month: $(DEV) ## a simulated month, every tick and run of it, and a table of what it cost (within 20 minutes)
