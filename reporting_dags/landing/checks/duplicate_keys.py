@@ -1,4 +1,4 @@
-"""Whether a day's rows are unique in their grain: hashes point at suspects, the rows themselves decide."""
+"""Finds rows of a day with duplicate keys: hashes select candidates, and the rows themselves are compared."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ _CONFIRMED_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class DuplicateKeys:
-    """The hashes of the grains that several rows of a day share, each once, and how many rows that are."""
+    """The hashes of grains that several rows of a day share, each once, and the number of those rows."""
 
     grains: Hashes
     rows: int
 
     @classmethod
     def among(cls, hashes: Hashes) -> "DuplicateKeys":
-        """Those of a day whose rows have the grains `hashes`; sorts them in place."""
+        """Return the duplicates among the grain hashes of a day, which are sorted in place."""
         hashes.sort()
         again = hashes[1:][hashes[1:] == hashes[:-1]]
         grains = np.unique(again)
@@ -33,12 +33,12 @@ class DuplicateKeys:
 
 
 def describe_duplicates(path: Path, grain: Sequence[Column], suspects: Hashes) -> str:
-    """What is not unique in a finished file, for a message; empty if two different rows shared a hash by chance.
+    """Return the duplicates of a finished file as text; empty if only hashes of different rows were equal by chance.
 
     Args:
         path: the file.
-        grain: the columns that are to be unique together; with none, the file may hold one row.
-        suspects: the hashes that stand in it more than once.
+        grain: the columns of the key; if empty, the file may contain one row.
+        suspects: the hashes that occur more than once.
 
     Returns:
         `grain twice: country=US (2 rows, 5 grains in all)`.
@@ -50,10 +50,10 @@ def describe_duplicates(path: Path, grain: Sequence[Column], suspects: Hashes) -
 
 
 def confirmed_duplicates(path: Path, grain: Sequence[Column], suspects: Hashes) -> tuple[str, int, int]:
-    """A grain that several rows of a finished file share, how many they are, and how many such grains there may be.
+    """Return a grain that several rows of a finished file share, the number of its rows, and the number of such grains.
 
     Returns:
-        `("country=US", 2, 5)`; no rows if different rows shared their hashes by chance.
+        `("country=US", 2, 5)`; no rows if only the hashes of different rows were equal by chance.
     """
     cleared = 0
     for start in range(0, suspects.size, _CONFIRMED_AT_ONCE):

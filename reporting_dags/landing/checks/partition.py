@@ -1,4 +1,4 @@
-"""The checks that a day passes before it is published, as they are shown to the user."""
+"""The checks of a day before it is published, with the texts that users see."""
 
 import re
 from collections import Counter
@@ -39,15 +39,15 @@ _TIME_ADVICE = "Fix: declare the report in UTC, where every time is there once"
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """What one check found on one day.
+    """The result of one check on one day.
 
     Attributes:
-        name: one of the names of this module.
-        passed: whether it found what it expects.
-        blocking: whether a day that does not pass may not be published; else it is landed with a warning.
+        name: name of the check.
+        passed: whether the check passed.
+        blocking: whether a day that does not pass is not published; if not, it lands with a warning.
         detail: one line.
-        facts: what was counted.
-        advice: what to do if it has not passed; empty where `detail` says all.
+        facts: the numbers behind the result.
+        advice: how to fix it if it did not pass; empty if `detail` says it.
     """
 
     name: str
@@ -59,7 +59,7 @@ class CheckResult:
 
 
 class CheckedDay(Protocol):
-    """A day and what its rows come to, whether it is about to land or is stored."""
+    """What the checks need of a day, which is about to land or is stored."""
 
     @property
     def day(self) -> date:
@@ -73,7 +73,7 @@ class CheckedDay(Protocol):
 
     @property
     def rows(self) -> int:
-        """How many rows it has."""
+        """Number of rows."""
         ...
 
     @property
@@ -83,7 +83,7 @@ class CheckedDay(Protocol):
 
     @property
     def strays(self) -> Sequence[Note]:
-        """Rows whose time lies outside of the day."""
+        """Rows whose time is outside the day."""
         ...
 
     @property
@@ -101,16 +101,16 @@ class WrittenDay(CheckedDay, Protocol):
 
     @property
     def bad(self) -> Sequence[Note]:
-        """Values that are not of their column's type."""
+        """Values that do not have the type of their column."""
         ...
 
 
 def schema(report: Report, file: WrittenDay) -> CheckResult:
-    """Every value is of its column's type, and the finished file holds what was decoded.
+    """Check that every value has the type of its column, and that the finished file contains the decoded rows.
 
     Raises:
-        StorageError: the file reads back as something else than was written.
-        OSError: it cannot be read.
+        StorageError: the file reads back differently than it was written.
+        OSError: the file cannot be read.
     """
     read_back(report, file)
     facts = {"columns": len(report.stored_columns), "rows": file.rows}
@@ -167,9 +167,9 @@ def read_back(report: Report, file: CheckedDay) -> None:
 
 
 def grain_unique(report: Report, file: CheckedDay) -> CheckResult:
-    """No two rows of the day share their grain, and none is the total of the others.
+    """Check that no two rows of the day share their grain, and that no row is the total of the others.
 
-    Keys that rows share are a warning where no document promises that they are unique.
+    Duplicate keys are a warning where no document promises that they are unique.
 
     Raises:
         OSError: the finished file cannot be read.
@@ -202,7 +202,7 @@ def grain_unique(report: Report, file: CheckedDay) -> CheckResult:
 
 
 def day_and_currency(report: Report, file: CheckedDay) -> CheckResult:
-    """Every row and its times are of this day; every currency is declared, or looks like an ISO 4217 code."""
+    """Check that rows and times belong to this day, and that currencies are declared or look like ISO 4217 codes."""
     currencies = file.sums.currencies()
     money = file.sums.money()
     declared = {column.name: column.currencies for column in report.stored_columns if column.currencies}
@@ -245,12 +245,12 @@ def _strays(report: Report, file: CheckedDay) -> str:
 
 
 def rows_complete(read: int | None, counted: int, expected: int | None) -> CheckResult:
-    """As many rows were decoded as the bytes hold, and as the provider said there are.
+    """Check that the number of decoded rows equals the count of the bytes and the count of the provider.
 
     Args:
-        read: rows that the parser gave; None if it was not asked, the bytes being too few or too many already.
-        counted: rows that the bytes hold, counted without the parser.
-        expected: rows that the provider said there are, where it did.
+        read: number of rows that were parsed; None if the file was not parsed, because a count was wrong already.
+        counted: number of rows in the bytes, counted without the parser.
+        expected: number of rows according to the provider; None if it does not say.
     """
     facts = {"rows_in_bytes": counted}
     facts |= {} if read is None else {"rows_decoded": read}

@@ -1,4 +1,4 @@
-"""The checks of a partition that is stored: its file is read again, from its first row to its last."""
+"""The checks of a stored partition, whose file is read again completely."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -24,7 +24,7 @@ from reporting_dags.model.report import Report
 
 
 class StoredDay:
-    """What the checks need to know of a stored day; see `CheckedDay`."""
+    """What the checks need of a stored day; see `CheckedDay`."""
 
     def __init__(self, report: Report, day: date, path: Path) -> None:
         self.day = day
@@ -40,7 +40,7 @@ class StoredDay:
         self._grains: list[Hashes] = []
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take in rows."""
+        """Add rows."""
         self.rows += batch.num_rows
         if set(self._grain) <= set(batch.schema.names):
             grain = [batch.column(name) for name in self._grain]
@@ -67,17 +67,17 @@ def _shown(column: Column, moment: "pa.Scalar[Any]") -> str:
 
 
 def stored_checks(report: Report, day: date, recorded: Recorded, store: Store, folder: Path) -> tuple[CheckResult, ...]:
-    """Return the checks of a stored day, evaluated on its file and on what was noted when it landed.
+    """Return the checks of a stored day, evaluated on its file and on its record in the ledger.
 
     Args:
-        report: as it is declared now.
+        report: the current declaration.
         day: the partition.
-        recorded: what the ledger noted of it.
+        recorded: the record in the ledger.
         store: the data root.
-        folder: for a copy of the file, where the store is not local.
+        folder: folder for a copy of the file if the store is not local.
 
     Raises:
-        StorageError: the store as a whole cannot be read.
+        StorageError: the store cannot be read.
     """
     key = report.file(day)
     stored = StoredDay(report, day, store.fetch(key, folder)) if store.exists(key) else None

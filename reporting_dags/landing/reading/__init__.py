@@ -1,1 +1,1 @@
-"""Published files read back: as tables for users, for verification, and to compare two versions of a partition."""
+"""Reads published files: as tables for users, for verification, and to compare two versions of a partition."""

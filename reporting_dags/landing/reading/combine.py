@@ -1,4 +1,4 @@
-"""A day of several reports → one table: summed by entity and country, currencies and time zones kept apart."""
+"""Combines a day of several reports into one table: sums by entity, country, currency and time zone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,15 +22,15 @@ _KEYS = ("entity", "country", "currency")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What one report gives to the table of all networks.
+    """What one report contributes to the table of all networks.
 
     Attributes:
         report: the source asset.
         entity: header of the app, site or offer.
         country: header of the country.
-        counts: figure of the table → header of the measure that it is, or "" where every row counts as one.
-        money: figure of the table → header of the money that it is.
-        excluded_rows: header and text of rows whose money does not count: those that were rejected.
+        counts: header of a measure by column of the table; "" if every row counts as one.
+        money: header of a money column by column of the table.
+        excluded_rows: header and text of rows whose money does not count, such as rejected ones.
     """
 
     report: Report
@@ -42,13 +42,13 @@ class Source:
 
     @property
     def currency_is_of_entity(self) -> bool:
-        """Whether the report does not tell the currency of its money, which is that of the entity."""
+        """Whether the currency of the money is not in the report but is that of the entity."""
         first = self.first_money
         return first.currency_from is None and first.currency == MIXED
 
     @property
     def first_money(self) -> Column:
-        """The column of its first money, whose currency is that of all."""
+        """The first money column, whose currency is that of all."""
         columns = {column.header: column for column in self.report.stored_columns}
         return columns[next(iter(self.money.values()))]
 
@@ -62,21 +62,21 @@ class Source:
 
 
 def combine(source: Source, day: date, store: Store, *, schema: pa.Schema, currencies: Mapping[str, str]) -> pa.Table:
-    """One source's day as rows of `schema`, one for each entity, country and currency.
+    """Return one source's day as rows of `schema`: one row for each entity, country and currency.
 
     A figure that the report did not have when the day landed is null.
 
     Args:
-        source: whose partition of `day` is there.
+        source: the source, whose partition of `day` exists.
         day: the partition.
-        store: where partitions live.
-        schema: of the table: network, entity, country, the figures, currency, report_timezone, source_asset.
-        currencies: entity → currency, for money whose own report does not tell it; what is in neither stays null.
+        store: the data root.
+        schema: schema of the table: network, entity, country, the figures, currency, report_timezone, source_asset.
+        currencies: currency by entity, for money whose report does not say it; null if it is in neither.
 
     Raises:
         StorageError, OSError, pa.ArrowException: the partition cannot be read.
-        KeyError: it lacks a column, which is named.
-        DataError: a sum has more digits than the table holds.
+        KeyError: a column is missing; named.
+        DataError: a sum has more digits than the table can hold.
     """
     report = source.report
     columns = {column.header: column for column in report.stored_columns}
@@ -136,7 +136,7 @@ def combine(source: Source, day: date, store: Store, *, schema: pa.Schema, curre
 
 
 def _fitting(sums: AnyArray, field: "pa.Field[Any]", subject: str) -> AnyArray:
-    """Sums as the column's type, or a refusal: a cast never cuts a digit off."""
+    """Return sums in the type of the column, or raise an error: digits are never cut off."""
     try:
         return pc.cast(sums, field.type)
     except pa.ArrowInvalid:
@@ -150,7 +150,7 @@ def _fitting(sums: AnyArray, field: "pa.Field[Any]", subject: str) -> AnyArray:
 
 
 def _currency(source: Source, table: pa.Table, entity: AnyArray, currencies: Mapping[str, str]) -> AnyArray:
-    """Each row's currency: of its own column, of the whole report, or of its entity."""
+    """Return the currency of each row: from its column, from the report, or from its entity."""
     if source.currency_is_of_entity:
         places = pc.index_in(entity, value_set=pa.array(list(currencies), pa.string()))
         return pa.array(list(currencies.values()), pa.string()).take(places)

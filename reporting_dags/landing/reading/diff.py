@@ -1,4 +1,4 @@
-"""What a new version of a day has that the one before had not: rows by their grain, as hashes."""
+"""Compares two versions of a day: rows by their grain, as hashes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Rows = tuple[Hashes, Hashes]
 
 @dataclass(frozen=True, slots=True)
 class RowDiff:
-    """Rows whose grain is new, rows whose grain is gone, and rows that are there still with other values."""
+    """Numbers of rows whose grain is new, whose grain is removed, and whose values have changed."""
 
     added: int = 0
     gone: int = 0
@@ -28,13 +28,13 @@ class RowDiff:
 
 
 def diff_rows(report: Report, key: str, store: Store, after: Path) -> RowDiff | None:
-    """Compare the day that is at `key` with the finished file `after`.
+    """Compare the stored day at `key` with the finished file `after`.
 
     Returns:
-        None where nothing is stored, or what is stored has other columns: then no row is the same.
+        None if nothing is stored, or if the stored day has other columns, so that no row is equal.
 
     Raises:
-        StorageError: the store refuses.
+        StorageError: the store cannot be read.
     """
     if not store.exists(key):
         return None
@@ -52,7 +52,7 @@ def diff_rows(report: Report, key: str, store: Store, after: Path) -> RowDiff | 
 
 
 def _rows(file: pq.ParquetFile, grain: Sequence[str]) -> Rows:
-    """The hash of each row's grain, and of the whole row."""
+    """Return the hash of each row's grain, and of the complete row."""
     grains, rows = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.uint64)]
     for batch in file.iter_batches():
         rows.append(row_hashes(batch.schema.names, batch.columns))
@@ -62,7 +62,7 @@ def _rows(file: pq.ParquetFile, grain: Sequence[str]) -> Rows:
 
 
 def _compared(old: Rows, new: Rows) -> RowDiff:
-    """How many rows differ. Of rows that share a grain each counts once: as changed while both versions have some."""
+    """Return the numbers of rows that differ. Of rows that share a grain, those in both count as changed."""
     before, after = _unmatched(old, new), _unmatched(new, old)
     first, first_counts = np.unique(before, return_counts=True)
     second, second_counts = np.unique(after, return_counts=True)
@@ -72,7 +72,7 @@ def _compared(old: Rows, new: Rows) -> RowDiff:
 
 
 def _unmatched(these: Rows, others: Rows) -> Hashes:
-    """The grains of the rows of `these` that `others` do not have, or do not have as often."""
+    """Return the grains of the rows in `these` that `others` do not have, or have less often."""
     rows, first, counts = np.unique(these[1], return_index=True, return_counts=True)
     other_rows, other_counts = np.unique(others[1], return_counts=True)
     _, here, there = np.intersect1d(rows, other_rows, assume_unique=True, return_indices=True)

@@ -1,4 +1,4 @@
-"""The apps, sites or offers that a report names: what each earned on a day, and the currency that a list gives it."""
+"""The apps, sites or offers of a report: what each earned on a day, and the currency that an entity list gives it."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -24,7 +24,7 @@ _ID, _CURRENCY = "id", "currency"
 
 
 def entities_of(file: Path | pa.NativeFile) -> Entities:
-    """The entities in the Parquet file of a list; none where its rows have no id.
+    """Return the entities in the Parquet file of an entity list; none if its rows have no id.
 
     Raises:
         OSError, pa.ArrowException: the file cannot be read.
@@ -40,10 +40,10 @@ def entities_of(file: Path | pa.NativeFile) -> Entities:
 
 
 def weights(report: Report, day: date, data: Store) -> Weights:
-    """Read the day's file; empty for a day that is not there, or is of another form, or for a report without entity.
+    """Read the day's file; empty if the day is missing or has other columns, or if the report has no entity.
 
     Raises:
-        StorageError: the store refuses, or what is stored is no Parquet.
+        StorageError: the store cannot be read, or the file is not Parquet.
     """
     if not report.entity or not report.partitioned or not data.exists(report.file(day)):
         return {}
@@ -67,7 +67,7 @@ def weights(report: Report, day: date, data: Store) -> Weights:
 
 
 def lost_share(before: Weights, now: Weights) -> dict[str, Fraction]:
-    """What earned before and is gone now, with its exact share of what was earned then, largest first."""
+    """Return the entities that earned before and are missing now, with their share of the earnings, largest first."""
     earned = Fraction(total(before.values()))
     missing = {name: weight for name, weight in before.items() if name not in now and weight > 0}
     gone = {name: Fraction(weight) / earned for name, weight in missing.items() if earned > 0}

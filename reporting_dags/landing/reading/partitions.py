@@ -1,4 +1,4 @@
-"""Published days or a snapshot, read back as one table under the columns that are declared now."""
+"""Reads published days or a snapshot as one table with the columns of the current declaration."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ _REBUILD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapted:
-    """How a file of an earlier declaration was made to fit the one of now.
+    """How a file of an earlier declaration was adapted to the current one.
 
     Attributes:
-        filled: names of declared columns that the file does not have: null in every row.
-        dropped: names of columns of the file that are not declared now.
+        filled: names of declared columns that the file does not have; they are null in every row.
+        dropped: names of columns in the file that are not declared now.
     """
 
     filled: tuple[str, ...]
@@ -50,14 +50,14 @@ def read_days(
     allow_missing: bool = False,
     adapted: OnAdapted = lambda _day, _how: None,
 ) -> pa.Table:
-    """Return the rows of `days`, in that order, behind a first column `date`.
+    """Return the rows of `days`, in that order, with `date` as the first column.
 
     Args:
-        store: where the partitions are.
-        report: whose; its declaration says which columns are returned, and of which type.
+        store: the data root.
+        report: the declaration, which defines the columns and their types.
         days: the partitions to read.
-        allow_missing: leave out days that are not there, in place of raising.
-        adapted: called for each day whose file has other columns than are declared now.
+        allow_missing: whether missing days are left out; if not, they are an error.
+        adapted: called for each day whose file has other columns than the current declaration.
 
     Raises:
         StorageError: a day is missing, has a column of another type or currency, or cannot be read.
@@ -80,7 +80,7 @@ def read_snapshot(
     allow_missing: bool = False,
     adapted: OnAdapted = lambda _day, _how: None,
 ) -> pa.Table:
-    """Return the rows of a report that is not kept by day; none if there is no file and `allow_missing`.
+    """Return the rows of a report without daily partitions; none if there is no file and `allow_missing`.
 
     Raises:
         StorageError: the file is missing, has a column of another type or currency, or cannot be read.
@@ -110,7 +110,7 @@ def _file(
 
 
 def _as_declared(table: pa.Table, report: Report, day: date, label: str, adapted: OnAdapted) -> pa.Table:
-    """The table with the declared columns alone, null where it does not have them."""
+    """Return the table with the declared columns only; missing columns are null."""
     there = set(table.schema.names)
     columns: list[pa.ChunkedArray[Any]] = []
     for field in report.schema:
@@ -132,7 +132,7 @@ def _as_declared(table: pa.Table, report: Report, day: date, label: str, adapted
 
 
 def _difference(found: "pa.Field[Any]", declared: "pa.Field[Any]") -> str:
-    """Why values of a file's column are not what the declaration calls so; empty if they are."""
+    """Return how the type or currency of a file's column differs from the declaration; empty if it does not."""
     if found.type != declared.type:
         return f"{found.type} in the file, {declared.type} in the declaration"
     earlier, now = _currency(found), _currency(declared)
@@ -140,12 +140,12 @@ def _difference(found: "pa.Field[Any]", declared: "pa.Field[Any]") -> str:
 
 
 def _currency(field: "pa.Field[Any]") -> str:
-    """In which currency a field says that its money is; empty where it says none."""
+    """Return the currency of a money field; empty if it has none."""
     facts = field.metadata or {}
     column = facts.get(b"currency_from", b"").decode()
     return f"the currency of {column}" if column else facts.get(b"currency", b"").decode()
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """A frame over Arrow's own types: decimals are exact, integers with nulls stay integers."""
+    """Return a DataFrame with Arrow types: decimals are exact, and integers with nulls stay integers."""
     return table.to_pandas(types_mapper=pd.ArrowDtype)

@@ -1,4 +1,4 @@
-"""One published file, read back from its first row to its last, against what was noted when it landed."""
+"""Verifies one published file: reads it completely and compares it with its record in the ledger."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -42,17 +42,17 @@ class Recorded(Protocol):
 
     @property
     def rows(self) -> int:
-        """Rows of the file."""
+        """Number of rows."""
         ...
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """Size of the file in bytes."""
         ...
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the file's bytes, in hex."""
+        """SHA-256 of the file in hex."""
         ...
 
     @property
@@ -68,14 +68,14 @@ class Recorded(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a file turned out to hold.
+    """What a file contains.
 
     Attributes:
-        rows: that were read.
-        differences: how it differs from what was noted, a line each; none if it is whole.
-        damage: of what kind the differences are, in the same words for files that are alike; "" if there are none.
-        declared: whether its columns are those that the report declares now.
-        sums: of its rows; None if it cannot be read.
+        rows: number of rows that were read.
+        differences: how the file differs from its record, one line each; empty if it is intact.
+        damage: the kind of the differences, the same text for files that are damaged in the same way; empty if none.
+        declared: whether its columns are those of the current declaration.
+        sums: sums of its rows; None if it cannot be read.
     """
 
     rows: int = 0
@@ -93,20 +93,20 @@ def read_back(
     *,
     each: Callable[[pa.RecordBatch], None] | None = None,
 ) -> Reading:
-    """Read the file of `day` and compare it with what was `recorded`, a stretch of rows at a time.
+    """Read the file of `day` in batches and compare it with what was `recorded`.
 
-    The data version is worked out from the rows and columns that the file has, whatever is declared now. A file that
-    agrees with it and has other columns than the declaration is thus an older one, not a damaged one.
+    The data version is computed from the rows and columns of the file, whatever is declared now. So a file that agrees
+    with its record but has other columns than the declaration is an older one, not a damaged one.
 
     Args:
-        report: as it is declared now.
+        report: the current declaration.
         day: the partition.
         recorded: what was recorded when it landed.
         store: the data root.
-        each: called with each stretch of rows.
+        each: called with each batch of rows.
 
     Raises:
-        StorageError: the store as a whole cannot be read.
+        StorageError: the store cannot be read.
     """
     key = report.file(day)
     if not store.exists(key):
@@ -166,7 +166,7 @@ def _amount_text(amount: Decimal | None) -> str:
 
 
 def _as_landed(report: Report, schema: pa.Schema) -> Report:
-    """The report with the columns of which a file says that it was landed with them."""
+    """Return the report with the columns with which the file was landed, according to its schema."""
     return replace(
         report,
         columns=tuple(_column(field) for field in schema),

@@ -1,4 +1,4 @@
-"""Decoded rows → one Parquet file a day, many days open at once, in bounded memory."""
+"""Writes decoded rows to one Parquet file for each day; many days are open at once, in bounded memory."""
 
 import contextlib
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _WRITERS = 2
 
 
 class DayFile:
-    """One day on its way: rows held back until they make a row group, and what is known of all of them."""
+    """The file of one day that is being written: buffered rows, and what is known about all rows."""
 
     def __init__(self, report: Report, day: date, folder: Path, origin: Origin | None = None) -> None:
         self.day = day
@@ -58,7 +58,7 @@ class DayFile:
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, piece: Piece) -> None:
-        """Take in rows of this day."""
+        """Add rows of this day."""
         self.rows += piece.batch.num_rows
         if piece.part not in self.files:
             self.files[piece.part] = FileSums(self._report)
@@ -72,17 +72,17 @@ class DayFile:
 
     @property
     def sums(self) -> Sums:
-        """The sums of all rows."""
+        """Return the sums of all rows."""
         result = Sums(self._report)
         for part in self.files.values():
             result.merge(part.sums)
         return result
 
     def flush(self) -> None:
-        """Write the rows that wait, as one row group.
+        """Write the buffered rows as one row group.
 
         Raises:
-            OSError: the staging folder refuses.
+            OSError: the staging folder cannot be written.
         """
         if self._writer is None:
             self._writer = pq.ParquetWriter(self.path, self._schema, compression="zstd", compression_level=1)
@@ -92,10 +92,10 @@ class DayFile:
         self._waiting, self.waiting_rows, self.waiting_bytes = [], 0, 0
 
     def finish(self) -> None:
-        """Write what waits and the file's end; a day without rows becomes a typed file without any.
+        """Write the buffered rows and close the file; a day without rows becomes a typed file without rows.
 
         Raises:
-            OSError: the staging folder refuses.
+            OSError: the staging folder cannot be written.
         """
         self.flush()
         writer, self._writer = self._writer, None
@@ -105,7 +105,7 @@ class DayFile:
             writer.close()
 
     def abandon(self) -> None:
-        """Let go of everything; the file may be left half made."""
+        """Release all resources; the file may be incomplete."""
         self._waiting = []
         writer, self._writer = self._writer, None
         if writer is not None:
@@ -113,19 +113,19 @@ class DayFile:
                 writer.close()
 
     def duplicate_keys(self) -> DuplicateKeys:
-        """The grains that several rows share; can be told once."""
+        """Return the grains that several rows share; can be called once."""
         hashes = np.concatenate([np.empty(0, dtype=np.uint64), *self._grains])
         self._grains = []
         return DuplicateKeys.among(hashes)
 
     @property
     def unfilled(self) -> list[str]:
-        """Headers of the undocumented columns that every row leaves empty; none of a day without rows."""
+        """Return the headers of undocumented columns that are empty in every row; none for a day without rows."""
         return [column.header for column in self._unfilled] if self.rows else []
 
 
 class DayFiles:
-    """Every day that is wanted; a context that lets go of all of them."""
+    """The files of all requested days; a context manager that releases them."""
 
     def __init__(self, report: Report, days: Sequence[date], folder: Path, origin: Origin | None = None) -> None:
         self.read = 0
@@ -142,10 +142,10 @@ class DayFiles:
         return self._files[day]
 
     def add(self, pieces: Pieces) -> None:
-        """Take in rows of whatever days, and write what has grown enough.
+        """Add rows of any days, and write the days with enough buffered rows.
 
         Raises:
-            OSError: the staging folder refuses.
+            OSError: the staging folder cannot be written.
         """
         self.read += pieces.read
         for note in pieces.bad:
@@ -161,10 +161,10 @@ class DayFiles:
         self._relieve()
 
     def finish(self) -> None:
-        """Write the remaining rows of every day, in two threads, because much can be buffered.
+        """Write the remaining rows of every day, in two threads, because many rows can be buffered.
 
         Raises:
-            OSError: the staging folder refuses.
+            OSError: the staging folder cannot be written.
         """
         with ThreadPoolExecutor(_WRITERS) as pool:
             for _ in pool.map(DayFile.finish, self._files.values()):
@@ -185,7 +185,7 @@ class DayFiles:
 
 
 def _filled(values: AnyArray) -> bool:
-    """Whether any of the values is neither null nor an empty text."""
+    """Return whether any value is neither null nor an empty text."""
     if values.null_count == len(values):
         return False
     return not pa.types.is_string(values.type) or bool(pc.any(pc.not_equal(values, pa.scalar(""))).as_py())

@@ -1,4 +1,4 @@
-"""A response → its days, each published whole and verified, or refused by name."""
+"""Lands the days of one response: each day is published complete and verified, or refused with an error."""
 
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -33,21 +33,21 @@ _PIECES_AHEAD = 2
 
 @dataclass(frozen=True, kw_only=True)
 class LandedDay:
-    """A day that is whole and verified.
+    """A day that is complete and verified.
 
     Attributes:
         day: the partition.
-        path: of the finished file, until it is put in place.
+        path: path of the finished file, until it is put in place.
         outcome: `DATA`, or `EMPTY` for a typed file without rows.
-        rows: in the file.
-        size: of the Parquet file, in bytes.
-        sha256: of its bytes.
-        data_version: the data version: another only if rows or schema are.
-        money: column name → currency → exact sum.
-        totals: column name → exact sum, of every measure.
-        ratios: column name → what the day's sums make of it, of every ratio that is declared as a quotient of two.
-        checks: what was checked; all that block have passed.
-        warnings: what a user should know though the day stands.
+        rows: number of rows.
+        size: size of the Parquet file in bytes.
+        sha256: SHA-256 of the file in hex.
+        data_version: the data version, which changes only if rows or schema change.
+        money: exact sums of the money columns, by column name and currency.
+        totals: exact sums of the measures, by column name.
+        ratios: ratios of the day, computed from its sums, by column name; only ratios with a formula.
+        checks: the results of the checks; all blocking checks have passed.
+        warnings: what users should know although the day is valid.
     """
 
     day: date
@@ -77,12 +77,12 @@ Publish = Callable[[LandedDay, Put], None]
 
 @dataclass(frozen=True, kw_only=True)
 class RefusedDay:
-    """A day that was not published; what was there before is there still.
+    """A day that was not published; the stored partition is unchanged.
 
     Attributes:
         day: the partition.
-        error: why.
-        checks: what was checked; none where the stored day may not be replaced.
+        error: why it was refused.
+        checks: the results of the checks; empty if the stored day may not be replaced.
     """
 
     day: date
@@ -104,24 +104,24 @@ def land(
     """Decode one response and publish its days, oldest first; nothing is published before all of it was read.
 
     Args:
-        report: what the response is declared to be.
-        parts: the files of the response, together one whole.
-        window: the days that the provider was requested; a row of another day refutes the response.
+        report: the declaration.
+        parts: the files of the response, which together are complete.
+        window: the days that were requested; a row of any other day makes the response invalid.
         days: those of them to publish. Rows of the others are read, counted and dropped.
-        store: where partitions live.
-        expected_rows: how many rows the provider said there are, where it did; what the files themselves say must hold
-            too.
-        publish: called with each day and what puts it in place, to be called once. `ReplacementRefused` refuses
-            that day alone; whatever else it raises ends the landing.
-        origin: what the files say of where they are from.
+        store: the data root.
+        expected_rows: number of rows according to the provider; None if it does not say. Counts in the files must be
+            right too.
+        publish: called once with each day and the function that puts it in place. `ReplacementRefused` refuses
+            only that day; any other error ends the landing.
+        origin: the origin, which is written into the files.
 
     Yields:
-        Each day once. A day that is refused leaves the others unharmed.
+        Each day once. A day that is refused does not affect the others.
 
     Raises:
-        Partial: the response is empty or cut off (DT8).
-        DataError: the response as a whole is not what the report declares.
-        StorageError: the store refuses.
+        Partial: the response is empty or truncated (DT8).
+        DataError: the response does not match the declaration.
+        StorageError: the store cannot be written.
     """
     requested = sorted(set(days))
     outside = [day for day in requested if day not in window]
@@ -148,10 +148,10 @@ def land(
 
 
 def unreadable(report: Report, parts: Sequence[RawFile], *, window: Window, days: Collection[date]) -> set[int]:
-    """Which of the files of a response cannot be read, each by itself: their places among `parts`.
+    """Return the indexes of the files in `parts` that cannot be parsed on their own.
 
     Raises:
-        StorageError: a file cannot be read from this machine.
+        StorageError: a file cannot be read on this machine.
     """
     results: set[int] = set()
     for number, part in enumerate(parts):
@@ -185,7 +185,7 @@ def _unreadable(error: OSError) -> StorageError:
 def _fill(
     files: DayFiles, report: Report, parts: Sequence[RawFileReader], window: Window, days: Sequence[date], store: Store
 ) -> None:
-    """Decode in one thread while this one writes: each keeps a core busy, together half the time of one."""
+    """Decode in one thread and write in another: each uses one core, and together they take half the time."""
 
     def source() -> Iterator[Pieces]:
         try:
@@ -267,7 +267,7 @@ def _rounding(report: Report, file: DayFile) -> Iterator[str]:
 
 
 def _changes(file: DayFile) -> Iterator[str]:
-    """One line for each column and way in which values were read as something else than was sent."""
+    """Yield a line for each column and each way in which values were converted, such as null for "n/a"."""
     groups: dict[tuple[str, str], list[Note]] = {}
     for note in file.changed:
         groups.setdefault((note.column, note.read_as), []).append(note)

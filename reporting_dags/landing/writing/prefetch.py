@@ -1,4 +1,4 @@
-"""Work done ahead of its consumer, in a second thread."""
+"""Produces items in a second thread, ahead of their consumer."""
 
 import contextlib
 import queue
@@ -16,9 +16,9 @@ class _End:
 
 
 class Prefetch(Generic[T]):
-    """Draws `source` in a thread of its own, at most `depth` items ahead.
+    """Reads `source` in its own thread, at most `depth` items ahead of the consumer.
 
-    What the thread raises is raised in the consumer. Leaving the context ends the thread, wherever either side stands.
+    An error in the thread is raised in the consumer. Leaving the context ends the thread.
     """
 
     def __init__(self, source: Iterable[T], *, depth: int) -> None:

@@ -1,4 +1,4 @@
-"""Decoded rows → rows by day."""
+"""Splits decoded rows by day."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ _GATHER_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Rows of one day and file, in memory of their own, with the hash of each row and of its grain.
+    """Rows of one day and file, in their own memory, with the hash of each row and of its grain.
 
-    `total_kinds` is whether and how each row looks like a total; None if no row does.
+    `total_kinds` says whether and how each row looks like a total; None if no row does.
     """
 
     day: date
@@ -34,7 +34,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces:
-    """A stretch of the response, by day; its attributes are those of `DecodedBatch`, for all of it."""
+    """A part of the response, split by day; its attributes are those of `DecodedBatch` for all rows."""
 
     read: int
     pieces: tuple[Piece, ...]
@@ -45,7 +45,7 @@ class Pieces:
 
 
 def split(batches: Iterable[DecodedBatch]) -> Iterator[Pieces]:
-    """The rows of `batches` by day, some 16 MiB at a time."""
+    """Yield the rows of `batches` by day, about 16 MiB at a time."""
     gathered: list[DecodedBatch] = []
     rows = size = 0
     for decoded in batches:

@@ -1,4 +1,4 @@
-"""Alerts about failures to REPORTING_ALERT_URLS: what failed, of which days, why, and what to do."""
+"""Alerts about failures, sent to REPORTING_ALERT_URLS: what failed, for which days, why, and how to fix it."""
 
 import logging
 import time
@@ -46,7 +46,7 @@ class Alerts(dg.ConfigurableResource[Any]):
 
     @property
     def enabled(self) -> bool:
-        """Whether there is an address; raises `SettingError` where the variable holds a mask."""
+        """Whether there is an address; raises `SettingError` if the variable holds a mask."""
         return bool(self._urls())
 
     def _urls(self) -> list[str]:
@@ -57,8 +57,8 @@ class Alerts(dg.ConfigurableResource[Any]):
 
         Args:
             title: one line.
-            lines: the text; a longer one is cut, and the last line says so.
-            path: the page of the Dagster UI that shows more.
+            lines: the text; a longer one is truncated, and its last line says so.
+            path: path of the page of Dagster's UI that shows more.
             severity: shown by services as a color or a priority.
 
         Returns:

@@ -1,4 +1,4 @@
-"""What has failed lately, read from the records of Dagster in the order in which runs ended."""
+"""Recent failures, read from Dagster's event log in the order in which runs ended."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE, dg.Da
 
 
 class Severity(IntEnum):
-    """How bad a problem is."""
+    """How severe a problem is."""
 
     WARNING = 1
     FAILURE = 2
@@ -29,16 +29,16 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Something that needs a person.
+    """A problem that needs attention.
 
     Attributes:
         report: key of the report.
         severity: failure, or warning.
-        days: the partitions; none if it is about the report as a whole.
-        cause: the same text for problems that one thing causes, also of several reports.
-        line: what happened, why, and what to do.
-        path: of the page of Dagster's UI that shows more.
-        check: of the report as a whole that found it; empty if it was a run.
+        days: the partitions; empty if the problem concerns the report as a whole.
+        cause: a text that is the same for all problems with one cause, also of several reports.
+        line: what happened, why, and how to fix it.
+        path: path of the page of Dagster's UI that shows more.
+        check: the report-level check that found it; empty if it was a run.
     """
 
     report: str
@@ -55,10 +55,10 @@ class EndedRun:
     """A run that ended.
 
     Attributes:
-        id: storage id of its end, by which runs are ordered.
-        problems: what failed in it.
+        id: storage id of the event of its end; runs are ordered by it.
+        problems: what failed in the run.
         landed: the days that it materialized, by report key.
-        warned: of those, the days of which a check did not pass.
+        warned: those of these days of which a check did not pass.
     """
 
     id: int
@@ -68,16 +68,16 @@ class EndedRun:
 
 
 def newest_id(instance: dg.DagsterInstance) -> int:
-    """Return the storage id of the last end of a run; 0 if none has ended."""
+    """Return the storage id of the latest end of a run; 0 if none has ended."""
     results = [instance.fetch_run_status_changes(kind, limit=1).records for kind in _ENDS]
     return max((record.storage_id for records in results for record in records), default=0)
 
 
 def ended_runs(instance: dg.DagsterInstance, keys: Collection[dg.AssetKey], after: int) -> Iterator[EndedRun]:
-    """Yield the next runs that ended after a storage id, in their order, whichever began first.
+    """Yield the next runs that ended after a storage id, in the order in which they ended.
 
     Args:
-        instance: whose records.
+        instance: the Dagster instance.
         keys: the assets; other runs have no problems here.
         after: a storage id.
     """
@@ -120,7 +120,7 @@ def _events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType
 
 
 def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun, reports: Sequence[str], end: str) -> Iterator[Problem]:
-    """Yield what failed in a run: what its steps say, or how it ended."""
+    """Yield the problems of a failed run: the errors of its steps, or how it ended."""
     failures = [
         event.step_failure_data.user_failure_data
         for event in _events(instance, run.run_id, dg.DagsterEventType.STEP_FAILURE)
@@ -160,7 +160,7 @@ def _days_of(tags: Mapping[str, str]) -> set[date]:
 def _warnings(
     instance: dg.DagsterInstance, run_id: str, keys: Collection[dg.AssetKey]
 ) -> tuple[list[Problem], dict[str, set[date]]]:
-    """Return the checks of partitions that warn after a run, a problem for each check, and the days of them."""
+    """Return the partition checks with a warning after a run: one problem for each check, with its days."""
     newest: dict[tuple[dg.AssetCheckKey, str], dg.AssetCheckEvaluation] = {}
     for event in _events(instance, run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
         result = event.asset_check_evaluation_data
@@ -178,7 +178,7 @@ def _warnings(
 
 
 def _cause(result: dg.AssetCheckEvaluation) -> str:
-    """Return the cause of a warning: an entity that is gone may be gone on many days, which land in several runs."""
+    """Return the cause of a warning: an entity can be missing on many days, which land in several runs."""
     report, gone = result.asset_key.to_user_string(), result.metadata.get(GONE)
     return f"{report} {result.check_name}" if gone is None else f"gone from {report}: {gone.value}"
 
@@ -209,9 +209,9 @@ def _check_page(key: dg.AssetCheckKey) -> str:
 def report_problems(
     instance: dg.DagsterInstance, reports: Sequence[Report]
 ) -> tuple[list[Problem], Mapping[str, set[str]]]:
-    """Return what the checks of `reports` as a whole say now: the problems, and the checks that have passed, by report.
+    """Return the problems of the report-level checks of `reports`, and the checks that have passed, by report.
 
-    They are those that were recorded last, by the end of a run or by a tick of the late-data sensor.
+    The latest recorded evaluations are used, from the end of a run or from a tick of the late-data sensor.
     """
     keys = [dg.AssetCheckKey(key_of(report), name) for report in reports for name in REPORT_CHECKS]
     problems: list[Problem] = []

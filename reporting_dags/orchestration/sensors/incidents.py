@@ -1,4 +1,4 @@
-"""Which problems are new: each cause is sent once, however many reports, days, runs and checks it affects."""
+"""Decides which problems are new: each cause is sent once, however many reports, days, runs and checks it affects."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -19,12 +19,12 @@ _SHORT = {Severity.WARNING: "w", Severity.FAILURE: "f"}
 
 @dataclass(kw_only=True)
 class AlertCursor:
-    """What one tick leaves to the next.
+    """What one tick passes to the next.
 
     Attributes:
         after: storage id of the end of the last run that was read.
-        days: by report, the days that were sent, and with which severity.
-        causes: what was sent, and when, as a POSIX timestamp: causes of several reports, and problems without days.
+        days: the days that were sent, with their severity, by report.
+        causes: the causes that were sent, for several reports or without days, each with its POSIX timestamp.
     """
 
     after: int
@@ -33,7 +33,7 @@ class AlertCursor:
 
     @classmethod
     def read(cls, text: str | None) -> Self | None:
-        """Return the cursor that Dagster keeps as `text`; None if it is of another release."""
+        """Return the cursor from the text that Dagster stores; None if the text is of another release."""
         try:
             kept = json.loads(text or "")
             levels = {short: severity for severity, short in _SHORT.items()}
@@ -48,7 +48,7 @@ class AlertCursor:
 
     @property
     def text(self) -> str:
-        """The cursor as Dagster keeps it."""
+        """The cursor as text for Dagster."""
         days = {
             report: {_SHORT[severity]: ranges(sent) for severity, sent in by.items() if sent}
             for report, by in self.days.items()
@@ -57,7 +57,7 @@ class AlertCursor:
         return json.dumps({"after": self.after, "days": days, "causes": self.causes}, separators=(",", ":"))
 
     def is_news(self, problem: Problem, now: float) -> bool:
-        """Whether neither the days of a problem nor its cause were sent yet."""
+        """Return whether neither the days of a problem nor its cause were sent yet."""
         if self._is_quiet(problem.cause, now):
             return False
         # That days are missing is no other problem while what keeps them from landing is known.
@@ -66,20 +66,20 @@ class AlertCursor:
         return not problem.days or not problem.days <= self._sent(problem.report, problem.severity)
 
     def _is_down(self, provider: str, now: float) -> bool:
-        """Whether a cause was sent that keeps all reports of a provider from landing."""
+        """Return whether a cause was sent that prevents all reports of a provider from landing."""
         causes = [cause for cause in self.causes if cause == STORAGE or cause.startswith(f"{provider} ")]
         return any(self._is_quiet(cause, now) for cause in causes)
 
     def _is_quiet(self, cause: str, now: float) -> bool:
-        """Whether a cause was sent so lately that it is not sent again."""
+        """Return whether a cause was sent so recently that it is not sent again."""
         return now - self.causes.get(cause, 0) < _QUIET_SECONDS
 
     def _sent(self, report: str, severity: Severity) -> set[date]:
-        """The days that were sent with this severity or a worse one."""
+        """Return the days that were sent with this severity or a higher one."""
         return {day for level, days in self.days.get(report, {}).items() if level >= severity for day in days}
 
     def note(self, problem: Problem, now: float, *, sent: bool) -> None:
-        """Remember that a problem was sent, or need not be."""
+        """Record that a problem was sent, or need not be."""
         self.days.setdefault(problem.report, {}).setdefault(problem.severity, set()).update(problem.days)
         # A cause that a report has for itself comes back with other days.
         if sent and (not problem.days or not problem.cause.startswith(problem.report)):
@@ -87,7 +87,7 @@ class AlertCursor:
             self.causes[problem.cause] = int(now)
 
     def recovered(self, run: EndedRun) -> None:
-        """Forget the days that a run has landed, and the causes that kept its provider from landing."""
+        """Forget the days that a run has landed, and the causes that prevented its provider from landing."""
         for report, landed in run.landed.items():
             for severity, sent in self.days.get(report, {}).items():
                 sent.difference_update(
@@ -98,7 +98,7 @@ class AlertCursor:
                 del self.causes[cause]
 
     def passed(self, checks: Mapping[str, Collection[str]]) -> None:
-        """Forget the problems of which the checks of reports pass now."""
+        """Forget the problems whose report-level checks pass now."""
         for report, names in checks.items():
             if set(names) >= _OF_DAYS:
                 self.days.get(report, {}).pop(Severity.FAILURE, None)
@@ -108,13 +108,13 @@ class AlertCursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One alert: the problems that one cause has."""
+    """One alert: the problems with one cause."""
 
     problems: Sequence[Problem]
 
     @property
     def severity(self) -> Severity:
-        """The worst of them."""
+        """The highest severity of the problems."""
         return max(problem.severity for problem in self.problems)
 
     @property
@@ -131,12 +131,12 @@ class Message:
 
     @property
     def lines(self) -> list[str]:
-        """What happened to each, why, and what to do."""
+        """For each problem, what happened, why, and how to fix it."""
         return list(dict.fromkeys(line for problem in self.problems for line in problem.line.splitlines()))
 
 
 def messages(problems: Sequence[Problem]) -> list[Message]:
-    """Return an alert for each cause; problems of the same days of a report have one."""
+    """Return an alert for each cause; problems of the same days of a report are in one alert."""
     groups: list[list[Problem]] = []
     # The worst comes first: what else is said of its days comes along with it.
     for problem in sorted(problems, key=lambda problem: -problem.severity):

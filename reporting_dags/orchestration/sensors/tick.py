@@ -1,4 +1,4 @@
-"""One tick of a late-data sensor: what it finds, says and requests, a report at a time, in bounded time."""
+"""One tick of a late-data sensor: polls jobs, requests runs and control totals, evaluates checks, within a minute."""
 
 import hashlib
 import json
@@ -44,24 +44,24 @@ _DURATION = re.compile(r"\d+(\.\d+)? (minutes|hours)")
 
 
 class DeadlineClock:
-    """A clock on which there is no time left after `until`: what would sleep longer ends instead."""
+    """A clock that ends at `until`: a longer sleep raises an error instead."""
 
     def __init__(self, clock: Clock, until: datetime) -> None:
         self._clock = clock
         self._until = until
 
     def now(self) -> datetime:
-        """The present moment."""
+        """Return the current time."""
         return self._clock.now()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, or raise `Unavailable` when that would take longer than there is time."""
+        """Sleep, or raise `Unavailable` if that would last longer than the time that is left."""
         if self._clock.now() + timedelta(seconds=seconds) > self._until:
             raise Unavailable("there was no time left in this tick", advice="The next one goes on.")
         self._clock.sleep(seconds)
 
     def limit_waits(self, pace: Pace) -> Pace:
-        """`pace`, but that no call begins when no time is left."""
+        """Return `pace`, with the addition that no call begins when no time is left."""
 
         def wait(rate: Rate) -> None:
             self.sleep(0)
@@ -71,19 +71,19 @@ class DeadlineClock:
 
     @property
     def out_of_time(self) -> bool:
-        """Whether none is left."""
+        """Whether no time is left."""
         return self._clock.now() >= self._until
 
 
 @dataclass(kw_only=True)
 class Cursor:
-    """What one tick leaves to the next.
+    """What one tick passes to the next.
 
     Attributes:
-        next: the report with which it begins.
-        checks: by report and check, a hash of its last result.
-        since: when all of these were recorded last, as a POSIX timestamp.
-        lines: hashes of what was logged.
+        next: the report with which the next tick begins.
+        checks: a hash of the last result, by report and check.
+        since: when all checks were last recorded, as a POSIX timestamp.
+        lines: hashes of the lines that were logged.
     """
 
     next: str = ""
@@ -93,7 +93,7 @@ class Cursor:
 
     @classmethod
     def read(cls, text: str | None) -> Self:
-        """Return the cursor that Dagster keeps as `text`; an empty one if it is of another release."""
+        """Return the cursor from the text that Dagster stores; an empty one if the text is of another release."""
         try:
             kept = json.loads(text or "{}")
             checks = {str(key): {str(n): str(h) for n, h in by.items()} for key, by in kept.get("checks", {}).items()}
@@ -104,18 +104,18 @@ class Cursor:
 
     @property
     def text(self) -> str:
-        """The cursor as Dagster keeps it: a few hundred characters, as its page shows them."""
+        """The cursor as text for Dagster: a few hundred characters, because the sensor's page shows them."""
         kept = {"next": self.next, "checks": self.checks, "since": self.since, "lines": self.lines}
         return json.dumps(kept, separators=(",", ":"))
 
     def new_lines(self, lines: Sequence[str]) -> list[str]:
-        """Return those of `lines` that the tick before did not log; how long something has taken does not count."""
+        """Return those of `lines` that the previous tick did not log; durations in the lines are ignored."""
         before, self.lines = set(self.lines), [_hash(_DURATION.sub("", line)) for line in lines]
         return [line for line, its in zip(lines, self.lines, strict=True) if its not in before]
 
 
 def _line(report: Report, group: Sequence[tuple[Probe, str]]) -> str:
-    """Return the text of the job that was requested first, with the days of all that say the same."""
+    """Return the line of the job that was requested first, with the days of all jobs in the same state."""
     days = [day for looked, _ in group for day in looked.window.days]
     text = min(group, key=lambda one: one[0].requested_at)[1]
     return f"{report.key} {ranges(days, most=MAX_RANGES)}: {text}"
@@ -132,11 +132,11 @@ class Tick:
     Attributes:
         start: the first day by the settings.
         firsts: the first partition of each report, by its key.
-        clock: ends what would take too long.
-        cursor: what the tick before left, and this one leaves.
-        messages: what was found, a line each.
-        requests: runs to start.
-        events: standing checks to record.
+        clock: ends calls that would take too long.
+        cursor: received from the previous tick, and passed to the next.
+        messages: the lines of the tick.
+        requests: the runs to launch.
+        events: the evaluations of report-level checks to record.
     """
 
     start: date
@@ -149,7 +149,7 @@ class Tick:
     _read: dict[str, ReportState] = field(default_factory=dict[str, ReportState], init=False)
 
     def report_checks(self, opened: OpenStorage, reports: Sequence[Report]) -> None:
-        """Tell the standing checks that say something new, or have said nothing for long."""
+        """Record the report-level checks whose result has changed, or was last recorded long ago."""
         now = self.clock.now()
         if now.timestamp() - self.cursor.since >= _REPEAT_AFTER.total_seconds():
             self.cursor.checks, self.cursor.since = {}, int(now.timestamp())
@@ -160,7 +160,7 @@ class Tick:
                 self.events += [report_check_event(report, check) for check in result if self._is_news(report, check)]
 
     def _known(self, report: Report, ledger: Ledger) -> ReportState:
-        """What the ledger knows of `report`, read once a tick as long as the tick changes nothing of it."""
+        """Return the state of `report` in the ledger; it is read once for each tick, unless the tick changes it."""
         if report.key not in self._read:
             self._read[report.key] = load_report_state(report, ledger, self.clock.now())
         return self._read[report.key]
@@ -177,7 +177,7 @@ class Tick:
         return True
 
     def poll_provider(self, client: Provider, opened: OpenStorage, reports: Sequence[Report]) -> None:
-        """Look at `reports` one after another, beginning where the tick before ran out of time."""
+        """Poll the jobs of `reports`, beginning with the report at which the previous tick ran out of time."""
         place = next((number for number, report in enumerate(reports) if report.key == self.cursor.next), 0)
         self.cursor.next = ""
         for report in (*reports[place:], *reports[:place]):
@@ -231,7 +231,7 @@ class Tick:
             self.requests.append(run_request(report, window, reason=f"again:{slot}", why=own, wait=False))
 
     def _landing(self, report: Report, ready: Sequence[Probe]) -> Iterator[dg.RunRequest]:
-        """Request one run for each unbroken range of the days of `ready` jobs."""
+        """Request one run for each contiguous range of the days of `ready` jobs."""
         days = {day for looked in ready for day in looked.days}
         if report.partitioned:
             days = set(offered(report.calendar, self.firsts[report.key], days, self.clock.now()))
@@ -242,7 +242,7 @@ class Tick:
             yield run_request(report, stretch, reason=f"landing:{_hash(','.join(sorted(tokens)))}:{hour}", wait=False)
 
     def _control(self, context: PullContext, opened: OpenStorage, report: Report) -> None:
-        """Request the control totals when it is time, and take them in when they are ready."""
+        """Request the control totals when they are due, and compare them when they are ready."""
         requested, now = report.control, self.clock.now()
         if requested is None:
             return
@@ -263,7 +263,7 @@ class Tick:
         return paused_until(load_report_state(asked, opened.ledger, now).failures, window.last, now) is not None
 
     def _take(self, asked_in: PullContext, opened: OpenStorage, asked: Report, days: Sequence[date]) -> None:
-        """Pull a control as any report, but that of its files the ledger keeps the sums alone."""
+        """Pull a control report; the ledger stores only the sums of its files."""
         with TemporaryDirectory(dir=opened.scratch) as folder:
             context = replace(asked_in, data=open_store(folder, scratch=opened.scratch))
             results = list(pull(context, asked, days))
