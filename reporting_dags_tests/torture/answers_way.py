@@ -100,9 +100,9 @@ def _in_its_place() -> Iterator[Case]:
 
 
 def _slow() -> Iterator[Case]:
-    patient = {"silence_seconds": 0.8}
-    short = {"file_seconds": 1.0, "answer_seconds": 1.0}
-    drip = {"pieces": 20, "pause": 0.1}
+    patient = {"silence_seconds": 2.5}
+    short = {"file_seconds": 2.5, "answer_seconds": 2.5}
+    drip = {"pieces": 20, "pause": 0.25}
     for target in (OFFER_WALL, MINTEGRAL, ORANGECLICK, EXPORT, TABLE):
         # Digital Turbine's file is looked at first, and fetched then.
         once = {"times": 1, "after": 1 if target is OFFER_WALL else 0}
@@ -114,7 +114,7 @@ def _slow() -> Iterator[Case]:
             ("failed", {"says": "_BASE_URL", **again(target)}) if target in {ORANGECLICK, TABLE} else ("data", tries)
         )
         for at, where in (("head", "before the head"), ("body", "in the middle of the body")):
-            script = {"do": "stall", "seconds": 1.6, "at": at, **once}
+            script = {"do": "stall", "seconds": 5.0, "at": at, **once}
             ends, more = silent if at == "head" else ("data", tries)
             yield _at(f"stall {where}", target, script, ends, settings=patient, **more)
         for what, do in (("body", "drip"), ("head", "drip_head")):
