@@ -1,4 +1,4 @@
-"""Commands beside Dagster's own, for the make targets."""
+"""The commands of `reporting-dags`."""
 
 import os
 import shlex
@@ -43,7 +43,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="reporting_da
 
 @app.command()
 def demo(days: int = DAYS, home: Path = HOME) -> None:
-    """Bring the last days of every report home from the provider sandbox; exits 0 only if every check passed."""
+    """Pull the last days of every report from the provider sandbox; exits 0 only if every check passed."""
     from reporting_dags.demo import run_demo  # noqa: PLC0415 - of the sandbox, which production commands do not load
 
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -61,7 +61,7 @@ def demo(days: int = DAYS, home: Path = HOME) -> None:
 
 @app.command()
 def instance(home: Path = NEW_INSTANCE) -> None:
-    """Make the folder of an instance: dagster.yaml, workspace.yaml and .env. Files that are there stay as they are."""
+    """Create the folder of an instance: dagster.yaml, workspace.yaml and .env. Existing files are not changed."""
     try:
         for line in make_instance(home.expanduser().absolute()):
             typer.echo(line)
@@ -108,7 +108,7 @@ def new_network(
 def ui(port: Annotated[int | None, typer.Option(min=1, max=65535)] = None, home: Path = HOME) -> None:
     """Open the Dagster UI (webserver and daemon) on the demo's instance, with the provider sandbox running.
 
-    Without a port it is 3000, or the next free one when that is taken.
+    Without a port it is 3000, or the next free one if 3000 is taken.
     """
     from reporting_dags.ui import run_ui  # noqa: PLC0415 - of the sandbox, as above
 
@@ -129,10 +129,10 @@ def verify_command(
     first: Annotated[datetime | None, typer.Option(formats=_DAY, help="first day to read")] = None,
     last: Annotated[datetime | None, typer.Option(formats=_DAY, help="last day to read")] = None,
 ) -> None:
-    """Read every landed day back and compare it with the ledger: bytes, rows, every value and the sums of money.
+    """Read every landed partition and compare it with the ledger: bytes, rows, every value and the sums of money.
 
-    Partitions that are damaged alike are one finding, with the commands that repair them. Exits 0 only if all of it is
-    whole. Reads the ledger of DAGSTER_HOME; changes nothing.
+    Partitions that are damaged in the same way are one finding, with the commands that repair them. Exits 0 only if all
+    partitions are intact. Reads the ledger of DAGSTER_HOME; changes nothing.
     """
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=True)
     results: list[VerifiedReport] = []
@@ -206,7 +206,7 @@ def quotas() -> None:
 
 
 def _quotas(name: str, resource: ProviderResource, ledger: Ledger | None, clock: Clock) -> Generator[tuple[str, ...]]:
-    """Rows of the table; without a ledger nothing is spent."""
+    """Return the rows of the table; without a ledger nothing is spent."""
     try:
         provider = resource.client(clock)
     except SettingError as error:
@@ -226,7 +226,7 @@ def _quotas(name: str, resource: ProviderResource, ledger: Ledger | None, clock:
 
 
 def _home() -> Path:
-    """DAGSTER_HOME, with the settings that a run started in this folder would have.
+    """Return DAGSTER_HOME, with the settings that a run started in this folder would have.
 
     Raises:
         SettingError: it is not set, or is not a folder.
@@ -244,7 +244,7 @@ def _home() -> Path:
 
 @contextmanager
 def _opened() -> Generator[OpenStorage]:
-    """The ledger, which exists, and the stores of DAGSTER_HOME."""
+    """Open the existing ledger and the stores of DAGSTER_HOME."""
     with dg.DagsterInstance.ephemeral() as instance, StorageResource().open(instance) as opened:
         yield opened
 
@@ -266,7 +266,7 @@ def _table(found: Sequence[VerifiedReport]) -> Table:
 
 
 def _stop_in_order() -> None:
-    """Asked to stop in either way, children are stopped first; a shell's background jobs ignore SIGINT."""
+    """On SIGINT and SIGTERM, stop the child processes first; a shell's background jobs ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 

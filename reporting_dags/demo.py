@@ -1,4 +1,4 @@
-"""`make demo`: the last 30 days of every report, pulled from the sandbox through Dagster, and a table of it."""
+"""`make demo`: pulls the last 30 days of every report from the sandbox through Dagster, and prints a table."""
 
 import os
 import subprocess
@@ -65,7 +65,7 @@ _MONEY = ("publisher_revenue", "revenue", "earnings", "spend")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One report's line of the table."""
+    """The line of one report in the table."""
 
     report: str
     days: int
@@ -84,7 +84,7 @@ class Line:
 
 
 def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
-    """Materialize what is missing or due of the last `days`, and print the table; True when all of it holds."""
+    """Materialize what is missing or due of the last `days`, and print the table; return whether all checks passed."""
     make_home(home)
     with sandbox() as url:
         environment = sandbox_environment(url, home)
@@ -116,7 +116,7 @@ def run_demo(console: Console, *, home: Path, days: int = DAYS) -> bool:
 
 
 class Demo:
-    """One run of the demo: which days of each report are requested, and what has landed."""
+    """One run of the demo: which days of each report are pulled, and what has landed."""
 
     def __init__(self, home: Path, days: int, emulated: Collection[str], console: Console) -> None:
         self._home = home
@@ -141,7 +141,7 @@ class Demo:
         return served
 
     def window(self, report: Report) -> Window:
-        """Return the days that the demo pulls: the last ones, as far back as the provider serves."""
+        """Return the days that the demo pulls: the last ones, as far as the provider still has them."""
         if not report.partitioned:
             return Window(SNAPSHOT, SNAPSHOT)
         calendars = [source.report.calendar for source in SOURCES] if report is NETWORK else [report.calendar]
@@ -153,10 +153,10 @@ class Demo:
         return Window(first, last)
 
     def first_partition(self) -> date:
-        """Return the first day from which on every partition of a report has landed, or can land now.
+        """Return the first day from which every partition of a report has landed, or can land now.
 
-        It is the first day of the window, unless days after it are missing that the provider serves no longer: some of
-        User Level, if the last demo was weeks ago.
+        It is the first day of the window, unless later days are missing that the provider no longer has: some of User
+        Level, if the last demo was weeks ago.
         """
         first = self._first
         reports = [report for report in self.reports if report.partitioned]
@@ -180,7 +180,7 @@ class Demo:
 
     @contextmanager
     def restatement(self, url: str) -> Generator[None]:
-        """Let the provider restate days of one report: within this context, what it has of recent days is not final.
+        """Within this context, the provider restates recent days of one report: their numbers are not final yet.
 
         Only if nothing of the report has landed yet.
         """
@@ -198,7 +198,7 @@ class Demo:
             self._materialize(report, set(self.window(report).days[-_RESTATED_DAYS:]))
 
     def check_totals(self, start: date) -> None:
-        """Compare what has landed with the control totals of the providers, by ticks of the late-data sensors."""
+        """Compare the landed days with the control totals of the providers, by ticks of the late-data sensors."""
         loaded, reports = definitions(), self.reports
         firsts = first_partitions(reports, start, StorageResource().first_requested(start), self._now)
         for provider in dict.fromkeys(report.provider for report in reports):
@@ -216,7 +216,7 @@ class Demo:
                 time.sleep(_TICK_SECONDS)
 
     def _awaits_totals(self, reports: list[Report], instance: dg.DagsterInstance) -> bool:
-        """Whether control totals of one of `reports` were not compared yet."""
+        """Return whether control totals of one of `reports` were not compared yet."""
         keys = [dg.AssetCheckKey(key_of(report), CONTROL_TOTALS) for report in reports if report.control]
         latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
         events = [record.event.dagster_event for record in latest.values() if record.event]
@@ -224,11 +224,11 @@ class Demo:
         return len([count for count in compared if count is not None]) < len(keys)
 
     def draw(self) -> None:
-        """Materialize the picture of how reports settle."""
+        """Materialize network/settling."""
         self._run(SETTLING.to_user_string())
 
     def build_network(self) -> None:
-        """Build the days of network/daily that are not there yet, or of which a source has landed since."""
+        """Build the days of network/daily that are missing, or of which a source has landed since."""
         window = self.window(NETWORK)
         with self._opened() as (opened, instance):
             changed = due_builds(NETWORK_DAILY, since=window.first, ledger=opened.ledger)
@@ -260,7 +260,7 @@ class Demo:
             self._console.print(text, style="red", highlight=False)
 
     def line(self, report: Report) -> Line:
-        """What there is of a report now: rows and money as they lie in its files, checks as Dagster recorded them."""
+        """Return the line of a report: rows and money from its files, check results from Dagster."""
         window = self.window(report)
         with self._opened() as (opened, instance):
             there = [day for day in window.days if opened.data.exists(report.file(day))] if report.partitioned else []
@@ -292,7 +292,7 @@ class Demo:
 
 
 def _money(report: Report, table: pa.Table) -> dict[str, Decimal]:
-    """What was earned, or else spent, by currency."""
+    """Return the earnings, or else the spend, by currency."""
     sums = Sums(report)
     for batch in table.to_batches():
         sums.add(batch)
@@ -301,7 +301,7 @@ def _money(report: Report, table: pa.Table) -> dict[str, Decimal]:
 
 
 def _latest_checks(report: Report, window: Window, instance: dg.DagsterInstance) -> dict[tuple[str, date], bool]:
-    """The last result of each check for each day, as Dagster recorded it; a snapshot's under the day it was taken."""
+    """Return the latest result of each check for each day; of a snapshot, for the day on which it was taken."""
     latest: dict[tuple[str, date], bool] = {}
     for name in (*BLOCKING, SUMS_MATCH, *WARNINGS):
         key = dg.AssetCheckKey(key_of(report), name)

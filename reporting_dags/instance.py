@@ -19,10 +19,10 @@ _TEMPORARY = ".tmp_dagster_home_"
 
 
 class ReportingInstance(dg.DagsterInstance):
-    """A Dagster instance whose storage is PostgreSQL by DAGSTER_POSTGRES_URL, or the files of its folder without it.
+    """A Dagster instance that stores its runs on PostgreSQL (DAGSTER_POSTGRES_URL), or else in files of its folder.
 
     `dagster.yaml` alone cannot say that: an environment variable that it names must be set. Dagster asks this class for
-    the storage once a command, and hands the response on to every process that the command starts.
+    the storage once for each command, and passes the result to every process that the command starts.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Folders of instances: the local one of the make targets, with a sandbox beside it, and those of users."""
+"""Folders of instances: the local one of `make demo` and `make ui`, with a sandbox, and those of users."""
 
 import os
 import shlex
@@ -44,7 +44,7 @@ _START = "REPORTING_START_DATE"
 
 
 def make_home(home: Path = HOME) -> Path:
-    """Make the folder of an instance, with a copy of `dagster.yaml`; one that is there stays as it is.
+    """Create the folder of an instance, with a copy of `dagster.yaml`; an existing file is not changed.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -60,13 +60,13 @@ def template(name: str) -> Path:
 
 
 def make_instance(home: Path) -> list[str]:
-    """Make the folder of a user's instance, in which Dagster's commands run without options.
+    """Create the folder of a user's instance, in which Dagster's commands run without options.
 
     It holds copies of `dagster.yaml` and `workspace.yaml`, and a `.env` made from `.env.example`; but no `.env` in the
-    folder of the demo, which never has real accounts. Files that are there stay as they are.
+    folder of the demo, which never has real accounts. Existing files are not changed.
 
     Returns:
-        What a user must know, a line each.
+        What the user must know, one line each.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -115,7 +115,7 @@ def _read(path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file that its owner alone may read, at once: a process that is killed leaves no half of it."""
+    """Write a file that only its owner can read, atomically: a killed process leaves no partial file."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.touch(mode=0o600)
@@ -126,7 +126,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def start_on(first: date, home: Path) -> None:
-    """Let the partitions of every report begin on `first`, for all processes of Dagster that run in `home`.
+    """Set the first partition of every report to `first`, for all processes of Dagster that run in `home`.
 
     Raises:
         StorageError: the folder's `.env` cannot be written.
@@ -142,7 +142,7 @@ def start_on(first: date, home: Path) -> None:
 
 @contextmanager
 def sandbox() -> Generator[str]:
-    """The address of a provider sandbox that runs as long as this context."""
+    """Run a provider sandbox for the duration of the context; yield its address."""
     with TemporaryDirectory(prefix="reporting_sandbox_") as folder:
         ready = Path(folder) / "ready"
         command = guarded(sys.executable, "-m", "reporting_dags.sandbox", "--port", "0", "--ready-file", str(ready))
@@ -181,7 +181,7 @@ def sandbox_environment(url: str, home: Path = HOME) -> dict[str, str]:
     An installed package, which has no default data root, stores the data in that instance's folder `data`.
 
     Raises:
-        SettingError: the `.env` of `home`, which Dagster puts above the environment, names other accounts or places.
+        SettingError: the `.env` of `home`, which takes precedence in Dagster, names other accounts or places.
     """
     if foreign := sorted(name for name, value in dotenv_values(home / ".env").items() if value and _is_foreign(name)):
         raise SettingError(
@@ -198,7 +198,7 @@ def sandbox_environment(url: str, home: Path = HOME) -> dict[str, str]:
 
 
 def _is_foreign(name: str) -> bool:
-    """Whether a variable names an account, or a place for state, that is not the sandbox's."""
+    """Return whether a variable names an account or a storage place other than the sandbox's."""
     prefixes = tuple(f"{provider.resource.variable_prefix}_" for provider in all_providers())
     return name in _SANDBOX_ONLY or name.startswith(prefixes)
 
@@ -215,7 +215,7 @@ def emulated_providers(url: str) -> frozenset[str]:
 
 
 def sandbox_accounts(url: str, account: str = "ordinary") -> dict[str, str]:
-    """Return the variables that make the sandbox at `url` every provider, with its accounts of one name."""
+    """Return the variables with which every provider is the sandbox at `url`, for one of its accounts."""
     health = requests.get(f"{url}/_sandbox/health", timeout=_PATIENCE_SECONDS).json()
     return dict(health["variables"][account])
 
@@ -226,8 +226,8 @@ def guarded(*command: str) -> list[str]:
 
 
 def command_line(*arguments: str) -> list[str]:
-    """A Dagster command; to be run in the local instance's folder, never in the project's.
+    """Return a Dagster command, which must run in the folder of the local instance, never in the project's.
 
-    Dagster reads the `.env` of the folder in which it runs, above all else, and the project's holds real accounts.
+    Dagster reads the `.env` of the folder in which it runs, with precedence, and the project's may hold real accounts.
     """
     return [sys.executable, "-m", "dagster", *arguments]

@@ -1,4 +1,4 @@
-"""`make ui`: Dagster's UI and daemon on the local instance, with the provider sandbox beside them."""
+"""`make ui`: Dagster's UI and daemon on the local instance, with the provider sandbox."""
 
 import signal
 import socket
@@ -29,7 +29,7 @@ def run_ui(home: Path, port: int | None, say: Callable[[str], object]) -> int:
 
     Args:
         home: the folder of the instance.
-        port: where the UI answers; None takes the first free one from 3000 on.
+        port: port of the UI; None for the first free one from 3000 on.
         say: prints a line.
 
     Raises:
@@ -53,7 +53,7 @@ def run_ui(home: Path, port: int | None, say: Callable[[str], object]) -> int:
 
 
 def _run(home: Path, port: int | None, address: Path, say: Callable[[str], object]) -> int:
-    """Run the only UI of the instance, its address in the file `address` meanwhile."""
+    """Run the only UI of the instance; its address is in the file `address` meanwhile."""
     url = f"http://{_HOST}:{_free_port(port, say)}"
     address.write_text(url, encoding="utf-8")
     try:
@@ -66,7 +66,7 @@ def _run(home: Path, port: int | None, address: Path, say: Callable[[str], objec
 
 
 def _is_running(address: Path, port: int | None, say: Callable[[str], object]) -> int:
-    """Say where the UI of this instance runs; return 0 if that is where it was wanted."""
+    """Print where the UI of this instance runs; return 0 if it runs at the requested port."""
     try:
         url = address.read_text(encoding="utf-8")
     except OSError:
@@ -77,7 +77,7 @@ def _is_running(address: Path, port: int | None, say: Callable[[str], object]) -
 
 
 def _free_port(port: int | None, say: Callable[[str], object]) -> int:
-    """Return `port` if it can be used; of None, the first that can be."""
+    """Return `port` if it can be used; if it is None, the first port that can be used."""
     if port is not None:
         if reason := _unusable(port):
             raise SettingError(f"port {port} {reason}", advice="Fix: name another one, as in make ui PORT=3001")
@@ -90,7 +90,7 @@ def _free_port(port: int | None, say: Callable[[str], object]) -> int:
 
 
 def _unusable(port: int) -> str:
-    """Return why the UI cannot answer at `port`; empty if it can."""
+    """Return why the UI cannot use `port`; empty if it can."""
     with socket.socket() as caller:
         caller.settimeout(_CONNECTS_WITHIN_SECONDS)
         if caller.connect_ex((_HOST, port)) == 0:
@@ -124,7 +124,7 @@ def _serve(home: Path, url: str, environment: dict[str, str], say: Callable[[str
 
 
 def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
-    """Wait until the UI answers; return whether it does, and `process` still runs."""
+    """Wait until the UI responds; return whether it does, and `process` still runs."""
     with requests.Session() as session:
         # A proxy of the user's is not for this machine.
         session.trust_env = False
@@ -140,7 +140,7 @@ def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
 
 @contextmanager
 def _stopped_in_order() -> Generator[None]:
-    """Let the first signal that requests the end raise KeyboardInterrupt; those after it do not disturb the end."""
+    """Raise KeyboardInterrupt at the first signal that requests the end; later signals do not interrupt the cleanup."""
 
     def interrupt(_number: int, _frame: object) -> None:
         for item in _STOP:
