@@ -205,7 +205,7 @@ def test_days_before_the_first_partition_are_nobodys_trouble() -> None:
 
 def test_many_stretches_are_counted_and_the_first_is_mended() -> None:
     days = [NEWEST - n * ONE_DAY for n in range(0, 60, 2)]
-    assert command_for(EVENT, days).endswith(f"--partition {min(days)}, and so on for 29 more contiguous_ranges")
+    assert command_for(EVENT, days).endswith(f"--partition {min(days)}, and so on for 29 more ranges")
     since = NEWEST - 59 * ONE_DAY
     check = told(landed(sorted(set(Window(since, NEWEST).days) - set(days))), since=since)["no_day_missing"]
     assert "and 20 more" in check.detail

@@ -217,7 +217,7 @@ def command_for(report: Report, days: Sequence[date]) -> str:
     result = contiguous_ranges(days)
     first, last = result[0].first, result[0].last
     which = f"--partition {first}" if first == last else f"--partition-range {first}...{last}"
-    more = f", and so on for {len(result) - 1} more contiguous_ranges" if len(result) > 1 else ""
+    more = f", and so on for {len(result) - 1} more ranges" if len(result) > 1 else ""
     return f"{command} {report.key} {which}{more}"
 
 
