@@ -18,7 +18,7 @@ demo: $(RUNTIME) ## bring the last 30 days of every report home from the provide
 ui: $(RUNTIME) ## open the Dagster UI on the instance that `make demo` filled, sandbox running (PORT=3001 for another port)
 	@$(BIN)/python -m reporting_dags.cli ui $(if $(PORT),--port $(PORT))
 
-test: $(DEV) ## run the whole test suite, in about 15 minutes on two cores, and print its slowest ten tests
+test: $(DEV) ## run the whole test suite, in 15 to 20 minutes on two cores, and print its slowest ten tests
 	@$(BIN)/python -m pytest -n 3 --durations=10
 
 # From Python 3.12 on the interpreter counts lines by itself, at less cost.
