@@ -18,7 +18,7 @@ from reporting_dags.providers.settings import read_optional_setting
 
 OWNERS = "REPORTING_OWNERS"
 _OWNER = re.compile(r"team:[A-Za-z0-9_-]+|[^@\s:]+@[^@\s:]+\.[^@\s:]+")
-_KINDS = {"s3": "s3", "gs": "googlecloud"}
+_KINDS = {"s3": "s3", "gs": "googlecloud", "gcs": "googlecloud"}
 """Kinds of Dagster, by the scheme of the data root."""
 
 
@@ -28,7 +28,7 @@ class CatalogSettings:
 
     Attributes:
         owners: e-mail addresses, and teams as `team:name`.
-        data_root: path or address of the data root; empty if it is not set.
+        data_root: path or address of the data root, without credentials and parameters; empty if it is not set.
     """
 
     owners: tuple[str, ...] = ()
@@ -49,7 +49,8 @@ def read_catalog_settings(home: StorageResource) -> CatalogSettings:
                 advice="Fix: separate owners by commas, as in team:finance,anna@example.com.",
             )
     try:
-        data_root = home.data_root()
+        # The setting may hold a key and a secret; the address of the store does not.
+        data_root = home.open_data(Path()).url
     except SettingError:
         # Definitions load without any setting; a run says what is missing.
         data_root = ""

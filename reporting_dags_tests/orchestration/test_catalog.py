@@ -53,6 +53,24 @@ def test_a_dataset_shows_its_address_kind_provider_columns_and_declaration(monke
         assert f'name="{report.name}"' in line
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://a-key-id:a-secret-key@reports/ads?region=eu-west-1",
+        "s3://reports/ads/?access_key=a-key-id&secret_key=a-secret-key&endpoint_override=127.0.0.1:9",
+    ],
+)
+def test_the_address_of_a_dataset_shows_neither_credentials_nor_parameters(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("REPORTING_DATA_URL", address)
+    found = specs()
+    assert {found[key_of(report)].metadata["dagster/uri"] for report in SHOWN} == {
+        f"s3://reports/ads/{report.key}" for report in SHOWN
+    }
+    assert not any("a-secret-key" in repr(spec) for spec in found.values())
+
+
 def test_the_code_version_is_that_of_the_declaration_also_of_what_has_landed(
     live: Sandbox, place: Place, newest: date
 ) -> None:
