@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from reporting_dags.model.clock import Clock
 from reporting_dags.providers.api import JobPolicy, Pace, Provider, Rate, no_pacing
@@ -36,17 +35,17 @@ class ClientSettings:
     timeout: timedelta = timedelta(hours=2)
     limits: Limits = DEFAULT_LIMITS
 
-    def job_policy(self, **policy: Any) -> JobPolicy:
-        """Return the policy for jobs that are polled at growing intervals of at most 60 s.
-
-        Args:
-            policy: the other attributes of `JobPolicy`.
-        """
+    def job_policy(
+        self, *, resubmit_after: timedelta | None = None, max_open_jobs: int = 1, can_find_lost_jobs: bool = False
+    ) -> JobPolicy:
+        """Return the policy for jobs that are polled at growing intervals of at most 60 s; see `JobPolicy`."""
         return JobPolicy(
             first_poll=self.first_poll,
             max_poll_interval=max(self.first_poll, _MAX_POLL_INTERVAL),
             timeout=self.timeout,
-            **policy,
+            resubmit_after=resubmit_after,
+            max_open_jobs=max_open_jobs,
+            can_find_lost_jobs=can_find_lost_jobs,
         )
 
 

@@ -164,7 +164,7 @@ def test_a_day_that_was_truncated_until_the_quota_was_spent_says_both_in_every_r
     sandbox: Sandbox, context: PullContext
 ) -> None:
     sandbox.faults.add("integr8.export", do="truncate", rows=1, times=None)
-    told = (
+    message = (
         "the quota of 10 integr8 exports a day is spent; today the provider truncated {} with this day, the smallest "
         "of {}. It is renewed on 2026-11-21 at 00:00 UTC; run again then."
     )
@@ -172,7 +172,7 @@ def test_a_day_that_was_truncated_until_the_quota_was_spent_says_both_in_every_r
     lines = [refused(sandbox, results[day], Outcome.DENIED) for day in FOUR]
     assert len(spans(sandbox)) == 10
     assert all("truncated" in line for line in lines)
-    assert lines[0] == told.format("5 responses", "2026-11-10 12:00:00 to 2026-11-11 00:00:00")
+    assert lines[0] == message.format("5 responses", "2026-11-10 12:00:00 to 2026-11-11 00:00:00")
     again = ended(context, CLICKS, FOUR)
     assert [refused(sandbox, again[day], Outcome.DENIED) for day in FOUR] == lines
     sandbox.clock.advance(86400)

@@ -97,7 +97,7 @@ def test_rows_that_were_not_read_are_not_told_as_read(context: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("coin", "told"),
+    ("coin", "message"),
     [
         ("USD", ""),
         ("EUR", ""),
@@ -114,13 +114,13 @@ def test_rows_that_were_not_read_are_not_told_as_read(context: Bench) -> None:
         ("", "Currency holds '', which is not a currency code such as EUR or USD"),
     ],
 )
-def test_money_is_in_a_currency_that_is_declared(context: Bench, coin: str, told: str) -> None:
+def test_money_is_in_a_currency_that_is_declared(context: Bench, coin: str, message: str) -> None:
     spend = money("Spend", "", currency_from="Currency", currencies=("USD", "EUR"))
     fixed = money("Fee", "", currency="CNY")
     spent = report((day("Date"), identity("App", ""), identity("Currency", ""), spend, fixed), grain=("App",))
     answer = rows(f"2026-11-01,a,{coin},1,1", "2026-11-01,b,EUR,1,1", header="Date,App,Currency,Spend,Fee")
     (result,) = context.land(answer, of=spent)
-    assert [check.detail for check in result.checks if not check.passed] == ([told] if told else [])
+    assert [check.detail for check in result.checks if not check.passed] == ([message] if message else [])
 
 
 def test_codes_in_lower_case_are_read_in_upper_case_with_a_warning(context: Bench) -> None:
@@ -150,8 +150,8 @@ def test_ten_currencies_are_shown(context: Bench) -> None:
 
 
 def test_what_a_value_should_have_been_is_told(context: Bench) -> None:
-    told = report((day("Date"), identity("App", ""), timestamp("At", ""), boolean("New", "")), grain=("App",))
-    (result,) = context.land(rows("2026-11-01,a,soon,maybe", header="Date,App,At,New"), of=told)
+    declared = report((day("Date"), identity("App", ""), timestamp("At", ""), boolean("New", "")), grain=("App",))
+    (result,) = context.land(rows("2026-11-01,a,soon,maybe", header="Date,App,At,New"), of=declared)
     assert result.checks[0].detail == (
         "column 'At': 1 values are not times, such as 'soon', not a time of the form ISO text; "
         "column 'New': 1 values are not true or false, such as 'maybe'"

@@ -52,30 +52,30 @@ def test_a_complete_answer_lands_however_it_is_packed_or_labeled(
 
 @EVERY
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [({"keep": 0.5}, "its gzip data is truncated"), ({"behind": "trailer"}, "its gzip data is damaged")],
     ids=["cut", "trailing bytes"],
 )
 def test_gzip_without_a_header_that_is_not_complete_is_partial(
-    sandbox: Sandbox, bench_of: BenchOf, provider: str, fault: dict[str, Any], told: str
+    sandbox: Sandbox, bench_of: BenchOf, provider: str, fault: dict[str, Any], message: str
 ) -> None:
     report, point = ANSWERS[provider]
     context = bench_of(provider)
     sandbox.faults.add(point, do="gzip_file", times=None, after=int(point == "dt.file"), **fault)
-    assert told in line_of(brought(context, report, [DAY])[DAY], Outcome.PARTIAL)
+    assert message in line_of(brought(context, report, [DAY])[DAY], Outcome.PARTIAL)
 
 
 @EVERY
-@pytest.mark.parametrize(("do", "told"), [("zip_file", "a zip file"), ("utf16_file", "UTF-16")])
+@pytest.mark.parametrize(("do", "message"), [("zip_file", "a zip file"), ("utf16_file", "UTF-16")])
 def test_an_answer_of_another_kind_is_named_and_kept(
-    sandbox: Sandbox, bench_of: BenchOf, provider: str, do: str, told: str
+    sandbox: Sandbox, bench_of: BenchOf, provider: str, do: str, message: str
 ) -> None:
     report, point = ANSWERS[provider]
     context = bench_of(provider)
     sandbox.faults.add(point, do=do, times=None)
     result = brought(context, report, [DAY])[DAY]
     line = line_of(result, Outcome.FAILED)
-    assert f"the response is {told}" in line
+    assert f"the response is {message}" in line
     assert "Fix: " in line
     (digest, *_) = result.provenance.raw_sha256
     assert any(digest in key for key in context.raw.sizes(""))
@@ -87,9 +87,9 @@ def test_a_coding_that_was_not_asked_for_is_named(sandbox: Sandbox, offer_wall: 
     sandbox.faults.add("dt.file", do="coding", coding=coding, times=None)
     with pytest.raises(
         Failed, match=f"has the encoding '{coding.removeprefix('gzip, ')}', which was not requested"
-    ) as told:
+    ) as caught:
         read(offer_wall, handle)
-    assert "Fix: " in told.value.line
+    assert "Fix: " in caught.value.line
 
 
 def test_gzip_without_a_header_is_ready_when_it_holds_text(sandbox: Sandbox, offer_wall: OfferWall) -> None:

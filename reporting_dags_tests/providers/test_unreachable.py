@@ -281,10 +281,10 @@ def test_a_download_host_that_cannot_be_reached_is_named_and_its_job_stays_open(
     logged: list[str] = []
     context = bench_of("dt_offer_wall", log=logged.append)
     line = line_of(brought(context, EVENT, [NEWEST])[NEWEST], Outcome.FAILED, ["Signature", "f.csv"])
-    told = "the file of DT Offer Wall at no-such-host.invalid did not respond (name not found)"
-    assert line == f"{told}. Fix: check that this machine can reach no-such-host.invalid."
+    message = "the file of DT Offer Wall at no-such-host.invalid did not respond (name not found)"
+    assert line == f"{message}. Fix: check that this machine can reach no-such-host.invalid."
     assert "BASE_URL" not in line
-    assert any(told in text for text in logged), "the first poll says so already"
+    assert any(message in text for text in logged), "the first poll says so already"
     assert 60 < waited(clock) < 300
     assert len(context.ledger.leases.open_jobs(EVENT.key)) == 1
 

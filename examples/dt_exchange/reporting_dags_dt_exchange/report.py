@@ -1,13 +1,12 @@
-"""The declared report of DT Exchange. All of it is assumed: see README.md."""
+"""The declared report of DT Exchange, with the query of Offer Wall. All of it is assumed: see README.md."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from reporting_dags.model.column import day, identity, measure, money
-from reporting_dags.model.days import Calendar, Window
+from reporting_dags.model.days import Calendar
 from reporting_dags.model.format import DelimitedText
 from reporting_dags.model.report import Report
-from reporting_dags.model.scope import QueryScope
+from reporting_dags.providers.digital_turbine.offer_wall_report import OfferWallQuery
 
 PROVIDER = "dt_exchange"
 MAX_WINDOW_DAYS = 30
@@ -25,34 +24,11 @@ METRICS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DtExchangeQuery:
-    """The body of a query, without its dates: the same keys as those of Offer Wall."""
-
-    source: str
-    splits: tuple[str, ...]
-    metrics: tuple[str, ...]
-
-    def scope(self) -> QueryScope:
-        """Return the scope: the source. Splits and metrics are columns."""
-        return QueryScope(fixed={"source": self.source}, filters={})
-
-    def body(self, window: Window) -> dict[str, object]:
-        """Return the JSON body for `window`; both dates are inclusive."""
-        return {
-            "source": self.source,
-            "dateRange": {"start": window.first.isoformat(), "end": window.last.isoformat()},
-            "metrics": list(self.metrics),
-            "splits": list(self.splits),
-            "filters": [],
-        }
-
-
 REVENUE = Report(
     provider=PROVIDER,
     name="revenue",
     description="Revenue, impressions and clicks by app, country, operating system and placement type.",
-    query=DtExchangeQuery(
+    query=OfferWallQuery(
         source="mediation",
         splits=tuple(column.header for column in SPLITS),
         metrics=tuple(column.header for column in METRICS),
