@@ -1,4 +1,4 @@
-"""A real HTTP server on the loopback interface that plays a provider's API."""
+"""A real HTTP server on the loopback interface that emulates a provider's API."""
 
 import json
 import socket

@@ -1,7 +1,7 @@
 """What every provider must do, as tests that its test class inherits.
 
 Each test pulls days of one report through the ledger, the landing and the stores of production, from a real HTTP server
-that plays the API. So a provider needs no test of its own for refusals, redirects, truncated responses, secrets in
+that emulates the API. So a provider needs no test of its own for refusals, redirects, truncated responses, secrets in
 messages, clock skew, counted calls, days without rows, restatements and killed runs.
 """
 
@@ -106,7 +106,7 @@ class ProviderContract:
     now: ClassVar[datetime] = datetime(2026, 11, 20, 18, tzinfo=UTC)
     max_range: ClassVar[int] = 100
 
-    # What a subclass says.
+    # What a subclass defines.
 
     def reply(self, call: Call, data: Data) -> Reply:
         """Return what the API replies to `call` if it has `data`.
@@ -143,10 +143,10 @@ class ProviderContract:
     def forget(self) -> None:
         """Let the API forget all calls, and so all jobs and quotas; nothing, unless `reply` remembers them."""
 
-    # The stage.
+    # Setup and helpers of the tests.
 
     @pytest.fixture(autouse=True)
-    def _stage(self, tmp_path: Path) -> Generator[None]:
+    def _setup(self, tmp_path: Path) -> Generator[None]:
         self._folder = tmp_path / "instance"
         self._folder.mkdir()
         self._data = Data.FIRST
@@ -261,33 +261,33 @@ class ProviderContract:
         tables = [self.table(day) for day in days]
         return [None if table is None else table.num_rows for table in tables]
 
-    def _undisturbed(self) -> tuple[pa.Table, list[Call]]:
-        """Return the newest day and the calls of an undisturbed run, and leave an empty instance behind."""
+    def _run_without_fault(self) -> tuple[pa.Table, list[Call]]:
+        """Return the newest day and the calls of a run without a fault, and leave an empty instance behind."""
         calls = list(self.pull().calls)
         table = self.table(self.newest)
-        assert table is not None, "an undisturbed run published nothing"
-        self._start_again()
+        assert table is not None, "a run without a fault published nothing"
+        self._reset()
         return table, calls
 
-    def _start_again(self) -> None:
+    def _reset(self) -> None:
         shutil.rmtree(self._folder)
         self._folder.mkdir()
         self._server.calls.clear()
         self._respond = self._complete
         self.forget()
 
-    def _disturb(self, from_call: int, disturbed: Callable[[Reply], Reply]) -> None:
+    def _inject_fault(self, from_call: int, fault: Callable[[Reply], Reply]) -> None:
         def respond(call: Call, number: int) -> Reply:
             reply = self._complete(call, number)
-            return disturbed(reply) if number >= from_call else reply
+            return fault(reply) if number >= from_call else reply
 
         self._respond = respond
 
-    def _check_disturbed(self, what: str, disturbed: Callable[[Reply], Reply]) -> None:
-        """Disturb the API from each call on: the day is absent, with a line, or complete; the next run completes it."""
-        truth, calls = self._undisturbed()
-        for number in _different(calls):
-            self._disturb(number, disturbed)
+    def _check_fault(self, what: str, fault: Callable[[Reply], Reply]) -> None:
+        """Inject a fault from each call on: the day is absent, with an error, or complete; later runs complete it."""
+        truth, calls = self._run_without_fault()
+        for number in _distinct_calls(calls):
+            self._inject_fault(number, fault)
             result = self.pull().results[self.newest]
             table = self.table(self.newest)
             if table is None:
@@ -299,7 +299,7 @@ class ProviderContract:
             table = self.table(self.newest)
             assert table is not None, f"{what} from call {number} on: two more runs published nothing: {error}"
             assert table.equals(truth), f"{what} from call {number} on: the next run published other rows"
-            self._start_again()
+            self._reset()
 
     def _complete_in_two_runs(self) -> ReportingError | None:
         """Pull until the newest day is published; the first run may find out that a stored response is damaged."""
@@ -334,7 +334,7 @@ class ProviderContract:
         days = [self.newest - 2 * ONE_DAY, self.newest - ONE_DAY, self.newest]
         self.pull(*days)
         together = [self.table(day) for day in days]
-        self._start_again()
+        self._reset()
         for day, table in zip(days, together, strict=True):
             self._wait()
             self.pull(day)
@@ -364,17 +364,17 @@ class ProviderContract:
 
     @pytest.mark.parametrize("refusal", _REFUSALS)
     def test_a_refusal_publishes_nothing(self, refusal: str) -> None:
-        self._check_disturbed(refusal, lambda reply: _REFUSALS[refusal])
+        self._check_fault(refusal, lambda reply: _REFUSALS[refusal])
 
     def test_a_response_that_breaks_off_publishes_nothing(self) -> None:
-        self._check_disturbed("a response that breaks off", lambda reply: replace(reply, is_cut=bool(reply.body)))
+        self._check_fault("a response that breaks off", lambda reply: replace(reply, is_cut=bool(reply.body)))
 
     def test_a_connection_that_is_lost_publishes_nothing(self) -> None:
-        self._check_disturbed("a lost connection", lambda reply: replace(reply, is_lost=True))
+        self._check_fault("a lost connection", lambda reply: replace(reply, is_lost=True))
 
     def test_a_server_error_that_passes_loses_nothing(self) -> None:
-        truth, calls = self._undisturbed()
-        for number in _different(calls):
+        truth, calls = self._run_without_fault()
+        for number in _distinct_calls(calls):
 
             def respond(call: Call, current: int, failing: int = number) -> Reply:
                 return Reply(status=500) if current == failing else self._complete(call, current)
@@ -386,12 +386,12 @@ class ProviderContract:
             table = self.table(self.newest)
             assert table is not None, f"a server error of call {number}: nothing is published"
             assert table.equals(truth), f"a server error of call {number}: other rows are published"
-            self._start_again()
+            self._reset()
 
     def test_a_redirect_is_not_followed_with_credentials(self) -> None:
         with api_server(lambda call, number: Reply(), self._server_time) as elsewhere:
             redirect = Reply(status=302, headers={"Location": f"{elsewhere.url}/login"})
-            self._check_disturbed("a redirect", lambda reply: redirect)
+            self._check_fault("a redirect", lambda reply: redirect)
             for call in elsewhere.calls:
                 sent = f"{call.path} {call.query} {call.headers} {call.body!r}"
                 assert not any(secret in sent for secret in self.secrets), "credentials were sent to another host"
@@ -428,7 +428,7 @@ class ProviderContract:
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
     def test_a_run_that_is_killed_is_resumed_without_a_second_request(self) -> None:
-        truth, calls = self._undisturbed()
+        truth, calls = self._run_without_fault()
         allowed = self._counted(calls)
         for number in range(len(calls)):
             self._pull_and_die(number)
@@ -442,7 +442,7 @@ class ProviderContract:
             # It is unknown whether the call in which a run died was carried out.
             lost = self._counted(died) - self._counted(died[:-1])
             assert self._counted(self._server.calls) <= allowed + lost, f"killed in call {number}: requested twice"
-            self._start_again()
+            self._reset()
 
     def _counted(self, calls: Sequence[Call]) -> int:
         return sum(self.is_counted(call, calls[:number]) for number, call in enumerate(calls))
@@ -485,7 +485,7 @@ class ProviderContract:
         assert f"{self.provider.resource.variable_prefix}_" in caught.value.line
 
 
-def _different(calls: Sequence[Call]) -> list[int]:
+def _distinct_calls(calls: Sequence[Call]) -> list[int]:
     """Return the numbers of the first call to each address, and of the last call."""
     first = {(call.method, call.path): number for number, call in reversed(list(enumerate(calls)))}
     return sorted({*first.values(), len(calls) - 1})

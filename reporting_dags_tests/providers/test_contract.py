@@ -1,4 +1,4 @@
-"""Every shipped provider keeps the contract of providers; the sandbox plays its API."""
+"""Every shipped provider keeps the contract of providers; the sandbox emulates its API."""
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ NOT_RETURNED = {"connection", "content-length", "content-encoding", "transfer-en
 
 
 class SandboxContract(ProviderContract):
-    """A provider that the sandbox plays: the server of the kit stands between."""
+    """A provider that the sandbox emulates: the server of the contract forwards its calls."""
 
     now = NOON
     max_range = 20

@@ -1,4 +1,4 @@
-"""DT Exchange keeps the contract of providers; the API is played as public clients use it."""
+"""DT Exchange keeps the contract of providers; the API is emulated as public clients use it."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
