@@ -29,6 +29,12 @@ def command(home: Path, *options: str) -> list[str]:
     return ["-m", "reporting_dags.cli", "ui", "--home", str(home), *options]
 
 
+def free_port() -> str:
+    """A port that no other test uses, unlike 3000, which is the default of every UI."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return str(free.getsockname()[1])
+
+
 def ui(home: Path, *options: str) -> tuple[int, list[str]]:
     """A UI that ends by itself: its exit status and what it printed."""
     done = run(command(home, *options), cwd=PROJECT, timeout=60)
@@ -109,8 +115,7 @@ def test_a_second_ui_of_an_instance_names_the_first_and_children_end_even_with_a
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_ui_that_is_asked_to_stop_ends_in_order_with_its_children(home: Path, number: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = free_port()
     with running(home, "--port", port) as (process, log):
         family = descendants(home)
         os.kill(process.pid, number)
@@ -151,4 +156,4 @@ def test_a_home_whose_dotenv_has_accounts_is_refused(home: Path) -> None:
         f"{home}/.env sets DT_CLIENT_ID, REPORTING_LEDGER_URL: demo and UI would not use the sandbox. "
         "Fix: remove the lines from it, or name another folder with --home."
     )
-    assert ui(home) == (1, [line])
+    assert ui(home, "--port", free_port()) == (1, [line])
